@@ -1,0 +1,1 @@
+"""The portfolio manager: what it sees, measures, decides and orders, and the record of all of it."""

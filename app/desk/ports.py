@@ -1,0 +1,227 @@
+"""What the desk needs from the world, one small Protocol a role. Every adapter of a role passes the same tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from app.desk.records import Busy, Claim, Done, Event, Intent, IntentRecord, RunKey, RunRecord, RunStatus, Verification
+from app.domain.instrument import AssetClass, ContractRules, Instrument
+from app.domain.market import PriceSeries, Quote, Session
+from app.domain.navs import NavPoint
+from app.domain.order import BrokerOrder, Order, OrderReport, OrderState, Placement, Side, Ticket, WhatIf
+from app.domain.plan import Choice, Plan
+from app.domain.portfolio import Portfolio
+from app.domain.ruling import DayUse
+from app.domain.session import BrokerSession
+
+
+class Clock(Protocol):
+    """Market time."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+
+class Broker(Protocol):
+    """The account and its orders. Reads raise BrokerUnavailable or NotReady; they are never empty for want of an answer."""
+
+    async def session(self) -> BrokerSession:
+        """Reports, never raises for a gateway that is down; BrokerUnavailable if nobody can be asked at all."""
+        ...
+
+    async def portfolio(self, account: str) -> Portfolio:
+        """Positions, cash and the day's orders. Sectors are not the broker's to know: they come back as unknown."""
+        ...
+
+    async def performance(self, account: str) -> tuple[tuple[date, Decimal], ...]:
+        """Closing NAV of earlier sessions, oldest first; empty where the broker has no record."""
+        ...
+
+    async def preview(self, account: str, order: Order, time_in_force: str) -> WhatIf:
+        """The order needs its limit price."""
+        ...
+
+    async def place(self, ticket: Ticket, signature: str) -> Placement:
+        """Sent once. An answer that never comes is a placement with outcome `unknown`, not an exception."""
+        ...
+
+    async def report(self, account: str) -> OrderReport:
+        """Primed orders and executions of the day."""
+        ...
+
+    async def order(self, account: str, order_id: str) -> BrokerOrder:
+        """One order by the broker's id."""
+        ...
+
+
+class MarketData(Protocol):
+    """Prices and what instruments are."""
+
+    async def instruments(
+        self, symbols: Sequence[str], asset_class: AssetClass = AssetClass.STOCK
+    ) -> tuple[dict[str, Instrument], dict[str, str]]:
+        """(symbol → instrument, symbol → why it could not be resolved)."""
+        ...
+
+    async def quotes(self, conids: Sequence[int]) -> tuple[dict[int, Quote], dict[int, str]]:
+        """(conid → quote, conid → why there is none)."""
+        ...
+
+    async def history(self, conid: int) -> PriceSeries:
+        """About two years of daily closes; may include the session in progress. DataError where there are none."""
+        ...
+
+    async def rules(self, conid: int, side: Side) -> ContractRules:
+        """Price grid and quantity step."""
+        ...
+
+
+class Calendar(Protocol):
+    """The exchange's sessions."""
+
+    def session(self, at: datetime) -> Session | None:
+        """The session of the exchange-local date of `at`, None when the exchange is closed that day."""
+        ...
+
+    def sessions_between(self, earlier: date, later: date) -> int:
+        """Sessions after `earlier` up to and including `later`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a chooser sees: the plans, and the numbers that led to them as JSON. Never free text from outside."""
+
+    plans: tuple[Plan, ...]
+    default: Choice
+    summary: Mapping[str, Any]
+
+
+class Chooser(Protocol):
+    """Picks one plan. Raises ModelError when it cannot; the rules' choice then stands."""
+
+    async def choose(self, offer: Offer) -> Choice:
+        """The id must be one of the offered plans'."""
+        ...
+
+    def usage(self) -> Mapping[str, Any]:
+        """`calls`, `input_tokens`, `output_tokens`, `cost` (decimal string in USD, None when unknown) so far."""
+        ...
+
+
+class Signer(Protocol):
+    """Mints the permission to send one order."""
+
+    def sign(self, ticket: Ticket) -> str:
+        """HMAC-SHA256 in hex over the ticket's canonical form."""
+        ...
+
+
+class Ledger(Protocol):
+    """The record. Every write of a run carries its claim and is refused with Fenced when the fence has moved on.
+
+    All calls block until committed and raise LedgerError when they cannot be; one transaction each.
+    """
+
+    def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
+        """Insert the run, or join it: done → its result, leased → busy, lease lapsed → taken over with the next fence."""
+        ...
+
+    def renew(self, claim: Claim) -> None:
+        """Extend the lease."""
+        ...
+
+    def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
+        """Append to the book's hash chain."""
+        ...
+
+    def observe(self, book: str, events: Sequence[Event], at: datetime) -> None:
+        """Append events that belong to no run."""
+        ...
+
+    def commit_plan(self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], at: datetime) -> None:
+        """The plan, its intents as PLANNED and their event in one commit; the first plan of a run wins, a second raises."""
+        ...
+
+    def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
+        """In the order in which the plan lists them."""
+        ...
+
+    def open_intents(self, book: str, session_date: date) -> tuple[IntentRecord, ...]:
+        """Of the day: those SENDING, ACKED, PARTIAL, UNKNOWN or ABANDONED."""
+        ...
+
+    def find_intent(self, book: str, coid: str) -> IntentRecord | None:
+        """By the id the broker saw."""
+        ...
+
+    def sending(self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime) -> None:
+        """PLANNED → SENDING with `sends` 0 → 1, before a byte goes to the broker; raises LedgerError in any other state."""
+        ...
+
+    def settle(
+        self,
+        claim: Claim,
+        coid: str,
+        state: OrderState,
+        at: datetime,
+        *,
+        broker_order_id: str | None = None,
+        filled_quantity: Decimal | None = None,
+        average_price: Decimal | None = None,
+        reason: str | None = None,
+        what_if: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Move an intent along the allowed transitions; a transition that is not allowed raises LedgerError."""
+        ...
+
+    def day_use(self, book: str, session_date: date) -> DayUse:
+        """Orders and turnover of the day, everything that was or may have been sent included."""
+        ...
+
+    def add_navs(self, book: str, points: Sequence[NavPoint]) -> None:
+        """Append; a point before the newest of its book raises LedgerError, the same session's `run` point is replaced."""
+        ...
+
+    def navs(self, book: str) -> tuple[NavPoint, ...]:
+        """Oldest first."""
+        ...
+
+    def close(
+        self,
+        claim: Claim,
+        status: RunStatus,
+        report: Mapping[str, Any],
+        events: Sequence[Event],
+        at: datetime,
+        nav: NavPoint | None = None,
+    ) -> None:
+        """Final status, report, NAV point and sealing event in one commit; frees the key unless the status holds it."""
+        ...
+
+    def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
+        """End an attempt that came to nothing; after a committed plan only the lease lapses and the key stays."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run."""
+        ...
+
+    def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:
+        """Newest first."""
+        ...
+
+    def history(self, book: str) -> tuple[IntentRecord, ...]:
+        """Every intent of the book that was filled at least in part, oldest first: what memory is made from."""
+        ...
+
+    def last_evaluation(self, book: str, before: date) -> Mapping[str, Any] | None:
+        """`evaluation` of the newest done report before that session."""
+        ...
+
+    def verify(self) -> Verification:
+        """Walk every chain from its first event."""
+        ...

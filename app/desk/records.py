@@ -1,0 +1,142 @@
+"""What the desk asks the ledger to remember."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from app.domain.order import Order, OrderState, Side
+
+
+class RunStatus(StrEnum):
+    """How a run stands. `running` holds the day's key by lease, the states of `HOLDS_KEY` for good, the others not."""
+
+    RUNNING = "running"
+    DONE = "done"
+    AWAITING_APPROVAL = "awaiting_approval"
+    REJECTED = "rejected"
+    HALTED = "halted"
+    SKIPPED = "skipped"
+    NOT_READY = "not_ready"
+    FAILED = "failed"
+    DRY_RUN = "dry_run"
+
+
+HOLDS_KEY = frozenset(
+    {RunStatus.RUNNING, RunStatus.DONE, RunStatus.AWAITING_APPROVAL, RunStatus.REJECTED, RunStatus.HALTED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """One slot of one session of one book. A book is an account, or an account in one simulated world."""
+
+    book: str
+    account: str
+    session_date: date
+    slot: str
+    dry_run: bool = False
+
+    @property
+    def text(self) -> str:
+        """Unique in the ledger while the run holds it."""
+        return "|".join((self.book, self.session_date.isoformat(), self.slot, "dry" if self.dry_run else "run"))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write for one run until another process takes it over with a higher fence.
+
+    `plan` is the plan committed by an earlier, interrupted attempt, if there was one.
+    """
+
+    run_id: str
+    key: RunKey
+    owner: str
+    fence: int
+    plan: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another caller is on it."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The day's work is done; `report` is what the first caller got."""
+
+    run_id: str
+    status: RunStatus
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact for the audit trail; `payload` is JSON, numbers with cents as strings."""
+
+    kind: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An order that the committed plan wants, under the id it will carry to the broker."""
+
+    coid: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """An intent as the ledger holds it; `rule` is the order's reason, `action` its plan's."""
+
+    coid: str
+    run_id: str
+    session_date: date
+    action: str
+    rule: str
+    conid: int
+    symbol: str
+    side: Side
+    quantity: Decimal
+    state: OrderState
+    limit_price: Decimal | None
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    broker_order_id: str | None
+    sends: int
+    reason: str | None
+    what_if: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as the ledger holds it."""
+
+    run_id: str
+    key: RunKey
+    status: RunStatus
+    policy_hash: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    report: Mapping[str, Any] | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The audit trail checked: `problems` is empty when every event, link and sealed report is as it was written."""
+
+    events: int
+    books: int
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was altered, removed or inserted."""
+        return not self.problems

@@ -1,0 +1,93 @@
+"""Errors, named by what to do next.
+
+PortfolioError
+├── UsageError            the request itself is wrong: correct it
+├── PolicyError           do not start: correct the policy file
+├── DataError             that symbol is untradable today
+│   ├── MissingQuote
+│   ├── StaleQuote
+│   ├── DisputedQuote
+│   └── InsufficientHistory
+├── BrokerUnavailable     nothing was sent; reads may be retried
+├── NotReady              a person must act (login, second factor, competing session)
+├── OrderRejected         final: the broker said no
+├── OrderUncertain        never retry: reconcile
+├── ModelError            the rules choose
+└── LedgerError           stop: nothing more may be sent
+    └── Fenced            another process took the run over
+
+A refusal by the gate is a value (`app.domain.ruling.Refusal`), never an error.
+"""
+
+
+class PortfolioError(Exception):
+    """Base of every error that the portfolio manager raises on purpose."""
+
+    def __init__(self, cause: str, remedy: str | None = None) -> None:
+        """`cause` says what is wrong; `remedy` says what a person can do about it."""
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
+
+
+class UsageError(PortfolioError):
+    """The request cannot be served as it was made."""
+
+
+class PolicyError(PortfolioError):
+    """The policy file is missing, invalid or contradicts itself."""
+
+
+class DataError(PortfolioError):
+    """A datum that a decision needs is not to be had."""
+
+
+class MissingQuote(DataError):
+    """No source gave a usable price."""
+
+
+class StaleQuote(DataError):
+    """The newest price is older than the policy allows."""
+
+
+class DisputedQuote(DataError):
+    """Two sources disagree beyond tolerance."""
+
+
+class InsufficientHistory(DataError):
+    """Too few observations for the statistic."""
+
+
+class BrokerUnavailable(PortfolioError):
+    """The broker could not be reached or did not answer a read."""
+
+
+class NotReady(PortfolioError):
+    """The brokerage session needs a person."""
+
+    def __init__(self, state: str, cause: str, remedy: str | None = None) -> None:
+        super().__init__(cause, remedy)
+        self.state = state
+
+
+class OrderRejected(PortfolioError):
+    """The broker refused the order."""
+
+
+class OrderUncertain(PortfolioError):
+    """The order may or may not have reached the broker."""
+
+
+class ModelError(PortfolioError):
+    """The model was down, late, over budget or answered outside its choices."""
+
+
+class LedgerError(PortfolioError):
+    """The ledger cannot record, or holds something that cannot be."""
+
+
+class Fenced(LedgerError):
+    """The run's fence moved on: another process owns it now."""

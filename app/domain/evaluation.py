@@ -1,0 +1,125 @@
+"""What was measured, against which limit."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from app.domain.market import Trend
+
+
+class Severity(StrEnum):
+    """How a value stands to its limit: below 0.8, up to 1, up to 1.25, above; or not computable."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measurement as a fraction. `value` is None where it cannot be computed, and `note` says why.
+
+    A metric without a limit is shown beside the limited ones and breaches nothing.
+    """
+
+    name: str
+    value: float | None
+    limit: float | None
+    severity: Severity
+    floor: bool = False
+    note: str | None = None
+
+    @property
+    def breached(self) -> bool:
+        """The limit is not met; an unknown value breaches nothing but blocks risk increases."""
+        return self.severity in {Severity.HIGH, Severity.CRITICAL}
+
+
+class ExitRule(StrEnum):
+    """Why a position, or a part of it, must or may be sold."""
+
+    STOP_LOSS = "stop_loss"
+    DRAWDOWN = "drawdown"
+    LIMIT_BREACH = "limit_breach"
+    TAKE_PROFIT = "take_profit"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitDue:
+    """A mandatory sale: `fraction` of the position, with the value that triggered it and the threshold."""
+
+    rule: ExitRule
+    conid: int
+    symbol: str
+    fraction: float
+    value: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a weight is from its attainable target; all fractions of NAV."""
+
+    kind: str
+    name: str
+    weight: float
+    target: float
+    attainable: float
+
+    @property
+    def difference(self) -> float:
+        """Weight minus attainable target."""
+        return self.weight - self.attainable
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureCap:
+    """One reason why the invested share may not exceed `limit`."""
+
+    rule: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One portfolio measured against one policy. Ratios are fractions of NAV; `nav` in base currency.
+
+    `weights` by conid; `drawdown` is None when no NAV history is known, never zero for want of data.
+    """
+
+    nav: Decimal
+    cash_weight: float
+    exposure: float
+    weights: dict[int, float]
+    sector_weights: dict[str, float]
+    metrics: tuple[Metric, ...]
+    drawdown: float | None
+    exits_due: tuple[ExitDue, ...]
+    drifts: tuple[Drift, ...]
+    caps: tuple[ExposureCap, ...]
+    trend: Trend | None
+    vix: float | None
+
+    def metric(self, name: str) -> Metric:
+        """The measurement of that name; KeyError for a name nobody measures."""
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)
+
+    @property
+    def max_exposure(self) -> float:
+        """The tightest of all caps."""
+        return min(cap.limit for cap in self.caps)
+
+    @property
+    def breaches(self) -> tuple[Metric, ...]:
+        """Metrics over their limit."""
+        return tuple(metric for metric in self.metrics if metric.breached)
+
+    @property
+    def risk_may_rise(self) -> bool:
+        """No limited metric is unknown."""
+        return all(metric.severity is not Severity.UNKNOWN for metric in self.metrics if metric.limit is not None)

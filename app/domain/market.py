@@ -1,0 +1,128 @@
+"""What the market says, each datum with its time and source. Missing stays missing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import MissingQuote
+from app.domain.instrument import Instrument
+
+Array = NDArray[np.float64]
+
+
+class QuoteKind(StrEnum):
+    """How current a price is."""
+
+    LIVE = "live"
+    DELAYED = "delayed"
+    FROZEN = "frozen"
+    PREVIOUS_CLOSE = "prev_close"
+    HALTED = "halted"
+
+
+class Trend(StrEnum):
+    """Regime of the benchmark against its 200-session average."""
+
+    BULL = "bull"
+    NEUTRAL = "neutral"
+    BEAR = "bear"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Prices of one instrument in its own currency; `as_of` is when bid and ask were received.
+
+    `marks` names what is not an exchange's own number: "simulated", "derived", "fictional:market_cap".
+    """
+
+    conid: int
+    kind: QuoteKind
+    as_of: datetime
+    source: str
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    prior_close: Decimal | None = None
+    average_volume: Decimal | None = None
+    market_cap: Decimal | None = None
+    marks: tuple[str, ...] = ()
+
+    @property
+    def two_sided(self) -> bool:
+        """Bid and ask are there and not crossed."""
+        return self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
+
+    @property
+    def price(self) -> Decimal:
+        """Mid of a two-sided quote, else the last trade; raises MissingQuote where there is neither."""
+        if self.bid is not None and self.ask is not None and self.two_sided:
+            return (self.bid + self.ask) / 2
+        if self.last is not None and self.last > 0:
+            return self.last
+        raise MissingQuote(f"no price of conid {self.conid}")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSeries:
+    """Daily closes up to the previous session, oldest first; adjusted where the source adjusts.
+
+    Shape: dates [T], closes [T], finite and above zero.
+    """
+
+    conid: int
+    dates: tuple[date, ...]
+    closes: Array
+    source: str
+    as_of: datetime
+
+    def __post_init__(self) -> None:
+        if len(self.dates) != len(self.closes):
+            raise ValueError(f"{len(self.dates)} dates for {len(self.closes)} closes of conid {self.conid}")
+        if not (np.isfinite(self.closes).all() and (self.closes > 0).all()):
+            raise ValueError(f"closes of conid {self.conid} must be finite and above zero")
+
+
+@dataclass(frozen=True, slots=True)
+class VixReading:
+    """The volatility index in points, with the session it belongs to."""
+
+    value: float
+    session_date: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading session of the exchange, in UTC."""
+
+    date: date
+    opens: datetime
+    closes: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Everything that a decision may know of the market at `as_of`.
+
+    `instruments` holds every name that may be held or bought; `untradable` gives the reason for each conid that must
+    not be ordered today.
+    """
+
+    as_of: datetime
+    session: Session
+    instruments: Mapping[int, Instrument]
+    quotes: Mapping[int, Quote]
+    history: Mapping[int, PriceSeries]
+    index: PriceSeries | None
+    vix: VixReading | None
+    untradable: Mapping[int, str] = field(default_factory=dict)
+    source: str = "ibkr"
+
+    def by_symbol(self, symbol: str) -> Instrument | None:
+        """The instrument of that ticker, if the market knows it."""
+        return next((i for i in self.instruments.values() if i.symbol == symbol), None)

@@ -1,0 +1,40 @@
+"""The account's value over time, and the drawdown that follows from it."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+
+class NavKind(StrEnum):
+    """`broker` seeds the history from the broker's own record, `run` is intraday, `close` is the session's close."""
+
+    BROKER = "broker"
+    RUN = "run"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class NavPoint:
+    """One value of the account. `index` is the time-weighted return index from 1, `peak` its running maximum."""
+
+    session_date: date
+    kind: NavKind
+    nav: Decimal
+    index: float
+    peak: float
+
+    @property
+    def drawdown(self) -> float:
+        """Loss from the peak as a fraction."""
+        return 1 - self.index / self.peak
+
+
+def follow(
+    previous: NavPoint | None, session_date: date, kind: NavKind, nav: Decimal, flow: Decimal = Decimal(0)
+) -> NavPoint:
+    """The point after `previous`; `flow` is money paid in since then and is neither gain nor loss."""
+    if previous is None:
+        return NavPoint(session_date, kind, nav, index=1.0, peak=1.0)
+    index = previous.index * float((nav - flow) / previous.nav)
+    return NavPoint(session_date, kind, nav, index=index, peak=max(previous.peak, index))

@@ -1,0 +1,87 @@
+"""Plans: what could be done, and the one that was chosen."""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from app.domain.order import Order
+
+
+class Action(StrEnum):
+    """The five things that a day can bring."""
+
+    HOLD = "HOLD"
+    REINFORCE = "REINFORCE"
+    ROTATE = "ROTATE"
+    CUT_LOSERS = "CUT_LOSERS"
+    REBALANCE = "REBALANCE"
+
+
+@dataclass(frozen=True, slots=True)
+class PostTrade:
+    """The portfolio as it would be after the plan, at reference prices and before costs.
+
+    `metrics` holds the value of every metric by name, None where it cannot be computed.
+    """
+
+    cash_weight: float
+    exposure: float
+    turnover: float
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Orders of one action, mandatory ones included; `reason` says what triggered it."""
+
+    action: Action
+    orders: tuple[Order, ...]
+    reason: str
+    on_breach: bool = False
+    post_trade: PostTrade | None = None
+
+    @property
+    def id(self) -> str:
+        """The same action and orders always have the same id."""
+        legs = sorted(f"{o.instrument.conid}:{o.side}:{o.quantity}:{o.leg}" for o in self.orders)
+        return f"{self.action.value.lower()}-" + hashlib.sha256("|".join(legs).encode()).hexdigest()[:8]
+
+    @property
+    def notional(self) -> Decimal:
+        """Sum of the orders' values at reference prices."""
+        return sum((order.notional for order in self.orders), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One plan out of those offered. `fallback` says why the rules chose where a model was asked."""
+
+    plan_id: str
+    rationale: str
+    chosen_by: str
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the ledger remembers that today's decision depends on; sessions are counted back from today.
+
+    `reinforced`: conid → sessions since each earlier reinforcement.
+    `sold_at_loss`: conid → sessions since a stop or a cut.
+    `profit_levels_taken`: conid → how many take-profit sales its current cost basis has had.
+    `last_rebalance`, `last_rotation`: sessions since, None for never.
+    `previous_severities`: metric → severity at the previous session's run.
+    `drawdown_acted_at`: drawdown at the last drawdown action.
+    """
+
+    reinforced: dict[int, tuple[int, ...]]
+    sold_at_loss: dict[int, int]
+    profit_levels_taken: dict[int, int]
+    last_rebalance: int | None = None
+    last_rotation: int | None = None
+    previous_severities: dict[str, str] | None = None
+    drawdown_acted_at: float | None = None
+
+
+NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

@@ -1,0 +1,119 @@
+"""The account as the broker reports it. Never guessed: an unreadable account is an error, not an empty portfolio."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from app.domain.instrument import Instrument
+from app.domain.order import BrokerOrder, Side
+
+
+@dataclass(frozen=True, slots=True)
+class CashBalance:
+    """Trade-date and settled cash in one currency; `exchange_rate` is base currency per unit of `currency`."""
+
+    currency: str
+    cash: Decimal
+    settled_cash: Decimal
+    exchange_rate: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A holding; prices in the instrument's currency, `average_cost` as the broker carries it."""
+
+    instrument: Instrument
+    quantity: Decimal
+    price: Decimal
+    average_cost: Decimal
+    realized_pnl: Decimal = Decimal(0)
+
+    @property
+    def market_value(self) -> Decimal:
+        """In the instrument's currency."""
+        return self.quantity * self.price
+
+    @property
+    def unrealized_pnl(self) -> Decimal:
+        """Price only, in the instrument's currency."""
+        return self.quantity * (self.price - self.average_cost)
+
+    @property
+    def unrealized_return(self) -> float | None:
+        """Price-only return on average cost as a fraction; None without a cost."""
+        if self.average_cost <= 0:
+            return None
+        return float(self.price / self.average_cost - 1)
+
+    @property
+    def is_dust(self) -> bool:
+        """Less than one whole share: in NAV and listed, never a trigger."""
+        return abs(self.quantity) < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """One account at one time; amounts in the base `currency` unless a field says otherwise."""
+
+    account: str
+    currency: str
+    positions: tuple[Position, ...]
+    cash: tuple[CashBalance, ...]
+    available_funds: Decimal
+    buying_power: Decimal
+    as_of: datetime
+    source: str
+    account_type: str | None = None
+    orders: tuple[BrokerOrder, ...] = ()
+    broker_net_liquidation: Decimal | None = None
+
+    def rate(self, currency: str) -> Decimal:
+        """Base currency per unit of `currency`; KeyError where the account reports none."""
+        if currency == self.currency:
+            return Decimal(1)
+        return {balance.currency: balance.exchange_rate for balance in self.cash}[currency]
+
+    @property
+    def total_cash(self) -> Decimal:
+        """Trade-date cash of all currencies."""
+        return sum((balance.cash * balance.exchange_rate for balance in self.cash), Decimal(0))
+
+    def value(self, position: Position) -> Decimal:
+        """Market value of one position."""
+        return position.market_value * self.rate(position.instrument.currency)
+
+    @property
+    def nav(self) -> Decimal:
+        """Net asset value: trade-date cash plus the value of every position."""
+        return self.total_cash + sum((self.value(position) for position in self.positions), Decimal(0))
+
+    @property
+    def unrealized_pnl(self) -> Decimal:
+        """Price-only, over all positions."""
+        return sum((p.unrealized_pnl * self.rate(p.instrument.currency) for p in self.positions), Decimal(0))
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        """Today's, over all positions, as the broker reports it."""
+        return sum((p.realized_pnl * self.rate(p.instrument.currency) for p in self.positions), Decimal(0))
+
+    def weight(self, position: Position) -> float:
+        """Fraction of NAV."""
+        return float(self.value(position) / self.nav)
+
+    def position(self, conid: int) -> Position | None:
+        """The holding of one instrument, if there is one."""
+        return next((p for p in self.positions if p.instrument.conid == conid), None)
+
+    def held(self, conid: int) -> Decimal:
+        """Quantity held, zero where the broker reports no position."""
+        position = self.position(conid)
+        return position.quantity if position else Decimal(0)
+
+    @property
+    def open_buys(self) -> Decimal:
+        """Cash that the account's open buy orders would still take."""
+        return sum(
+            (order.open_notional for order in self.orders if order.is_open and order.side is Side.BUY),
+            Decimal(0),
+        )

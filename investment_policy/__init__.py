@@ -1,0 +1,1 @@
+"""The policy files an investor starts from. Data only: `app.settings.load_policy` reads them."""
