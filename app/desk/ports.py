@@ -26,7 +26,7 @@ class Clock(Protocol):
 
 
 class Broker(Protocol):
-    """The account and its orders. Reads raise BrokerUnavailable or NotReady; they are never empty for want of an answer."""
+    """The account and its orders. A read that gets no answer raises BrokerUnavailable or NotReady, never is empty."""
 
     async def session(self) -> BrokerSession:
         """Reports, never raises for a gateway that is down; BrokerUnavailable if nobody can be asked at all."""
@@ -127,7 +127,7 @@ class Ledger(Protocol):
     """
 
     def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
-        """Insert the run, or join it: done → its result, leased → busy, lease lapsed → taken over with the next fence."""
+        """Insert the run, or join it: done → its result, leased → busy, lapsed → taken over with the next fence."""
         ...
 
     def renew(self, claim: Claim) -> None:
@@ -143,7 +143,7 @@ class Ledger(Protocol):
         ...
 
     def commit_plan(self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], at: datetime) -> None:
-        """The plan, its intents as PLANNED and their event in one commit; the first plan of a run wins, a second raises."""
+        """The plan, its intents as PLANNED and their event in one commit; a run's second plan raises."""
         ...
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
@@ -159,7 +159,7 @@ class Ledger(Protocol):
         ...
 
     def sending(self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime) -> None:
-        """PLANNED → SENDING with `sends` 0 → 1, before a byte goes to the broker; raises LedgerError in any other state."""
+        """PLANNED → SENDING with `sends` 0 → 1, before a byte goes out; LedgerError from any other state."""
         ...
 
     def settle(
@@ -183,7 +183,7 @@ class Ledger(Protocol):
         ...
 
     def add_navs(self, book: str, points: Sequence[NavPoint]) -> None:
-        """Append; a point before the newest of its book raises LedgerError, the same session's `run` point is replaced."""
+        """Append; a point before its book's newest raises LedgerError, the same session's `run` point is replaced."""
         ...
 
     def navs(self, book: str) -> tuple[NavPoint, ...]:
