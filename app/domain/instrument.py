@@ -6,6 +6,20 @@ from enum import StrEnum
 
 UNKNOWN_SECTOR = "Unknown"
 
+GICS_SECTORS = (
+    "Communication Services",
+    "Consumer Discretionary",
+    "Consumer Staples",
+    "Energy",
+    "Financials",
+    "Health Care",
+    "Industrials",
+    "Information Technology",
+    "Materials",
+    "Real Estate",
+    "Utilities",
+)
+
 
 class AssetClass(StrEnum):
     """The classes a policy may hold; indices are read, never traded."""

@@ -8,75 +8,12 @@ import json
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, AliasGenerator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from app.domain.instrument import AssetClass
-
-
-def _as_fraction(percent: float) -> float:
-    if not 0 <= percent <= 100:
-        raise ValueError(f"{percent:g} is not a percentage between 0 and 100")
-    return percent / 100
-
-
-Percent = Annotated[float, AfterValidator(_as_fraction)]
-"""A share: percent in the file, a fraction between 0 and 1 here."""
-
-
-def _in_file(name: str) -> str:
-    """Fields that hold fractions are written in percent in the file."""
-    return PERCENT_FIELDS.get(name, name)
-
-
-# Every percent field, once: the name in code → the name in the file.
-PERCENT_FIELDS = {
-    name: f"{name}_pct"
-    for name in (
-        "max_volatility_30d",
-        "max_drawdown",
-        "max_position",
-        "max_diversified_fund",
-        "max_sector",
-        "max_annual_volatility",
-        "max_var_95_1d",
-        "max_daily_loss",
-        "max_correlated",
-        "min_cash_reserve",
-        "max_exposure",
-        "stop_loss",
-        "take_profit",
-        "take_profit_sell",
-        "drawdown_exposure",
-        "drift_threshold",
-        "trigger_gain",
-        "trigger_loss",
-        "add",
-        "sell",
-        "move",
-        "bull_threshold",
-        "bear_threshold",
-        "bear_exposure",
-        "hysteresis_exposure",
-        "limit_offset",
-        "max_turnover",
-        "price_collar",
-        "max_price_jump",
-    )
-}
-
-
-class Section(BaseModel):
-    """Strict, frozen, read by the names of the file."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        validate_default=True,
-        alias_generator=AliasGenerator(validation_alias=_in_file),
-    )
+from app.domain.policy_fields import Amount, ClockTime, Gain, Percent, Section, Symbol
 
 
 class RiskTolerance(StrEnum):
@@ -91,7 +28,7 @@ class Investor(Section):
     """Whose money it is."""
 
     risk_tolerance: RiskTolerance
-    horizon_years: int = Field(ge=1, le=60)
+    horizon_years: StrictInt = Field(ge=1, le=60)
 
 
 class Universe(Section):
@@ -101,12 +38,12 @@ class Universe(Section):
     """
 
     asset_classes: tuple[AssetClass, ...] = (AssetClass.STOCK, AssetClass.ETF)
-    symbols: tuple[str, ...] = Field(min_length=1)
+    symbols: tuple[Symbol, ...] = Field(min_length=1)
     sectors: tuple[str, ...] = ()
-    restricted: tuple[str, ...] = ()
-    diversified_funds: tuple[str, ...] = ()
-    min_market_cap: Decimal = Field(default=Decimal(0), ge=0)
-    min_average_volume: Decimal = Field(default=Decimal(0), ge=0)
+    restricted: tuple[Symbol, ...] = ()
+    diversified_funds: tuple[Symbol, ...] = ()
+    min_market_cap: Amount = Field(default=Decimal(0), ge=0)
+    min_average_volume: Amount = Field(default=Decimal(0), ge=0)
     max_volatility_30d: Percent = Field(default=100)
 
 
@@ -121,7 +58,7 @@ class RiskLimits(Section):
     max_var_95_1d: Percent = Field(default=3)
     max_daily_loss: Percent = Field(default=5)
     max_correlated: Percent = Field(default=30)
-    correlation: float = Field(default=0.7, gt=0, le=1)
+    correlation: StrictFloat = Field(default=0.7, gt=0, le=1)
     min_cash_reserve: Percent = Field(default=10)
     max_exposure: Percent = Field(default=90)
 
@@ -138,7 +75,7 @@ class Exits(Section):
     """Mandatory sales, on price-only return over average cost. `drawdown_exposure` is what `reduce` reduces to."""
 
     stop_loss: Percent = Field(default=15)
-    take_profit: Annotated[float, AfterValidator(lambda percent: percent / 100)] = Field(default=50, gt=0)
+    take_profit: Gain = Field(default=50)
     take_profit_sell: Percent = Field(default=25)
     drawdown_action: DrawdownAction = DrawdownAction.REDUCE
     drawdown_exposure: Percent = Field(default=50)
@@ -159,10 +96,14 @@ class Frequency(StrEnum):
 
 
 class Allocation(Section):
-    """Target weights as fractions of NAV. Without `sectors`, what is invested is spread evenly over the names held."""
+    """Target weights as fractions of NAV. Without `sectors`, what is invested is spread evenly over the names held.
 
-    asset_classes: dict[str, Percent] = Field(default_factory=dict)
-    sectors: dict[str, Percent] = Field(default_factory=dict)
+    `asset_classes` is by asset class and "CASH", `sectors` by GICS sector.
+    """
+
+    # Named here and not in PERCENT_FIELDS: the universe has lists of the same names.
+    asset_classes: dict[str, Percent] = Field(default_factory=dict, validation_alias="asset_classes_pct")
+    sectors: dict[str, Percent] = Field(default_factory=dict, validation_alias="sectors_pct")
     drift_threshold: Percent = Field(default=5)
     frequency: Frequency = Frequency.MONTHLY
 
@@ -178,13 +119,13 @@ class TrendFilter(StrEnum):
 class Reinforce(Section):
     """Add to winners."""
 
-    enabled: bool = True
-    trigger_gain: Percent = Field(default=20)
+    enabled: StrictBool = True
+    trigger_gain: Gain = Field(default=20)
     add: Percent = Field(default=25)
-    max_times: int = Field(default=2, ge=0)
-    min_sessions_between: int = Field(default=20, ge=1)
+    max_times: StrictInt = Field(default=2, ge=0)
+    min_sessions_between: StrictInt = Field(default=20, ge=1)
     require_trend: TrendFilter = TrendFilter.NOT_BEAR
-    min_sentiment: float | None = Field(default=None, ge=-1, le=1)
+    min_sentiment: StrictFloat | None = Field(default=None, ge=-1, le=1)
 
 
 class RotationTrigger(StrEnum):
@@ -197,9 +138,9 @@ class RotationTrigger(StrEnum):
 class Rotate(Section):
     """Move from the weakest sector held to the preferred one, by return over `evaluation_sessions`."""
 
-    enabled: bool = True
+    enabled: StrictBool = True
     trigger: RotationTrigger = RotationTrigger.REGIME_CHANGE
-    evaluation_sessions: int = Field(default=63, ge=20, le=252)
+    evaluation_sessions: StrictInt = Field(default=63, ge=20, le=252)
     move: Percent = Field(default=5)
     preferred_sectors: tuple[str, ...] = ()
     require_trend: TrendFilter = TrendFilter.ANY
@@ -208,7 +149,7 @@ class Rotate(Section):
 class CutLosers(Section):
     """Sell what lost more than `trigger_loss`, before the stop does."""
 
-    enabled: bool = True
+    enabled: StrictBool = True
     trigger_loss: Percent = Field(default=10)
     sell: Percent = Field(default=100)
 
@@ -216,7 +157,7 @@ class CutLosers(Section):
 class Rebalance(Section):
     """Correct drift towards the attainable targets."""
 
-    enabled: bool = True
+    enabled: StrictBool = True
 
 
 class Strategies(Section):
@@ -226,13 +167,13 @@ class Strategies(Section):
     sector_rotation: Rotate = Rotate()
     cut_losers: CutLosers = CutLosers()
     rebalance: Rebalance = Rebalance()
-    cool_down_sessions: int = Field(default=31, ge=0)
+    cool_down_sessions: StrictInt = Field(default=31, ge=0)
 
 
 class VixBand(Section):
     """At or above `vix` points the invested share may not exceed `max_exposure`."""
 
-    vix: float = Field(gt=0)
+    vix: StrictFloat = Field(gt=0)
     max_exposure: Percent
 
 
@@ -243,7 +184,7 @@ class MarketRules(Section):
     """
 
     vix_bands: tuple[VixBand, ...] = ()
-    vix_hysteresis: float = Field(default=2, ge=0)
+    vix_hysteresis: StrictFloat = Field(default=2, ge=0)
     bull_threshold: Percent = Field(default=2)
     bear_threshold: Percent = Field(default=5)
     bear_exposure: Percent = Field(default=70)
@@ -278,19 +219,19 @@ class Execution(Section):
     order_type: str = Field(default="LMT", pattern="^LMT$")
     limit_offset: Percent = Field(default=0.1)
     time_in_force: TimeInForce = TimeInForce.DAY
-    min_order_value: Decimal = Field(default=Decimal(500), ge=0)
-    max_order_value: Decimal = Field(default=Decimal(25000), gt=0)
-    max_orders_per_day: int = Field(default=20, ge=1)
+    min_order_value: Amount = Field(default=Decimal(500), ge=0)
+    max_order_value: Amount = Field(default=Decimal(25000), gt=0)
+    max_orders_per_day: StrictInt = Field(default=20, ge=1)
     max_turnover: Percent = Field(default=30)
     price_collar: Percent = Field(default=3)
     max_price_jump: Percent = Field(default=15)
-    max_quote_age_seconds: int = Field(default=15, ge=1)
-    allow_delayed_quotes: bool = False
-    trade_from: time = time(9, 30)
-    trade_until: time = time(16, 0)
-    avoid_open_minutes: int = Field(default=15, ge=0, le=180)
-    avoid_close_minutes: int = Field(default=15, ge=0, le=180)
-    follow_seconds: int = Field(default=60, ge=0)
+    max_quote_age_seconds: StrictInt = Field(default=15, ge=1)
+    allow_delayed_quotes: StrictBool = False
+    trade_from: ClockTime = time(9, 30)
+    trade_until: ClockTime = time(16, 0)
+    avoid_open_minutes: StrictInt = Field(default=15, ge=0, le=180)
+    avoid_close_minutes: StrictInt = Field(default=15, ge=0, le=180)
+    follow_seconds: StrictInt = Field(default=60, ge=0)
     fx: Fx = Fx.REFUSE
 
 
@@ -319,21 +260,39 @@ class Approval(Section):
 
     mode: Mode = Mode.AUTO
     scope: ApprovalScope = ApprovalScope.DISCRETIONARY
-    expires_minutes: int = Field(default=120, ge=1)
+    expires_minutes: StrictInt = Field(default=120, ge=1)
+
+
+class Occasion(StrEnum):
+    """What a person can be told about."""
+
+    RUN_FAILED = "run_failed"
+    NOT_READY = "not_ready"
+    MISSED = "missed"
+    HALTED = "halted"
+    EXIT_BLOCKED = "exit_blocked"
+    ORDER_UNCERTAIN = "order_uncertain"
+    APPROVAL_NEEDED = "approval_needed"
+    APPROVAL_EXPIRED = "approval_expired"
 
 
 class Notifications(Section):
     """Where and about what a person is told."""
 
     urls: tuple[str, ...] = ()
-    on: tuple[str, ...] = ("run_failed", "not_ready", "exit_blocked", "order_uncertain")
+    on: tuple[Occasion, ...] = (
+        Occasion.RUN_FAILED,
+        Occasion.NOT_READY,
+        Occasion.EXIT_BLOCKED,
+        Occasion.ORDER_UNCERTAIN,
+    )
 
 
 class Policy(Section):
     """One investor's rules, complete."""
 
-    name: str
-    version: int = Field(ge=1)
+    name: str = Field(min_length=1)
+    version: StrictInt = Field(ge=1)
     currency: str = Field(pattern="^[A-Z]{3}$")
     investor: Investor
     universe: Universe

@@ -1,0 +1,139 @@
+"""The units of the policy file and what every section shares.
+
+Percent exists in the file only: fields named `…_pct` there become fractions in code, without the suffix. A value of the
+wrong kind is refused, never converted: YAML's `yes` is not 1 %, and a quoted number is text.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import time
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat
+
+
+def _as_fraction(percent: float) -> float:
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{percent:g} is not a percentage between 0 and 100")
+    return percent / 100
+
+
+def _as_gain(percent: float) -> float:
+    if not percent > 0:
+        raise ValueError(f"{percent:g} is not a percentage above 0")
+    return percent / 100
+
+
+def _as_amount(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError(f"{value!r} is not a number")
+    # 500 and 500.0 are the same amount and must give the same hash.
+    return Decimal(str(value)).normalize() + Decimal(0)
+
+
+def _as_clock_time(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"{value!r} is not a time of day like 09:30")
+    return time.fromisoformat(value)
+
+
+_USUAL_LEAST = 0.01
+# Below a hundredth is usual for these; what they would be if a fraction was written for a percentage is not.
+_FINE_LEAST = {"limit_offset": 0.0005, "max_var_95_1d": 0.0005, "price_collar": 0.0005}
+
+Percent = Annotated[StrictFloat, AfterValidator(_as_fraction)]
+"""A share: percent in the file, a fraction between 0 and 1 here."""
+
+Gain = Annotated[StrictFloat, AfterValidator(_as_gain)]
+"""A rise in value: percent in the file and without an upper end, a fraction here."""
+
+Amount = Annotated[Decimal, BeforeValidator(_as_amount)]
+"""Base currency."""
+
+ClockTime = Annotated[time, BeforeValidator(_as_clock_time)]
+"""The exchange's local time of day, to the minute."""
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9. ]*$")]
+"""A ticker as the broker writes it."""
+
+CASH = "CASH"
+"""The class of what is not invested, beside the asset classes."""
+
+
+def _in_file(name: str) -> str:
+    """Fields that hold fractions are written in percent in the file."""
+    return PERCENT_FIELDS.get(name, name)
+
+
+# Every percent field, once: the name in code → the name in the file.
+PERCENT_FIELDS = {
+    name: f"{name}_pct"
+    for name in (
+        "max_volatility_30d",
+        "max_drawdown",
+        "max_position",
+        "max_diversified_fund",
+        "max_sector",
+        "max_annual_volatility",
+        "max_var_95_1d",
+        "max_daily_loss",
+        "max_correlated",
+        "min_cash_reserve",
+        "max_exposure",
+        "stop_loss",
+        "take_profit",
+        "take_profit_sell",
+        "drawdown_exposure",
+        "drift_threshold",
+        "trigger_gain",
+        "trigger_loss",
+        "add",
+        "sell",
+        "move",
+        "bull_threshold",
+        "bear_threshold",
+        "bear_exposure",
+        "hysteresis_exposure",
+        "limit_offset",
+        "max_turnover",
+        "price_collar",
+        "max_price_jump",
+    )
+}
+
+
+class Section(BaseModel):
+    """Strict, frozen, read by the names of the file."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        alias_generator=AliasGenerator(validation_alias=_in_file),
+    )
+
+
+def slips(section: Section) -> Iterator[tuple[str, float]]:
+    """(path in the file, fraction) of every share so small that a fraction may have been written for a percentage."""
+    for path, name, share in _shares(section, ""):
+        if 0 < share < _FINE_LEAST.get(name, _USUAL_LEAST):
+            yield path, share
+
+
+def _shares(section: Section, prefix: str) -> Iterator[tuple[str, str, float]]:
+    """(path in the file, name in code, fraction)."""
+    for name, field in type(section).model_fields.items():
+        in_file = str(field.validation_alias)
+        value = getattr(section, name)
+        if in_file.endswith("_pct"):
+            items: Mapping[str, float] = value if isinstance(value, Mapping) else {"": value}
+            yield from ((f"{prefix}{in_file}.{key}".rstrip("."), name, share) for key, share in items.items())
+        else:
+            rows = {f".{row}": item for row, item in enumerate(value)} if isinstance(value, tuple) else {"": value}
+            for row, item in rows.items():
+                if isinstance(item, Section):
+                    yield from _shares(item, f"{prefix}{in_file}{row}.")

@@ -1,0 +1,1 @@
+"""What is known of the market beside the broker: sessions, sectors, cached history."""
