@@ -1,0 +1,1 @@
+"""Everything between the portfolio manager and Interactive Brokers; shares no code with `app`."""

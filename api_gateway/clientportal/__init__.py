@@ -1,0 +1,1 @@
+"""Async client of the Interactive Brokers Client Portal Web API."""

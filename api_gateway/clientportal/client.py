@@ -1,0 +1,38 @@
+"""Puts the client's parts on one connection pool, one pacer and one session."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx2
+
+from api_gateway.clientportal.contracts import ContractReads
+from api_gateway.clientportal.market import MarketReads
+from api_gateway.clientportal.orders import OrderCalls
+from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.portfolio import PortfolioReads
+from api_gateway.clientportal.session import Session
+from api_gateway.clientportal.transport import Transport
+
+
+class ClientPortal:
+    def __init__(self, http: httpx2.AsyncClient, *, refuse_simulator: bool, pacer: Pacer | None = None) -> None:
+        self._http = http
+        self.pacer = pacer or Pacer()
+        transport = Transport(http, self.pacer)
+        self.session = Session(transport, refuse_simulator=refuse_simulator)
+        self.portfolio = PortfolioReads(transport, self.session)
+        self.contracts = ContractReads(transport, self.session)
+        self.market = MarketReads(transport, self.session, self.contracts)
+        self.orders = OrderCalls(transport, self.session)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keeps the session alive in the background; closes the pool at the end."""
+        watchdog = asyncio.create_task(self.session.watch())
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+            await asyncio.gather(watchdog, return_exceptions=True)
+            await self._http.aclose()

@@ -1,0 +1,124 @@
+"""What can go wrong between this process and the brokerage session, by what to do next.
+
+* ClientPortalError
+  + GatewayDown             nothing usable answered: TCP, TLS, time-out, empty reply
+    - CallerNotAllowed      403: the gateway does not accept this machine
+  + SessionError            the gateway answers, the session cannot be used
+    - LoginRequired         a person logs in
+    - NoBridge              the brokerage tier is missing
+    - Competing             the same user is logged in elsewhere
+    - Maintenance           503, daily reset
+    - NotPrimed             the gateway wants its priming reads first
+    - SimulatorRefused      live mode met a simulator
+  + PacingViolation         429 was answered, or the wait would be longer than a call may take
+  + GatewayRefused          any other refusal; carries status and text
+  + DataUnavailable         the answer is well formed and does not hold what was asked
+    - Malformed             the answer has not the documented shape
+    - Incomplete            a cold read stayed empty
+    - UnknownOrder          the broker does not know the order id
+  + AccountNotAllowed       the account is not among those this server may use
+
+An error never stands for data, and no message carries an account id or a token.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class State(StrEnum):
+    """State of the brokerage session."""
+
+    DOWN = "DOWN"
+    LOGIN_REQUIRED = "LOGIN_REQUIRED"
+    NO_BRIDGE = "NO_BRIDGE"
+    COMPETING = "COMPETING"
+    READY = "READY"
+    MAINTENANCE = "MAINTENANCE"
+
+
+class ClientPortalError(Exception):
+    """`str()` is the cause; `remedy` is one sentence for the person who can act."""
+
+    remedy: ClassVar[str] = "Read the gateway's log."
+    state: ClassVar[State] = State.DOWN
+
+
+class GatewayDown(ClientPortalError):
+    """`sent` is False only when no byte of the request can have left."""
+
+    remedy = "Start the gateway, then check IBKR_GATEWAY_URL and IBKR_CA_FILE."
+
+    def __init__(self, cause: str, *, sent: bool = True) -> None:
+        super().__init__(cause)
+        self.sent = sent
+
+
+class CallerNotAllowed(GatewayDown):
+    remedy = "Add this machine's address to ips.allow in the gateway's conf.yaml and restart the gateway."
+
+
+class SessionError(ClientPortalError):
+    remedy = "Check the brokerage session."
+
+
+class LoginRequired(SessionError):
+    remedy = "Log in to the gateway in a browser on the gateway's machine."
+    state = State.LOGIN_REQUIRED
+
+
+class NoBridge(SessionError):
+    remedy = "Wait for the brokerage session to be opened, or log in to the gateway again."
+    state = State.NO_BRIDGE
+
+
+class Competing(SessionError):
+    remedy = "Log out of TWS, the mobile app or the web portal, or wait until that session ends."
+    state = State.COMPETING
+
+
+class Maintenance(SessionError):
+    remedy = "Wait for the broker's maintenance to end and try again."
+    state = State.MAINTENANCE
+
+
+class NotPrimed(SessionError):
+    remedy = "Try again: the session is primed on the next call."
+    state = State.NO_BRIDGE
+
+
+class SimulatorRefused(SessionError):
+    remedy = "Point IBKR_GATEWAY_URL at the real gateway, or set TRADING_MODE to paper or off."
+
+
+class PacingViolation(ClientPortalError):
+    remedy = "Wait for the limit to pass; more requests lengthen the penalty."
+    state = State.MAINTENANCE
+
+
+class GatewayRefused(ClientPortalError):
+    remedy = "Correct the request; repeating it unchanged gives the same answer."
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the gateway refused with status {status}: {text}")
+        self.status = status
+        self.text = text
+
+
+class DataUnavailable(ClientPortalError):
+    remedy = "Try again in a moment; treat the datum as missing until then."
+
+
+class Malformed(DataUnavailable):
+    remedy = "Treat the datum as missing and report the answer's shape: the gateway may have changed."
+
+
+class Incomplete(DataUnavailable):
+    pass
+
+
+class UnknownOrder(DataUnavailable):
+    remedy = "Read the order report: the gateway forgets the status of aged orders."
+
+
+class AccountNotAllowed(ClientPortalError):
+    remedy = "List the account in IBKR_ACCOUNT_ID and check that the login can see it."

@@ -1,0 +1,209 @@
+"""Reads quotes and daily closes. A price that did not arrive is missing; a previous close never passes for a trade."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from api_gateway.clientportal import wire
+from api_gateway.clientportal.contracts import ContractReads
+from api_gateway.clientportal.errors import GatewayRefused, Incomplete, Malformed
+from api_gateway.clientportal.pacing import HISTORY, SNAPSHOT
+from api_gateway.clientportal.records import History, MissingQuote, Quote, QuoteKind
+from api_gateway.clientportal.session import Session
+from api_gateway.clientportal.transport import Transport
+
+_EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
+_CLOSE_HOUR: Final = 16
+_MOST_CONIDS: Final = 100
+_MOST_POLLS: Final = 8
+_POLL_SECONDS: Final = 0.25
+_FIRST_POLL_SECONDS: Final = 0.05
+_HISTORY_ATTEMPTS: Final = 3
+
+_LAST, _BID, _ASK, _PRIOR_CLOSE, _SYMBOL, _AVAILABILITY = "31", "84", "86", "7741", "55", "6509"
+_VOLUME, _AVERAGE_VOLUME, _MARKET_CAP = "7762", "7282", "7289"
+_FIELDS: Final = (
+    _LAST,
+    _BID,
+    _ASK,
+    _PRIOR_CLOSE,
+    _SYMBOL,
+    _AVAILABILITY,
+    _VOLUME,
+    _AVERAGE_VOLUME,
+    _MARKET_CAP,
+)
+# What an index has: nobody bids for it.
+_INDEX_FIELDS: Final = (_LAST, _PRIOR_CLOSE)
+_FIELD_NAMES: Final = {
+    _LAST: "last",
+    _BID: "bid",
+    _ASK: "ask",
+    _PRIOR_CLOSE: "prior_close",
+    _VOLUME: "volume",
+    _AVERAGE_VOLUME: "average_volume",
+    _MARKET_CAP: "market_cap",
+}
+_KINDS: Final[Mapping[str, QuoteKind]] = {"R": "live", "D": "delayed", "Z": "frozen", "Y": "frozen"}
+Row = Mapping[str, object]
+
+
+class MarketReads:
+    def __init__(self, transport: Transport, session: Session, contracts: ContractReads) -> None:
+        self._transport = transport
+        self._session = session
+        self._contracts = contracts
+
+    async def quotes(self, conids: list[int]) -> tuple[tuple[Quote, ...], tuple[MissingQuote, ...]]:
+        """Quotes in the order asked; a conid without usable prices is among the missing, with the reason."""
+        wanted = list(dict.fromkeys(conids))
+        rows: dict[int, Row] = {}
+        for start in range(0, len(wanted), _MOST_CONIDS):
+            rows |= await self._poll(wanted[start : start + _MOST_CONIDS])
+        found = [_quote(conid, rows.get(conid), self._session) for conid in wanted]
+        quotes = tuple(each for each in found if isinstance(each, Quote))
+        return quotes, tuple(each for each in found if isinstance(each, MissingQuote))
+
+    async def history(self, conid: int, period: str) -> History:
+        """Daily closes of completed sessions.
+
+        Raises: ValueError for a period that is not days, weeks, months or years in lower case: the gateway answers
+        upper case with another period instead of an error.
+        """
+        number, unit = period[:-1], period[-1:]
+        if not number.isdigit() or int(number) == 0 or unit not in ("d", "w", "m", "y"):
+            raise ValueError(f"period {period!r} is not a count followed by d, w, m or y")
+        answer = wire.mapping(await self._session.guarded(lambda: self._bars(conid, period)), "history")
+        now = self._session.market_now()
+        bars = _completed(wire.rows(answer.get("data"), "history bars"), now)
+        if not bars:
+            raise Incomplete(f"no daily closes for contract {conid}")
+        marker = answer.get("simulator")
+        origin = wire.text(marker, "origin") if isinstance(marker, dict) else None
+        return History(
+            conid=conid,
+            dates=tuple(day for day, _ in bars),
+            closes=tuple(float(close) for _, close in bars),
+            # The broker's trade bars are adjusted for splits alone; the simulator replays dividend-adjusted closes.
+            adjusted=origin is not None,
+            source=self._session.source,
+            origin=origin,
+            as_of=now,
+        )
+
+    async def _bars(self, conid: int, period: str) -> object:
+        params = {"conid": str(conid), "period": period, "bar": "1d"}
+        for attempt in range(_HISTORY_ATTEMPTS):
+            try:
+                return await self._transport.read("/iserver/marketdata/history", params, limit=HISTORY)
+            except GatewayRefused as error:
+                # The first request for a contract may fail while the gateway fetches its chart.
+                if error.status not in (404, 500) or attempt == _HISTORY_ATTEMPTS - 1:
+                    raise
+            await self._transport.pacer.pause(_POLL_SECONDS)
+        raise AssertionError("the attempts neither returned nor raised")
+
+    async def _poll(self, conids: list[int]) -> dict[int, Row]:
+        """The fullest rows within a few polls: the first answer for a contract is bare, slow fields come later."""
+        rows: dict[int, Row] = {}
+        unchanged = 0
+        for poll in range(_MOST_POLLS):
+            fresh = await self._session.guarded(lambda: self._snapshot(conids))
+            grown: dict[int, Row] = {conid: {**rows.get(conid, {}), **row} for conid, row in fresh.items()}
+            unchanged = unchanged + 1 if rows and _keys(grown) == _keys(rows) else 0
+            rows = grown
+            arrived = all(self._arrived(conid, rows.get(conid, {})) for conid in conids)
+            settled = unchanged >= 2 and all(_LAST in row or _PRIOR_CLOSE in row for row in rows.values())
+            if arrived or settled:
+                break
+            await self._transport.pacer.pause(_FIRST_POLL_SECONDS if poll == 0 else _POLL_SECONDS)
+        return rows
+
+    def _arrived(self, conid: int, row: Row) -> bool:
+        index = self._contracts.known_asset_class(conid) == "IND"
+        return all(field in row for field in (_INDEX_FIELDS if index else _FIELDS))
+
+    async def _snapshot(self, conids: list[int]) -> dict[int, Row]:
+        params = {"conids": ",".join(str(conid) for conid in conids), "fields": ",".join(_FIELDS)}
+        answer = await self._transport.read("/iserver/marketdata/snapshot", params, limit=SNAPSHOT)
+        return {wire.conid(row.get("conid")): row for row in wire.rows(answer, "snapshot")}
+
+
+def _keys(rows: Mapping[int, Row]) -> dict[int, frozenset[str]]:
+    return {conid: frozenset(row) for conid, row in rows.items()}
+
+
+def _quote(conid: int, row: Row | None, session: Session) -> Quote | MissingQuote:
+    if row is None or not any(field in row for field in (_LAST, _BID, _ASK, _PRIOR_CLOSE)):
+        return MissingQuote(conid=conid, reason="the gateway delivered no price")
+    if "_updated" not in row:
+        return MissingQuote(conid=conid, reason="the gateway did not say when the quote was received")
+    availability = (wire.text(row, _AVAILABILITY) or "")[:1]
+    last_mark, last = wire.marked_price(row[_LAST]) if wire.text(row, _LAST) else ("", None)
+    kind = _kind(availability, last_mark)
+    if kind is None:
+        return MissingQuote(
+            conid=conid, reason=f"no market data subscription (availability {availability or 'absent'})"
+        )
+    return Quote(
+        conid=conid,
+        symbol=wire.text(row, _SYMBOL),
+        bid=_positive(row, _BID),
+        ask=_positive(row, _ASK),
+        last=last,
+        prior_close=_positive(row, _PRIOR_CLOSE),
+        kind=kind,
+        volume=wire.optional_number(row, _VOLUME),
+        average_volume=wire.optional_number(row, _AVERAGE_VOLUME),
+        market_cap=wire.optional_number(row, _MARKET_CAP),
+        as_of=wire.instant(row["_updated"]),
+        source=session.source,
+        marks=_marks(row),
+    )
+
+
+def _kind(availability: str, last_mark: str) -> QuoteKind | None:
+    if last_mark == "H":
+        return "halted"
+    if last_mark == "C":
+        return "prev_close"
+    return _KINDS.get(availability)
+
+
+def _positive(row: Row, field: str) -> Decimal | None:
+    """A price; None when absent, and when the gateway writes -1 or 0 for a side that nobody quotes."""
+    found = wire.optional_number(row, field)
+    return found if found is not None and found > 0 else None
+
+
+def _marks(row: Row) -> tuple[str, ...]:
+    marker = row.get("simulator")
+    if not isinstance(marker, dict):
+        return ()
+    marks = [name for name in ("simulated", "derived") if marker.get(name)]
+    fictional = marker.get("fictional")
+    if isinstance(fictional, list):
+        marks += [f"fictional:{_FIELD_NAMES.get(str(field), str(field))}" for field in fictional]
+    return tuple(marks)
+
+
+def _completed(rows: list[Row], now: datetime) -> list[tuple[date, Decimal]]:
+    """Day and close per bar, without the placeholder of an empty window and without a session still open at `now`."""
+    local = now.astimezone(_EXCHANGE_TIME)
+    bars: list[tuple[date, Decimal]] = []
+    for row in rows:
+        if row.get("t") is None:
+            continue
+        day = wire.instant(row["t"]).astimezone(_EXCHANGE_TIME).date()
+        if day < local.date() or (day == local.date() and local.hour >= _CLOSE_HOUR):
+            bars.append((day, _close(row)))
+    return sorted(bars)
+
+
+def _close(row: Row) -> Decimal:
+    close = wire.required_number(row, "c")
+    if close <= 0:
+        raise Malformed("a daily close is not positive")
+    return close

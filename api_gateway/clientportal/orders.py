@@ -1,0 +1,226 @@
+"""Reads orders, previews one, places one.
+
+An order is sent once: nothing here repeats it, nothing guesses what became of it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from api_gateway.clientportal import wire
+from api_gateway.clientportal.errors import (
+    GatewayDown,
+    Incomplete,
+    Maintenance,
+    Malformed,
+    PacingViolation,
+    UnknownOrder,
+)
+from api_gateway.clientportal.outcome import Pending, classify, is_allowed
+from api_gateway.clientportal.pacing import ORDERS, TRADES
+from api_gateway.clientportal.records import Limit, OrderRow, Placement, Question, Trade, WhatIf
+from api_gateway.clientportal.session import Session
+from api_gateway.clientportal.transport import Transport, fault_of
+
+# Observed chains have three questions.
+_MOST_QUESTIONS: Final = 5
+
+
+class OrderCalls:
+    def __init__(self, transport: Transport, session: Session) -> None:
+        self._transport = transport
+        self._session = session
+        # A second order invalidates the first one's open question.
+        self._placing = asyncio.Lock()
+        self._live: tuple[float, tuple[Mapping[str, object], ...]] | None = None
+
+    async def live(self, account: str, *, reuse: bool = False) -> tuple[OrderRow, ...]:
+        """The day's orders. `reuse` accepts an answer younger than the endpoint's limit if no order went since."""
+        pacer = self._transport.pacer
+        fresh_enough = self._live and pacer.clock() - self._live[0] < ORDERS.seconds * pacer.scale
+        if not (reuse and self._live and fresh_enough):
+            rows = await self._session.guarded(self._read_live)
+            self._live = (pacer.clock(), rows)
+        return tuple(_live_row(row) for row in self._live[1] if wire.text(row, "acct", "account") in (account, None))
+
+    async def trades(self, account: str) -> tuple[Trade, ...]:
+        """Executions of the current day."""
+        answer = await self._session.guarded(lambda: self._transport.read("/iserver/account/trades", limit=TRADES))
+        rows = wire.rows(answer, "trades")
+        return tuple(_trade(row) for row in rows if wire.text(row, "account", "accountCode") in (account, None))
+
+    async def status(self, order_id: str) -> OrderRow:
+        """Raises: UnknownOrder, also for an order too old for the gateway to remember."""
+        path = f"/iserver/account/order/status/{order_id}"
+        try:
+            answer = await self._session.guarded(lambda: self._transport.read(path, attempts=1))
+        except Maintenance as error:
+            raise UnknownOrder(f"the gateway has no status of order {order_id}") from error
+        return _status_row(wire.mapping(answer, "order status"))
+
+    async def preview(self, order: Limit) -> WhatIf:
+        path = f"/iserver/account/{order.account}/orders/whatif"
+        return _what_if(await self._session.guarded(lambda: self._ask_preview(path, order)), order)
+
+    async def place_once(self, order: Limit) -> Placement:
+        """Sends one order and answers the broker's questions from the allow-list, all in one go."""
+        async with self._placing:
+            self._live = None
+            try:
+                placed = await self._transport.send("POST", f"/iserver/account/{order.account}/orders", _body(order))
+            except PacingViolation as error:
+                return Placement(outcome="not_sent", message=str(error))
+            except GatewayDown as error:
+                return Placement(outcome="unknown" if error.sent else "not_sent", message=str(error))
+            if placed.status == 429:
+                return Placement(outcome="rejected", message=str(self._transport.pacer.penalise()))
+            return await self._answer_questions(classify(placed))
+
+    async def _answer_questions(self, found: Placement | Pending) -> Placement:
+        asked: tuple[Question, ...] = ()
+        while isinstance(found, Pending):
+            confirmed = is_allowed(found.message_ids, found.text) and len(asked) < _MOST_QUESTIONS
+            asked += (Question(message_ids=found.message_ids, text=found.text, confirmed=confirmed),)
+            if not confirmed:
+                return Placement(
+                    outcome="unknown_question",
+                    message="the broker asked a question that is not on the allow-list; it was left unanswered",
+                    questions=asked,
+                )
+            try:
+                answer = await self._transport.send("POST", f"/iserver/reply/{found.reply_id}", {"confirmed": True})
+            except (GatewayDown, PacingViolation) as error:
+                return Placement(outcome="unknown", message=str(error), questions=asked)
+            found = classify(answer, is_reply=True)
+        return found.model_copy(update={"questions": asked})
+
+    async def _read_live(self) -> tuple[Mapping[str, object], ...]:
+        for _ in range(2):
+            answer = wire.mapping(await self._transport.read("/iserver/account/orders", limit=ORDERS), "live orders")
+            # A cold answer is an empty list with snapshot false, whatever orders there are.
+            if answer.get("snapshot") is True:
+                return tuple(wire.rows(answer.get("orders"), "live orders"))
+        raise Incomplete("the gateway has not loaded the live orders")
+
+    async def _ask_preview(self, path: str, order: Limit) -> Mapping[str, object]:
+        # An error inside a preview is part of it, so the answer is judged here and not by the transport.
+        answer = await self._transport.send("POST", path, _body(order))
+        if answer.status == 429:
+            raise self._transport.pacer.penalise()
+        fault = fault_of(answer)
+        if fault is not None and answer.status != 200:
+            raise fault
+        return wire.mapping(wire.decode(answer.body), "preview")
+
+
+def _body(order: Limit) -> dict[str, object]:
+    row: dict[str, object] = {
+        "acctId": order.account,
+        "conid": order.conid,
+        "orderType": "LMT",
+        "side": order.side,
+        "tif": order.time_in_force,
+        "outsideRTH": False,
+        # Sixteen digits survive the way through a float and back.
+        "quantity": float(order.quantity),
+        "price": float(order.limit_price),
+    }
+    return {"orders": [row if order.coid is None else {**row, "cOID": order.coid}]}
+
+
+def _what_if(answer: Mapping[str, object], order: Limit) -> WhatIf:
+    amounts = wire.mapping(answer.get("amount") or {}, "preview amount")
+    amount = wire.money(amounts.get("amount"))
+    commission = wire.money(amounts.get("commission"))
+    warning = wire.text(answer, "warn")
+    return WhatIf(
+        amount=amount.amount if amount else order.quantity * order.limit_price,
+        commission=commission.amount if commission else None,
+        equity_after=_after(answer, "equity"),
+        initial_margin_after=_after(answer, "initial"),
+        maintenance_margin_after=_after(answer, "maintenance"),
+        warnings=(warning,) if warning else (),
+        error=wire.text(answer, "error"),
+        currency=amount.currency if amount else None,
+    )
+
+
+def _after(answer: Mapping[str, object], key: str) -> Decimal | None:
+    found = wire.money(wire.mapping(answer.get(key) or {}, f"preview {key}").get("after"))
+    return found.amount if found else None
+
+
+def _live_row(row: Mapping[str, object]) -> OrderRow:
+    filled = wire.required_number(row, "filledQuantity")
+    remaining = wire.required_number(row, "remainingQuantity")
+    total = wire.optional_number(row, "totalSize")
+    return OrderRow.model_validate(
+        {
+            "order_id": wire.required_text(row, "orderId"),
+            "coid": wire.text(row, "order_ref"),
+            "conid": wire.conid(row.get("conid")),
+            "symbol": wire.text(row, "ticker"),
+            "side": wire.side(wire.required_text(row, "side")),
+            "quantity": filled + remaining if total is None else total,
+            "filled_quantity": filled,
+            "remaining_quantity": remaining,
+            "limit_price": wire.optional_number(row, "price"),
+            "average_price": _nonzero(wire.optional_number(row, "avgPrice")),
+            "status": wire.required_text(row, "status"),
+            "time_in_force": wire.text(row, "timeInForce"),
+        }
+    )
+
+
+def _status_row(row: Mapping[str, object]) -> OrderRow:
+    return OrderRow.model_validate(
+        {
+            "order_id": wire.required_text(row, "order_id"),
+            "coid": wire.text(row, "order_ref"),
+            "conid": wire.conid(row.get("conid")),
+            "symbol": wire.text(row, "symbol"),
+            "side": wire.side(wire.required_text(row, "side")),
+            "quantity": wire.required_number(row, "total_size"),
+            "filled_quantity": wire.required_number(row, "cum_fill"),
+            # `size` is what remains.
+            "remaining_quantity": wire.required_number(row, "size"),
+            "limit_price": wire.optional_number(row, "limit_price"),
+            "average_price": _nonzero(wire.optional_number(row, "average_price")),
+            "status": wire.required_text(row, "order_status"),
+            "time_in_force": wire.text(row, "tif"),
+        }
+    )
+
+
+def _trade(row: Mapping[str, object]) -> Trade:
+    return Trade.model_validate(
+        {
+            "execution_id": wire.required_text(row, "execution_id"),
+            "order_id": wire.required_text(row, "order_id"),
+            "coid": wire.text(row, "order_ref"),
+            "conid": wire.conid(row.get("conid")),
+            "symbol": wire.required_text(row, "symbol"),
+            "side": wire.side(wire.required_text(row, "side")),
+            "quantity": wire.required_number(row, "size"),
+            "price": wire.required_number(row, "price"),
+            "commission": wire.optional_number(row, "commission"),
+            "time": _trade_time(row),
+        }
+    )
+
+
+def _trade_time(row: Mapping[str, object]) -> datetime:
+    if row.get("trade_time_r") is not None:
+        return wire.instant(row["trade_time_r"])
+    written = wire.required_text(row, "trade_time")
+    try:
+        return datetime.strptime(written, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Malformed(f"not a trade time: {written!r}") from error
+
+
+def _nonzero(value: Decimal | None) -> Decimal | None:
+    """An average price; the gateway writes 0 while nothing has filled."""
+    return value or None

@@ -1,0 +1,141 @@
+"""Reads what an account holds. An incomplete answer raises; it is never taken for an empty account."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from api_gateway.clientportal import wire
+from api_gateway.clientportal.errors import Malformed, PacingViolation
+from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS, PERFORMANCE
+from api_gateway.clientportal.records import Cash, Ledger, NavPoint, Position, Summary
+from api_gateway.clientportal.session import Session
+from api_gateway.clientportal.transport import Transport
+
+_EXCHANGE_TIME = ZoneInfo("America/New_York")
+
+
+class PortfolioReads:
+    def __init__(self, transport: Transport, session: Session) -> None:
+        self._transport = transport
+        self._session = session
+        self._performance: dict[str, tuple[datetime, str, tuple[NavPoint, ...]]] = {}
+
+    async def positions(self, account: str) -> tuple[Position, ...]:
+        """Near-real-time positions, closed ones (quantity zero) dropped."""
+        answer = await self._read(f"/portfolio2/{account}/positions")
+        held = (row for row in wire.rows(answer, "positions") if wire.required_number(row, "position") != 0)
+        return tuple(_position(row) for row in held)
+
+    async def summary(self, account: str) -> Summary:
+        answer = wire.mapping(await self._read(f"/portfolio/{account}/summary"), "summary")
+        net = wire.mapping(answer.get("netliquidation"), "summary netliquidation")
+        return Summary(
+            currency=wire.required_text(net, "currency"),
+            account_type=_account_type(answer),
+            net_liquidation=wire.required_number(net, "amount"),
+            available_funds=_summary_amount(answer, "availablefunds"),
+            buying_power=_summary_amount(answer, "buyingpower"),
+        )
+
+    async def ledger(self, account: str) -> Ledger:
+        answer = wire.mapping(await self._read(f"/portfolio/{account}/ledger"), "ledger")
+        # BASE is the sum over the currencies, not a currency.
+        base = wire.mapping(answer.get("BASE"), "ledger BASE")
+        rows = {name: wire.mapping(row, f"ledger {name}") for name, row in answer.items() if name != "BASE"}
+        return Ledger(
+            cash=tuple(_cash(name, row) for name, row in rows.items()),
+            unrealized_pnl=wire.required_number(base, "unrealizedpnl"),
+            realized_pnl=wire.required_number(base, "realizedpnl"),
+        )
+
+    async def performance(self, account: str) -> tuple[datetime, str, tuple[NavPoint, ...]]:
+        """Market time of the read, base currency and one year of closing NAVs.
+
+        The broker answers once a quarter of an hour, so an answer is kept for its session date; while the limit is not
+        free an older one is served with its own time.
+        """
+        kept = self._performance.get(account)
+        if kept is not None and (_session_date(kept[0]) == _session_date(self._session.market_now())):
+            return kept
+        if kept is not None and self._transport.pacer.wait(PERFORMANCE) > LONGEST_WAIT_SECONDS:
+            return kept
+        try:
+            answer = await self._session.guarded(lambda: self._ask_performance(account))
+        except PacingViolation:
+            if kept is None:
+                raise
+            return kept
+        currency, points = _nav_points(answer)
+        fresh = (self._session.market_now(), currency, points)
+        self._performance[account] = fresh
+        return fresh
+
+    async def _ask_performance(self, account: str) -> object:
+        # A repetition would wait out the quarter of an hour.
+        body = {"acctIds": [account], "period": "1Y"}
+        return await self._transport.read("/pa/performance", body=body, limit=PERFORMANCE, attempts=1)
+
+    async def _read(self, path: str) -> object:
+        return await self._session.guarded(lambda: self._transport.read(path))
+
+
+def _session_date(moment: datetime) -> date:
+    return moment.astimezone(_EXCHANGE_TIME).date()
+
+
+def _position(row: Mapping[str, object]) -> Position:
+    return Position(
+        conid=wire.conid(row.get("conid")),
+        # Near-real-time rows carry the ticker as description.
+        symbol=wire.required_text(row, "ticker", "description", "contractDesc"),
+        name=wire.text(row, "name"),
+        asset_class=wire.required_text(row, "secType", "assetClass"),
+        currency=wire.required_text(row, "currency"),
+        quantity=wire.required_number(row, "position"),
+        price=wire.required_number(row, "marketPrice", "mktPrice"),
+        market_value=wire.required_number(row, "marketValue", "mktValue"),
+        average_cost=wire.optional_number(row, "avgCost"),
+        unrealized_pnl=wire.optional_number(row, "unrealizedPnl"),
+        realized_pnl=wire.optional_number(row, "realizedPnl"),
+    )
+
+
+def _cash(currency: str, row: Mapping[str, object]) -> Cash:
+    return Cash(
+        currency=currency,
+        cash=wire.required_number(row, "cashbalance"),
+        settled_cash=wire.optional_number(row, "settledcash"),
+        exchange_rate=wire.optional_number(row, "exchangerate"),
+    )
+
+
+def _summary_amount(summary: Mapping[str, object], key: str) -> Decimal:
+    row = wire.mapping(summary.get(key), f"summary {key}")
+    if row.get("isNull") is True:
+        raise Malformed(f"summary {key} is null")
+    return wire.required_number(row, "amount")
+
+
+def _account_type(summary: Mapping[str, object]) -> str | None:
+    row = summary.get("accounttype")
+    return wire.text(row, "value") if isinstance(row, dict) else None
+
+
+def _nav_points(answer: object) -> tuple[str, tuple[NavPoint, ...]]:
+    nav = wire.mapping(wire.mapping(answer, "performance").get("nav"), "performance nav")
+    series = wire.rows(nav.get("data"), "performance data")
+    dates, values = nav.get("dates"), series[0].get("navs") if len(series) == 1 else None
+    if not isinstance(dates, list) or not isinstance(values, list) or len(dates) != len(values):
+        raise Malformed("performance: dates and values do not match")
+    points = tuple(
+        NavPoint(date=_compact_date(day), nav=wire.number(value)) for day, value in zip(dates, values, strict=True)
+    )
+    return wire.required_text(series[0], "baseCurrency"), points
+
+
+def _compact_date(value: object) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise Malformed(f"not a date: {value!r}") from error

@@ -1,0 +1,210 @@
+"""What the client hands out: frozen values with exact decimals and aware times, also the nouns of the tool server.
+
+A field that the broker did not deliver is None; none of them is ever filled in with a guess.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+Amount = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")]
+"""A decimal that is a plain-notation string on the wire."""
+
+Side = Literal["BUY", "SELL"]
+Source = Literal["ibkr", "simulator"]
+QuoteKind = Literal["live", "delayed", "frozen", "prev_close", "halted"]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Simulator(Record):
+    """The marker by which a simulated gateway makes itself known; `now` is its market time at the reading."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    as_of: date
+    seed: int
+    data: str
+    pacing: float
+    now: datetime
+
+
+class Cash(Record):
+    currency: str
+    cash: Amount
+    settled_cash: Amount | None
+    exchange_rate: Amount | None
+
+
+class Position(Record):
+    conid: int
+    symbol: str
+    name: str | None
+    asset_class: str
+    currency: str
+    quantity: Amount
+    price: Amount
+    market_value: Amount
+    average_cost: Amount | None
+    unrealized_pnl: Amount | None
+    realized_pnl: Amount | None
+
+
+class Summary(Record):
+    currency: str
+    account_type: str | None
+    net_liquidation: Amount
+    available_funds: Amount
+    buying_power: Amount
+
+
+class Ledger(Record):
+    """Cash per currency, and the account's totals in its base currency."""
+
+    cash: tuple[Cash, ...]
+    unrealized_pnl: Amount
+    realized_pnl: Amount
+
+
+class OrderRow(Record):
+    order_id: str
+    coid: str | None
+    conid: int
+    symbol: str | None
+    side: Side
+    quantity: Amount
+    filled_quantity: Amount
+    remaining_quantity: Amount
+    limit_price: Amount | None
+    average_price: Amount | None
+    status: str
+    time_in_force: str | None
+
+
+class Trade(Record):
+    execution_id: str
+    order_id: str
+    coid: str | None
+    conid: int
+    symbol: str
+    side: Side
+    quantity: Amount
+    price: Amount
+    commission: Amount | None
+    time: datetime
+
+
+class NavPoint(Record):
+    date: date
+    nav: Amount
+
+
+class Contract(Record):
+    symbol: str
+    conid: int
+    name: str
+    exchange: str
+    currency: str
+    asset_class: str
+
+
+class Unresolved(Record):
+    symbol: str
+    reason: str
+
+
+class PriceIncrement(Record):
+    """Ticks are multiples of `increment` from the price `lower_edge` upwards."""
+
+    lower_edge: Amount
+    increment: Amount
+
+
+class ContractRules(Record):
+    conid: int
+    increments: tuple[PriceIncrement, ...]
+    quantity_increment: Amount
+    currency: str | None
+    can_trade: bool
+
+
+class Quote(Record):
+    """`as_of` is when the gateway received the quote; `marks` say what of it was simulated, derived or invented."""
+
+    conid: int
+    symbol: str | None
+    bid: Amount | None
+    ask: Amount | None
+    last: Amount | None
+    prior_close: Amount | None
+    kind: QuoteKind
+    volume: Amount | None
+    average_volume: Amount | None
+    market_cap: Amount | None
+    as_of: datetime
+    source: Source
+    marks: tuple[str, ...]
+
+
+class MissingQuote(Record):
+    conid: int
+    reason: str
+
+
+class History(Record):
+    """Closes of completed sessions, oldest first; `adjusted` says whether dividends are worked in."""
+
+    conid: int
+    dates: tuple[date, ...]
+    closes: tuple[float, ...]
+    adjusted: bool
+    source: Source
+    origin: str | None
+    as_of: datetime
+
+
+class WhatIf(Record):
+    amount: Amount
+    commission: Amount | None
+    equity_after: Amount | None
+    initial_margin_after: Amount | None
+    maintenance_margin_after: Amount | None
+    warnings: tuple[str, ...]
+    error: str | None
+    currency: str | None
+
+
+class Question(Record):
+    message_ids: tuple[str, ...]
+    text: str
+    confirmed: bool
+
+
+class Limit(Record):
+    """A limit order for whole or fractional units, good for the day."""
+
+    account: str
+    conid: int
+    side: Side
+    quantity: Amount
+    limit_price: Amount
+    time_in_force: str
+    coid: str | None = None
+
+
+class Placement(Record):
+    """What became of one order.
+
+    `not_sent` no byte left · `accepted` · `rejected` final · `already_registered` the broker has this cOID ·
+    `unknown_question` a question outside the allow-list was left unanswered · `unknown` reconcile.
+    """
+
+    outcome: Literal["not_sent", "accepted", "rejected", "already_registered", "unknown_question", "unknown"]
+    order_id: str | None = None
+    status: str | None = None
+    message: str | None = None
+    questions: tuple[Question, ...] = ()

@@ -1,0 +1,115 @@
+"""The last gate before the broker: sends an order only with a valid ticket and inside this server's own hard caps.
+
+It holds whatever the caller's own limits are. It never sends twice, never opens a short position and never cancels.
+"""
+
+import asyncio
+from collections import defaultdict
+from decimal import Decimal
+from typing import Final
+
+from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.errors import ClientPortalError, UnknownOrder
+from api_gateway.clientportal.records import Limit, Placement
+from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.models import PlaceResult, Ticket
+from api_gateway.mcp_server.tickets import TicketOffice, order_of
+from api_gateway.settings import TradingMode
+
+# The broker lists exchange-traded funds as stocks.
+_TRADED: Final = frozenset({"STK", "ETF"})
+_DONE: Final = frozenset({"Filled", "Cancelled", "Inactive", "Failed"})
+
+
+class OrderGate:
+    def __init__(
+        self,
+        portal: ClientPortal,
+        admission: Admission,
+        office: TicketOffice,
+        *,
+        trading_mode: TradingMode,
+        max_order_value: Decimal,
+    ) -> None:
+        self._portal = portal
+        self._admission = admission
+        self._office = office
+        self._trading_mode = trading_mode
+        self._max_order_value = max_order_value
+        self._gate = asyncio.Lock()
+        self._sells: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+
+    async def place(self, ticket: Ticket, signature: str) -> PlaceResult:
+        refusal = self._office.refusal(ticket, signature)
+        if refusal is not None:
+            return PlaceResult(outcome="refused", message=refusal)
+        # Burnt before the first await, so that two calls with one ticket cannot both pass.
+        self._office.use(ticket)
+        # Shielded: a caller that goes away must not leave a question half answered.
+        return await asyncio.shield(asyncio.create_task(self._checked(order_of(ticket))))
+
+    async def _checked(self, order: Limit) -> PlaceResult:
+        # One order at a time, so that two sells cannot both count the same shares.
+        async with self._gate:
+            try:
+                refusal = await self._refusal(order)
+            except ClientPortalError as error:
+                refusal = f"{error}. {error.remedy}"
+            if refusal is not None:
+                return PlaceResult(outcome="refused", message=refusal)
+            placement = await self._portal.orders.place_once(order)
+            if order.side == "SELL" and placement.order_id is not None:
+                self._sells[order.account, order.conid].append(placement.order_id)
+            return _result(placement)
+
+    async def _refusal(self, order: Limit) -> str | None:
+        """Why the order may not go to the broker; read fresh, as the ticket may be a minute old."""
+        value = order.quantity * order.limit_price
+        if order.side == "BUY" and value > self._max_order_value:
+            return f"max_order_value: the order is worth {value:f}, limit {self._max_order_value:f}"
+        session = await self._portal.session.guarded(self._portal.session.brokerage_accounts)
+        if order.account not in self._admission.allowed(session):
+            return "account: not among those this server may trade"
+        if session.paper != (self._trading_mode == "paper"):
+            kind = "paper" if session.paper else "live"
+            return f"trading_mode: the login is {kind}, TRADING_MODE is {self._trading_mode}"
+        asset_class = await self._portal.contracts.asset_class(order.conid)
+        if asset_class not in _TRADED:
+            return f"asset_class: {asset_class}, only STK and ETF are traded"
+        return await self._short_refusal(order) if order.side == "SELL" else None
+
+    async def _short_refusal(self, order: Limit) -> str | None:
+        positions = await self._portal.portfolio.positions(order.account)
+        held = sum((each.quantity for each in positions if each.conid == order.conid), Decimal(0))
+        free = held - await self._still_selling(order.account, order.conid)
+        if order.quantity > free:
+            return f"no_short: sell of {order.quantity:f}, {held:f} held, {free:f} not already being sold"
+        return None
+
+    async def _still_selling(self, account: str, conid: int) -> Decimal:
+        """Quantity of this server's own sells that may still execute."""
+        open_orders: list[str] = []
+        remaining = Decimal(0)
+        for order_id in self._sells[account, conid]:
+            try:
+                row = await self._portal.orders.status(order_id)
+            except UnknownOrder:
+                # The gateway forgets aged orders only, and a day order is gone by then.
+                continue
+            if row.status not in _DONE:
+                open_orders.append(order_id)
+                remaining += row.remaining_quantity
+        self._sells[account, conid] = open_orders
+        return remaining
+
+
+def _result(placement: Placement) -> PlaceResult:
+    fields = placement.model_dump(exclude={"outcome"})
+    match placement.outcome:
+        case "not_sent":
+            return PlaceResult(outcome="refused", **fields)
+        case "unknown_question":
+            # What an unanswered question leaves behind at the broker is for a reconciliation to find out.
+            return PlaceResult(outcome="unknown", **fields)
+        case outcome:
+            return PlaceResult(outcome=outcome, **fields)

@@ -1,0 +1,109 @@
+"""Assembles the MCP server: tools, token, host check, health. Trading is absent unless the settings ask for it."""
+
+import contextlib
+import hmac
+from collections.abc import AsyncIterator
+from typing import Final
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import ToolAnnotations
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api_gateway.clientportal.client import ClientPortal
+from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.models import PlaceResult, Ticket
+from api_gateway.mcp_server.order_gate import OrderGate
+from api_gateway.mcp_server.tickets import TicketOffice
+from api_gateway.mcp_server.tools import register_account_tools, register_market_tools, register_order_reads
+from api_gateway.settings import Settings
+
+_HEALTH: Final = "/health"
+_LOOPBACK: Final = ("127.0.0.1:*", "localhost:*", "[::1]:*")
+_TRADES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
+)
+
+
+def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
+    """The ASGI app; `portal` is kept running for the app's life and closed with it."""
+    server = _server(settings, portal)
+    hosts = [*_LOOPBACK, *settings.mcp_allowed_hosts]
+    app = server.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        transport_security=TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=hosts,
+            allowed_origins=[f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")],
+        ),
+    )
+    inner = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(running: Starlette) -> AsyncIterator[None]:
+        async with portal.running(), inner(running):
+            yield
+
+    app.router.lifespan_context = lifespan
+    app.router.routes.append(Route(_HEALTH, _health))
+    app.add_middleware(BearerToken, token=settings.token())
+    return app
+
+
+def _server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
+    server: MCPServer[None] = MCPServer(
+        "ibkr", instructions="Reads and, where enabled, trades an Interactive Brokers account.", log_level="WARNING"
+    )
+    admission = Admission(portal, settings.ibkr_account_id)
+    register_account_tools(server, portal, admission, settings.trading_mode)
+    register_market_tools(server, portal)
+    register_order_reads(server, portal, admission)
+    if settings.trading_mode != "off":
+        gate = OrderGate(
+            portal,
+            admission,
+            TicketOffice(settings.signing_key()),
+            trading_mode=settings.trading_mode,
+            max_order_value=settings.max_order_value,
+        )
+        _register_trading(server, gate)
+
+    return server
+
+
+async def _health(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _register_trading(server: MCPServer[None], gate: OrderGate) -> None:
+    @server.tool(annotations=_TRADES)
+    async def place_order(ticket: Ticket, signature: str) -> PlaceResult:
+        """Sends the one limit order that a signed ticket allows, once, and answers the broker's allowed questions."""
+        return await gate.place(ticket, signature)
+
+
+class BearerToken:
+    """Lets no request through without the token, except the health check."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != _HEALTH:
+            presented = Headers(scope=scope).get("authorization", "")
+            if not hmac.compare_digest(presented.encode("latin-1"), self._expected):
+                refusal = JSONResponse(
+                    {"error": "the bearer token is missing or wrong"},
+                    status_code=401,
+                    headers={"WWW-Authenticate": 'Bearer realm="ibkr"'},
+                )
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

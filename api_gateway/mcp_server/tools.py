@@ -1,0 +1,188 @@
+"""The tools that read: every one is free of effects on the account. Errors reach the caller as cause and remedy."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.errors import ClientPortalError, NoBridge, State
+from api_gateway.clientportal.records import ContractRules, History, Limit, OrderRow, Side, WhatIf
+from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.models import (
+    Contracts,
+    OrderReport,
+    Performance,
+    Portfolio,
+    Quotes,
+    SessionStatus,
+    SimulatorMarker,
+)
+from api_gateway.settings import TradingMode
+
+READ_ONLY: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+Conid = Annotated[int, Field(gt=0, description="The broker's contract id")]
+Account = Annotated[str, Field(min_length=1, description="Account id as listed by session_status")]
+Symbols = Annotated[list[str], Field(min_length=1, max_length=200)]
+Conids = Annotated[list[Conid], Field(min_length=1, max_length=500)]
+Price = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    try:
+        yield
+    except ClientPortalError as error:
+        raise ToolError(f"{error}. {error.remedy}") from error
+
+
+def register_account_tools(
+    server: MCPServer[None], portal: ClientPortal, admission: Admission, mode: TradingMode
+) -> None:
+    @server.tool(annotations=READ_ONLY)
+    async def session_status() -> SessionStatus:
+        """State of the brokerage session, usable accounts and market time. Answers for a gateway that is down, too."""
+        return await _session_status(portal, admission, mode)
+
+    @server.tool(annotations=READ_ONLY)
+    async def portfolio(account: Account) -> Portfolio:
+        """What the account holds now: cash per currency, positions, profit and loss, and the day's orders."""
+        with reported():
+            await admission.require(account)
+            summary, ledger, positions, orders = await asyncio.gather(
+                portal.portfolio.summary(account),
+                portal.portfolio.ledger(account),
+                portal.portfolio.positions(account),
+                portal.orders.live(account, reuse=True),
+            )
+        return Portfolio(
+            account=account,
+            currency=summary.currency,
+            account_type=summary.account_type,
+            net_liquidation=summary.net_liquidation,
+            available_funds=summary.available_funds,
+            buying_power=summary.buying_power,
+            unrealized_pnl=ledger.unrealized_pnl,
+            realized_pnl=ledger.realized_pnl,
+            cash=ledger.cash,
+            positions=positions,
+            orders=orders,
+            as_of=portal.session.market_now(),
+            source=portal.session.source,
+        )
+
+    @server.tool(annotations=READ_ONLY)
+    async def performance(account: Account) -> Performance:
+        """One year of closing net asset values as the broker keeps them, oldest first. Read once per session date."""
+        with reported():
+            await admission.require(account)
+            as_of, currency, points = await portal.portfolio.performance(account)
+        return Performance(account=account, currency=currency, points=points, as_of=as_of, source=portal.session.source)
+
+
+def register_market_tools(server: MCPServer[None], portal: ClientPortal) -> None:
+    @server.tool(annotations=READ_ONLY)
+    async def resolve_contracts(symbols: Symbols, asset_class: Literal["STK", "IND"] = "STK") -> Contracts:
+        """Contract ids of US stocks and funds (STK) or indices (IND).
+
+        A symbol that does not mean exactly one contract stays unresolved, with the reason.
+        """
+        with reported():
+            contracts, unresolved = await portal.contracts.resolve(symbols, asset_class)
+        return Contracts(contracts=contracts, unresolved=unresolved)
+
+    @server.tool(annotations=READ_ONLY)
+    async def contract_rules(conid: Conid, side: Side) -> ContractRules:
+        """Price increments and the quantity increment that an order for this contract must keep."""
+        with reported():
+            return await portal.contracts.rules(conid, side)
+
+    @server.tool(annotations=READ_ONLY)
+    async def quotes(conids: Conids) -> Quotes:
+        """Bid, ask, last, prior close and volumes.
+
+        A side that nobody quotes is null; a contract without prices is among the missing.
+        """
+        with reported():
+            found, missing = await portal.market.quotes(conids)
+        return Quotes(quotes=found, missing=missing)
+
+    @server.tool(annotations=READ_ONLY)
+    async def history(
+        conid: Conid, period: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dwmy]$")] = "2y"
+    ) -> History:
+        """Daily closes of completed sessions, oldest first, for a period such as 30d, 6m or 2y (lower case)."""
+        with reported():
+            return await portal.market.history(conid, period)
+
+
+def register_order_reads(server: MCPServer[None], portal: ClientPortal, admission: Admission) -> None:
+    @server.tool(annotations=READ_ONLY)
+    async def preview_order(
+        account: Account,
+        conid: Conid,
+        side: Side,
+        quantity: Quantity,
+        limit_price: Price,
+        tif: Literal["DAY"] = "DAY",
+    ) -> WhatIf:
+        """What the broker says a limit order would cost and do to equity and margin. Sends no order."""
+        order = Limit(
+            account=account, conid=conid, side=side, quantity=quantity, limit_price=limit_price, time_in_force=tif
+        )
+        with reported():
+            await admission.require(account)
+            return await portal.orders.preview(order)
+
+    @server.tool(annotations=READ_ONLY)
+    async def order_report(account: Account) -> OrderReport:
+        """The day's orders and executions of the account, ours and others', read fresh."""
+        with reported():
+            await admission.require(account)
+            orders, trades = await asyncio.gather(portal.orders.live(account), portal.orders.trades(account))
+        return OrderReport(
+            orders=orders, trades=trades, as_of=portal.session.market_now(), source=portal.session.source
+        )
+
+    @server.tool(annotations=READ_ONLY)
+    async def order_status(account: Account, order_id: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]) -> OrderRow:
+        """Status and fills of one order."""
+        with reported():
+            await admission.require(account)
+            return await portal.orders.status(order_id)
+
+
+async def _session_status(portal: ClientPortal, admission: Admission, mode: TradingMode) -> SessionStatus:
+    session = portal.session
+    reading = await session.reading()
+    fault, primed = reading.fault, None
+    if fault is None or isinstance(fault, NoBridge):
+        try:
+            primed, fault = await session.primed(), None
+        except ClientPortalError as error:
+            fault = error
+    accounts = admission.allowed(primed) if primed else ()
+    message, remedy = ("ready", None) if fault is None else (str(fault), fault.remedy)
+    if primed and not accounts:
+        message, remedy = "no account of this login may be used", "List the account in IBKR_ACCOUNT_ID."
+    simulator = session.simulator
+    return SessionStatus(
+        state=fault.state if fault else State.READY,
+        message=message,
+        remedy=remedy,
+        accounts=accounts,
+        paper=primed.paper if primed else None,
+        now=session.market_now(),
+        simulator=SimulatorMarker(**simulator.model_dump(exclude={"now"})) if simulator else None,
+        trading_mode=mode,
+        source=session.source,
+    )

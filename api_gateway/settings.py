@@ -1,0 +1,85 @@
+"""Reads the gateway side's settings from the environment; no other module of this package does.
+
+Never prints a value: a setting can be a secret.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+TradingMode = Literal["off", "paper", "live"]
+_Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class InvalidSettings(Exception):
+    """One line naming the variable and what is wrong with it."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    ibkr_gateway_url: str = "https://localhost:5000/v1/api"
+    ibkr_ca_file: Path | None = None
+    ibkr_account_id: _Words = ()
+    trading_mode: TradingMode = "off"
+    mcp_token: SecretStr | None = None
+    mcp_token_file: Path | None = None
+    ticket_key: SecretStr | None = None
+    ticket_key_file: Path | None = None
+    max_order_value: Decimal = Field(default=Decimal(50_000), gt=0, allow_inf_nan=False)
+    mcp_allowed_hosts: _Words = ()
+
+    @field_validator("ibkr_account_id", "mcp_allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("ibkr_gateway_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value
+
+    @field_validator("ibkr_ca_file", "mcp_token_file", "ticket_key_file")
+    @classmethod
+    def _exists(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("is not a file")
+        return value
+
+    @model_validator(mode="after")
+    def _secrets_are_there(self) -> "Settings":
+        if not self.token():
+            raise ValueError("MCP_TOKEN or MCP_TOKEN_FILE must hold the token that callers present")
+        if self.trading_mode != "off" and not self.signing_key():
+            raise ValueError("TICKET_KEY or TICKET_KEY_FILE must hold the ticket key, because TRADING_MODE is not off")
+        if self.trading_mode == "live" and not self.ibkr_account_id:
+            raise ValueError("IBKR_ACCOUNT_ID must name the account, because TRADING_MODE is live")
+        return self
+
+    def token(self) -> str:
+        return _secret(self.mcp_token, self.mcp_token_file)
+
+    def signing_key(self) -> str:
+        return _secret(self.ticket_key, self.ticket_key_file)
+
+
+def read_settings() -> Settings:
+    """Raises: InvalidSettings with one line for the person who starts the server."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "".join(str(part) for part in first["loc"][:1]).upper()
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InvalidSettings(f"{name}: {problem}" if name else problem) from None
+
+
+def _secret(value: SecretStr | None, file: Path | None) -> str:
+    if value is not None and value.get_secret_value().strip():
+        return value.get_secret_value().strip()
+    return file.read_text(encoding="utf-8").strip() if file is not None else ""
