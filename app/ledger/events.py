@@ -1,0 +1,90 @@
+"""The audit trail: one hash chain a book. It only grows; nothing here changes or removes an event."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from app.desk.records import Event
+from app.domain.errors import LedgerError
+from app.ledger.canonical import canonical, digest, time_text
+from app.ledger.schema import chain, events
+from app.ledger.transactions import insert_if_absent
+
+# What the first event of a book names as the hash before it.
+GENESIS = "0" * 64
+
+
+class OwnKind(StrEnum):
+    """Events that the ledger writes itself; nobody else may, or the audit would take a claim for a fact."""
+
+    RUN_CLAIMED = "run_claimed"
+    RUN_TAKEN_OVER = "run_taken_over"
+    RUN_ABANDONED = "run_abandoned"
+    RUN_SEALED = "run_sealed"
+    PLAN_COMMITTED = "plan_committed"
+    INTENT_MOVED = "intent_moved"
+
+
+def refuse_own_kinds(reported: Sequence[Event]) -> None:
+    """LedgerError for an event from outside under one of the ledger's own kinds."""
+    for event in reported:
+        if event.kind in set(OwnKind):
+            raise LedgerError(f"the event kind {event.kind} is the ledger's own and cannot be recorded from outside")
+
+
+def head(connection: Connection, book: str) -> Row[int, str]:
+    """(seq, hash) of the book's newest event, locked until the transaction ends; (0, GENESIS) for a new book."""
+    locked = select(chain.c.seq, chain.c.hash).where(chain.c.book == book).with_for_update()
+    found = connection.execute(locked).one_or_none()
+    if found is not None:
+        return found
+    insert_if_absent(connection, chain, {"book": book, "seq": 0, "hash": GENESIS})
+    return connection.execute(locked).one()
+
+
+def observe(connection: Connection, book: str, batch: Sequence[Event], at: datetime) -> None:
+    """Append events from outside that belong to no run."""
+    refuse_own_kinds(batch)
+    append(connection, book, None, batch, at)
+
+
+def append(connection: Connection, book: str, run_id: str | None, batch: Sequence[Event], at: datetime) -> int:
+    """The seq of the book's newest event afterwards."""
+    seq, previous = head(connection, book)
+    if not batch:
+        return seq
+    rows = []
+    instant = time_text(at)
+    for event in batch:
+        seq += 1
+        payload = canonical(event.payload)
+        link = link_hash(previous, book, seq, run_id, event.kind, instant, payload)
+        rows.append(
+            {
+                "book": book,
+                "seq": seq,
+                "run_id": run_id,
+                "kind": event.kind,
+                "at": instant,
+                "payload": payload,
+                "prev": previous,
+                "hash": link,
+            }
+        )
+        previous = link
+    connection.execute(insert(events), rows)
+    connection.execute(update(chain).where(chain.c.book == book).values(seq=seq, hash=previous))
+    return seq
+
+
+def link_hash(previous: str, book: str, seq: int, run_id: str | None, kind: str, at: str, payload: str) -> str:
+    """SHA-256 over `previous` and the canonical JSON of {at, book, kind, payload, run_id, seq}.
+
+    `payload` is canonical already and goes in byte for byte, so that even a changed space breaks the link.
+    """
+    quoted = (json.dumps(part) for part in (at, book, kind))
+    opening = '{{"at":{},"book":{},"kind":{},"payload":'.format(*quoted)
+    return digest(f'{previous}{opening}{payload},"run_id":{json.dumps(run_id)},"seq":{seq}}}')

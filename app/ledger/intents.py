@@ -1,0 +1,285 @@
+"""Intents: every order the ledger knows of, from the plan to its end. No arrow leads back to PLANNED or SENDING.
+
+An intent is sent once, and every change of its state has its event in the same transaction.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+
+from app.desk.records import Claim, Event, Intent, IntentRecord
+from app.domain.errors import LedgerError
+from app.domain.order import OrderState, Side
+from app.domain.ruling import DayUse
+from app.ledger import events
+from app.ledger.canonical import canonical, digest
+from app.ledger.events import OwnKind
+from app.ledger.runs import owned
+from app.ledger.schema import intents, runs
+
+_S = OrderState
+TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+    _S.PLANNED: frozenset({_S.SENDING, _S.NOT_SENT}),
+    _S.SENDING: frozenset({_S.ACKED, _S.PARTIAL, _S.FILLED, _S.REJECTED, _S.NOT_SENT, _S.UNKNOWN, _S.CANCELLED}),
+    _S.ACKED: frozenset({_S.PARTIAL, _S.FILLED, _S.CANCELLED, _S.REJECTED}),
+    _S.PARTIAL: frozenset({_S.FILLED, _S.CANCELLED}),
+    _S.UNKNOWN: frozenset({_S.ACKED, _S.PARTIAL, _S.FILLED, _S.CANCELLED, _S.REJECTED, _S.ABANDONED}),
+    _S.ABANDONED: frozenset({_S.ACKED, _S.PARTIAL, _S.FILLED, _S.CANCELLED}),
+    _S.FILLED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.NOT_SENT: frozenset(),
+}
+# States in which more may be learned without a transition: a preview, a broker's id, a larger fill.
+MAY_STAY = frozenset({_S.PLANNED, _S.ACKED, _S.PARTIAL, _S.UNKNOWN})
+_OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN, _S.ABANDONED)
+_UNUSED = (_S.REJECTED, _S.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is now known of an intent beside its state; None leaves what is stored."""
+
+    broker_order_id: str | None = None
+    filled_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    reason: str | None = None
+    what_if: Mapping[str, Any] | None = None
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """Column → value."""
+        values = {
+            "broker_order_id": self.broker_order_id,
+            "filled_quantity": self.filled_quantity,
+            "average_price": self.average_price,
+            "reason": self.reason,
+            "what_if": self.what_if,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def commit_plan(
+    connection: Connection, claim: Claim, plan: Mapping[str, Any], planned: Sequence[Intent], at: datetime
+) -> None:
+    """The first plan wins; one without orders counts, or HOLD would be decided twice."""
+    row = owned(connection, claim)
+    if row.plan is not None:
+        raise LedgerError(f"run {claim.run_id} has committed a plan already", "Resume it from the claim's plan")
+    if "action" not in plan:
+        raise LedgerError(f"the plan of run {claim.run_id} does not name its action")
+    text = canonical(plan)
+    committed = update(runs).where(runs.c.run_id == claim.run_id).values(plan=text, plan_hash=digest(text))
+    connection.execute(committed)
+    rows = [_planned(claim, plan["action"], position, intent) for position, intent in enumerate(planned)]
+    if rows:
+        connection.execute(insert(intents), rows)
+    payload = {
+        "fence": claim.fence,
+        "action": plan["action"],
+        "plan_hash": digest(text),
+        "policy_hash": row.policy_hash,
+        "intents": [_told(values) for values in rows],
+    }
+    events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.PLAN_COMMITTED, payload),), at)
+
+
+def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[str, Any]:
+    order = intent.order
+    if not order.quantity > 0:
+        raise LedgerError(f"intent {intent.coid} has quantity {order.quantity}")
+    return {
+        "run_id": claim.run_id,
+        "coid": intent.coid,
+        "book": claim.key.book,
+        "session_date": claim.key.session_date,
+        "position": position,
+        "action": action,
+        "rule": order.reason,
+        "conid": order.instrument.conid,
+        "symbol": order.instrument.symbol,
+        "side": order.side,
+        "leg": order.leg,
+        "quantity": order.quantity,
+        "reference_price": order.reference_price,
+        "mandatory": order.mandatory,
+        "exit": order.exit,
+        "state": _S.PLANNED,
+        "sends": 0,
+        "fence": claim.fence,
+        "limit_price": order.limit_price,
+        "filled_quantity": Decimal(0),
+    }
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    told = (
+        "coid",
+        "rule",
+        "conid",
+        "symbol",
+        "side",
+        "quantity",
+        "reference_price",
+        "limit_price",
+        "mandatory",
+        "exit",
+    )
+    return {name: values[name] for name in told}
+
+
+def sending(
+    connection: Connection, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime
+) -> None:
+    """The quantity may have shrunk since the plan, never grown."""
+    row = owned(connection, claim)
+    if row.dry_run:
+        raise LedgerError(f"run {claim.run_id} is a dry run and sends nothing")
+    intent = _own_intent(connection, claim, coid)
+    if intent is None:
+        raise LedgerError(f"run {claim.run_id} has no intent {coid}: it was not in the committed plan")
+    if intent.state != _S.PLANNED or intent.sends != 0:
+        raise LedgerError(f"intent {coid} is {intent.state} after {intent.sends} sends: an intent is sent once")
+    if not (0 < quantity <= intent.quantity and limit_price > 0):
+        raise LedgerError(
+            f"intent {coid} cannot be sent as {quantity} at {limit_price}: the plan has {intent.quantity}"
+        )
+    sent = {"quantity": quantity, "limit_price": limit_price}
+    connection.execute(
+        update(intents)
+        .where(_is(intent), intents.c.state == _S.PLANNED, intents.c.sends == 0)
+        .values(state=_S.SENDING, sends=1, fence=claim.fence, sent_at=at, **sent)
+    )
+    _tell(connection, claim, intent, _S.SENDING, sent, at)
+
+
+def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, news: News, at: datetime) -> None:
+    """Also for intents of the book's earlier runs: the run that reconciles settles what another one sent."""
+    owned(connection, claim)
+    intent = _own_intent(connection, claim, coid) or _sent_intent(connection, claim.key.book, coid)
+    if intent is None:
+        raise LedgerError(f"book {claim.key.book} has no intent {coid} that was sent")
+    before = OrderState(intent.state)
+    stays = state is before and state in MAY_STAY
+    if state is _S.SENDING or not (stays or state in TRANSITIONS[before]):
+        raise LedgerError(f"intent {coid} cannot go from {before} to {state}")
+    known = news.known
+    filled = known.get("filled_quantity", intent.filled_quantity)
+    if filled < 0 or (state in {_S.PARTIAL, _S.FILLED} and filled == 0):
+        raise LedgerError(f"intent {coid} cannot be {state} with {filled} filled")
+    stored = dict(known)
+    if news.what_if is not None:
+        stored["what_if"] = canonical(news.what_if)
+    if stored or not stays:
+        changed = update(intents).where(_is(intent), intents.c.state == before)
+        connection.execute(changed.values(state=state, fence=claim.fence, **stored))
+    filled_more = any(
+        name in known and known[name] != getattr(intent, name) for name in ("filled_quantity", "average_price")
+    )
+    if filled_more or not stays:
+        _tell(connection, claim, intent, state, known, at)
+
+
+def of_run(connection: Connection, run_id: str) -> tuple[IntentRecord, ...]:
+    """In the order of the plan."""
+    return _records(connection, intents.c.run_id == run_id)
+
+
+def open_of_day(connection: Connection, book: str, session_date: date) -> tuple[IntentRecord, ...]:
+    """Those that may still change at the broker."""
+    return _records(connection, *_of_day(book, session_date), intents.c.state.in_(_OPEN))
+
+
+def find(connection: Connection, book: str, coid: str) -> IntentRecord | None:
+    """The one that was sent; where none was, the newest that was planned."""
+    found = _records(connection, intents.c.book == book, intents.c.coid == coid)
+    return sorted(found, key=lambda record: record.sends)[-1] if found else None
+
+
+def filled(connection: Connection, book: str) -> tuple[IntentRecord, ...]:
+    """Every intent with a fill, oldest first."""
+    sent = _records(connection, intents.c.book == book, intents.c.sends == 1)
+    return tuple(record for record in sent if record.filled_quantity > 0)
+
+
+def day_use(connection: Connection, book: str, session_date: date) -> DayUse:
+    """What was or may have been sent; only a refusal gives its share back."""
+    used = connection.execute(
+        select(intents).where(*_of_day(book, session_date), intents.c.sends == 1, intents.c.state.not_in(_UNUSED))
+    ).all()
+    turnover = sum((row.quantity * (row.limit_price or row.reference_price) for row in used), Decimal(0))
+    return DayUse(orders=len(used), turnover=turnover)
+
+
+def _tell(
+    connection: Connection,
+    claim: Claim,
+    intent: Row[Any],
+    state: OrderState,
+    known: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    payload = {
+        "fence": claim.fence,
+        "coid": intent.coid,
+        "planned_by": intent.run_id,
+        "from": intent.state,
+        "to": state,
+        **known,
+    }
+    events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.INTENT_MOVED, payload),), at)
+
+
+def _own_intent(connection: Connection, claim: Claim, coid: str) -> Row[Any] | None:
+    query = select(intents).where(intents.c.run_id == claim.run_id, intents.c.coid == coid)
+    return connection.execute(query.with_for_update()).one_or_none()
+
+
+def _sent_intent(connection: Connection, book: str, coid: str) -> Row[Any] | None:
+    query = select(intents).where(intents.c.book == book, intents.c.coid == coid, intents.c.sends == 1)
+    return connection.execute(query.with_for_update()).one_or_none()
+
+
+def _is(intent: Row[Any]) -> ColumnElement[bool]:
+    return and_(intents.c.run_id == intent.run_id, intents.c.coid == intent.coid)
+
+
+def _of_day(book: str, session_date: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return intents.c.book == book, intents.c.session_date == session_date
+
+
+def _records(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[IntentRecord, ...]:
+    query = (
+        select(intents)
+        .join(runs, runs.c.run_id == intents.c.run_id)
+        .where(*conditions)
+        .order_by(intents.c.session_date, runs.c.number, intents.c.position)
+    )
+    return tuple(_as_record(row) for row in connection.execute(query))
+
+
+def _as_record(row: Row[Any]) -> IntentRecord:
+    return IntentRecord(
+        coid=row.coid,
+        run_id=row.run_id,
+        session_date=row.session_date,
+        action=row.action,
+        rule=row.rule,
+        conid=row.conid,
+        symbol=row.symbol,
+        side=Side(row.side),
+        quantity=row.quantity,
+        state=OrderState(row.state),
+        limit_price=row.limit_price,
+        filled_quantity=row.filled_quantity,
+        average_price=row.average_price,
+        broker_order_id=row.broker_order_id,
+        sends=row.sends,
+        reason=row.reason,
+        what_if=None if row.what_if is None else json.loads(row.what_if),
+    )

@@ -1,0 +1,86 @@
+"""The account's value over time. It goes forward only: a point is never put before one that statistics have used."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+
+from app.domain.errors import LedgerError
+from app.domain.navs import NavKind, NavPoint
+from app.ledger import events
+from app.ledger.schema import navs
+
+# Within one session.
+_ORDER = {NavKind.BROKER: 0, NavKind.RUN: 1, NavKind.CLOSE: 2}
+
+
+def add(connection: Connection, book: str, points: Sequence[NavPoint]) -> None:
+    """Each point after the one before it; only a `run` point takes the place of another, of its own session."""
+    # The chain's head is the book's lock: two writers must not both see the same newest point.
+    events.head(connection, book)
+    latest = _newest(connection, book)
+    for point in points:
+        _check(point)
+        if latest is not None:
+            _follow(connection, book, latest, point)
+        connection.execute(
+            insert(navs).values(
+                book=book,
+                session_date=point.session_date,
+                kind=point.kind,
+                nav=point.nav,
+                idx=point.index,
+                peak=point.peak,
+            )
+        )
+        latest = point
+
+
+def load(connection: Connection, book: str) -> tuple[NavPoint, ...]:
+    """Oldest first."""
+    return _ordered(connection.execute(select(navs).where(navs.c.book == book)).all())
+
+
+def as_payload(point: NavPoint) -> Mapping[str, Any]:
+    """The point as the audit trail tells it."""
+    return {
+        "session_date": point.session_date,
+        "kind": point.kind,
+        "nav": point.nav,
+        "index": point.index,
+        "peak": point.peak,
+    }
+
+
+def _newest(connection: Connection, book: str) -> NavPoint | None:
+    last_session = select(func.max(navs.c.session_date)).where(navs.c.book == book).scalar_subquery()
+    rows = connection.execute(select(navs).where(navs.c.book == book, navs.c.session_date == last_session)).all()
+    return _ordered(rows)[-1] if rows else None
+
+
+def _follow(connection: Connection, book: str, latest: NavPoint, point: NavPoint) -> None:
+    if _rank(point) > _rank(latest):
+        return
+    if point.kind is not NavKind.RUN or _rank(point) != _rank(latest):
+        raise LedgerError(
+            f"a {point.kind} NAV point of {point.session_date} cannot follow the {latest.kind} point of "
+            f"{latest.session_date}",
+            "Simulated days that go back in time need a state directory of their own",
+        )
+    same = (navs.c.book == book, navs.c.session_date == point.session_date, navs.c.kind == point.kind)
+    connection.execute(delete(navs).where(*same))
+
+
+def _check(point: NavPoint) -> None:
+    if not (math.isfinite(point.index) and math.isfinite(point.peak)):
+        raise LedgerError(f"the NAV point of {point.session_date} has index {point.index} and peak {point.peak}")
+
+
+def _rank(point: NavPoint) -> tuple[Any, int]:
+    return point.session_date, _ORDER[point.kind]
+
+
+def _ordered(rows: Sequence[Row[Any]]) -> tuple[NavPoint, ...]:
+    points = (NavPoint(row.session_date, NavKind(row.kind), row.nav, index=row.idx, peak=row.peak) for row in rows)
+    return tuple(sorted(points, key=_rank))

@@ -1,0 +1,216 @@
+"""Runs: who may work on a session, and what became of it. A run's key is held by one run at a time, by constraint.
+
+Leases are on the real clock and only say when somebody else may step in; what keeps two writers apart is the fence.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from app.desk.records import HOLDS_KEY, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
+from app.domain.errors import Fenced, LedgerError
+from app.domain.navs import NavPoint
+from app.ledger import events, navs
+from app.ledger.canonical import canonical, digest
+from app.ledger.events import OwnKind
+from app.ledger.schema import runs
+from app.ledger.transactions import insert_if_absent
+
+
+def claim(
+    connection: Connection,
+    key: RunKey,
+    owner: str,
+    policy_hash: str,
+    at: datetime,
+    *,
+    now: datetime,
+    lease_until: datetime,
+) -> Claim | Busy | Done:
+    """Insert the run or join the one that holds the key."""
+    fresh = Claim(run_id="run_" + secrets.token_hex(8), key=key, owner=owner, fence=1)
+    values = {
+        "run_id": fresh.run_id,
+        "book": key.book,
+        "account": key.account,
+        "session_date": key.session_date,
+        "slot": key.slot,
+        "dry_run": key.dry_run,
+        "day_key": key.text,
+        "status": RunStatus.RUNNING,
+        "owner": owner,
+        "lease_until": lease_until,
+        "fence": fresh.fence,
+        "policy_hash": policy_hash,
+        "started_at": at,
+    }
+    held = None
+    # On PostgreSQL the holder may free the key between the two statements.
+    while held is None:
+        if insert_if_absent(connection, runs, values):
+            _tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
+            return fresh
+        held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
+    if held.status != RunStatus.RUNNING:
+        return _result(held)
+    if held.lease_until > now:
+        return Busy(held.run_id)
+    return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, lease_until)
+
+
+def _result(held: Row[Any]) -> Done:
+    if held.report is None:
+        raise LedgerError(f"run {held.run_id} is {held.status} without a report", "Run `portfolio audit verify`")
+    return Done(held.run_id, RunStatus(held.status), json.loads(held.report))
+
+
+def _take_over(
+    connection: Connection, held: Row[Any], claimant: Claim, policy_hash: str, at: datetime, lease_until: datetime
+) -> Claim:
+    taken = replace(claimant, fence=held.fence + 1, plan=None if held.plan is None else json.loads(held.plan))
+    # A committed plan was made under its own policy, and that one stays on record with it.
+    policy_hash = policy_hash if taken.plan is None else held.policy_hash
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == held.run_id)
+        .values(owner=taken.owner, fence=taken.fence, lease_until=lease_until, policy_hash=policy_hash)
+    )
+    payload = {"from_owner": held.owner, "policy_hash": policy_hash, "plan_hash": held.plan_hash}
+    _tell(connection, taken, OwnKind.RUN_TAKEN_OVER, payload, at)
+    return taken
+
+
+def owned(connection: Connection, claim: Claim) -> Row[Any]:
+    """The run's row, locked; Fenced when the claim no longer holds. The first statement of every write of a run."""
+    row = connection.execute(select(runs).where(runs.c.run_id == claim.run_id).with_for_update()).one_or_none()
+    if row is None:
+        raise LedgerError(f"run {claim.run_id} is not in the ledger", "Check that DATABASE_URL names the same database")
+    if (row.fence, row.owner) != (claim.fence, claim.owner):
+        raise Fenced(f"run {claim.run_id} was taken over (fence {row.fence}, this claim has {claim.fence})")
+    if row.status != RunStatus.RUNNING:
+        raise Fenced(f"run {claim.run_id} has ended as {row.status}")
+    return row
+
+
+def renew(connection: Connection, claim: Claim, lease_until: datetime) -> None:
+    """Extend the lease."""
+    owned(connection, claim)
+    connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(lease_until=lease_until))
+
+
+def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
+    """Append events of the run."""
+    owned(connection, claim)
+    events.refuse_own_kinds(batch)
+    events.append(connection, claim.key.book, claim.run_id, batch, at)
+
+
+def close(
+    connection: Connection,
+    claim: Claim,
+    status: RunStatus,
+    report: Mapping[str, Any],
+    batch: Sequence[Event],
+    at: datetime,
+    nav: NavPoint | None,
+) -> None:
+    """Everything that ends a run; the sealing event is its last."""
+    row = owned(connection, claim)
+    if status is RunStatus.RUNNING:
+        raise LedgerError(f"run {claim.run_id} cannot be closed as running")
+    if nav is not None and row.dry_run:
+        raise LedgerError(f"run {claim.run_id} is a dry run and writes no NAV point")
+    events.refuse_own_kinds(batch)
+    text = canonical(report)
+    seal: dict[str, Any] = {"status": status, "report_hash": digest(text), "plan_hash": row.plan_hash}
+    if nav is not None:
+        navs.add(connection, claim.key.book, (nav,))
+        seal["nav"] = navs.as_payload(nav)
+    seq = events.append(connection, claim.key.book, claim.run_id, (*batch, _event(claim, OwnKind.RUN_SEALED, seal)), at)
+    held = status in HOLDS_KEY and not row.dry_run
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == claim.run_id)
+        .values(
+            status=status,
+            day_key=row.day_key if held else None,
+            report=text,
+            report_hash=seal["report_hash"],
+            finished_at=at,
+            sealed_seq=seq,
+        )
+    )
+
+
+def abandon(
+    connection: Connection, claim: Claim, status: RunStatus, error: str, at: datetime, *, now: datetime
+) -> None:
+    """Free the key; a run with a committed plan keeps it and may be taken over at once."""
+    row = owned(connection, claim)
+    if status in HOLDS_KEY:
+        raise LedgerError(f"run {claim.run_id} cannot be abandoned as {status}: that status needs a report, close it")
+    resumable = row.plan is not None and not row.dry_run
+    if resumable:
+        values: dict[str, Any] = {"lease_until": now, "error": error}
+    else:
+        values = {"status": status, "day_key": None, "error": error, "finished_at": at}
+    connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(**values))
+    payload = {"status": status, "error": error, "resumable": resumable}
+    _tell(connection, claim, OwnKind.RUN_ABANDONED, payload, at)
+
+
+def find(connection: Connection, run_id: str) -> RunRecord | None:
+    """One run."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+    return None if row is None else _as_record(row)
+
+
+def newest(connection: Connection, limit: int, book: str | None) -> tuple[RunRecord, ...]:
+    """In the reverse order of their making."""
+    query = select(runs).order_by(runs.c.number.desc()).limit(limit)
+    if book is not None:
+        query = query.where(runs.c.book == book)
+    return tuple(_as_record(row) for row in connection.execute(query))
+
+
+def last_evaluation(connection: Connection, book: str, before: date) -> Mapping[str, Any] | None:
+    """Of the newest done report that has one; the close slot's reports need not."""
+    done = (
+        select(runs.c.run_id)
+        .where(runs.c.book == book, runs.c.session_date < before, runs.c.status == RunStatus.DONE)
+        .where(runs.c.dry_run.is_(False))
+        .order_by(runs.c.session_date.desc(), runs.c.number.desc())
+    )
+    # One report at a time: they are large, and the first nearly always has it.
+    for run_id in connection.execute(done).scalars().all():
+        report = json.loads(connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one())
+        evaluation: Mapping[str, Any] | None = report.get("evaluation")
+        if evaluation is not None:
+            return evaluation
+    return None
+
+
+def _tell(connection: Connection, claim: Claim, kind: OwnKind, payload: Mapping[str, Any], at: datetime) -> None:
+    events.append(connection, claim.key.book, claim.run_id, (_event(claim, kind, payload),), at)
+
+
+def _event(claim: Claim, kind: OwnKind, payload: Mapping[str, Any]) -> Event:
+    return Event(kind, {"owner": claim.owner, "fence": claim.fence, **payload})
+
+
+def _as_record(row: Row[Any]) -> RunRecord:
+    return RunRecord(
+        run_id=row.run_id,
+        key=RunKey(row.book, row.account, row.session_date, row.slot, row.dry_run),
+        status=RunStatus(row.status),
+        policy_hash=row.policy_hash,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        report=None if row.report is None else json.loads(row.report),
+        error=row.error,
+    )

@@ -1,0 +1,149 @@
+"""The ledger as the desk sees it. Each call is one transaction, and what a call says it did is on disk."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from app.desk.records import Busy, Claim, Done, Event, Intent, IntentRecord, RunKey, RunRecord, RunStatus, Verification
+from app.domain.navs import NavPoint
+from app.domain.order import OrderState
+from app.domain.ruling import DayUse
+from app.ledger import audit, intents, navs, runs
+from app.ledger.events import observe
+from app.ledger.intents import News, commit_plan
+from app.ledger.transactions import reading, writing
+
+LEASE_SECONDS = 120.0
+
+
+def utc_now() -> datetime:
+    """The real time, which leases run on."""
+    return datetime.now(UTC)
+
+
+class SqlLedger:
+    """The desk's `Ledger` over a migrated database; threads may share it."""
+
+    def __init__(
+        self, engine: Engine, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        """`now` is the real clock of leases, never market time."""
+        self._engine = engine
+        self._lease = timedelta(seconds=lease_seconds)
+        self._now = now
+
+    def dispose(self) -> None:
+        """Close every connection; the next call opens new ones."""
+        self._engine.dispose()
+
+    def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
+        with self._write() as connection:
+            now = self._now()
+            return runs.claim(connection, key, owner, policy_hash, at, now=now, lease_until=now + self._lease)
+
+    def renew(self, claim: Claim) -> None:
+        with self._write() as connection:
+            runs.renew(connection, claim, self._now() + self._lease)
+
+    def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
+        with self._write() as connection:
+            runs.record(connection, claim, events, at)
+
+    def observe(self, book: str, events: Sequence[Event], at: datetime) -> None:
+        with self._write() as connection:
+            observe(connection, book, events, at)
+
+    def commit_plan(self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], at: datetime) -> None:
+        with self._write() as connection:
+            commit_plan(connection, claim, plan, intents, at)
+
+    def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
+        with self._read() as connection:
+            return intents.of_run(connection, run_id)
+
+    def open_intents(self, book: str, session_date: date) -> tuple[IntentRecord, ...]:
+        with self._read() as connection:
+            return intents.open_of_day(connection, book, session_date)
+
+    def find_intent(self, book: str, coid: str) -> IntentRecord | None:
+        with self._read() as connection:
+            return intents.find(connection, book, coid)
+
+    def sending(self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime) -> None:
+        with self._write() as connection:
+            intents.sending(connection, claim, coid, quantity, limit_price, at)
+
+    def settle(
+        self,
+        claim: Claim,
+        coid: str,
+        state: OrderState,
+        at: datetime,
+        *,
+        broker_order_id: str | None = None,
+        filled_quantity: Decimal | None = None,
+        average_price: Decimal | None = None,
+        reason: str | None = None,
+        what_if: Mapping[str, Any] | None = None,
+    ) -> None:
+        news = News(broker_order_id, filled_quantity, average_price, reason, what_if)
+        with self._write() as connection:
+            intents.settle(connection, claim, coid, state, news, at)
+
+    def day_use(self, book: str, session_date: date) -> DayUse:
+        with self._read() as connection:
+            return intents.day_use(connection, book, session_date)
+
+    def add_navs(self, book: str, points: Sequence[NavPoint]) -> None:
+        with self._write() as connection:
+            navs.add(connection, book, points)
+
+    def navs(self, book: str) -> tuple[NavPoint, ...]:
+        with self._read() as connection:
+            return navs.load(connection, book)
+
+    def close(
+        self,
+        claim: Claim,
+        status: RunStatus,
+        report: Mapping[str, Any],
+        events: Sequence[Event],
+        at: datetime,
+        nav: NavPoint | None = None,
+    ) -> None:
+        with self._write() as connection:
+            runs.close(connection, claim, status, report, events, at, nav)
+
+    def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
+        with self._write() as connection:
+            runs.abandon(connection, claim, status, error, at, now=self._now())
+
+    def run(self, run_id: str) -> RunRecord | None:
+        with self._read() as connection:
+            return runs.find(connection, run_id)
+
+    def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:
+        with self._read() as connection:
+            return runs.newest(connection, limit, book)
+
+    def history(self, book: str) -> tuple[IntentRecord, ...]:
+        with self._read() as connection:
+            return intents.filled(connection, book)
+
+    def last_evaluation(self, book: str, before: date) -> Mapping[str, Any] | None:
+        with self._read() as connection:
+            return runs.last_evaluation(connection, book, before)
+
+    def verify(self) -> Verification:
+        with self._read() as connection:
+            return audit.verify(connection)
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        return writing(self._engine)
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return reading(self._engine)
