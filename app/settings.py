@@ -1,0 +1,217 @@
+"""The only reader of the environment, and of the policy file.
+
+Every variable is in `.env.example`. Must never be imported below wiring: what a part needs is an argument.
+"""
+
+import ipaddress
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.errors import PolicyError, UsageError
+from app.domain.policy import Policy
+from app.domain.policy_check import Finding, Level, check
+from app.domain.policy_problems import problems
+from app.market.sectors import SECTORS
+
+_API = "/v1/api"
+
+
+def shipped_policy() -> Path:
+    """The moderate policy that comes with the project."""
+    return Path(__file__).resolve().parent.parent / "investment_policy" / "default_policy.yaml"
+
+
+class Settings(BaseSettings):
+    """Where the real parts are and how far a run may go; everything has a default that works offline.
+
+    A secret is given as itself or as a file that holds it, never both.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    project_id: str | None = None
+    region: str = "us-central1"
+    ibkr_gateway_url: str = "https://localhost:5000/v1/api"
+    ibkr_account_id: str | None = None
+    model_name: str = "offline/rules"
+    trading_mode: Literal["off", "paper", "live"] = "off"
+    policy_file: Path = Field(default_factory=shipped_policy)
+    state_dir: Path = Path(".portfolio")
+    database_url: SecretStr | None = None
+    run_lease_seconds: int = Field(default=120, ge=90)
+    mcp_url: str = "http://127.0.0.1:5002/mcp"
+    mcp_token: SecretStr | None = None
+    mcp_token_file: Path | None = None
+    ticket_key: SecretStr | None = None
+    ticket_key_file: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8085, ge=1, le=65535)
+    caller_token: SecretStr | None = None
+
+    @field_validator("ibkr_gateway_url")
+    @classmethod
+    def _with_api_path(cls, url: str) -> str:
+        url = url.rstrip("/")
+        return url if url.endswith(_API) else url + _API
+
+    @model_validator(mode="after")
+    def _one_place_for_a_secret(self) -> Self:
+        for name in ("mcp_token", "ticket_key"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                raise ValueError(f"set {name.upper()} or {name.upper()}_FILE, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _outsiders_need_an_identity(self) -> Self:
+        if not is_loopback(self.host) and self.caller_token is None:
+            raise ValueError(f"HOST {self.host} can be reached from outside; set CALLER_TOKEN, or bind to 127.0.0.1")
+        return self
+
+    @property
+    def default_account(self) -> str | None:
+        """The first account of IBKR_ACCOUNT_ID, which may list several with commas."""
+        return (self.ibkr_account_id or "").partition(",")[0].strip() or None
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger, secret part included: never log it."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state_dir / 'portfolio.db'}"
+
+    def read_mcp_token(self) -> SecretStr | None:
+        """The bearer token of the MCP server; UsageError where its file cannot be read."""
+        return _secret("MCP_TOKEN_FILE", self.mcp_token, self.mcp_token_file)
+
+    def read_ticket_key(self) -> SecretStr | None:
+        """The key that signs tickets; UsageError where its file cannot be read."""
+        return _secret("TICKET_KEY_FILE", self.ticket_key, self.ticket_key_file)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The environment's settings, with `overrides` by field name on top; UsageError with one line a problem."""
+    try:
+        # The keyword arguments are checked by the model itself.
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = (_setting_problem(dict(entry)) for entry in error.errors())
+        raise UsageError("\n".join(lines)) from None
+
+
+def _setting_problem(entry: dict[str, Any]) -> str:
+    # The input is not repeated: it may be a secret.
+    message = str(entry["ctx"]["error"]) if entry["type"] == "value_error" else str(entry["msg"])
+    return f"{str(entry['loc'][0]).upper()}: {message[0].lower()}{message[1:]}" if entry["loc"] else message
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a service bound to `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _secret(variable: str, value: SecretStr | None, file: Path | None) -> SecretStr | None:
+    if value is not None or file is None:
+        return value
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{variable}: cannot read {file}", "Name a readable text file that holds the secret."
+        ) from error
+    if not text:
+        raise UsageError(f"{variable}: {file} is empty", "Write the secret into it.")
+    return SecretStr(text)
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy of that file; PolicyError with one line a problem, contradictions between fields among them."""
+    return read_policy(path)[0]
+
+
+def read_policy(path: Path) -> tuple[Policy, tuple[Finding, ...]]:
+    """The policy with its warnings; PolicyError as `load_policy`."""
+    values = _mapping(path)
+    try:
+        policy = Policy.model_validate(values)
+    except ValidationError as error:
+        raise _policy_error(path, problems(error)) from None
+    findings = check(policy, SECTORS)
+    if any(finding.severity is Level.ERROR for finding in findings):
+        # Warnings too: a fraction written for a percentage is what many contradictions come from.
+        raise _policy_error(path, tuple(map(str, findings)))
+    return policy, findings
+
+
+def _policy_error(path: Path, lines: tuple[str, ...]) -> PolicyError:
+    return PolicyError("\n".join(f"{path}: {line}" for line in lines))
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise PolicyError(f"{path}: no such policy file", "Set POLICY_FILE or --policy to one that exists.") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"{path}: not a text file", "A policy is written in YAML, UTF-8.") from None
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror})", "Name a readable policy file.") from None
+    try:
+        # A safe loader: it makes plain values only.
+        values = yaml.load(text, _StrictLoader)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        hint = "; indent with spaces" if "\\t" in str(error.problem) else ""
+        raise PolicyError(f"{path}: line {line}: {error.problem}{hint}") from None
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{path}: {' '.join(str(error).split())}") from None
+    if values is None:
+        raise PolicyError(f"{path}: the file is empty", "Start from one of the shipped policies.")
+    if not isinstance(values, dict):
+        raise PolicyError(f"{path}: not a policy: its top level must be sections with fields")
+    return values
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML 1.2's plain values and nothing else: in YAML 1.1 `on` is true, `NO` is false and 16:00 is 960."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuses what a policy has no use for and can hide things in: tags, anchors and aliases."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave the parser untyped
+        if getattr(event, "tag", None) or getattr(event, "anchor", None):
+            raise yaml.MarkedYAMLError(
+                None,
+                None,
+                "tags, anchors and aliases (! & *) are not used in a policy; quote the text",
+                event.start_mark,
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuses a key that is there twice: the later one would silently win."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or not isinstance(key.value, str):
+                raise yaml.MarkedYAMLError(None, None, "a name must be plain text", key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} is there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.yaml_implicit_resolvers = {}
+for _tag, _text, _starts in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"~|null|", ["~", "n", ""]),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_text})$"), list(_starts))
