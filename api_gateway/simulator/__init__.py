@@ -1,0 +1,10 @@
+"""A behavioural simulator of the Client Portal gateway: same URLs, JSON, limits and first-read quirks, no broker.
+
+It imports nothing from the rest of the project, so that a misreading of the gateway cannot cancel itself out.
+"""
+
+from api_gateway.simulator.application import create_app
+from api_gateway.simulator.errors import StartError
+from api_gateway.simulator.world import Options, World, build_world
+
+__all__ = ["Options", "StartError", "World", "build_world", "create_app"]

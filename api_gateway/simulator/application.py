@@ -1,0 +1,35 @@
+"""The simulated gateway as an ASGI application, for a server or for a test in the same process."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api_gateway.simulator.errors import GatewayRefusal
+from api_gateway.simulator.gate import Gate
+from api_gateway.simulator.routes import account, admin, contracts, marketdata, orders, portfolio, session
+from api_gateway.simulator.web import answer
+from api_gateway.simulator.world import World
+
+
+async def _refusal(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, GatewayRefusal):
+        raise error
+    return answer(error.body, error.status)
+
+
+async def _not_found(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    text = "Resource not found" if error.status_code == 404 else str(error.detail)
+    return answer({"error": text, "statusCode": error.status_code}, error.status_code)
+
+
+def create_app(world: World) -> FastAPI:
+    app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
+    app.state.world = world
+    for family in (session, account, portfolio, contracts, marketdata, orders, admin):
+        app.include_router(family.router)
+    app.add_exception_handler(GatewayRefusal, _refusal)
+    app.add_exception_handler(HTTPException, _not_found)
+    app.add_middleware(Gate, world=world)
+    return app

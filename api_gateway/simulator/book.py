@@ -1,0 +1,151 @@
+"""The account's book: cash, positions and net asset value as functions of what was executed.
+
+Average cost is price only; commissions lower cash and nothing else. The book never holds a short position, because
+the order desk refuses to sell what is not held.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+
+from api_gateway.simulator.contracts import BY_CONID, Contract, stock
+from api_gateway.simulator.errors import StartError
+from api_gateway.simulator.market import Market, to_decimal
+from api_gateway.simulator.orders import Execution
+from api_gateway.simulator.prices import Floats
+from api_gateway.simulator.scenario import Scenario
+
+INITIAL_MARGIN, MAINTENANCE_MARGIN = Decimal("0.50"), Decimal("0.25")
+
+
+@dataclass(frozen=True)
+class Position:
+    contract: Contract
+    quantity: int
+    average_cost: Decimal
+    realized: Decimal = Decimal(0)
+
+    def after(self, execution: Execution) -> "Position":
+        if execution.side == "BUY":
+            quantity = self.quantity + execution.quantity
+            cost = self.quantity * self.average_cost + execution.quantity * execution.price
+            return replace(self, quantity=quantity, average_cost=cost / quantity)
+        gain = execution.quantity * (execution.price - self.average_cost)
+        left = self.quantity - execution.quantity
+        return replace(
+            self,
+            quantity=left,
+            average_cost=self.average_cost if left else Decimal(0),
+            realized=self.realized + gain,
+        )
+
+
+@dataclass(frozen=True)
+class Valuation:
+    """The account at one instant. Margin: half of the stock value to open, a quarter to keep (Regulation T)."""
+
+    cash: Decimal
+    settled_cash: Decimal
+    stock_value: Decimal
+    unrealized: Decimal
+    realized: Decimal
+
+    @property
+    def net_liquidation(self) -> Decimal:
+        return self.cash + self.stock_value
+
+    @property
+    def initial_margin(self) -> Decimal:
+        return self.stock_value * INITIAL_MARGIN
+
+    @property
+    def maintenance_margin(self) -> Decimal:
+        return self.stock_value * MAINTENANCE_MARGIN
+
+    @property
+    def available_funds(self) -> Decimal:
+        return self.net_liquidation - self.initial_margin
+
+    @property
+    def excess_liquidity(self) -> Decimal:
+        return self.net_liquidation - self.maintenance_margin
+
+    @property
+    def buying_power(self) -> Decimal:
+        return max(self.available_funds / INITIAL_MARGIN, Decimal(0))
+
+
+class AccountBook:
+    def __init__(self, cash: Decimal, positions: tuple[Position, ...], since: int) -> None:
+        """`since` is the session row at whose close the account was funded and bought its positions."""
+        self._opening_cash = cash
+        self._opening = {position.contract.conid: position for position in positions}
+        self._positions = dict(self._opening)
+        self._executions: list[Execution] = []
+        self.since = since
+
+    @property
+    def executions(self) -> tuple[Execution, ...]:
+        return tuple(self._executions)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Every contract held or traded since the start; a closed position stays listed with quantity zero."""
+        return tuple(self._positions.values())
+
+    def held(self, conid: int) -> int:
+        position = self._positions.get(conid)
+        return position.quantity if position is not None else 0
+
+    def apply(self, execution: Execution) -> None:
+        conid = execution.contract.conid
+        before = self._positions.get(conid, Position(execution.contract, 0, Decimal(0)))
+        self._positions[conid] = before.after(execution)
+        self._executions.append(execution)
+
+    def cash(self) -> Decimal:
+        """Trade-date cash."""
+        return self._opening_cash + sum((one.cash_flow for one in self._executions), Decimal(0))
+
+    def settled_cash(self, session: int) -> Decimal:
+        """Cash settled in the given session: trades settle one session after they were made."""
+        settled = (one.cash_flow for one in self._executions if one.session < session)
+        return self._opening_cash + sum(settled, Decimal(0))
+
+    def valuation(self, marks: dict[int, Decimal], session: int) -> Valuation:
+        """`marks` holds the price of every position by conid."""
+        held = [position for position in self._positions.values() if position.quantity]
+        value = sum((position.quantity * marks[position.contract.conid] for position in held), Decimal(0))
+        cost = sum((position.quantity * position.average_cost for position in held), Decimal(0))
+        realized = sum((position.realized for position in self._positions.values()), Decimal(0))
+        return Valuation(self.cash(), self.settled_cash(session), value, value - cost, realized)
+
+    def close_values(self, market: Market, last: int) -> Floats:
+        """Net asset value at the close of every session from the funding to row `last`. Shape [last - since + 1]."""
+        rows = np.arange(self.since, last + 1)
+        value = np.full(rows.shape, float(self._opening_cash))
+        for position in self._opening.values():
+            value += position.quantity * market.closes(position.contract.conid)[rows]
+        for one in self._executions:
+            after = rows >= one.session
+            value += after * (float(one.cash_flow) + one.signed_quantity * market.closes(one.contract.conid)[rows])
+        return value
+
+
+def opening_book(scenario: Scenario, market: Market, as_of: int) -> AccountBook:
+    """Buys the scenario's holdings at real closes. Raises: StartError when there is no session that far back."""
+    since = as_of - scenario.bought_sessions_before
+    if since < 0:
+        raise StartError(f"scenario {scenario.name}: no session {scenario.bought_sessions_before} sessions earlier")
+    cash = scenario.starting_capital
+    positions: list[Position] = []
+    for holding in scenario.holdings:
+        contract = stock(holding.symbol)
+        if contract is None:
+            raise StartError(f"scenario {scenario.name}: unknown symbol {holding.symbol}")
+        price = to_decimal(float(market.closes(contract.conid)[since]))
+        quantity = int(scenario.starting_capital * holding.weight_pct / 100 / price)
+        if quantity:
+            positions.append(Position(BY_CONID[contract.conid], quantity, price))
+            cash -= quantity * price
+    return AccountBook(cash, tuple(positions), since)

@@ -1,0 +1,104 @@
+"""The command line: checks the arguments, takes the port, serves until it is told to stop.
+
+Exit status 2 is a usage error, 1 a failure; either way one line on stderr says what to do.
+"""
+
+import argparse
+import ipaddress
+import socket
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import NoReturn
+
+import uvicorn
+
+from api_gateway.simulator.application import create_app
+from api_gateway.simulator.errors import StartError
+from api_gateway.simulator.scenario import DEFAULT_SCENARIO
+from api_gateway.simulator.world import Options, World, build_world
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise StartError(f"{message} (see --help)")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2022-12-28") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(prog="python -m api_gateway.simulator", description="A simulated Client Portal gateway.")
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=5055, help="port, 0 for any free one (default 5055)")
+    parser.add_argument("--as-of", type=_date, help="market day (default: the last session of the price history)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of everything invented (default 7)")
+    parser.add_argument("--pacing", type=float, default=1.0, help="scale of all request limits (default 1.0)")
+    parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, help="YAML file of the starting account")
+    parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
+    return parser
+
+
+def loopback(host: str) -> str:
+    """Raises: StartError for anything reachable from elsewhere: there is no authentication here."""
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError as error:
+        raise StartError(f"--host {host}: give a loopback address such as 127.0.0.1") from error
+    if not address.is_loopback:
+        raise StartError(f"--host {host}: the simulator serves loopback only; use 127.0.0.1")
+    return host
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Raises: StartError, exit status 1, when the port is taken."""
+    if not 0 <= port <= 65_535:
+        raise StartError(f"--port {port}: give a number from 0 to 65535")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise StartError(f"port {port} on {host}: {error.strerror}; choose another --port", 1) from error
+    return listener
+
+
+def serve(world: World, listener: socket.socket) -> None:
+    config = uvicorn.Config(create_app(world), log_level="warning", access_log=False, lifespan="off", ws="none")
+    host, port = listener.getsockname()[:2]
+    marker = world.marker()
+    sys.stdout.write(
+        f"simulator on http://{host}:{port}/v1/api as of {marker['as_of']}, {marker['data']} prices, "
+        f"seed {marker['seed']}, pacing {marker['pacing']:g}\n"
+    )
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status."""
+    try:
+        given = _parser().parse_args(arguments)
+        host = loopback(given.host)
+        options = Options(given.as_of, given.seed, given.pacing, given.scenario, given.data)
+        listener = listen(host, given.port)
+        try:
+            serve(build_world(options), listener)
+        finally:
+            listener.close()
+    except StartError as error:
+        sys.stderr.write(f"simulator: {error}\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 0
+    return 0

@@ -1,0 +1,93 @@
+"""What can be looked up: twenty stocks, each with a foreign listing of the same ticker, and two indices.
+
+Contract ids other than AAPL's are invented and fixed. The foreign listings exist so that a client that takes the
+first search result gets the wrong contract; they carry no market data and no trading permission.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SecurityType = Literal["STK", "IND"]
+
+
+@dataclass(frozen=True)
+class Contract:
+    conid: int
+    symbol: str
+    name: str
+    security_type: SecurityType
+    exchange: str
+    currency: str
+    sector: str
+    industry: str
+    category: str
+    has_prices: bool = True
+
+    @property
+    def tradable(self) -> bool:
+        return self.security_type == "STK" and self.has_prices
+
+    @property
+    def is_us(self) -> bool:
+        return self.currency == "USD"
+
+
+# conid, symbol, name, exchange, sector, industry, category. Classification texts follow the broker's style, not GICS.
+_STOCK_FACTS = (
+    (265598, "AAPL", "APPLE INC", "NASDAQ", "Technology", "Computers", "Computers"),
+    (410201, "AMD", "ADVANCED MICRO DEVICES", "NASDAQ", "Technology", "Semiconductors", "Electronic Compo-Semicon"),
+    (410305, "BAC", "BANK OF AMERICA CORP", "NYSE", "Financial", "Banks", "Diversified Banking Inst"),
+    (410412, "BBY", "BEST BUY CO INC", "NYSE", "Consumer, Cyclical", "Retail", "Retail-Consumer Electron"),
+    (410518, "CVX", "CHEVRON CORP", "NYSE", "Energy", "Oil&Gas", "Oil Comp-Integrated"),
+    (410627, "GE", "GENERAL ELECTRIC", "NYSE", "Industrial", "Miscellaneous Manufactur", "Diversified Manufact Op"),
+    (410733, "HD", "HOME DEPOT INC", "NYSE", "Consumer, Cyclical", "Retail", "Retail-Building Products"),
+    (410846, "JNJ", "JOHNSON & JOHNSON", "NYSE", "Consumer, Non-cyclical", "Pharmaceuticals", "Medical-Drugs"),
+    (410959, "JPM", "JPMORGAN CHASE & CO", "NYSE", "Financial", "Banks", "Diversified Banking Inst"),
+    (411064, "KO", "COCA-COLA CO/THE", "NYSE", "Consumer, Non-cyclical", "Beverages", "Beverages-Non-alcoholic"),
+    (411170, "LLY", "ELI LILLY & CO", "NYSE", "Consumer, Non-cyclical", "Pharmaceuticals", "Medical-Drugs"),
+    (411283, "MRK", "MERCK & CO. INC.", "NYSE", "Consumer, Non-cyclical", "Pharmaceuticals", "Medical-Drugs"),
+    (411396, "MSFT", "MICROSOFT CORP", "NASDAQ", "Technology", "Software", "Applications Software"),
+    (411502, "PEP", "PEPSICO INC", "NASDAQ", "Consumer, Non-cyclical", "Beverages", "Beverages-Non-alcoholic"),
+    (411618, "PFE", "PFIZER INC", "NYSE", "Consumer, Non-cyclical", "Pharmaceuticals", "Medical-Drugs"),
+    (411721, "PG", "PROCTER & GAMBLE CO/THE", "NYSE", "Consumer, Non-cyclical", "Cosmetics/Personal Care", "Cosmetics"),
+    (411834, "RRC", "RANGE RESOURCES CORP", "NYSE", "Energy", "Oil&Gas", "Oil Comp-Explor&Prodtn"),
+    (411947, "UNH", "UNITEDHEALTH GROUP INC", "NYSE", "Consumer, Non-cyclical", "Healthcare-Services", "Medical-HMO"),
+    (412050, "WMT", "WALMART INC", "NYSE", "Consumer, Cyclical", "Retail", "Retail-Discount"),
+    (412163, "XOM", "EXXON MOBIL CORP", "NYSE", "Energy", "Oil&Gas", "Oil Comp-Integrated"),
+)
+
+STOCKS: tuple[Contract, ...] = tuple(
+    Contract(conid, symbol, name, "STK", exchange, "USD", sector, industry, category)
+    for conid, symbol, name, exchange, sector, industry, category in _STOCK_FACTS
+)
+FOREIGN_LISTINGS: tuple[Contract, ...] = tuple(
+    Contract(
+        610_000 + stock.conid % 10_000,
+        stock.symbol,
+        stock.name,
+        "STK",
+        "MEXI",
+        "MXN",
+        stock.sector,
+        stock.industry,
+        stock.category,
+        has_prices=False,
+    )
+    for stock in STOCKS
+)
+SPX = Contract(416904, "SPX", "S&P 500 Stock Index", "IND", "CBOE", "USD", "Indices", "Broad Range Equity Index", "*")
+VIX = Contract(13455763, "VIX", "CBOE Volatility Index", "IND", "CBOE", "USD", "Indices", "Volatility Index", "*")
+INDICES: tuple[Contract, ...] = (SPX, VIX)
+
+BY_CONID: dict[int, Contract] = {one.conid: one for one in (*STOCKS, *FOREIGN_LISTINGS, *INDICES)}
+
+
+def listings(symbol: str) -> tuple[Contract, ...]:
+    """Every contract of a ticker, the foreign listing first: the order of the answer means nothing."""
+    wanted = symbol.upper()
+    return tuple(one for one in (*FOREIGN_LISTINGS, *STOCKS, *INDICES) if one.symbol == wanted)
+
+
+def stock(symbol: str) -> Contract | None:
+    """The listing that has prices and may be traded."""
+    return next((one for one in STOCKS if one.symbol == symbol), None)

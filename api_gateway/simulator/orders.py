@@ -1,0 +1,84 @@
+"""What an order is, from the moment it is accepted to its end. Values only; the order desk moves them along."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from api_gateway.simulator.contracts import Contract
+
+Side = Literal["BUY", "SELL"]
+OrderType = Literal["LMT", "MKT"]
+TimeInForce = Literal["DAY", "GTC", "IOC"]
+
+
+class Status(StrEnum):
+    PRE_SUBMITTED = "PreSubmitted"
+    SUBMITTED = "Submitted"
+    FILLED = "Filled"
+    PENDING_CANCEL = "PendingCancel"
+    CANCELLED = "Cancelled"
+
+
+WORKING = frozenset({Status.PRE_SUBMITTED, Status.SUBMITTED, Status.PENDING_CANCEL})
+
+
+@dataclass(frozen=True)
+class OrderRequest:
+    """A request that passed validation. `limit_price` is None for a market order only."""
+
+    contract: Contract
+    side: Side
+    quantity: int
+    order_type: OrderType
+    limit_price: Decimal | None
+    time_in_force: TimeInForce
+    coid: str | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """`watched` is the (session row, minute) up to which the market has been compared with the order."""
+
+    order_id: int
+    request: OrderRequest
+    status: Status
+    placed_at: datetime
+    session: int
+    watched: tuple[int, int]
+    filled_quantity: int = 0
+    average_price: Decimal | None = None
+    ended_at: datetime | None = None
+    ended_because: str = ""
+
+    @property
+    def working(self) -> bool:
+        return self.status in WORKING
+
+    @property
+    def remaining_quantity(self) -> int:
+        return self.request.quantity - self.filled_quantity
+
+
+@dataclass(frozen=True)
+class Execution:
+    execution_id: str
+    order_id: int
+    coid: str | None
+    contract: Contract
+    side: Side
+    quantity: int
+    price: Decimal
+    commission: Decimal
+    time: datetime
+    session: int
+
+    @property
+    def signed_quantity(self) -> int:
+        return self.quantity if self.side == "BUY" else -self.quantity
+
+    @property
+    def cash_flow(self) -> Decimal:
+        """What the account's cash changes by, commission included."""
+        return -self.signed_quantity * self.price - self.commission

@@ -1,0 +1,252 @@
+"""The account as the portfolio endpoints write it. Formatting of a valuation; nothing is decided here.
+
+Field names and the two shapes of a position follow recordings of paper accounts; all numbers are the book's.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from api_gateway.simulator.book import Position, Valuation
+from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.wire import epoch_ms, epoch_s
+from api_gateway.simulator.world import World
+
+
+def _position(world: World, position: Position, price: Decimal) -> dict[str, Any]:
+    contract = position.contract
+    value = position.quantity * price
+    return {
+        "acctId": world.account,
+        "conid": contract.conid,
+        "contractDesc": contract.symbol,
+        "position": float(position.quantity),
+        "mktPrice": float(price),
+        "mktValue": float(value),
+        "currency": contract.currency,
+        "avgCost": float(position.average_cost),
+        "avgPrice": float(position.average_cost),
+        "realizedPnl": float(position.realized),
+        "unrealizedPnl": float(value - position.quantity * position.average_cost),
+        "exchs": None,
+        "expiry": None,
+        "putOrCall": None,
+        "multiplier": None,
+        "strike": 0.0,
+        "exerciseStyle": None,
+        "conExchMap": [],
+        "assetClass": contract.security_type,
+        "undConid": 0,
+        "model": "",
+    }
+
+
+def _completed(world: World, row: dict[str, Any], position: Position) -> dict[str, Any]:
+    """The later reads: names and classification appear and `strike` turns into a string (observed, 3 of 3)."""
+    contract = position.contract
+    return row | {
+        "strike": "0",
+        "baseMktValue": row["mktValue"],
+        "baseMktPrice": row["mktPrice"],
+        "baseAvgCost": row["avgCost"],
+        "baseAvgPrice": row["avgPrice"],
+        "baseRealizedPnl": row["realizedPnl"],
+        "baseUnrealizedPnl": row["unrealizedPnl"],
+        "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
+        "displayRule": {
+            "magnification": 0,
+            "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
+        },
+        "time": epoch_s(world.clock.now()),
+        "chineseName": contract.name,
+        "allExchanges": f"SMART,{contract.exchange}",
+        "listingExchange": contract.exchange,
+        "countryCode": "US",
+        "name": contract.name,
+        "lastTradingDay": None,
+        "group": contract.industry,
+        "sector": contract.sector,
+        "sectorGroup": contract.category,
+        "ticker": contract.symbol,
+        "type": "COMMON",
+        "hasOptions": False,
+        "fullName": contract.symbol,
+        "isUS": True,
+        "isEventContract": False,
+        "pageSize": 100,
+    }
+
+
+def positions(world: World, moment: Moment, complete: bool) -> list[dict[str, Any]]:
+    marks = world.desk.marks(moment)
+    rows: list[dict[str, Any]] = []
+    for position in world.book.positions():
+        row = _position(world, position, marks[position.contract.conid])
+        rows.append(_completed(world, row, position) if complete else row)
+    return rows
+
+
+def near_real_time_positions(world: World, moment: Moment) -> list[dict[str, Any]]:
+    """The uncached endpoint: other names, and the conid as a string."""
+    return [
+        {
+            "position": row["position"],
+            "conid": str(row["conid"]),
+            "avgCost": row["avgCost"],
+            "avgPrice": row["avgPrice"],
+            "currency": row["currency"],
+            "description": row["contractDesc"],
+            "isLastToLoq": False,
+            "marketPrice": row["mktPrice"],
+            "marketValue": row["mktValue"],
+            "realizedPnl": row["realizedPnl"],
+            "secType": row["assetClass"],
+            "timestamp": epoch_s(moment.now),
+            "unrealizedPnl": row["unrealizedPnl"],
+            "assetClass": row["assetClass"],
+            "sector": row["sector"],
+            "group": row["group"],
+            "model": "",
+        }
+        for row in positions(world, moment, complete=True)
+    ]
+
+
+def _amounts(valuation: Valuation) -> dict[str, Decimal]:
+    return {
+        "accruedcash": Decimal(0),
+        "availablefunds": valuation.available_funds,
+        "buyingpower": valuation.buying_power,
+        "equitywithloanvalue": valuation.net_liquidation,
+        "excessliquidity": valuation.excess_liquidity,
+        "fullavailablefunds": valuation.available_funds,
+        "fullexcessliquidity": valuation.excess_liquidity,
+        "fullinitmarginreq": valuation.initial_margin,
+        "fullmaintmarginreq": valuation.maintenance_margin,
+        "grosspositionvalue": valuation.stock_value,
+        "initmarginreq": valuation.initial_margin,
+        "lookaheadavailablefunds": valuation.available_funds,
+        "lookaheadexcessliquidity": valuation.excess_liquidity,
+        "lookaheadinitmarginreq": valuation.initial_margin,
+        "lookaheadmaintmarginreq": valuation.maintenance_margin,
+        "netliquidation": valuation.net_liquidation,
+        "regtequity": valuation.net_liquidation,
+        "regtmargin": valuation.initial_margin,
+        "sma": valuation.available_funds,
+        "totalcashvalue": valuation.cash,
+    }
+
+
+def summary(world: World, moment: Moment) -> dict[str, Any]:
+    """Lower-case keys; the suffix -s is the securities segment, -c the empty commodities segment."""
+    valuation = world.desk.valuation(moment)
+    stamp = epoch_ms(moment.now)
+
+    def entry(amount: Decimal | None, value: str | None, currency: str | None) -> dict[str, Any]:
+        number = 0.0 if amount is None else round(float(amount), 2)
+        return {
+            "amount": number,
+            "currency": currency,
+            "isNull": False,
+            "timestamp": stamp,
+            "value": value,
+            "severity": 0,
+        }
+
+    currency = world.scenario.currency
+    cushion = valuation.excess_liquidity / valuation.net_liquidation
+    leverage = valuation.stock_value / valuation.net_liquidation
+    answer: dict[str, Any] = {
+        "accountcode": entry(None, world.account, None),
+        "accountready": entry(None, "true", None),
+        "accounttype": entry(None, "INDIVIDUAL", None),
+        "cushion": entry(None, f"{cushion:.6f}", None),
+        "leverage-s": entry(None, f"{leverage:.2f}", None),
+        "daytradesremaining": entry(None, "-1", None),
+        "tradingtype-s": entry(None, "STKNOPT" if world.scenario.account_type == "cash" else "STKMRGN", None),
+    }
+    for key, amount in _amounts(valuation).items():
+        answer[key] = entry(amount, None, currency)
+        answer[f"{key}-s"] = entry(amount, None, currency)
+        answer[f"{key}-c"] = entry(Decimal(0), None, currency)
+    return answer
+
+
+def ledger(world: World, moment: Moment) -> dict[str, Any]:
+    valuation = world.desk.valuation(moment)
+    row = {
+        "commoditymarketvalue": 0.0,
+        "futuremarketvalue": 0.0,
+        "settledcash": float(valuation.settled_cash),
+        "exchangerate": 1,
+        "sessionid": 1,
+        "cashbalance": float(valuation.cash),
+        "corporatebondsmarketvalue": 0.0,
+        "warrantsmarketvalue": 0.0,
+        "netliquidationvalue": float(valuation.net_liquidation),
+        "interest": 0.0,
+        "unrealizedpnl": float(valuation.unrealized),
+        "stockmarketvalue": float(valuation.stock_value),
+        "moneyfunds": 0.0,
+        "realizedpnl": float(valuation.realized),
+        "funds": 0.0,
+        "acctcode": world.account,
+        "issueroptionsmarketvalue": 0.0,
+        "key": "LedgerList",
+        "timestamp": epoch_s(moment.now),
+        "severity": 0,
+        "stockoptionmarketvalue": 0.0,
+        "futuresonlypnl": 0.0,
+        "tbondsmarketvalue": 0.0,
+        "futureoptionmarketvalue": 0.0,
+        "cashbalancefxsegment": 0.0,
+        "tbillsmarketvalue": 0.0,
+        "dividends": 0.0,
+        "cryptocurrencyvalue": 0.0,
+    }
+    currency = world.scenario.currency
+    return {currency: row | {"secondkey": currency}, "BASE": row | {"secondkey": "BASE"}}
+
+
+def allocation(world: World, moment: Moment) -> dict[str, Any]:
+    marks = world.desk.marks(moment)
+    sectors: dict[str, float] = {}
+    groups: dict[str, float] = {}
+    for position in world.book.positions():
+        if position.quantity:
+            value = float(position.quantity * marks[position.contract.conid])
+            sectors[position.contract.sector] = sectors.get(position.contract.sector, 0.0) + value
+            groups[position.contract.industry] = groups.get(position.contract.industry, 0.0) + value
+    assets = {"STK": sum(sectors.values()), "CASH": float(world.book.cash())}
+    return {
+        "assetClass": {"long": assets, "short": {}},
+        "sector": {"long": sectors, "short": {}},
+        "group": {"long": groups, "short": {}},
+    }
+
+
+def account_row(world: World) -> dict[str, Any]:
+    return {
+        "id": world.account,
+        "PrepaidCrypto-Z": False,
+        "PrepaidCrypto-P": False,
+        "brokerageAccess": True,
+        "accountId": world.account,
+        "accountVan": world.account,
+        "accountTitle": "Simulated Account",
+        "displayName": "Simulated Account",
+        "accountAlias": None,
+        "accountStatus": 1_577_836_800_000,
+        "currency": world.scenario.currency,
+        "type": "DEMO",
+        "tradingType": "STKNOPT" if world.scenario.account_type == "cash" else "STKMRGN",
+        "businessType": "INDEPENDENT",
+        "ibEntity": "IBLLC-US",
+        "faclient": False,
+        "clearingStatus": "O",
+        "covestor": False,
+        "noClientTrading": False,
+        "trackVirtualFXPortfolio": False,
+        "acctCustType": "INDIVIDUAL",
+        "parent": {"mmc": [], "accountId": "", "isMParent": False, "isMChild": False, "isMultiplex": False},
+        "desc": world.account,
+    }

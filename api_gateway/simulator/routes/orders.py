@@ -1,0 +1,153 @@
+"""Order endpoints: preview, place, answer questions, read, cancel.
+
+Every placement is counted before anything can refuse it, so that the record shows what was sent, not what worked.
+"""
+
+import re
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api_gateway.simulator import order_view as view
+from api_gateway.simulator.errors import GatewayRefusal, refused
+from api_gateway.simulator.order_desk import PendingReply
+from api_gateway.simulator.orders import Order
+from api_gateway.simulator.validation import parse_order, single_order
+from api_gateway.simulator.web import Here, answer, check_account, json_body, json_object
+from api_gateway.simulator.world import World
+
+router = APIRouter(prefix="/v1/api")
+
+_CANCEL_ALL = -1
+_MAXIMUM_TRADE_DAYS = 7
+_MAXIMUM_SUPPRESSIONS = 51
+
+
+def _outcome(result: Order | PendingReply) -> JSONResponse:
+    return answer(view.accepted(result) if isinstance(result, Order) else view.question(result))
+
+
+def _arrival(world: World, body: object) -> str:
+    try:
+        coid = single_order(body).get("cOID")
+    except GatewayRefusal:
+        coid = None
+    return world.desk.arrived(coid if isinstance(coid, str) and coid else None)
+
+
+@router.post("/iserver/account/{account}/orders")
+async def place(account: str, request: Request, world: Here) -> JSONResponse:
+    body = await json_body(request)
+    key = _arrival(world, body)
+    try:
+        world.session.require_accounts()
+        check_account(world, account)
+        order = parse_order(body, account)
+        primed = world.session.snapshot_reads.get(order.contract.conid, 0) > 0
+        result = world.desk.place(key, order, world.look(), primed, world.session.suppressed_questions)
+    except GatewayRefusal as refusal:
+        world.desk.note(key, "Refused", str(refusal.body.get("error", "")))
+        raise
+    return _outcome(result)
+
+
+@router.post("/iserver/reply/{reply_id}")
+async def reply(reply_id: str, request: Request, world: Here) -> JSONResponse:
+    world.session.require_accounts()
+    confirmed = (await json_object(request)).get("confirmed")
+    if not isinstance(confirmed, bool):
+        raise refused(400, "Bad Request: confirmed must be true or false")
+    return _outcome(world.desk.reply(reply_id, confirmed, world.look()))
+
+
+@router.post("/iserver/account/{account}/orders/whatif")
+async def whatif(account: str, request: Request, world: Here) -> JSONResponse:
+    body = await json_body(request)
+    world.session.require_accounts()
+    check_account(world, account)
+    order, moment = parse_order(body, account), world.look()
+    try:
+        world.desk.check(order, moment)
+    except GatewayRefusal as refusal:
+        return answer(view.preview(world, order, moment, str(refusal.body["error"])))
+    return answer(view.preview(world, order, moment, None))
+
+
+def _snake(status: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", status).lower()
+
+
+@router.get("/iserver/account/orders")
+async def live_orders(request: Request, world: Here) -> JSONResponse:
+    world.session.require_accounts()
+    moment = world.look()
+    forced = request.query_params.get("force") == "true"
+    if world.session.first_read("orders") or forced:
+        # Empty although orders exist; forcing a refresh answers blank as well (observed on live paper accounts).
+        return answer({"orders": [], "snapshot": False})
+    wanted = {part.strip() for part in request.query_params.get("filters", "").split(",") if part.strip()}
+    rows = [
+        view.live_order(world.account, order)
+        for order in world.desk.orders_of_the_day(moment.now)
+        if not wanted or _snake(order.status.value) in wanted
+    ]
+    return answer({"orders": rows, "snapshot": True})
+
+
+@router.get("/iserver/account/order/status/{order_id}")
+async def order_status(order_id: str, world: Here) -> JSONResponse:
+    world.session.require_accounts()
+    moment = world.look()
+    today = {order.order_id: order for order in world.desk.orders_of_the_day(moment.now)}
+    order = today.get(int(order_id)) if order_id.isdigit() else None
+    if order is None:
+        raise refused(503, "Service Unavailable")  # also for an order of an earlier day
+    return answer(view.order_status(world.account, order))
+
+
+@router.get("/iserver/account/trades")
+async def trades(request: Request, world: Here) -> JSONResponse:
+    world.session.require_accounts()
+    moment = world.look()
+    text = request.query_params.get("days", "1")
+    if not text.isdigit() or not 1 <= int(text) <= _MAXIMUM_TRADE_DAYS:
+        raise refused(400, f"Bad Request: days must be 1 to {_MAXIMUM_TRADE_DAYS}")
+    if world.session.first_read("trades"):
+        return answer([])
+    since = moment.session - int(text) + 1
+    recent = [one for one in world.book.executions if one.session >= since]
+    return answer([view.trade(world.account, one, world.book.held(one.contract.conid)) for one in reversed(recent)])
+
+
+@router.delete("/iserver/account/{account}/order/{order_id}")
+async def cancel(account: str, order_id: str, world: Here) -> JSONResponse:
+    """Accepts the request only. Order id -1 cancels everything, as the real gateway does."""
+    world.session.require_accounts()
+    check_account(world, account)
+    if re.fullmatch(r"-?\d+", order_id) is None:
+        raise refused(400, f"OrderID {order_id} doesn't exist")
+    world.look()
+    if int(order_id) == _CANCEL_ALL:
+        world.desk.cancel_all()
+        return answer({"msg": "Request was submitted", "order_id": _CANCEL_ALL, "conid": -1, "account": None})
+    order = world.desk.cancel(int(order_id))
+    conid = order.request.contract.conid
+    return answer({"msg": "Request was submitted", "order_id": order.order_id, "conid": conid, "account": account})
+
+
+@router.post("/iserver/questions/suppress")
+async def suppress(request: Request, world: Here) -> JSONResponse:
+    """For this brokerage session only; unknown ids are accepted, an empty list is an error."""
+    world.session.require_accounts()
+    ids = (await json_object(request)).get("messageIds")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= _MAXIMUM_SUPPRESSIONS:
+        raise refused(500, "Bad Request: messageIds")
+    world.session.suppressed_questions |= {str(one) for one in ids}
+    return answer({"status": "submitted"})
+
+
+@router.post("/iserver/questions/suppress/reset")
+async def suppress_none(world: Here) -> JSONResponse:
+    world.session.require_accounts()
+    world.session.suppressed_questions = frozenset()
+    return answer({"status": "submitted"})

@@ -1,0 +1,97 @@
+"""Session endpoints: who is logged in, and whether the brokerage bridge stands."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api_gateway.simulator.errors import refused
+from api_gateway.simulator.web import Here, answer, json_object
+from api_gateway.simulator.world import World
+
+router = APIRouter(prefix="/v1/api")
+
+_MAC = "00:00:5E:00:53:01"  # a documentation address (RFC 7042)
+
+
+def logged_out_answer() -> JSONResponse:
+    return answer({"error": "not authenticated", "statusCode": 401}, 401)
+
+
+def auth_status(world: World, condition: str = "ready") -> dict[str, Any]:
+    """`condition` is ready, logged_out, no_bridge or competing; the simulator's marker is always there."""
+    status: dict[str, Any] = {
+        "authenticated": condition in ("ready", "competing"),
+        "competing": condition == "competing",
+        "connected": condition != "logged_out",
+        "MAC": _MAC,
+        "simulator": world.marker(),
+    }
+    if condition != "logged_out":
+        status |= {
+            "established": condition == "ready",
+            "message": "",
+            "hardware_info": f"00000000|{_MAC}",
+            "serverInfo": {"serverName": "SIMULATOR", "serverVersion": "Build 0.0.0, simulated"},
+            "fail": "",
+        }
+    return status
+
+
+def _condition(world: World) -> str:
+    return "ready" if world.session.logged_in else "logged_out"
+
+
+# IBKR documents POST for both and GET for one of them in its pacing table; both verbs work.
+@router.api_route("/iserver/auth/status", methods=["GET", "POST"])
+async def status(world: Here) -> JSONResponse:
+    return answer(auth_status(world, _condition(world)))
+
+
+@router.api_route("/tickle", methods=["GET", "POST"])
+async def tickle(world: Here) -> JSONResponse:
+    if not world.session.logged_in:
+        return answer({"error": "no session"})  # with status 200
+    return answer(
+        {
+            "session": f"{world.seed:032x}",
+            "ssoExpires": 500_000,
+            "collission": False,  # the gateway's own spelling
+            "userId": 100_000_001,
+            "hmds": {"error": "no bridge"},
+            "iserver": {"authStatus": auth_status(world)},
+        }
+    )
+
+
+@router.post("/iserver/auth/ssodh/init")
+async def open_brokerage_session(request: Request, world: Here) -> JSONResponse:
+    body = await json_object(request)
+    # Parameters in the query leave the bridge down; only the JSON body counts.
+    if body.get("publish") is not True:
+        raise refused(500, "Bad Request: publish must be true")
+    return answer({"passed": True, **auth_status(world)})
+
+
+@router.get("/sso/validate")
+async def validate(world: Here) -> JSONResponse:
+    return answer(
+        {
+            "USER_ID": 100_000_001,
+            "USER_NAME": "simulated",
+            "RESULT": True,
+            "EXPIRES": 500_000,
+            "AUTH_TIME": 0,
+            "IS_FREE_TRIAL": False,
+            "CREDENTIAL": "simulated",
+            "IP": "127.0.0.1",
+            "LANDING_APP": "UNIVERSAL",
+            "PAPER_USER_NAME": "simulated",
+        }
+    )
+
+
+@router.post("/logout")
+async def logout(world: Here) -> JSONResponse:
+    world.session.log_out()
+    return answer({"status": True})

@@ -1,0 +1,82 @@
+"""The account a simulation starts with, and what is expected of it on stress dates, as a validated YAML file.
+
+Weights are percent in the file and only there. An unknown symbol, an unknown field or weights above the whole refuse
+the start and name the culprit.
+"""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from api_gateway.simulator.contracts import stock
+from api_gateway.simulator.errors import StartError
+
+DEFAULT_SCENARIO = Path(__file__).parent / "scenarios" / "default.yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Holding(_Strict):
+    symbol: str
+    weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
+
+    @field_validator("symbol")
+    @classmethod
+    def known(cls, symbol: str) -> str:
+        if stock(symbol) is None:
+            raise ValueError(f"unknown symbol {symbol}")
+        return symbol
+
+
+class Expectation(_Strict):
+    """Plain words for people; nothing computes with it."""
+
+    as_of: date
+    market: str
+    exits_due: str
+    expected: str
+
+
+class Scenario(_Strict):
+    name: str
+    description: str
+    account: Annotated[str, Field(pattern=r"^DU\d{7}$")]
+    currency: Literal["USD"]
+    account_type: Literal["margin", "cash"]
+    starting_capital: Annotated[Decimal, Field(gt=0)]
+    bought_sessions_before: Annotated[int, Field(ge=1, le=300)]
+    holdings: tuple[Holding, ...]
+    expectations: tuple[Expectation, ...] = ()
+
+    @model_validator(mode="after")
+    def within_the_whole(self) -> Self:
+        symbols = [holding.symbol for holding in self.holdings]
+        twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} listed more than once")
+        total = sum((holding.weight_pct for holding in self.holdings), Decimal(0))
+        if total > 100:
+            raise ValueError(f"weights sum to {total} %, at most 100 %")
+        return self
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Raises: StartError with one line naming the file and the field."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StartError(f"scenario {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise StartError(f"scenario {path}: not YAML ({str(error).splitlines()[0]})") from error
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "scenario"
+        raise StartError(f"scenario {path.name}: {where}: {first['msg']}") from error

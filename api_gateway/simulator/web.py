@@ -1,0 +1,55 @@
+"""What every route needs: the world, the present moment, a JSON answer and the body of a request.
+
+Handlers run on the event loop and never wait, so the world needs no locks.
+"""
+
+import json
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.responses import JSONResponse
+
+from api_gateway.simulator.contracts import BY_CONID, Contract
+from api_gateway.simulator.errors import refused
+from api_gateway.simulator.world import World
+
+
+def world_of(request: Request) -> World:
+    return cast(World, request.app.state.world)
+
+
+Here = Annotated[World, Depends(world_of)]
+
+
+def answer(content: object, status: int = 200) -> JSONResponse:
+    return JSONResponse(content, status)
+
+
+async def json_body(request: Request) -> object:
+    """An absent body is an empty object: several endpoints are called without one. Raises: GatewayRefusal 400."""
+    raw = await request.body()
+    if not raw.strip():
+        return {}
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise refused(400, "Failed to parse body as JSON") from error
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    body = await json_body(request)
+    if not isinstance(body, dict):
+        raise refused(400, "Failed to parse body as JSON")
+    return body
+
+
+def check_account(world: World, account: str) -> None:
+    if account != world.account:
+        raise refused(500, "Invalid account ID")
+
+
+def contract_of(conid: str) -> Contract:
+    contract = BY_CONID.get(int(conid)) if conid.isdigit() else None
+    if contract is None:
+        raise refused(400, "Bad Request: no contract with this conid")
+    return contract
