@@ -1,0 +1,150 @@
+"""Writes the parts of `docs/` that follow from the code, so that they cannot fall behind it.
+
+`python -m app.documents` writes, `--check` compares and exits with 1 where something differs. Must never touch text
+outside the marked parts.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import time
+from pathlib import Path
+from types import MappingProxyType
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from app.domain.policy import Policy
+from app.domain.policy_fields import Section
+from app.domain.policy_problems import fields
+from app.settings import shipped_policy
+
+Renderer = Callable[[str], str]
+"""What the file should say, given what it says now ("" where it does not exist)."""
+
+# Part of a type's text → what the reader is told, first match first.
+_UNITS = {
+    "tuple": "list",
+    "bool": "yes or no",
+    "float": "number",
+    "Decimal": "number",
+    "'int'": "number",
+    "datetime.time": "time",
+    "'str'": "text",
+}
+_UNITS_BY_ENDING = {
+    "_minutes": "minutes",
+    "_seconds": "seconds",
+    "_sessions": "sessions",
+    "_years": "years",
+    "_value": "currency",
+    "_cap": "currency",
+    "_volume": "shares",
+}
+
+_BEGIN, _END = "<!-- generated: begin -->", "<!-- generated: end -->"
+
+
+def comments(text: str) -> dict[str, str]:
+    """Path of each field of a policy file → the comment on its line; items of lists without their number."""
+    lines = text.splitlines()
+    return {
+        path: lines[row].partition("  # ")[2]
+        for path, row in _rows(yaml.compose(text, yaml.SafeLoader), "")
+        if "  # " in lines[row]
+    }
+
+
+def _rows(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield f"{prefix}{key.value}", key.start_mark.line
+            yield from _rows(value, f"{prefix}{key.value}.")
+    elif isinstance(node, yaml.SequenceNode):
+        # The first item of a list explains all of them.
+        yield from _rows(node.value[0] if node.value else None, prefix)
+
+
+def policy_table(text: str) -> str:
+    """`docs/policy.md` with its tables made from the schema and from the comments of the shipped policy."""
+    explained = comments(shipped_policy().read_text(encoding="utf-8"))
+    head, _, rest = text.partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    return f"{head}{_BEGIN}\n{chr(10).join(_tables(Policy, '', explained))}\n{_END}{tail or chr(10)}"
+
+
+def _tables(section: type[Section], path: str, explained: Mapping[str, str]) -> Iterator[str]:
+    if path:
+        yield from ("", f"### {path}", "", f"{_sentence(explained[path])}", "")
+    yield from ("| field | unit | default | what it does |", "|---|---|---|---|")
+    inner = fields(section)
+    for field in section.model_fields.values():
+        name = str(field.validation_alias)
+        if inner[name] is None:
+            where = f"{path}.{name}".lstrip(".")
+            yield f"| `{name}` | {_unit(name, field)} | {_default(field)} | {explained[where]} |"
+    for name, held in inner.items():
+        if held is not None:
+            yield from _tables(held, f"{path}.{name}".lstrip("."), explained)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _unit(name: str, field: FieldInfo) -> str:
+    if name.endswith("_pct"):
+        return "% by name" if "dict" in str(field.annotation) else "%"
+    ending = next((unit for ending, unit in _UNITS_BY_ENDING.items() if name.endswith(ending)), None)
+    kind = str(field.annotation)
+    return ending or next((unit for part, unit in _UNITS.items() if part in kind), "word")
+
+
+def _default(field: FieldInfo) -> str:
+    """As the file would write it; the schema's defaults are in the file's units."""
+    if field.is_required():
+        return "required"
+    return f"`{_written(field.get_default(call_default_factory=True, validated_data={}))}`"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, time):
+        return f'"{value:%H:%M}"'
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+
+
+DOCUMENTS: Mapping[str, Renderer] = MappingProxyType({"docs/policy.md": policy_table})
+"""Path below the project's root → what makes it."""
+
+
+def outdated(root: Path, documents: Mapping[str, Renderer] = DOCUMENTS) -> dict[Path, str]:
+    """Every file that does not say what it should, with what it should say."""
+    wanted = {}
+    for name, render in documents.items():
+        path = root / name
+        now = path.read_text(encoding="utf-8") if path.exists() else ""
+        if (text := render(now)) != now:
+            wanted[path] = text
+    return wanted
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when everything is as it should be, or was made so."""
+    parser = argparse.ArgumentParser(prog="python -m app.documents", description="Keep docs/ in step with the code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a file is outdated")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, help="the project's root")
+    options = parser.parse_args(arguments)
+    stale = outdated(options.root)
+    for path, text in stale.items():
+        if options.check:
+            sys.stderr.write(f"{path.relative_to(options.root)} is outdated: run `python -m app.documents`\n")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
