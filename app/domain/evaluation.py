@@ -48,7 +48,11 @@ class ExitRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExitDue:
-    """A mandatory sale: `fraction` of the position, with the value that triggered it and the threshold."""
+    """A mandatory sale, with the value that triggered it and the threshold; `metric` names the breached limit.
+
+    `fraction` of the position is sold once this rule and the rules before it are honoured: of several rules on one
+    position the largest fraction holds. A name that may not be ordered today is listed like any other.
+    """
 
     rule: ExitRule
     conid: int
@@ -56,6 +60,7 @@ class ExitDue:
     fraction: float
     value: float
     threshold: float
+    metric: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +126,6 @@ class Evaluation:
 
     @property
     def risk_may_rise(self) -> bool:
-        """No limited metric is unknown."""
-        return all(metric.severity is not Severity.UNKNOWN for metric in self.metrics if metric.limit is not None)
+        """Volatility index and trend are known, and so is every limited metric."""
+        known = all(metric.severity is not Severity.UNKNOWN for metric in self.metrics if metric.limit is not None)
+        return known and self.vix is not None and self.trend is not None

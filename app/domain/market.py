@@ -110,7 +110,7 @@ class Market:
     """Everything that a decision may know of the market at `as_of`.
 
     `instruments` holds every name that may be held or bought; `untradable` gives the reason for each conid that must
-    not be ordered today.
+    not be ordered today. `sentiment` of the news by conid, in [-1, 1], where there is any.
     """
 
     as_of: datetime
@@ -122,6 +122,7 @@ class Market:
     vix: VixReading | None
     untradable: Mapping[int, str] = field(default_factory=dict)
     source: str = "ibkr"
+    sentiment: Mapping[int, float] = field(default_factory=dict)
 
     def by_symbol(self, symbol: str) -> Instrument | None:
         """The instrument of that ticker, if the market knows it."""

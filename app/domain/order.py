@@ -51,12 +51,17 @@ def client_order_id(book: str, session_date: date, slot: str, conid: int, side: 
     return COID_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def triggers(reason: str) -> tuple[str, ...]:
+    """The rules that an order's reason names: "stop_loss+drawdown: -0.21, ..." → ("stop_loss", "drawdown")."""
+    return tuple(reason.partition(":")[0].split("+"))
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order that a plan wants. `exit` marks a sell that risk limits never block.
 
     `reference_price` is the price in the instrument's currency that it was sized with; `limit_price` is set only when
-    it is about to be sent. `reason` names the trigger in words.
+    it is about to be sent. `reason` is the triggering rules joined by "+", a colon, and the numbers in words.
     """
 
     instrument: Instrument

@@ -73,6 +73,7 @@ class Memory:
     `last_rebalance`, `last_rotation`: sessions since, None for never.
     `previous_severities`: metric → severity at the previous session's run.
     `drawdown_acted_at`: drawdown at the last drawdown action.
+    `previous_caps`: exposure caps in force at the previous session's run, by rule.
     """
 
     reinforced: dict[int, tuple[int, ...]]
@@ -82,6 +83,7 @@ class Memory:
     last_rotation: int | None = None
     previous_severities: dict[str, str] | None = None
     drawdown_acted_at: float | None = None
+    previous_caps: dict[str, float] | None = None
 
 
 NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

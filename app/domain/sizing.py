@@ -1,0 +1,70 @@
+"""Quantities that can be ordered, and the money that may be spent. Buys round down, sells stay within the holding."""
+
+from dataclasses import replace
+from decimal import ROUND_FLOOR, Decimal
+
+from app.domain.order import Order, Side
+from app.domain.portfolio import Portfolio
+
+ZERO = Decimal(0)
+# Plans aim one point of NAV inside a limit: at the limit itself half of all days would breach it.
+HEADROOM = 0.01
+
+
+def whole(quantity: Decimal) -> Decimal:
+    """Whole shares in `quantity`, rounded towards zero for what is held long."""
+    return quantity.to_integral_value(ROUND_FLOOR)
+
+
+def sellable(portfolio: Portfolio, conid: int) -> Decimal:
+    """Whole shares held long that no open order sells already."""
+    return max(ZERO, whole(portfolio.held(conid) - open_quantity(portfolio, conid, Side.SELL)))
+
+
+def open_quantity(portfolio: Portfolio, conid: int, side: Side) -> Decimal:
+    """What open orders of that side, ours and others', would still buy or sell."""
+    return sum(
+        (
+            order.quantity - order.filled_quantity
+            for order in portfolio.orders
+            if order.is_open and order.conid == conid and order.side is side
+        ),
+        ZERO,
+    )
+
+
+def unbounded_buys(portfolio: Portfolio) -> bool:
+    """An open buy has no limit price, so that nobody knows what it will cost."""
+    return any(o.is_open and o.side is Side.BUY and o.limit_price is None for o in portfolio.orders)
+
+
+def is_margin(portfolio: Portfolio) -> bool:
+    """The broker says margin account; anything else, unknown included, spends like a cash account."""
+    return portfolio.account_type is not None and "MARGIN" in portfolio.account_type.upper()
+
+
+def spendable(portfolio: Portfolio, proceeds: Decimal = ZERO) -> Decimal:
+    """What buys may cost today in base currency, before any reserve; `proceeds` of today's sales help only on margin.
+
+    Bounded by trade-date cash and the broker's available funds, in a cash account by settled cash too.
+    """
+    if is_margin(portfolio):
+        bounds = [portfolio.total_cash + proceeds, portfolio.available_funds + proceeds]
+    else:
+        settled = sum((b.settled_cash * b.exchange_rate for b in portfolio.cash), ZERO)
+        bounds = [portfolio.total_cash, portfolio.available_funds, settled]
+    return max(ZERO, min(bounds) - portfolio.open_buys)
+
+
+def in_legs(order: Order, max_value: Decimal, rate: Decimal) -> tuple[Order, ...]:
+    """An exit as legs of at most `max_value` in base currency each; at least one share a leg.
+
+    `rate` is base currency per unit of the instrument's currency. Legs count up from the order's own.
+    """
+    most = max(Decimal(1), whole(max_value / (order.reference_price * rate)))
+    legs: list[Order] = []
+    left = order.quantity
+    while left > 0:
+        legs.append(replace(order, quantity=min(most, left), leg=order.leg + len(legs)))
+        left -= legs[-1].quantity
+    return tuple(legs)

@@ -1,0 +1,102 @@
+"""Which instruments may be held, bought or not touched at all: one answer for whoever measures, plans or gates.
+
+Must never guess: a name whose size, volume or volatility cannot be told is not admitted.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
+from app.domain.market import Market, QuoteKind
+from app.domain.policy import Policy
+
+VOLATILITY_SESSIONS = 30
+SESSIONS_PER_YEAR = 252
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a name out: the policy's rule, what was found, and what is allowed."""
+
+    rule: str
+    value: str
+    limit: str
+
+
+def sector_of(policy: Policy, market: Market, instrument: Instrument) -> str:
+    """The sector that limits count it in; a diversified fund is a sector of its own."""
+    if instrument.symbol in policy.universe.diversified_funds:
+        return instrument.symbol
+    known = market.instruments.get(instrument.conid, instrument)
+    return instrument.sector if known.sector == UNKNOWN_SECTOR else known.sector
+
+
+def position_limit(policy: Policy, symbol: str) -> float:
+    """The largest weight of one name; diversified funds have a limit of their own."""
+    limits = policy.risk_limits
+    return limits.max_diversified_fund if symbol in policy.universe.diversified_funds else limits.max_position
+
+
+def blocked(policy: Policy, market: Market, instrument: Instrument) -> str | None:
+    """Why no order of this name may be made today, neither buy nor sell; None where it may."""
+    if instrument.symbol in policy.universe.restricted:
+        return "restricted by the policy"
+    quote = market.quotes.get(instrument.conid)
+    if quote is not None and quote.kind is QuoteKind.HALTED:
+        return "trading is halted"
+    return market.untradable.get(instrument.conid)
+
+
+def realised_volatility(market: Market, conid: int) -> float | None:
+    """Annualised volatility of the last 30 daily returns; None with fewer."""
+    series = market.history.get(conid)
+    if series is None or len(series.closes) <= VOLATILITY_SESSIONS:
+        return None
+    closes = series.closes[-VOLATILITY_SESSIONS - 1 :]
+    return float((closes[1:] / closes[:-1] - 1).std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR))
+
+
+def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
+    universe = policy.universe
+    if instrument.symbol not in universe.symbols:
+        return Obstacle("universe.symbols", instrument.symbol, "a name on the list")
+    if instrument.asset_class is AssetClass.INDEX or instrument.asset_class not in universe.asset_classes:
+        return Obstacle("universe.asset_classes", instrument.asset_class.value, ", ".join(universe.asset_classes))
+    sector = sector_of(policy, market, instrument)
+    if universe.sectors and sector not in universe.sectors and instrument.symbol not in universe.diversified_funds:
+        return Obstacle("universe.sectors", sector, ", ".join(universe.sectors))
+    return None
+
+
+def _least(rule: str, value: Decimal | None, least: Decimal) -> Obstacle | None:
+    if least <= 0 or (value is not None and value >= least):
+        return None
+    return Obstacle(rule, "unknown" if value is None else f"{value}", f"at least {least}")
+
+
+def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
+    """Why this name may not be bought; None where the policy's universe admits it."""
+    found = _class_obstacle(policy, market, instrument)
+    if found is not None:
+        return found
+    quote = market.quotes.get(instrument.conid)
+    universe = policy.universe
+    volatility = realised_volatility(market, instrument.conid)
+    if volatility is None or not volatility <= universe.max_volatility_30d + 1e-9:
+        value = "unknown" if volatility is None else f"{volatility:.3f}"
+        return Obstacle("universe.max_volatility_30d", value, f"{universe.max_volatility_30d:.3f}")
+    return _least("universe.min_market_cap", quote.market_cap if quote else None, universe.min_market_cap) or _least(
+        "universe.min_average_volume", quote.average_volume if quote else None, universe.min_average_volume
+    )
+
+
+def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
+    """Every instrument that may be bought today, by symbol."""
+    names = (
+        instrument
+        for instrument in market.instruments.values()
+        if blocked(policy, market, instrument) is None and obstacle(policy, market, instrument) is None
+    )
+    return tuple(sorted(names, key=lambda instrument: instrument.symbol))

@@ -1,0 +1,7 @@
+"""Measures a portfolio against a policy and rules on orders. Pure: no clock, file, network, log or environment."""
+
+from app.risk.after import after, post_trade
+from app.risk.gate import gate
+from app.risk.measure import measure
+
+__all__ = ["after", "gate", "measure", "post_trade"]

@@ -1,0 +1,91 @@
+"""The portfolio as it would be after orders, at their own prices and before costs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from app.domain.errors import DataError
+from app.domain.market import Market
+from app.domain.navs import NavPoint
+from app.domain.order import Order, Side
+from app.domain.plan import NO_MEMORY, PostTrade
+from app.domain.policy import Policy
+from app.domain.portfolio import CashBalance, Portfolio, Position
+from app.domain.sizing import is_margin
+from app.risk import limits, regime
+from app.risk.book import read
+from app.risk.measure import history, measured
+
+
+def after(portfolio: Portfolio, orders: Sequence[Order]) -> Portfolio:
+    """Every order filled at its limit, else its reference price. A name that is held keeps its mark.
+
+    Raises: DataError for a currency in which the account has no balance.
+    """
+    for order in orders:
+        portfolio = _filled(portfolio, order)
+    return portfolio
+
+
+def post_trade(
+    policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint], orders: Sequence[Order]
+) -> PostTrade:
+    """Weights and metrics after the orders; exposure caps as they are before them."""
+    then = after(portfolio, orders)
+    book = read(policy, then, market)
+    panel = history(market, book)
+    drawdown = limits.drawdown(policy, then, market, navs)
+    before = limits.drawdown(policy, portfolio, market, navs)
+    caps = regime.caps(policy, market, NO_MEMORY, before.value)
+    values = measured(policy, then, market, navs, book, panel, drawdown, caps)
+    turnover = sum((order.notional * portfolio.rate(order.instrument.currency) for order in orders), Decimal(0))
+    return PostTrade(
+        cash_weight=float(then.total_cash / then.nav),
+        exposure=book.exposure,
+        turnover=float(turnover / portfolio.nav),
+        metrics={metric.name: metric.value for metric in values},
+    )
+
+
+def _filled(portfolio: Portfolio, order: Order) -> Portfolio:
+    currency, amount = order.instrument.currency, order.notional
+    balances = {balance.currency: balance for balance in portfolio.cash}
+    if currency not in balances:
+        raise DataError(f"the account has no balance in {currency}, so {order.instrument.symbol} cannot be settled")
+    balances[currency] = _paid(portfolio, balances[currency], order.side, amount)
+    change = -order.side.sign * amount * portfolio.rate(currency)
+    usable = change if change < 0 or is_margin(portfolio) else Decimal(0)
+    return replace(
+        portfolio,
+        positions=_positions(portfolio, order),
+        cash=tuple(balances[balance.currency] for balance in portfolio.cash),
+        available_funds=portfolio.available_funds + usable,
+    )
+
+
+def _paid(portfolio: Portfolio, balance: CashBalance, side: Side, amount: Decimal) -> CashBalance:
+    """A buy takes settled cash at once; a sale settles later, which only a cash account has to wait for."""
+    settles = side is Side.BUY or is_margin(portfolio)
+    change = -side.sign * amount
+    return replace(
+        balance, cash=balance.cash + change, settled_cash=balance.settled_cash + (change if settles else Decimal(0))
+    )
+
+
+def _positions(portfolio: Portfolio, order: Order) -> tuple[Position, ...]:
+    conid = order.instrument.conid
+    held = portfolio.position(conid)
+    price = order.limit_price or order.reference_price
+    if held is None:
+        quantity = order.side.sign * order.quantity
+        return (*portfolio.positions, Position(order.instrument, quantity, order.reference_price, price))
+    quantity = held.quantity + order.side.sign * order.quantity
+    cost = held.average_cost
+    if order.side is Side.BUY and held.quantity > 0:
+        cost = (held.quantity * cost + order.quantity * price) / quantity
+    changed = replace(held, quantity=quantity, average_cost=cost)
+    return tuple(
+        changed if position.instrument.conid == conid else position
+        for position in portfolio.positions
+        if position.instrument.conid != conid or quantity != 0
+    )

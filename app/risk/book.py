@@ -1,0 +1,141 @@
+"""The portfolio and its price history as arrays. The one place where money becomes float64."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import DataError, InsufficientHistory
+from app.domain.instrument import Instrument
+from app.domain.market import Array, Market, PriceSeries
+from app.domain.order import Side
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.domain.universe import sector_of
+from app.risk import metrics
+
+Mask = NDArray[np.bool_]
+WINDOW = 252
+# A series that ends earlier than this many sessions before the newest one describes another market.
+STALE_SESSIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Holdings by column. Shape: `weights` [N] signed fractions of NAV, `membership` [S, N] one-hot by `sectors`.
+
+    `cash_weight` is trade-date cash less open buys. `dust` columns are below one share.
+    """
+
+    instruments: tuple[Instrument, ...]
+    weights: Array
+    cash_weight: float
+    nav: float
+    sector_of: tuple[str, ...]
+    sectors: tuple[str, ...]
+    membership: Array
+    dust: Mask
+
+    @property
+    def exposure(self) -> float:
+        """Invested share of NAV."""
+        return float(np.abs(self.weights).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Aligned daily returns of the book's columns. Shape: `returns` [T, N], `pairs` correlation [N, N]."""
+
+    returns: Array
+    pairs: Array
+
+
+def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[Instrument] = ()) -> Book:
+    """The portfolio by column, names in `more` that are not held with weight zero; columns in order of conid.
+
+    Raises: DataError for a NAV that is not above zero.
+    """
+    nav = float(portfolio.nav)
+    if not nav > 0:
+        raise DataError(f"the net asset value is {portfolio.nav}: weights are undefined")
+    held = {position.instrument.conid: position for position in portfolio.positions}
+    names = {position.instrument.conid: position.instrument for position in portfolio.positions}
+    names.update({i.conid: i for i in more if i.conid not in names})
+    order = sorted(names)
+    weights = np.array([float(portfolio.value(held[c])) / nav if c in held else 0.0 for c in order], dtype=np.float64)
+    where = tuple(sector_of(policy, market, names[conid]) for conid in order)
+    sectors = tuple(sorted(set(where)))
+    return Book(
+        instruments=tuple(names[conid] for conid in order),
+        weights=weights,
+        cash_weight=float(portfolio.total_cash - _bounded_buys(portfolio)) / nav,
+        nav=nav,
+        sector_of=where,
+        sectors=sectors,
+        membership=np.array([[float(s == sector) for s in where] for sector in sectors]).reshape(
+            len(sectors), len(order)
+        ),
+        dust=np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool),
+    )
+
+
+def align(market: Market, book: Book) -> Panel:
+    """The last 252 returns on the dates that all columns share; dust without history is left out as zeros.
+
+    Raises: InsufficientHistory naming the series that is missing, too short or out of date.
+    """
+    series: list[PriceSeries | None] = []
+    for instrument, dust in zip(book.instruments, book.dust, strict=True):
+        found = market.history.get(instrument.conid)
+        if found is None and not dust:
+            raise InsufficientHistory(f"no price history of {instrument.symbol}")
+        series.append(found)
+    known = [one for one in series if one is not None]
+    if not known:
+        empty = np.zeros((WINDOW, len(series)))
+        return Panel(empty, metrics.correlation(empty))
+    closes = _common(known, market)
+    changes = closes[1:] / closes[:-1] - 1
+    if len(changes) < metrics.MIN_RETURNS:
+        raise InsufficientHistory(f"{len(changes)} common returns, at least {metrics.MIN_RETURNS} are needed")
+    returns = np.zeros((len(changes), len(series)))
+    returns[:, [column for column, one in enumerate(series) if one is not None]] = changes
+    return Panel(returns, metrics.correlation(returns))
+
+
+def previous_sessions(market: Market) -> tuple[date, ...]:
+    """Sessions before today's as far as any series shows them, oldest first."""
+    if market.index is not None and market.index.dates:
+        dates = market.index.dates
+    else:
+        dates = max((series.dates for series in market.history.values()), key=lambda days: days[-1:], default=())
+    return tuple(day for day in dates[-WINDOW:] if day < market.session.date)
+
+
+def _bounded_buys(portfolio: Portfolio) -> Decimal:
+    """Open buys, those without a limit price aside: `measure` reports these as unknown."""
+    bounded = (o for o in portfolio.orders if o.limit_price is not None and o.is_open and o.side is Side.BUY)
+    return sum((order.open_notional for order in bounded), Decimal(0))
+
+
+def _common(series: Sequence[PriceSeries], market: Market) -> Array:
+    """Closes [T + 1, N] on shared dates before today's session."""
+    today = market.session.date
+    tails = [(one.dates[-WINDOW - 2 :], one.closes[-WINDOW - 2 :]) for one in series]
+    if all(dates == tails[0][0] for dates, _ in tails) and tails[0][0][-1:] < (today,):
+        stacked: Array = np.column_stack([closes[-WINDOW - 1 :] for _, closes in tails])
+        _refuse_stale(tails[0][0][-1:], market)
+        return stacked
+    by_date = [dict(zip(one.dates, one.closes.tolist(), strict=True)) for one in series]
+    shared = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
+    _refuse_stale(tuple(shared[-1:]), market)
+    return np.array([[closes[day] for closes in by_date] for day in shared]).reshape(len(shared), len(series))
+
+
+def _refuse_stale(last: tuple[date, ...], market: Market) -> None:
+    later = [day for day in previous_sessions(market) if (day,) > last]
+    if len(later) > STALE_SESSIONS:
+        raise InsufficientHistory(f"the common price history ends {len(later)} sessions before the newest")

@@ -1,0 +1,99 @@
+"""How far the portfolio is from targets that can be reached. What nobody can buy or sell makes no drift."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.evaluation import Drift
+from app.domain.instrument import Instrument
+from app.domain.market import Market
+from app.domain.policy import Policy
+from app.domain.sizing import HEADROOM
+from app.domain.universe import blocked, eligible, position_limit, sector_of
+from app.risk.book import Book
+
+CASH = "CASH"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Who can be bought, what is held, and what is held but must not be ordered; weights as fractions of NAV."""
+
+    policy: Policy
+    market: Market
+    buyable: tuple[Instrument, ...]
+    held: tuple[tuple[Instrument, float], ...]
+    locked: frozenset[int]
+
+    def drift(
+        self, kind: str, name: str, target: float, scale: float, limit: float, label: Callable[[Instrument], str]
+    ) -> Drift:
+        """The drift of one group of names that `label` puts together."""
+        inside = [(instrument, weight) for instrument, weight in self.held if label(instrument) == name]
+        weight = sum(weight for _, weight in inside)
+        members = [instrument for instrument in self.buyable if label(instrument) == name]
+        if not members and target > 0:
+            return Drift(kind, name, weight, target, attainable=weight)
+        room = sum(max(0.0, position_limit(self.policy, i.symbol) - HEADROOM) for i in members)
+        stuck = sum(weight for instrument, weight in inside if instrument.conid in self.locked)
+        return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, room)))
+
+
+def drifts(policy: Policy, market: Market, book: Book, max_exposure: float) -> tuple[Drift, ...]:
+    """Asset classes against their targets, then sectors, or without sector targets the names held.
+
+    Targets are scaled down together where they exceed the exposure allowed less one point.
+    """
+    held = tuple(
+        (instrument, abs(float(weight)))
+        for instrument, weight, dust in zip(book.instruments, book.weights, book.dust, strict=True)
+        if weight != 0 and not dust
+    )
+    locked = frozenset(i.conid for i, _ in held if blocked(policy, market, i) is not None)
+    names = Names(policy, market, eligible(policy, market), held, locked)
+    room = max(0.0, max_exposure - HEADROOM)
+    classes = _classes(names, room)
+    if policy.allocation.sectors:
+        return (*classes, *_sectors(names, room))
+    return (*classes, *_even(names, classes, room))
+
+
+def _scale(targets: Mapping[str, float], room: float) -> float:
+    wanted = sum(targets.values())
+    return min(1.0, room / wanted) if wanted > 0 else 1.0
+
+
+def _classes(names: Names, room: float) -> tuple[Drift, ...]:
+    targets = {name: t for name, t in names.policy.allocation.asset_classes.items() if name != CASH}
+    scale = _scale(targets, room)
+    return tuple(
+        names.drift("asset_class", name, target, scale, room, lambda i: i.asset_class.value)
+        for name, target in sorted(targets.items())
+    )
+
+
+def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
+    def label(instrument: Instrument) -> str:
+        return sector_of(names.policy, names.market, instrument)
+
+    targets = dict(names.policy.allocation.sectors)
+    scale = _scale(targets, room)
+    # A sector that is held without a target has the target zero; a diversified fund is of no sector.
+    funds = names.policy.universe.diversified_funds
+    targets.update({label(i): 0.0 for i, _ in names.held if label(i) not in targets and i.symbol not in funds})
+    limit = max(0.0, names.policy.risk_limits.max_sector - HEADROOM)
+    return tuple(names.drift("sector", name, target, scale, limit, label) for name, target in sorted(targets.items()))
+
+
+def _even(names: Names, classes: Sequence[Drift], room: float) -> tuple[Drift, ...]:
+    """Each class spread evenly over its eligible names held; without class targets all that may be invested."""
+    buyable = {instrument.conid for instrument in names.buyable}
+    spread = [(instrument, weight) for instrument, weight in names.held if instrument.conid in buyable]
+    attainable = {drift.name: drift.attainable for drift in classes}
+    found: list[Drift] = []
+    for instrument, weight in spread:
+        alike = [i for i, _ in spread if not classes or i.asset_class is instrument.asset_class]
+        total = attainable.get(instrument.asset_class.value, 0.0) if classes else room
+        target = total / len(alike)
+        limit = max(0.0, position_limit(names.policy, instrument.symbol) - HEADROOM)
+        found.append(Drift("name", instrument.symbol, weight, target, min(target, limit)))
+    return tuple(sorted(found, key=lambda drift: drift.name))

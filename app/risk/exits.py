@@ -1,0 +1,231 @@
+"""Sales that are due whatever else is decided: stop loss, drawdown, limit breach, take profit, in that order.
+
+Each rule sees what the rules before it leave. A name that must not be ordered is listed where its own price triggers,
+and never scaled: the others carry the reduction.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.errors import InsufficientHistory
+from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
+from app.domain.market import Array
+from app.domain.plan import Memory
+from app.domain.policy import DrawdownAction, Policy
+from app.domain.universe import position_limit
+from app.risk import metrics
+from app.risk.book import Book, Mask, Panel
+from app.risk.limits import TOLERANCE
+from app.risk.regime import drawdown_breached
+
+# A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.
+INSIDE = 0.95
+SCALES = 201
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the exit rules look at. Shape: `gains` [N] price-only return on average cost, NaN without a cost.
+
+    `whole`: one share or more, held long. `free`: whole, and may be ordered today.
+    """
+
+    policy: Policy
+    book: Book
+    panel: Panel | InsufficientHistory
+    measured: dict[str, Metric]
+    memory: Memory
+    gains: Array
+    whole: Mask
+    free: Mask
+
+    def due(
+        self, rule: ExitRule, column: int, sold: float, value: float, threshold: float, metric: str | None = None
+    ) -> ExitDue:
+        """One exit of the name in that column."""
+        name = self.book.instruments[column]
+        return ExitDue(rule, name.conid, name.symbol, min(1.0, sold), value, threshold, metric)
+
+
+Found = tuple[list[ExitDue], Array]
+
+
+def exits_due(holdings: Holdings) -> tuple[ExitDue, ...]:
+    """All exits, by precedence."""
+    kept = np.ones(len(holdings.gains))
+    found: list[ExitDue] = []
+    for rule in (_stop_losses, _drawdown, _limit_breaches):
+        due, kept = rule(holdings, kept)
+        found += due
+    return (*found, *_take_profits(holdings))
+
+
+def _stop_losses(holdings: Holdings, kept: Array) -> Found:
+    stop = -holdings.policy.exits.stop_loss
+    hit = holdings.whole & (holdings.gains <= stop + TOLERANCE)
+    due = [
+        holdings.due(ExitRule.STOP_LOSS, c, 1.0, float(holdings.gains[c]), stop) for c in np.flatnonzero(hit).tolist()
+    ]
+    return due, np.where(hit & holdings.free, 0.0, kept)
+
+
+def _drawdown(holdings: Holdings, kept: Array) -> Found:
+    value, limit = holdings.measured["drawdown"].value, holdings.policy.risk_limits.max_drawdown
+    exits = holdings.policy.exits
+    if value is None or not _drawdown_acts(holdings, value):
+        return [], kept
+    if exits.drawdown_action is DrawdownAction.CUT_LOSERS:
+        after = np.where(holdings.free & (holdings.gains < 0), 0.0, kept)
+    elif exits.drawdown_action is DrawdownAction.REDUCE:
+        after = _scaled_to(holdings, kept, holdings.free, exits.drawdown_exposure, _exposure)
+    else:
+        return [], kept
+    return _sold(holdings, kept, after, ExitRule.DRAWDOWN, value, limit, "drawdown"), after
+
+
+def _drawdown_acts(holdings: Holdings, value: float) -> bool:
+    """On entry, and each time it is worse by a tenth of the limit than when last acted upon."""
+    if not drawdown_breached(holdings.policy, value):
+        return False
+    acted = holdings.memory.drawdown_acted_at
+    before = (holdings.memory.previous_severities or {}).get("drawdown")
+    if acted is None or before in {Severity.LOW, Severity.MEDIUM}:
+        return True
+    return value >= acted + holdings.policy.risk_limits.max_drawdown / 10 - TOLERANCE
+
+
+def _limit_breaches(holdings: Holdings, kept: Array) -> Found:
+    found: list[ExitDue] = []
+    for name, reduce in _REDUCTIONS.items():
+        metric = holdings.measured[name]
+        if metric.value is None or metric.limit is None or not _reduces(metric, holdings.memory):
+            continue
+        after = reduce(holdings, kept)
+        found += _sold(holdings, kept, after, ExitRule.LIMIT_BREACH, metric.value, metric.limit, name)
+        kept = after
+    return found, kept
+
+
+def _reduces(metric: Metric, memory: Memory) -> bool:
+    """CRITICAL, or HIGH for the second session. CRITICAL yesterday was acted upon: today's HIGH is a first one."""
+    if metric.severity is Severity.CRITICAL:
+        return True
+    before = (memory.previous_severities or {}).get(metric.name)
+    return metric.severity is Severity.HIGH and before == Severity.HIGH
+
+
+def _positions(holdings: Holdings, kept: Array) -> Array:
+    allowed = np.array([position_limit(holdings.policy, i.symbol) for i in holdings.book.instruments])
+    sizes = np.abs(holdings.book.weights) * kept
+    over = holdings.free & ~(sizes <= allowed + TOLERANCE)
+    return np.where(over, kept * INSIDE * allowed / np.where(sizes > 0, sizes, 1.0), kept)
+
+
+def _sectors(holdings: Holdings, kept: Array) -> Array:
+    groups = [np.flatnonzero(row > 0).tolist() for row in holdings.book.membership]
+    funds = holdings.policy.universe.diversified_funds
+    limit = holdings.policy.risk_limits.max_sector
+    for sector, group in zip(holdings.book.sectors, groups, strict=True):
+        if sector not in funds:
+            kept = _group_to(holdings, kept, group, limit)
+    return kept
+
+
+def _clusters(holdings: Holdings, kept: Array) -> Array:
+    if isinstance(holdings.panel, InsufficientHistory):
+        return kept
+    limits = holdings.policy.risk_limits
+    held = np.flatnonzero(np.abs(holdings.book.weights) * kept > 0).tolist()
+    for group in metrics.clusters(holdings.panel.pairs, held, limits.correlation):
+        kept = _group_to(holdings, kept, list(group), limits.max_correlated)
+    return kept
+
+
+def _group_to(holdings: Holdings, kept: Array, group: list[int], limit: float) -> Array:
+    """Sell a group of names pro rata to 0.95 of its limit, if it is above it."""
+    inside = np.zeros(len(kept), dtype=bool)
+    inside[group] = True
+    if _exposure(holdings, (kept * inside)[None, :])[0] <= limit + TOLERANCE:
+        return kept
+    scaled = _scaled_to(holdings, kept * inside, holdings.free & inside, INSIDE * limit, _exposure)
+    return np.where(inside, scaled, kept)
+
+
+def _statistic(name: str, of: Callable[[Array], Array]) -> Callable[[Holdings, Array], Array]:
+    def values(holdings: Holdings, kept: Array) -> Array:
+        if isinstance(holdings.panel, InsufficientHistory):
+            raise holdings.panel
+        return of(metrics.portfolio_returns(holdings.book.weights * kept, holdings.panel.returns))
+
+    def reduce(holdings: Holdings, kept: Array) -> Array:
+        limit = holdings.measured[name].limit
+        if limit is None or values(holdings, kept[None, :])[0] <= limit + TOLERANCE:
+            return kept
+        return _scaled_to(holdings, kept, holdings.free, INSIDE * limit, values)
+
+    return reduce
+
+
+def _cash(holdings: Holdings, kept: Array) -> Array:
+    """Sell pro rata until the reserve is restored a little above its floor."""
+    sold = _exposure(holdings, (1 - kept)[None, :])[0]
+    missing = holdings.policy.risk_limits.min_cash_reserve / INSIDE - holdings.book.cash_weight - sold
+    if missing <= 0:
+        return kept
+    target = max(0.0, float(_exposure(holdings, kept[None, :])[0]) - missing)
+    return _scaled_to(holdings, kept, holdings.free, target, _exposure)
+
+
+_REDUCTIONS: dict[str, Callable[[Holdings, Array], Array]] = {
+    "max_position": _positions,
+    "max_sector": _sectors,
+    "annual_volatility": _statistic("annual_volatility", metrics.volatility),
+    "var_95_1d": _statistic("var_95_1d", metrics.value_at_risk),
+    "correlated_cluster": _clusters,
+    "cash_reserve": _cash,
+}
+
+
+def _exposure(holdings: Holdings, kept: Array) -> Array:
+    """Invested share. Shape: kept [K, N] → [K]."""
+    result: Array = (np.abs(holdings.book.weights) * kept).sum(axis=1)
+    return result
+
+
+def _scaled_to(
+    holdings: Holdings, kept: Array, free: Mask, target: float, measure: Callable[[Holdings, Array], Array]
+) -> Array:
+    """Scale the free names so that `measure` comes to `target`; the rest stays, and with it what it measures."""
+    now = float(measure(holdings, kept[None, :])[0])
+    if now <= target + TOLERANCE:
+        return kept
+    if not (np.abs(holdings.book.weights) * kept)[~free].any():
+        # Every measure used here is proportional to the size of the whole.
+        return kept * (target / now)
+    scales = np.linspace(1, 0, SCALES)
+    candidates = np.where(free, kept * scales[:, None], kept)
+    passing = np.flatnonzero(measure(holdings, candidates) <= target + TOLERANCE)
+    result: Array = candidates[passing[0] if len(passing) else -1]
+    return result
+
+
+def _sold(
+    holdings: Holdings, before: Array, after: Array, rule: ExitRule, value: float, limit: float, metric: str
+) -> list[ExitDue]:
+    columns = np.flatnonzero((after < before - TOLERANCE) & holdings.whole).tolist()
+    return [holdings.due(rule, c, float(1 - after[c]), value, limit, metric) for c in columns]
+
+
+def _take_profits(holdings: Holdings) -> list[ExitDue]:
+    """Level n is at n times the threshold; each level sells once."""
+    exits = holdings.policy.exits
+    found: list[ExitDue] = []
+    for column in np.flatnonzero(holdings.whole).tolist():
+        conid = holdings.book.instruments[column].conid
+        level = (holdings.memory.profit_levels_taken.get(conid, 0) + 1) * exits.take_profit
+        gain = float(holdings.gains[column])
+        if gain >= level - TOLERANCE:
+            found.append(holdings.due(ExitRule.TAKE_PROFIT, column, exits.take_profit_sell, gain, level))
+    return found

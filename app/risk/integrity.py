@@ -1,0 +1,144 @@
+"""The gate's first class: what makes any order impossible, exits included."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from app.domain.instrument import AssetClass
+from app.domain.market import Market, Quote, QuoteKind
+from app.domain.order import Order, Side
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.domain.ruling import KillLevel, Refusal
+from app.domain.sizing import sellable, whole
+from app.domain.universe import blocked
+
+EXCHANGE_ZONE = "America/New_York"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every integrity rule is judged by."""
+
+    policy: Policy
+    portfolio: Portfolio
+    market: Market
+    level: KillLevel
+
+
+def screen(setting: Setting, orders: Sequence[Order]) -> tuple[tuple[Order, ...], tuple[Refusal, ...]]:
+    """(orders that may be judged further, sells first and cut to the holding; refusals)."""
+    allowed: list[Order] = []
+    refusals: list[Refusal] = []
+    for order in sorted(orders, key=lambda one: one.side.sign):
+        refusal = _impossible(setting, order) or _conflict(setting, order, allowed)
+        if refusal is not None:
+            refusals.append(refusal)
+            continue
+        fits, cut = _quantity(setting, order, allowed)
+        allowed += [replace(order, quantity=fits)] if fits > 0 else []
+        refusals += [cut] if cut is not None else []
+    return tuple(allowed), tuple(refusals)
+
+
+def _refuse(order: Order, rule: str, value: str, limit: str) -> Refusal:
+    return Refusal(rule, order.instrument.symbol, value, limit)
+
+
+def _impossible(setting: Setting, order: Order) -> Refusal | None:
+    return _level(setting, order) or _identity(setting, order) or _hours(setting, order) or _quote(setting, order)
+
+
+def _level(setting: Setting, order: Order) -> Refusal | None:
+    stopped = setting.level is KillLevel.HALTED or (setting.level is KillLevel.REDUCING and order.side is Side.BUY)
+    allowed = "nothing is sent" if setting.level is KillLevel.HALTED else "sells only"
+    return _refuse(order, "kill_level", setting.level.value, allowed) if stopped else None
+
+
+def _identity(setting: Setting, order: Order) -> Refusal | None:
+    instrument = order.instrument
+    known = setting.market.instruments.get(instrument.conid)
+    if known is None:
+        held = setting.portfolio.position(instrument.conid)
+        known = held.instrument if held is not None else None
+    if known is None:
+        return _refuse(order, "identity", f"conid {instrument.conid}", "a known instrument")
+    if (known.symbol, known.currency) != (instrument.symbol, instrument.currency):
+        return _refuse(order, "identity", f"conid {instrument.conid}", f"{known.symbol} in {known.currency}")
+    if instrument.asset_class is AssetClass.INDEX:
+        return _refuse(order, "identity", "an index", "a stock or fund")
+    reason = blocked(setting.policy, setting.market, instrument)
+    return _refuse(order, "untradable", reason, "no order today") if reason is not None else None
+
+
+def _hours(setting: Setting, order: Order) -> Refusal | None:
+    now, session, rules = setting.market.as_of, setting.market.session, setting.policy.execution
+    if not session.opens <= now < session.closes:
+        return _refuse(order, "session_open", _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}")
+    opens = session.opens + timedelta(minutes=rules.avoid_open_minutes)
+    closes = session.closes - timedelta(minutes=rules.avoid_close_minutes)
+    local = now.astimezone(ZoneInfo(EXCHANGE_ZONE)).time()
+    if not opens <= now < closes or not rules.trade_from <= local < rules.trade_until:
+        window = f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}"
+        return _refuse(order, "trading_hours", _clock(now), window)
+    return None
+
+
+def _clock(moment: datetime) -> str:
+    return moment.astimezone(ZoneInfo(EXCHANGE_ZONE)).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _quote(setting: Setting, order: Order) -> Refusal | None:
+    quote = setting.market.quotes.get(order.instrument.conid)
+    if quote is None:
+        return _refuse(order, "quote", "none", "a quote")
+    if not quote.two_sided:
+        return _refuse(order, "two_sided_quote", f"bid {quote.bid}, ask {quote.ask}", "a bid and an ask")
+    rules = setting.policy.execution
+    if not _kind_allowed(setting.policy, quote):
+        return _refuse(order, "quote_kind", quote.kind.value, "live")
+    # A quote from the future is as wrong as an old one.
+    age = abs((setting.market.as_of - quote.as_of).total_seconds())
+    if not age <= rules.max_quote_age_seconds:
+        return _refuse(order, "quote_age", f"{age:.0f} s", f"{rules.max_quote_age_seconds} s")
+    return None
+
+
+def _kind_allowed(policy: Policy, quote: Quote) -> bool:
+    if quote.kind is QuoteKind.LIVE:
+        return True
+    return quote.kind is QuoteKind.DELAYED and policy.execution.allow_delayed_quotes
+
+
+def _conflict(setting: Setting, order: Order, allowed: Sequence[Order]) -> Refusal | None:
+    conid = order.instrument.conid
+    same = [one for one in allowed if one.instrument.conid == conid]
+    if any((one.side, one.leg) == (order.side, order.leg) for one in same):
+        return _refuse(order, "duplicate", f"{order.side} leg {order.leg} twice", "once")
+    if any(one.side is not order.side for one in same):
+        return _refuse(order, "one_side_per_session", "buy and sell", "one side in a session")
+    ours = [one for one in setting.portfolio.orders if one.is_ours and one.conid == conid]
+    if any(one.side is not order.side and (one.is_open or one.filled_quantity > 0) for one in ours):
+        return _refuse(order, "one_side_per_session", f"{order.side} after the other side", "one side in a session")
+    if order.side is Side.BUY and any(one.is_open and one.side is Side.BUY for one in ours):
+        return _refuse(order, "duplicate", "an open buy of the same name", "once")
+    return None
+
+
+def _quantity(setting: Setting, order: Order, allowed: Sequence[Order]) -> tuple[Decimal, Refusal | None]:
+    """(quantity that fits, refusal for what does not): whole shares, a sell no more than held less other sells."""
+    conid = order.instrument.conid
+    most = whole(order.quantity) if order.quantity.is_finite() else Decimal(0)
+    rule, limit = "quantity", "whole shares above zero"
+    if order.side is Side.SELL:
+        earlier = sum((one.quantity for one in allowed if one.instrument.conid == conid), Decimal(0))
+        left = sellable(setting.portfolio, conid) - earlier
+        if left < most:
+            most, rule, limit = max(Decimal(0), left), "held_quantity", f"{max(Decimal(0), left)} held and unsold"
+    if most <= 0 or most < order.quantity:
+        return max(Decimal(0), most), Refusal(
+            rule, order.instrument.symbol, f"{order.quantity}", limit, max(Decimal(0), most)
+        )
+    return most, None

@@ -1,0 +1,144 @@
+"""Every measurement beside its limit. A value that is not a number breaches; one that cannot be had is UNKNOWN."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+
+from app.domain.errors import InsufficientHistory
+from app.domain.evaluation import Metric, Severity
+from app.domain.market import Array, Market
+from app.domain.navs import NavKind, NavPoint, follow
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.domain.sizing import unbounded_buys
+from app.domain.universe import position_limit
+from app.risk import metrics
+from app.risk.book import Book, Panel, previous_sessions
+
+TOLERANCE = 1e-9
+STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
+UNLIMITED = ("var_95_historical", "var_95_ewma", "es_95", "implied_correlation")
+MEDIUM_FROM = 0.8
+CRITICAL_ABOVE = 1.25
+
+
+def severity(value: float, limit: float, floor: bool = False) -> Severity:
+    """Below 0.8 of the limit LOW, up to it MEDIUM, up to 1.25 HIGH, above CRITICAL; floors inverted."""
+    if limit <= 0:
+        within = value >= limit - TOLERANCE if floor else value <= limit + TOLERANCE
+        return Severity.LOW if within else Severity.CRITICAL
+    ratio = (limit / value if value > 0 else math.inf) if floor else value / limit
+    # From the top down and negated, so that NaN is CRITICAL.
+    if not ratio <= CRITICAL_ABOVE + TOLERANCE:
+        return Severity.CRITICAL
+    if not ratio <= 1 + TOLERANCE:
+        return Severity.HIGH
+    return Severity.MEDIUM if ratio >= MEDIUM_FROM - TOLERANCE else Severity.LOW
+
+
+def limited(name: str, value: float, limit: float, note: str | None = None, floor: bool = False) -> Metric:
+    """A measurement against its limit."""
+    return Metric(name, value, limit, severity(value, limit, floor), floor, note)
+
+
+def unknown(name: str, limit: float | None, note: str, floor: bool = False) -> Metric:
+    """A measurement that cannot be made; `note` says why."""
+    return Metric(name, None, limit, Severity.UNKNOWN, floor, note)
+
+
+def statistics(policy: Policy, weights: Array, panel: Panel) -> dict[str, Array]:
+    """Portfolio statistics by name. Shape: weights [K, N] → [K] each; NaN only where a correlation is undefined."""
+    series = metrics.portfolio_returns(weights, panel.returns)
+    return {
+        "annual_volatility": metrics.volatility(series),
+        "var_95_1d": metrics.value_at_risk(series),
+        "correlated_cluster": metrics.cluster_weight(weights, panel.pairs, policy.risk_limits.correlation),
+        "var_95_historical": metrics.historical_var(series),
+        "var_95_ewma": metrics.ewma_var(series),
+        "es_95": metrics.expected_shortfall(series),
+        "implied_correlation": metrics.implied_correlation(weights, panel.returns, series),
+    }
+
+
+def statistic_limits(policy: Policy) -> Mapping[str, float]:
+    """Limits of the statistics that have one."""
+    limits = policy.risk_limits
+    return {
+        "annual_volatility": limits.max_annual_volatility,
+        "var_95_1d": limits.max_var_95_1d,
+        "correlated_cluster": limits.max_correlated,
+    }
+
+
+def concentration(policy: Policy, book: Book) -> tuple[Metric, Metric]:
+    """(largest position against its own limit, largest sector)."""
+    limits = policy.risk_limits
+    sizes = np.abs(book.weights)
+    allowed = [position_limit(policy, instrument.symbol) for instrument in book.instruments]
+    if not len(sizes):
+        return limited("max_position", 0.0, limits.max_position), limited("max_sector", 0.0, limits.max_sector)
+    ratios = [_ratio(size, limit) for size, limit in zip(sizes, allowed, strict=True)]
+    worst = int(np.argmax(ratios))
+    funds = policy.universe.diversified_funds
+    sectors = metrics.group_weights(book.weights[None, :], book.membership)[0]
+    sector_limits = [position_limit(policy, s) if s in funds else limits.max_sector for s in book.sectors]
+    fullest = int(np.argmax([_ratio(size, limit) for size, limit in zip(sectors, sector_limits, strict=True)]))
+    return (
+        limited("max_position", float(sizes[worst]), allowed[worst], book.instruments[worst].symbol),
+        limited("max_sector", float(sectors[fullest]), sector_limits[fullest], book.sectors[fullest]),
+    )
+
+
+def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
+    """Limited statistics, then the unlimited ones."""
+    limits = statistic_limits(policy)
+    if isinstance(panel, InsufficientHistory):
+        return tuple(unknown(name, limits.get(name), panel.cause) for name in (*STATISTICS, *UNLIMITED))
+    values = {name: float(array[0]) for name, array in statistics(policy, book.weights[None, :], panel).items()}
+    found = [limited(name, values[name], limits[name]) for name in STATISTICS]
+    for name in UNLIMITED:
+        if math.isnan(values[name]):
+            found.append(unknown(name, None, "undefined for fewer than two names that vary"))
+        else:
+            found.append(Metric(name, values[name], None, Severity.LOW))
+    return tuple(found)
+
+
+def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
+    """Trade-date cash less open buys; a negative balance in any currency is a breach of its own."""
+    floor = policy.risk_limits.min_cash_reserve
+    if unbounded_buys(portfolio):
+        return unknown("cash_reserve", floor, "an open buy order has no limit price", floor=True)
+    negative = sorted(balance.currency for balance in portfolio.cash if balance.cash < 0)
+    if negative:
+        note = f"negative balance in {', '.join(negative)}"
+        return Metric("cash_reserve", book.cash_weight, floor, Severity.CRITICAL, True, note)
+    return limited("cash_reserve", book.cash_weight, floor, floor=True)
+
+
+def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
+    """Loss since the previous session's close, 0 for a gain."""
+    limit = policy.risk_limits.max_daily_loss
+    today = market.session.date
+    closes = [p for p in navs if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER}]
+    previous: date | None = max(previous_sessions(market), default=None)
+    if not closes or (previous is not None and closes[-1].session_date != previous):
+        return unknown("daily_loss", limit, "no value of the account at the previous session's close")
+    return limited("daily_loss", max(0.0, 1 - float(portfolio.nav / closes[-1].nav)), limit)
+
+
+def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
+    """Fall of the time-weighted index from its peak, today's value included."""
+    limit = policy.risk_limits.max_drawdown
+    if not navs:
+        return unknown("drawdown", limit, "no history of the account's value")
+    now = follow(navs[-1], market.session.date, NavKind.RUN, portfolio.nav)
+    return limited("drawdown", now.drawdown, limit)
+
+
+def _ratio(size: float, limit: float) -> float:
+    if limit > 0:
+        return size / limit
+    return math.inf if size > 0 else 0.0

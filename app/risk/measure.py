@@ -1,0 +1,121 @@
+"""A portfolio measured against a policy: every metric with its limit, exits due, drift and exposure caps.
+
+Must never fill a gap: what cannot be computed is UNKNOWN and says why.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.domain.errors import InsufficientHistory
+from app.domain.evaluation import Evaluation, ExposureCap, Metric, Severity
+from app.domain.market import Market
+from app.domain.navs import NavPoint
+from app.domain.plan import Memory
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.domain.universe import blocked
+from app.risk import limits, regime
+from app.risk.book import Book, Panel, align, read
+from app.risk.drift import drifts
+from app.risk.exits import Holdings, exits_due
+from app.risk.metrics import group_weights
+
+
+def measure(
+    policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint], memory: Memory
+) -> Evaluation:
+    """`navs` oldest first.
+
+    Raises: DataError for a NAV that is not above zero, or returns that are not finite.
+    """
+    book = read(policy, portfolio, market)
+    panel = history(market, book)
+    drawdown = limits.drawdown(policy, portfolio, market, navs)
+    caps = regime.caps(policy, market, memory, drawdown.value)
+    metrics = (*measured(policy, portfolio, market, navs, book, panel, drawdown, caps), _vix(market))
+    holdings = _holdings(policy, portfolio, market, memory, book, panel, metrics)
+    sectors = group_weights(book.weights[None, :], book.membership)[0].tolist()
+    return Evaluation(
+        nav=portfolio.nav,
+        cash_weight=float(portfolio.total_cash / portfolio.nav),
+        exposure=book.exposure,
+        weights={i.conid: float(w) for i, w in zip(book.instruments, book.weights, strict=True)},
+        sector_weights=dict(zip(book.sectors, sectors, strict=True)),
+        metrics=metrics,
+        drawdown=drawdown.value,
+        exits_due=exits_due(holdings),
+        drifts=drifts(policy, market, book, min(cap.limit for cap in caps)),
+        caps=caps,
+        trend=regime.trend(policy, market),
+        vix=regime.vix(market),
+    )
+
+
+def history(market: Market, book: Book) -> Panel | InsufficientHistory:
+    """The book's price history, or why there is none."""
+    try:
+        return align(market, book)
+    except InsufficientHistory as missing:
+        return missing
+
+
+def measured(
+    policy: Policy,
+    portfolio: Portfolio,
+    market: Market,
+    navs: Sequence[NavPoint],
+    book: Book,
+    panel: Panel | InsufficientHistory,
+    drawdown: Metric,
+    caps: Sequence[ExposureCap],
+) -> tuple[Metric, ...]:
+    """The seven risk metrics first, in their stable order, then what is shown beside them."""
+    position, sector = limits.concentration(policy, book)
+    volatility, value_at_risk, cluster, *unlimited = limits.risk(policy, book, panel)
+    tightest = min(caps, key=lambda cap: cap.limit)
+    return (
+        position,
+        sector,
+        volatility,
+        value_at_risk,
+        limits.daily_loss(policy, portfolio, market, navs),
+        cluster,
+        limits.cash_reserve(policy, portfolio, book),
+        drawdown,
+        limits.limited("exposure", book.exposure, tightest.limit, tightest.rule),
+        *unlimited,
+    )
+
+
+def _vix(market: Market) -> Metric:
+    value = regime.vix(market)
+    if value is None:
+        return limits.unknown("vix", None, "no reading of the last three sessions")
+    return Metric("vix", value, None, Severity.LOW)
+
+
+def _holdings(
+    policy: Policy,
+    portfolio: Portfolio,
+    market: Market,
+    memory: Memory,
+    book: Book,
+    panel: Panel | InsufficientHistory,
+    metrics: Sequence[Metric],
+) -> Holdings:
+    by_conid = {position.instrument.conid: position for position in portfolio.positions}
+    positions = [by_conid[instrument.conid] for instrument in book.instruments]
+    gains = [np.nan if p.unrealized_return is None else p.unrealized_return for p in positions]
+    whole = np.array([p.quantity >= 1 for p in positions], dtype=bool)
+    tradable = np.array([blocked(policy, market, i) is None for i in book.instruments], dtype=bool)
+    return Holdings(
+        policy=policy,
+        book=book,
+        panel=panel,
+        measured={metric.name: metric for metric in metrics},
+        memory=memory,
+        gains=np.array(gains, dtype=np.float64),
+        whole=whole,
+        free=whole & tradable,
+    )

@@ -1,0 +1,73 @@
+"""What the market's state allows: trend, volatility index and the exposure caps. Unknown allows no increase."""
+
+import numpy as np
+
+from app.domain.evaluation import ExposureCap
+from app.domain.market import Market, Trend
+from app.domain.plan import Memory
+from app.domain.policy import DrawdownAction, Policy
+from app.risk.book import previous_sessions
+
+TREND_SESSIONS = 200
+VIX_SESSIONS = 3
+
+
+def trend(policy: Policy, market: Market) -> Trend | None:
+    """The index's last close against its 200-session average; None without 200 closes."""
+    if market.index is None:
+        return None
+    past = [day < market.session.date for day in market.index.dates[-TREND_SESSIONS - 1 :]]
+    closes = market.index.closes[-len(past) :][past] if past else market.index.closes
+    if len(closes) < TREND_SESSIONS:
+        return None
+    distance = float(closes[-1] / closes[-TREND_SESSIONS:].mean() - 1)
+    if distance >= policy.market.bull_threshold:
+        return Trend.BULL
+    return Trend.BEAR if distance <= -policy.market.bear_threshold else Trend.NEUTRAL
+
+
+def vix(market: Market) -> float | None:
+    """The volatility index if its session is one of the last three, today's included; else None."""
+    reading = market.vix
+    if reading is None or not np.isfinite(reading.value) or reading.value <= 0:
+        return None
+    sessions = (*previous_sessions(market), market.session.date)[-VIX_SESSIONS:]
+    return float(reading.value) if sessions[0] <= reading.session_date <= sessions[-1] else None
+
+
+def caps(policy: Policy, market: Market, memory: Memory, drawdown: float | None) -> tuple[ExposureCap, ...]:
+    """Every reason for a maximum exposure; the tightest holds, they are never multiplied."""
+    limits = policy.risk_limits
+    found = [
+        ExposureCap("max_exposure", limits.max_exposure),
+        ExposureCap("cash_reserve", 1 - limits.min_cash_reserve),
+    ]
+    band = _vix_cap(policy, vix(market), (memory.previous_caps or {}).get("vix"))
+    if band is not None:
+        found.append(ExposureCap("vix", band))
+    if trend(policy, market) is Trend.BEAR:
+        found.append(ExposureCap("bear_trend", policy.market.bear_exposure))
+    reduces = policy.exits.drawdown_action is DrawdownAction.REDUCE
+    if reduces and drawdown is not None and drawdown_breached(policy, drawdown):
+        found.append(ExposureCap("drawdown", policy.exits.drawdown_exposure))
+    return tuple(found)
+
+
+def drawdown_breached(policy: Policy, drawdown: float) -> bool:
+    """At the limit the drawdown action is due already."""
+    return not drawdown < policy.risk_limits.max_drawdown - 1e-9
+
+
+def _vix_cap(policy: Policy, value: float | None, previous: float | None) -> float | None:
+    """A band holds from its edge on, and once entered until the index is `vix_hysteresis` below the edge."""
+    if value is None:
+        # The last known cap stays; whether it would have changed nobody can tell.
+        return previous
+    rules = policy.market
+    entered = [
+        band.max_exposure
+        for band in rules.vix_bands
+        if value >= band.vix
+        or (previous is not None and previous <= band.max_exposure and value > band.vix - rules.vix_hysteresis)
+    ]
+    return min(entered, default=None)
