@@ -55,6 +55,8 @@ class MarketReads:
         self._transport = transport
         self._session = session
         self._contracts = contracts
+        # Fields a contract ended up with once, so that it is not waited on for those it never has.
+        self._settled: dict[int, frozenset[str]] = {}
 
     async def quotes(self, conids: list[int]) -> tuple[tuple[Quote, ...], tuple[MissingQuote, ...]]:
         """Quotes in the order asked; a conid without usable prices is among the missing, with the reason."""
@@ -116,14 +118,19 @@ class MarketReads:
             rows = grown
             arrived = all(self._arrived(conid, rows.get(conid, {})) for conid in conids)
             settled = unchanged >= 2 and all(_LAST in row or _PRIOR_CLOSE in row for row in rows.values())
+            if settled:
+                self._settled |= _keys(rows)
             if arrived or settled:
                 break
             await self._transport.pacer.pause(_FIRST_POLL_SECONDS if poll == 0 else _POLL_SECONDS)
         return rows
 
     def _arrived(self, conid: int, row: Row) -> bool:
-        index = self._contracts.known_asset_class(conid) == "IND"
-        return all(field in row for field in (_INDEX_FIELDS if index else _FIELDS))
+        if self._contracts.known_asset_class(conid) == "IND":
+            wanted = frozenset(_INDEX_FIELDS)
+        else:
+            wanted = self._settled.get(conid, frozenset(_FIELDS))
+        return wanted <= row.keys()
 
     async def _snapshot(self, conids: list[int]) -> dict[int, Row]:
         params = {"conids": ",".join(str(conid) for conid in conids), "fields": ",".join(_FIELDS)}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed, PacingViolation
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS, PERFORMANCE
-from api_gateway.clientportal.records import Cash, Ledger, NavPoint, Position, Summary
+from api_gateway.clientportal.records import AccountType, Cash, Ledger, NavPoint, Position, Summary
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
@@ -95,9 +95,9 @@ def _position(row: Mapping[str, object]) -> Position:
         quantity=wire.required_number(row, "position"),
         price=wire.required_number(row, "marketPrice", "mktPrice"),
         market_value=wire.required_number(row, "marketValue", "mktValue"),
-        average_cost=wire.optional_number(row, "avgCost"),
-        unrealized_pnl=wire.optional_number(row, "unrealizedPnl"),
-        realized_pnl=wire.optional_number(row, "realizedPnl"),
+        average_cost=wire.required_number(row, "avgCost"),
+        unrealized_pnl=wire.required_number(row, "unrealizedPnl"),
+        realized_pnl=wire.required_number(row, "realizedPnl"),
     )
 
 
@@ -105,8 +105,8 @@ def _cash(currency: str, row: Mapping[str, object]) -> Cash:
     return Cash(
         currency=currency,
         cash=wire.required_number(row, "cashbalance"),
-        settled_cash=wire.optional_number(row, "settledcash"),
-        exchange_rate=wire.optional_number(row, "exchangerate"),
+        settled_cash=wire.required_number(row, "settledcash"),
+        exchange_rate=wire.required_number(row, "exchangerate"),
     )
 
 
@@ -117,9 +117,13 @@ def _summary_amount(summary: Mapping[str, object], key: str) -> Decimal:
     return wire.required_number(row, "amount")
 
 
-def _account_type(summary: Mapping[str, object]) -> str | None:
-    row = summary.get("accounttype")
-    return wire.text(row, "value") if isinstance(row, dict) else None
+def _account_type(summary: Mapping[str, object]) -> AccountType | None:
+    """`accounttype` names the owner (individual, joint); whether it may borrow is in the trading type."""
+    row = summary.get("tradingtype-s")
+    trading_type = wire.text(row, "value") if isinstance(row, dict) else None
+    if trading_type is None:
+        return None
+    return "margin" if "MRGN" in trading_type.upper() else "cash"
 
 
 def _nav_points(answer: object) -> tuple[str, tuple[NavPoint, ...]]:

@@ -13,6 +13,7 @@ Amount = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), re
 """A decimal that is a plain-notation string on the wire."""
 
 Side = Literal["BUY", "SELL"]
+AccountType = Literal["cash", "margin"]
 Source = Literal["ibkr", "simulator"]
 QuoteKind = Literal["live", "delayed", "frozen", "prev_close", "halted"]
 
@@ -36,8 +37,8 @@ class Simulator(Record):
 class Cash(Record):
     currency: str
     cash: Amount
-    settled_cash: Amount | None
-    exchange_rate: Amount | None
+    settled_cash: Amount
+    exchange_rate: Amount
 
 
 class Position(Record):
@@ -49,14 +50,14 @@ class Position(Record):
     quantity: Amount
     price: Amount
     market_value: Amount
-    average_cost: Amount | None
-    unrealized_pnl: Amount | None
-    realized_pnl: Amount | None
+    average_cost: Amount
+    unrealized_pnl: Amount
+    realized_pnl: Amount
 
 
 class Summary(Record):
     currency: str
-    account_type: str | None
+    account_type: AccountType | None
     net_liquidation: Amount
     available_funds: Amount
     buying_power: Amount

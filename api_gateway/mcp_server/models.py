@@ -7,6 +7,7 @@ from pydantic import ConfigDict
 
 from api_gateway.clientportal.errors import State
 from api_gateway.clientportal.records import (
+    AccountType,
     Amount,
     Cash,
     Contract,
@@ -50,7 +51,7 @@ class SessionStatus(Record):
 class Portfolio(Record):
     account: str
     currency: str
-    account_type: str | None
+    account_type: AccountType | None
     net_liquidation: Amount
     available_funds: Amount
     buying_power: Amount
