@@ -26,11 +26,15 @@ _MIGRATION_LOCK = 7_305_611
 def open_ledger(url: str, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now) -> SqlLedger:
     """The ledger at `url`, its schema brought up to date. LedgerError when it cannot be opened."""
     engine = create_ledger_engine(url)
-    with reading(engine) as connection:
-        due = stored_revision(connection) != HEAD
-    if due:
-        with writing(engine) as connection:
-            migrate(connection, HEAD)
+    try:
+        with reading(engine) as connection:
+            due = stored_revision(connection) != HEAD
+        if due:
+            with writing(engine) as connection:
+                migrate(connection, HEAD)
+    except LedgerError:
+        engine.dispose()
+        raise
     return SqlLedger(engine, lease_seconds=lease_seconds, now=now)
 
 

@@ -38,6 +38,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 # States in which more may be learned without a transition: a preview, a broker's id, a larger fill.
 MAY_STAY = frozenset({_S.PLANNED, _S.ACKED, _S.PARTIAL, _S.UNKNOWN})
 _OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN, _S.ABANDONED)
+_WITH_FILL = (_S.PARTIAL, _S.FILLED)
 _UNUSED = (_S.REJECTED, _S.NOT_SENT)
 
 
@@ -91,7 +92,7 @@ def commit_plan(
 
 def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[str, Any]:
     order = intent.order
-    if not order.quantity > 0:
+    if not _is_positive(order.quantity):
         raise LedgerError(f"intent {intent.coid} has quantity {order.quantity}")
     return {
         "run_id": claim.run_id,
@@ -145,7 +146,7 @@ def sending(
         raise LedgerError(f"run {claim.run_id} has no intent {coid}: it was not in the committed plan")
     if intent.state != _S.PLANNED or intent.sends != 0:
         raise LedgerError(f"intent {coid} is {intent.state} after {intent.sends} sends: an intent is sent once")
-    if not (0 < quantity <= intent.quantity and limit_price > 0):
+    if not (_is_positive(quantity) and quantity <= intent.quantity and _is_positive(limit_price)):
         raise LedgerError(
             f"intent {coid} cannot be sent as {quantity} at {limit_price}: the plan has {intent.quantity}"
         )
@@ -170,7 +171,7 @@ def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, n
         raise LedgerError(f"intent {coid} cannot go from {before} to {state}")
     known = news.known
     filled = known.get("filled_quantity", intent.filled_quantity)
-    if filled < 0 or (state in {_S.PARTIAL, _S.FILLED} and filled == 0):
+    if not _is_positive(filled) and (state in _WITH_FILL or filled != 0):
         raise LedgerError(f"intent {coid} cannot be {state} with {filled} filled")
     stored = dict(known)
     if news.what_if is not None:
@@ -243,6 +244,10 @@ def _own_intent(connection: Connection, claim: Claim, coid: str) -> Row[Any] | N
 def _sent_intent(connection: Connection, book: str, coid: str) -> Row[Any] | None:
     query = select(intents).where(intents.c.book == book, intents.c.coid == coid, intents.c.sends == 1)
     return connection.execute(query.with_for_update()).one_or_none()
+
+
+def _is_positive(amount: Decimal) -> bool:
+    return amount.is_finite() and amount > 0
 
 
 def _is(intent: Row[Any]) -> ColumnElement[bool]:

@@ -141,6 +141,8 @@ def close(
             day_key=row.day_key if held else None,
             report=text,
             report_hash=seal["report_hash"],
+            # Of an earlier attempt; the trail keeps it.
+            error=None,
             finished_at=at,
             sealed_seq=seq,
         )

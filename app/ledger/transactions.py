@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from app.domain.errors import LedgerError
 
@@ -41,7 +41,9 @@ def ledger_errors() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         # The driver's words only: SQLAlchemy's own message would repeat every bound value, account ids included.
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else type(error).__name__
+        cause = error.orig if isinstance(error, StatementError) and error.orig is not None else type(error).__name__
+        if isinstance(cause, LedgerError):
+            raise cause from error
         raise LedgerError(
             f"the ledger could not be read or written: {cause}",
             "Check the database that DATABASE_URL names and run again; an interrupted run is resumed, never repeated",

@@ -1,0 +1,106 @@
+"""What the ledger's tests have in common: a clock that is moved by hand, and a day's worth of records."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from app.desk.records import Claim, Intent, RunKey
+from app.domain.instrument import Instrument
+from app.domain.navs import NavKind, NavPoint
+from app.domain.order import Order, OrderState, Side, client_order_id
+from app.ledger.sql_ledger import SqlLedger
+
+BOOK = "DU100"
+TODAY = date(2022, 3, 14)
+AT = datetime(2022, 3, 14, 14, 0, tzinfo=UTC)
+KEY = RunKey(BOOK, BOOK, TODAY, "daily")
+PLAN = {"id": "cut_losers-1", "action": "CUT_LOSERS"}
+REPORT = {"evaluation": {"drawdown": 0.12}, "portfolio": {"nav": Decimal("1000000.50")}}
+
+
+class ManualTime:
+    """A real clock for leases that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Forward."""
+        self.now += timedelta(seconds=seconds)
+
+
+def intent(conid: int = 265598, quantity: str = "10", key: RunKey = KEY, side: Side = Side.SELL) -> Intent:
+    """A mandatory exit at 150.25."""
+    order = Order(
+        instrument=Instrument(conid, f"S{conid}", "USD"),
+        side=side,
+        quantity=Decimal(quantity),
+        reference_price=Decimal("150.25"),
+        reason="stop_loss",
+        exit=side is Side.SELL,
+        mandatory=side is Side.SELL,
+    )
+    return Intent(client_order_id(key.book, key.session_date, key.slot, conid, side, 1), order)
+
+
+def claimed(ledger: SqlLedger, key: RunKey = KEY, owner: str = "one") -> Claim:
+    """The claim of a run that was free."""
+    claim = ledger.claim(key, owner, "policy-1", AT)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def planned(ledger: SqlLedger, intents: Sequence[Intent] | None = None, key: RunKey = KEY) -> Claim:
+    """A claim whose plan is committed; one intent unless told."""
+    claim = claimed(ledger, key)
+    ledger.commit_plan(claim, PLAN, [intent(key=key)] if intents is None else intents, AT)
+    return claim
+
+
+def sent(ledger: SqlLedger, claim: Claim, what: Intent, price: str = "150") -> None:
+    """The intent's whole quantity, on its way to the broker."""
+    ledger.sending(claim, what.coid, what.order.quantity, Decimal(price), AT)
+
+
+def filled(ledger: SqlLedger, claim: Claim, what: Intent, quantity: str | None = None) -> None:
+    """All of it, or `quantity`, at 150.10."""
+    done = what.order.quantity if quantity is None else Decimal(quantity)
+    state = OrderState.FILLED if done == what.order.quantity else OrderState.PARTIAL
+    ledger.settle(claim, what.coid, state, AT, filled_quantity=done, average_price=Decimal("150.10"))
+
+
+def point(day: date = TODAY, kind: NavKind = NavKind.RUN, nav: str = "1000", index: float = 1.0) -> NavPoint:
+    """A NAV point at its peak."""
+    return NavPoint(day, kind, Decimal(nav), index=index, peak=max(1.0, index))
+
+
+def database(ledger_url: str) -> Path:
+    """The file behind the URL."""
+    return Path(ledger_url.removeprefix("sqlite:///"))
+
+
+def execute(ledger_url: str, *statements: str) -> int:
+    """SQL past the ledger, as an intruder or an administrator would run it; the number of rows it changed."""
+    with closing(sqlite3.connect(database(ledger_url))) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+        return connection.total_changes
+
+
+def rows(ledger_url: str, query: str) -> list[tuple[Any, ...]]:
+    """What is stored, unconverted."""
+    with closing(sqlite3.connect(database(ledger_url))) as connection:
+        return connection.execute(query).fetchall()
+
+
+def dump(ledger_url: str) -> list[str]:
+    """Everything that is stored."""
+    with closing(sqlite3.connect(database(ledger_url))) as connection:
+        return list(connection.iterdump())
