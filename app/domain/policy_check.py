@@ -194,13 +194,14 @@ def _capacity(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
         if names and room < wanted - _TOLERANCE:
             yield _warning(
                 "risk_limits.max_position_pct",
-                f"{len(names)} names may hold {_percent(room)} at most; the rest of {_percent(wanted)} stays in cash",
+                f"too few names ({len(names)}): they may hold {_percent(room)}, "
+                f"the rest of {_percent(wanted)} stays in cash",
             )
         return
     if names and invested > room + _TOLERANCE:
         yield _error(
             "allocation",
-            f"too few names: {len(names)} may hold {_percent(room)} inside risk_limits.max_position_pct, "
+            f"too few names ({len(names)}): they may hold {_percent(room)} inside risk_limits.max_position_pct, "
             f"the targets invest {_percent(invested)}",
         )
     if invested > limits.max_exposure + _TOLERANCE:

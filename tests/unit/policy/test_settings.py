@@ -1,0 +1,153 @@
+"""The environment is read once, refused in one line where it is wrong, and `.env.example` lists all of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from api_gateway.settings import Settings as GatewaySettings
+from app.domain.errors import UsageError
+from app.settings import Settings, is_loopback, load_settings, shipped_policy
+
+EXAMPLE = Path(__file__).resolve().parents[3] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the environment nor a `.env` of whoever runs the tests reaches them."""
+    for name in (*Settings.model_fields, *GatewaySettings.model_fields):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def example_lines() -> Iterator[tuple[str, str]]:
+    """(variable, value as written)."""
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, separator, value = line.partition("=")
+            assert separator, line
+            yield name, value
+
+
+def written_default(settings: type[BaseSettings], name: str) -> str:
+    """The default as `.env.example` writes it; what is not set, and what depends on where it runs, is empty."""
+    field = settings.model_fields[name]
+    empty = field.default_factory is not None or field.default in (None, ())
+    return "" if empty else str(field.default)
+
+
+@pytest.mark.parametrize("settings", [Settings, GatewaySettings])
+def test_the_example_lists_every_variable_with_its_default(settings: type[BaseSettings]) -> None:
+    example = dict(example_lines())
+    for name in settings.model_fields:
+        assert example[name.upper()] == written_default(settings, name)
+
+
+def test_the_example_lists_nothing_that_nobody_reads() -> None:
+    known = {name.upper() for name in (*Settings.model_fields, *GatewaySettings.model_fields)}
+    names = [name for name, _ in example_lines()]
+    assert set(names) == known
+    assert len(names) == len(set(names))
+
+
+def test_a_copy_of_the_example_changes_nothing(tmp_path: Path) -> None:
+    before = load_settings()
+    (tmp_path / ".env").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    assert load_settings() == before
+
+
+def test_the_defaults_are_offline_and_send_no_orders() -> None:
+    settings = load_settings()
+    assert settings.trading_mode == "off"
+    assert settings.model_name == "offline/rules"
+    assert settings.policy_file == shipped_policy()
+    assert settings.ledger_url == "sqlite:///.portfolio/portfolio.db"
+    assert is_loopback(settings.host)
+
+
+def test_the_environment_wins_over_the_file_and_an_override_over_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("REGION=from-file\nPORT=1\n", encoding="utf-8")
+    assert load_settings().region == "from-file"
+    monkeypatch.setenv("REGION", "from-environment")
+    assert load_settings().region == "from-environment"
+    assert load_settings(region="from-call").region == "from-call"
+    assert load_settings().port == 1
+
+
+def test_the_ledger_is_in_the_state_directory_unless_a_database_is_named(tmp_path: Path) -> None:
+    assert load_settings(state_dir=tmp_path).ledger_url == f"sqlite:///{tmp_path}/portfolio.db"
+    named = load_settings(database_url="postgresql+pg8000://user:pass@host/db")
+    assert named.ledger_url == "postgresql+pg8000://user:pass@host/db"
+    assert "pass" not in repr(named)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://gateway:5000", "https://gateway:5000/", "https://gateway:5000/v1/api", "https://gateway:5000/v1/api/"],
+)
+def test_the_gateway_is_taken_with_or_without_its_path(url: str) -> None:
+    assert load_settings(ibkr_gateway_url=url).ibkr_gateway_url == "https://gateway:5000/v1/api"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "portfolio.example"])  # noqa: S104 - refused below
+def test_a_host_that_others_reach_needs_a_caller_identity(host: str) -> None:
+    with pytest.raises(UsageError, match="set CALLER_TOKEN") as caught:
+        load_settings(host=host)
+    assert "\n" not in str(caught.value)
+    assert load_settings(host=host, caller_token="who").host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_loopback_needs_no_caller_identity(host: str) -> None:
+    assert load_settings(host=host).caller_token is None
+
+
+def test_each_wrong_variable_is_a_line_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADING_MODE", "yolo")
+    monkeypatch.setenv("PORT", "http")
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    mode, port = str(caught.value).splitlines()
+    assert mode == "TRADING_MODE: input should be 'off', 'paper' or 'live'"
+    assert port.startswith("PORT: input should be a valid integer")
+
+
+def test_a_secret_comes_from_its_variable_or_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("  from-file\n", encoding="utf-8")
+    from_file = load_settings(mcp_token_file=file, ticket_key_file=file)
+    for read in (from_file.read_mcp_token(), from_file.read_ticket_key()):
+        assert read is not None
+        assert read.get_secret_value() == "from-file"
+    given = load_settings(mcp_token="given").read_mcp_token()
+    assert given is not None
+    assert given.get_secret_value() == "given"
+    assert load_settings().read_mcp_token() is None
+
+
+def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="set TICKET_KEY or TICKET_KEY_FILE, not both"):
+        load_settings(ticket_key="key", ticket_key_file=tmp_path / "key")
+
+
+def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="MCP_TOKEN_FILE: cannot read"):
+        load_settings(mcp_token_file=tmp_path / "absent").read_mcp_token()
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"TICKET_KEY_FILE: .* is empty"):
+        load_settings(ticket_key_file=tmp_path / "empty").read_ticket_key()
+
+
+def test_secrets_are_not_in_the_text_of_settings_nor_of_their_errors() -> None:
+    assert "hush" not in repr(load_settings(mcp_token="hush", ticket_key="hush", caller_token="hush"))
+    with pytest.raises(UsageError) as caught:
+        load_settings(mcp_token=["hush"])
+    assert "hush" not in str(caught.value)
+
+
+def test_the_first_of_several_accounts_is_the_default() -> None:
+    assert load_settings(ibkr_account_id="DU1, DU2").default_account == "DU1"
+    assert load_settings().default_account is None
