@@ -4,6 +4,7 @@ Every variable is in `.env.example`. Must never be imported below wiring: what a
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -83,7 +84,12 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the ledger, secret part included: never log it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.state_dir / 'portfolio.db'}"
+        return f"sqlite:///{self.ledger_file}"
+
+    @property
+    def ledger_file(self) -> Path:
+        """Where SQLite keeps the ledger when DATABASE_URL names no other."""
+        return self.state_dir / "portfolio.db"
 
     def read_mcp_token(self) -> SecretStr | None:
         """The bearer token of the MCP server; UsageError where its file cannot be read."""
@@ -215,3 +221,9 @@ for _tag, _text, _starts in (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
 ):
     _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_text})$"), list(_starts))
+
+
+def child_environment(**variables: str) -> dict[str, str]:
+    """This process's environment for a process that it starts, with those variables set; an empty one is removed."""
+    environment = {**os.environ, **variables}
+    return {name: value for name, value in environment.items() if value}

@@ -70,8 +70,8 @@ class MarketData(Protocol):
         """(conid → quote, conid → why there is none)."""
         ...
 
-    async def history(self, conid: int) -> PriceSeries:
-        """About two years of daily closes; may include the session in progress. DataError where there are none."""
+    async def history(self, conid: int, before: date) -> PriceSeries:
+        """About two years of daily closes of sessions before that date; DataError where there are none."""
         ...
 
     async def rules(self, conid: int, side: Side) -> ContractRules:
@@ -86,6 +86,10 @@ class Calendar(Protocol):
         """The session of the exchange-local date of `at`, None when the exchange is closed that day."""
         ...
 
+    def local_date(self, at: datetime) -> date:
+        """The exchange's own date at that moment."""
+        ...
+
     def sessions_between(self, earlier: date, later: date) -> int:
         """Sessions after `earlier` up to and including `later`."""
         ...
@@ -93,22 +97,32 @@ class Calendar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a chooser sees: the plans, and the numbers that led to them as JSON. Never free text from outside."""
+    """What a chooser sees: the plans, and the numbers that led to them as JSON. Never free text from outside.
 
+    `default` is what the rules choose.
+    """
+
+    run_id: str
     plans: tuple[Plan, ...]
     default: Choice
     summary: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What choosing took. `cost` in USD, None when the model's price is unknown."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Decimal | None = Decimal(0)
+
+
 class Chooser(Protocol):
-    """Picks one plan. Raises ModelError when it cannot; the rules' choice then stands."""
+    """Picks one plan. It never fails: where a model does, the rules' choice comes back with `fallback` saying why."""
 
-    async def choose(self, offer: Offer) -> Choice:
-        """The id must be one of the offered plans'."""
-        ...
-
-    def usage(self) -> Mapping[str, Any]:
-        """`calls`, `input_tokens`, `output_tokens`, `cost` (decimal string in USD, None when unknown) so far."""
+    async def choose(self, offer: Offer) -> tuple[Choice, ModelUse]:
+        """The id is one of the offered plans'."""
         ...
 
 

@@ -13,6 +13,7 @@ PortfolioError
 ├── OrderRejected         final: the broker said no
 ├── OrderUncertain        never retry: reconcile
 ├── ModelError            the rules choose
+├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
     └── Fenced            another process took the run over
 
@@ -83,6 +84,10 @@ class OrderUncertain(PortfolioError):
 
 class ModelError(PortfolioError):
     """The model was down, late, over budget or answered outside its choices."""
+
+
+class Halted(PortfolioError):
+    """Ledger and broker contradict each other."""
 
 
 class LedgerError(PortfolioError):

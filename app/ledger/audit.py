@@ -4,37 +4,67 @@ A chain alone proves consistency, not origin: somebody who can rewrite the whole
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, select, type_coerce
+from sqlalchemy import Connection, Row, Text, cast, select, type_coerce
 
 from app.desk.records import Verification
 from app.domain.order import OrderState
 from app.ledger.canonical import digest
 from app.ledger.events import GENESIS, OwnKind, link_hash
-from app.ledger.schema import chain, events, intents, runs
+from app.ledger.schema import chain, events, intents, navs, runs
 
 _AMOUNTS = ("quantity", "limit_price", "filled_quantity", "average_price")
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the events say that the other tables must hold; keys are (book, run id) and (book, run id, coid)."""
+class _Seal:
+    """What a run's sealing event says of it."""
 
-    seals: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    seq: int
+    status: str
+    report_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the events say that the other tables must hold, by book and the record's own key."""
+
+    seals: dict[tuple[str, str], _Seal] = field(default_factory=dict)
     plans: dict[tuple[str, str], str] = field(default_factory=dict)
     intents: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    navs: dict[tuple[str, str, str], tuple[Any, Any, Any]] = field(default_factory=dict)
+
+    def note(self, book: str, run_id: str, seq: int, kind: str, payload: Mapping[str, Any]) -> None:
+        """One event of the ledger's own, known to be as it was written."""
+        if kind == OwnKind.RUN_SEALED:
+            self.seals[book, run_id] = _Seal(seq, payload["status"], payload["report_hash"])
+            self._note_navs(book, [payload["nav"]] if "nav" in payload else [])
+        elif kind == OwnKind.NAVS_ADDED:
+            self._note_navs(book, payload["points"])
+        elif kind == OwnKind.PLAN_COMMITTED:
+            self.plans[book, run_id] = payload["plan_hash"]
+            for planned in payload["intents"]:
+                first = {"state": OrderState.PLANNED.value, **_amounts(planned)}
+                self.intents[book, run_id, planned["coid"]] = first
+        elif kind == OwnKind.INTENT_MOVED:
+            known = self.intents.setdefault((book, payload["planned_by"], payload["coid"]), {})
+            known.update(_amounts(payload), state=payload["to"])
+
+    def _note_navs(self, book: str, points: Sequence[Mapping[str, Any]]) -> None:
+        for point in points:
+            self.navs[book, point["session_date"], point["kind"]] = (point["nav"], point["index"], point["peak"])
 
 
 def verify(connection: Connection) -> Verification:
-    """Every chain from its first event, then the runs and intents against what the events say of them."""
+    """Every chain from its first event, then runs, intents and NAV points against what the events say of them."""
     told = _Told()
     problems: list[str] = []
-    heads = {row.book: row for row in connection.execute(select(chain))}
+    heads = {str(row.book): row for row in connection.execute(select(chain))}
     books = set(heads)
     count = 0
     stored = connection.execute(select(events).order_by(events.c.book, events.c.seq))
@@ -49,6 +79,7 @@ def verify(connection: Connection) -> Verification:
         problems += _Walk(book, told).end(head)
     problems += _check_runs(connection, told)
     problems += _check_intents(connection, told)
+    problems += _check_navs(connection, told)
     return Verification(events=count, books=len(books), problems=tuple(problems))
 
 
@@ -69,11 +100,17 @@ class _Walk:
             yield f"{place}: {expected} was expected, so events are missing or were inserted"
         if row.prev != self.hash:
             yield f"{place}: does not link to the event before it"
-        if row.hash != link_hash(row.prev, self.book, row.seq, row.run_id, row.kind, row.at, row.payload):
+        # An intruder can store bytes or numbers where text belongs, and the audit must live to tell.
+        run_id = None if row.run_id is None else str(row.run_id)
+        if row.hash != link_hash(row.prev, self.book, row.seq, run_id, str(row.kind), str(row.at), row.payload):
             yield f"{place}: its content is not what its hash was taken over"
-        else:
-            self._note(row)
-        self.seq, self.hash = row.seq, row.hash
+        elif row.kind in set(OwnKind):
+            try:
+                self.told.note(self.book, row.run_id, row.seq, row.kind, json.loads(row.payload))
+            except (KeyError, TypeError, ValueError, AttributeError):
+                yield f"{place}: is no {row.kind} event as the ledger writes them"
+        self.seq = row.seq if isinstance(row.seq, int) else expected
+        self.hash = row.hash
 
     def end(self, head: Row[Any] | None) -> Iterator[str]:
         """Problems at the tail."""
@@ -84,21 +121,6 @@ class _Walk:
                 f"book {self.book}, event {self.seq}: the chain's head was recorded as event {head.seq}, "
                 "so events at the end are missing, changed or were added"
             )
-
-    def _note(self, row: Row[Any]) -> None:
-        if row.kind not in set(OwnKind):
-            return
-        payload = json.loads(row.payload)
-        if row.kind == OwnKind.RUN_SEALED:
-            self.told.seals[self.book, row.run_id] = (row.seq, payload)
-        elif row.kind == OwnKind.PLAN_COMMITTED:
-            self.told.plans[self.book, row.run_id] = payload["plan_hash"]
-            for planned in payload["intents"]:
-                first = {"state": OrderState.PLANNED.value, **_amounts(planned)}
-                self.told.intents[self.book, row.run_id, planned["coid"]] = first
-        elif row.kind == OwnKind.INTENT_MOVED:
-            known = self.told.intents.setdefault((self.book, payload["planned_by"], payload["coid"]), {})
-            known.update(_amounts(payload), state=payload["to"])
 
 
 def _amounts(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,25 +135,24 @@ def _check_runs(connection: Connection, told: _Told) -> Iterator[str]:
         yield from _check_seal(row, seals.pop(key, None))
         if (None if row.plan is None else digest(str(row.plan))) != plans.pop(key, None):
             yield f"book {row.book}, run {row.run_id}: its plan is not the one that was committed"
-    for (book, run_id), (seq, _) in seals.items():
-        yield f"book {book}, event {seq}: seals run {run_id}, which is missing"
+    for (book, run_id), seal in seals.items():
+        yield f"book {book}, event {seal.seq}: seals run {run_id}, which is missing"
     for book, run_id in plans:
         yield f"book {book}, run {run_id}: committed a plan and is missing"
 
 
-def _check_seal(row: Row[*tuple[Any, ...]], seal: tuple[int, Mapping[str, Any]] | None) -> Iterator[str]:
+def _check_seal(row: Row[*tuple[Any, ...]], seal: _Seal | None) -> Iterator[str]:
     place = f"book {row.book}, run {row.run_id}"
     if seal is None:
         if row.report is not None or row.sealed_seq is not None:
             yield f"{place}: has a report, and no intact event {row.sealed_seq} seals it"
         return
-    seq, payload = seal
-    if row.sealed_seq != seq:
-        yield f"{place}: was sealed by event {seq}, and says event {row.sealed_seq}"
-    if row.report is None or digest(str(row.report)) != payload["report_hash"]:
-        yield f"{place}: its report is not the one that event {seq} sealed"
-    if row.status != payload["status"]:
-        yield f"{place}: is {row.status}, and event {seq} sealed it as {payload['status']}"
+    if row.sealed_seq != seal.seq:
+        yield f"{place}: was sealed by event {seal.seq}, and says event {row.sealed_seq}"
+    if row.report is None or digest(str(row.report)) != seal.report_hash:
+        yield f"{place}: its report is not the one that event {seal.seq} sealed"
+    if row.status != seal.status:
+        yield f"{place}: is {row.status}, and event {seal.seq} sealed it as {seal.status}"
 
 
 def _check_intents(connection: Connection, told: _Told) -> Iterator[str]:
@@ -149,6 +170,18 @@ def _check_intents(connection: Connection, told: _Told) -> Iterator[str]:
         yield f"book {book}, intent {coid} of run {run_id}: is missing"
 
 
+def _check_navs(connection: Connection, told: _Told) -> Iterator[str]:
+    expected = dict(told.navs)
+    day = cast(navs.c.session_date, Text).label("day")
+    stored = select(navs.c.book, day, navs.c.kind, type_coerce(navs.c.nav, Text).label("nav"), navs.c.idx, navs.c.peak)
+    for row in connection.execute(stored.order_by(navs.c.book, navs.c.session_date)):
+        point = expected.pop((row.book, row.day, row.kind), None)
+        if (row.nav, row.idx, row.peak) != point:
+            yield f"book {row.book}, {row.kind} NAV point of {row.day}: is not what the events say"
+    for book, session, kind in expected:
+        yield f"book {book}, {kind} NAV point of {session}: is missing"
+
+
 def _same(name: str, stored: object, known: Mapping[str, Any]) -> bool:
     if name == "state":
         return stored == known.get(name)
@@ -158,5 +191,5 @@ def _same(name: str, stored: object, known: Mapping[str, Any]) -> bool:
         return stored is told
     try:
         return Decimal(str(stored)) == Decimal(told)
-    except InvalidOperation:
+    except (InvalidOperation, TypeError, ValueError):
         return False

@@ -26,6 +26,7 @@ class OwnKind(StrEnum):
     RUN_SEALED = "run_sealed"
     PLAN_COMMITTED = "plan_committed"
     INTENT_MOVED = "intent_moved"
+    NAVS_ADDED = "navs_added"
 
 
 def refuse_own_kinds(reported: Sequence[Event]) -> None:

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from app.desk.records import Event
 from app.domain.errors import LedgerError
 from app.domain.navs import NavKind, NavPoint
 from app.ledger import events
+from app.ledger.events import OwnKind
 from app.ledger.schema import navs
 
 # Within one session.
@@ -35,6 +38,14 @@ def add(connection: Connection, book: str, points: Sequence[NavPoint]) -> None:
             )
         )
         latest = point
+
+
+def add_from_outside(connection: Connection, book: str, points: Sequence[NavPoint], at: datetime) -> None:
+    """Points that no run's seal tells of, with the event that does."""
+    if points:
+        add(connection, book, points)
+        payload = {"points": [as_payload(point) for point in points]}
+        events.append(connection, book, None, (Event(OwnKind.NAVS_ADDED, payload),), at)
 
 
 def load(connection: Connection, book: str) -> tuple[NavPoint, ...]:

@@ -100,7 +100,8 @@ class SqlLedger:
 
     def add_navs(self, book: str, points: Sequence[NavPoint]) -> None:
         with self._write() as connection:
-            navs.add(connection, book, points)
+            # The desk names no market time for these, and the trail says when they were put in.
+            navs.add_from_outside(connection, book, points, self._now())
 
     def navs(self, book: str) -> tuple[NavPoint, ...]:
         with self._read() as connection:

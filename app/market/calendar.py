@@ -62,7 +62,11 @@ class ExchangeCalendar:
 
     def session(self, at: datetime) -> Session | None:
         """The session of the New York date of `at`, None when the exchange is closed that day."""
-        return self.session_on(exchange_date(at))
+        return self.session_on(self.local_date(at))
+
+    def local_date(self, at: datetime) -> date:
+        """The exchange's own date at that moment."""
+        return exchange_date(at)
 
     def session_on(self, day: date) -> Session | None:
         """The session of that date, None when the exchange is closed."""

@@ -1,0 +1,65 @@
+# Every target sets itself up: uv is taken from the path, or installed into a virtual environment of its own.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+TOOLS := .tools
+UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
+UV_VERSION := 0.13.8
+RUN := $(UV) run --no-sync
+PORT ?= 8085
+
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help install demo up test check lint format bench playground local-backend backend docs clean
+
+help: ## List every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(TOOLS)/bin/uv:
+	@echo "uv is missing: installing it into $(TOOLS)"
+	@python3 -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+install: $(filter $(TOOLS)/%,$(UV)) ## Install everything that the lock file names into .venv
+	@$(UV) sync --locked --quiet
+
+demo: install ## Run the daily job for real: simulator, MCP server, agents, fills, ledger, report
+	@$(RUN) portfolio demo $(ARGS)
+
+up: install ## Simulator, MCP server and service on loopback until Ctrl-C
+	@$(RUN) portfolio up $(ARGS)
+
+test: check ## Checks, then all tests
+	@$(RUN) pytest $(ARGS)
+
+check: install ## Format, lint, types, import contracts, generated documents
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+	@$(RUN) python -m app.documents --check
+
+lint: install ## Lint and types only
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+
+format: install ## Format, and mend what the linter can
+	@$(RUN) ruff check --fix --quiet .
+	@$(RUN) ruff format .
+
+docs: install ## Write the generated documents anew
+	@$(RUN) python -m app.documents
+
+bench: install ## Measure the daily run, imports, start and memory; a table and JSON
+	@$(RUN) python -m compileall -q app api_gateway
+	@$(RUN) python -m tests.benchmarks $(ARGS)
+
+playground: install ## The five agents in the ADK playground, which previews; needs `make up` beside it
+	@$(RUN) portfolio playground $(ARGS)
+
+local-backend: install ## The service alone, with reload, against the settings of .env
+	@$(RUN) uvicorn app.main:app --reload --port $(PORT)
+
+backend: local-backend ## The same as local-backend
+
+clean: ## Remove environments, caches and the default state directory
+	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

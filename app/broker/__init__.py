@@ -1,0 +1,1 @@
+"""Adapters of the desk's broker and market-data ports."""

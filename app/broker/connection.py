@@ -1,0 +1,107 @@
+"""One connection to the IBKR MCP server, shared by every task of the process.
+
+It never resends a call: what became of a call without an answer is for the caller to find out.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult, TextContent
+
+from app.desk.journal import Call, record_call
+from app.domain.errors import BrokerUnavailable, PortfolioError
+
+
+class ToolFailed(PortfolioError):
+    """The server answered, and the answer is that it cannot: the text says why and what to do."""
+
+
+class McpConnection:
+    """Opens on first use, in a task of its own, because the SDK's scopes must be left by the task that entered them."""
+
+    def __init__(self, url: str, token: str, timeout: float = 30.0) -> None:
+        """`timeout` in seconds bounds one call."""
+        self._url = url
+        self._token = token
+        self._timeout = timeout
+        self._owner: asyncio.Task[None] | None = None
+        self._client: asyncio.Future[Client] | None = None
+        self._stop = asyncio.Event()
+
+    async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The tool's structured answer.
+
+        Raises ToolFailed where the server said no, BrokerUnavailable where it could not be asked or did not answer.
+        """
+        started = time.perf_counter()
+        outcome = "unavailable"
+        try:
+            client = await self._connected()
+            result = await client.session.call_tool(tool, dict(arguments or {}))
+            outcome = "error" if result.is_error else "ok"
+        except (MCPError, httpx2.HTTPError, OSError, TimeoutError) as error:
+            raise BrokerUnavailable(
+                f"the IBKR MCP server at {self._url} did not answer {tool}: {error}",
+                "Is it running? Try `portfolio up`",
+            ) from error
+        finally:
+            record_call(Call(tool, (time.perf_counter() - started) * 1000, outcome))
+        return _content(tool, result)
+
+    async def close(self) -> None:
+        """Leave the session; a later call opens a new one."""
+        owner, self._owner, self._client = self._owner, None, None
+        if owner is not None:
+            self._stop.set()
+            await asyncio.gather(owner, return_exceptions=True)
+
+    async def _connected(self) -> Client:
+        if self._client is None or (self._client.done() and self._client.exception() is not None):
+            self._stop = asyncio.Event()
+            self._client = asyncio.get_running_loop().create_future()
+            self._owner = asyncio.create_task(self._own(self._client, self._stop), name="mcp-connection")
+        return await asyncio.shield(self._client)
+
+    async def _own(self, opened: asyncio.Future[Client], stop: asyncio.Event) -> None:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with (
+                httpx2.AsyncClient(headers=headers, timeout=self._timeout, trust_env=False) as http,
+                Client(
+                    streamable_http_client(self._url, http_client=http, terminate_on_close=False),
+                    read_timeout_seconds=self._timeout,
+                ) as client,
+            ):
+                opened.set_result(client)
+                await stop.wait()
+        except Exception as error:  # noqa: BLE001 - a background task: whoever waits for the connection gets the error
+            if not opened.done():
+                opened.set_exception(await self._diagnose(error))
+
+    async def _diagnose(self, error: Exception) -> BrokerUnavailable:
+        """Why no session could be opened; the SDK's own errors do not carry the HTTP status."""
+        where = f"the IBKR MCP server at {self._url}"
+        try:
+            async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
+                answer = await http.post(self._url, headers={"Authorization": f"Bearer {self._token}"}, json={})
+        except httpx2.HTTPError as unreachable:
+            return BrokerUnavailable(f"{where} cannot be reached: {unreachable}", "Start it, or correct MCP_URL")
+        if answer.status_code in {401, 403}:
+            return BrokerUnavailable(f"{where} refused the token", "Give both sides the same MCP_TOKEN")
+        if answer.status_code == 421:
+            return BrokerUnavailable(f"{where} does not serve that host name", "Add it to MCP_ALLOWED_HOSTS")
+        return BrokerUnavailable(f"{where} opened no session: {error!r}", "See its log")
+
+
+def _content(tool: str, result: CallToolResult) -> dict[str, Any]:
+    text = " ".join(block.text for block in result.content if isinstance(block, TextContent))
+    if result.is_error:
+        raise ToolFailed(text.removeprefix(f"Error executing tool {tool}: ") or f"{tool} failed without a reason")
+    if not isinstance(result.structured_content, dict):
+        raise BrokerUnavailable(f"{tool} answered without structured content", "Is another MCP server on that port?")
+    return result.structured_content

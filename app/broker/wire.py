@@ -1,0 +1,187 @@
+"""What the MCP server's tools answer, typed on this side. Unknown fields are ignored, missing ones are errors."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from app.domain.instrument import AssetClass
+from app.domain.market import QuoteKind
+from app.domain.order import Outcome, Side
+from app.domain.session import SessionState
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class SimulatorAnswer(Answer):
+    as_of: date
+    seed: int
+    data: str
+    pacing: float
+
+
+class SessionAnswer(Answer):
+    state: SessionState
+    message: str
+    remedy: str | None
+    accounts: tuple[str, ...]
+    paper: bool | None
+    now: AwareDatetime
+    simulator: SimulatorAnswer | None
+    trading_mode: str
+
+
+class CashAnswer(Answer):
+    currency: str
+    cash: Decimal
+    settled_cash: Decimal
+    exchange_rate: Decimal
+
+
+class PositionAnswer(Answer):
+    conid: int
+    symbol: str
+    name: str | None
+    asset_class: AssetClass
+    currency: str
+    quantity: Decimal
+    price: Decimal
+    average_cost: Decimal
+    realized_pnl: Decimal
+
+
+class OrderAnswer(Answer):
+    order_id: str
+    coid: str | None
+    conid: int
+    symbol: str | None
+    side: Side
+    quantity: Decimal
+    filled_quantity: Decimal
+    limit_price: Decimal | None
+    average_price: Decimal | None
+    status: str
+
+
+class PortfolioAnswer(Answer):
+    account: str
+    currency: str
+    account_type: str | None
+    net_liquidation: Decimal
+    available_funds: Decimal
+    buying_power: Decimal
+    cash: tuple[CashAnswer, ...]
+    positions: tuple[PositionAnswer, ...]
+    orders: tuple[OrderAnswer, ...]
+    as_of: AwareDatetime
+    source: str
+
+
+class NavAnswer(Answer):
+    date: date
+    nav: Decimal
+
+
+class PerformanceAnswer(Answer):
+    points: tuple[NavAnswer, ...]
+
+
+class ContractAnswer(Answer):
+    symbol: str
+    conid: int
+    name: str | None
+    currency: str
+    asset_class: AssetClass
+
+
+class UnresolvedAnswer(Answer):
+    symbol: str
+    reason: str
+
+
+class ContractsAnswer(Answer):
+    contracts: tuple[ContractAnswer, ...]
+    unresolved: tuple[UnresolvedAnswer, ...]
+
+
+class IncrementAnswer(Answer):
+    lower_edge: Decimal
+    increment: Decimal
+
+
+class RulesAnswer(Answer):
+    conid: int
+    increments: tuple[IncrementAnswer, ...]
+    quantity_increment: Decimal
+    can_trade: bool
+
+
+class QuoteAnswer(Answer):
+    conid: int
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    prior_close: Decimal | None
+    kind: QuoteKind
+    average_volume: Decimal | None
+    market_cap: Decimal | None
+    as_of: AwareDatetime
+    source: str
+    marks: tuple[str, ...]
+
+
+class MissingAnswer(Answer):
+    conid: int
+    reason: str
+
+
+class QuotesAnswer(Answer):
+    quotes: tuple[QuoteAnswer, ...]
+    missing: tuple[MissingAnswer, ...]
+
+
+class HistoryAnswer(Answer):
+    conid: int
+    dates: tuple[date, ...]
+    closes: tuple[float, ...]
+    source: str
+    as_of: AwareDatetime
+
+
+class PreviewAnswer(Answer):
+    amount: Decimal | None
+    commission: Decimal | None
+    equity_after: Decimal | None
+    initial_margin_after: Decimal | None
+    maintenance_margin_after: Decimal | None
+    warnings: tuple[str, ...]
+    error: str | None
+
+
+class TradeAnswer(Answer):
+    execution_id: str
+    order_id: str
+    coid: str | None
+    conid: int
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal | None
+    time: datetime
+
+
+class ReportAnswer(Answer):
+    orders: tuple[OrderAnswer, ...]
+    trades: tuple[TradeAnswer, ...]
+    as_of: AwareDatetime
+
+
+class PlacementAnswer(Answer):
+    outcome: Outcome
+    order_id: str | None
+    status: str | None
+    message: str | None

@@ -1,0 +1,37 @@
+"""An agent that performs one stage of the daily run. The work is the desk's; the agent shows it and fires the hooks."""
+
+from collections.abc import AsyncGenerator
+
+from google.adk.agents import BaseAgent, InvocationContext
+from google.adk.events import Event, EventActions
+from google.genai import types
+from pydantic import ConfigDict, PrivateAttr
+
+from app.components.board import Board
+from app.components.summaries import summary
+from app.desk.stages import STAGES, Stage, perform
+
+
+class StageAgent(BaseAgent):
+    """One of the five. Its name is the stage's."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    _stage: Stage = PrivateAttr()
+    _board: Board = PrivateAttr()
+
+    def __init__(self, stage: Stage, board: Board) -> None:
+        super().__init__(name=stage.name, description=stage.description)
+        self._stage = stage
+        self._board = board
+
+    async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
+        desk, run = await self._board.get(ctx.session.id, fresh=self._stage is STAGES[0])
+        run = await perform(self._stage, desk, run)
+        self._board.put(ctx.session.id, desk, run)
+        text, state = summary(self._stage, run)
+        yield Event(
+            author=self.name,
+            invocation_id=ctx.invocation_id,
+            content=types.Content(role="model", parts=[types.Part(text=text)]),
+            actions=EventActions(state_delta={"run_id": run.run_id, self.name: state}),
+        )

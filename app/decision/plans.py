@@ -1,0 +1,44 @@
+"""The plans of the day: one per action that has a trigger, and HOLD. Every one contains the mandatory sales.
+
+Must never offer an order that a limit forbids. The gate, which knows the statistics after a trade, has the last word.
+"""
+
+from dataclasses import replace
+
+from app.decision.mandatory import mandatory_orders, words
+from app.decision.rebalance import rebalance
+from app.decision.rotation import rotate
+from app.decision.situation import Situation
+from app.decision.strategies import cut_losers, reinforce
+from app.domain.evaluation import Evaluation
+from app.domain.market import Market
+from app.domain.plan import Action, Memory, Plan
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+
+MOST_PLANS = 6
+
+
+def plans(
+    policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
+) -> tuple[Plan, ...]:
+    """At most six, in the order of the actions' precedence, HOLD last and always there."""
+    situation = Situation(policy, portfolio, market, evaluation, memory)
+    situation = replace(situation, mandatory=mandatory_orders(situation))
+    found = [strategy(situation) for strategy in (cut_losers, rotate, reinforce, rebalance)]
+    offered = [_within_count(situation, plan) for plan in found if plan is not None]
+    return (*offered, _hold(situation))[-MOST_PLANS:]
+
+
+def _within_count(situation: Situation, plan: Plan) -> Plan:
+    """Mandatory orders all stay; of the others as many as the day allows, sells first."""
+    left = max(0, situation.policy.execution.max_orders_per_day - len(situation.mandatory))
+    return replace(plan, orders=plan.orders[: len(situation.mandatory) + left])
+
+
+def _hold(situation: Situation) -> Plan:
+    due = situation.evaluation.exits_due
+    if not due:
+        return Plan(Action.HOLD, (), "Nothing is due")
+    named = ", ".join(f"{exit.symbol} {exit.rule} ({words(exit)})" for exit in due)
+    return Plan(Action.HOLD, situation.mandatory, f"Mandatory exits only: {named}")

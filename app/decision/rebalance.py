@@ -1,0 +1,206 @@
+"""REBALANCE: back inside the limits after a breach, and back to attainable targets after drift."""
+
+from collections.abc import Iterable, Sequence
+
+from app.decision.situation import Situation, Wish, buys, trim
+from app.domain.evaluation import Drift, ExitRule, Metric
+from app.domain.instrument import Instrument
+from app.domain.order import Order
+from app.domain.plan import Action, Plan
+from app.domain.sizing import HEADROOM
+from app.domain.universe import position_limit
+
+STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
+# Selling or buying cures these; a drawdown or a day's loss is past.
+CURABLE = (*STATISTICS, "max_position", "max_sector", "cash_reserve", "exposure")
+INSIDE = 0.95
+
+Targets = dict[int, float]
+
+
+def rebalance(situation: Situation) -> Plan | None:
+    """On a breach that no mandatory sale deals with, at once; on drift, at the policy's frequency."""
+    if not situation.policy.strategies.rebalance.enabled:
+        return None
+    broken = breaches(situation)
+    drifted = _drifted(situation)
+    if not broken and not drifted:
+        return None
+    now = _weights(situation)
+    targets = _on_target(situation, now) if drifted else dict(now)
+    targets = _inside(situation, targets, broken)
+    orders = _orders(situation, now, targets)
+    if not orders:
+        return None
+    reason = _reason(broken, drifted)
+    return Plan(Action.REBALANCE, (*situation.mandatory, *orders), reason, on_breach=bool(broken))
+
+
+def breaches(situation: Situation) -> tuple[Metric, ...]:
+    """Limits over which the portfolio stays even when the mandatory sales are done."""
+    exits = situation.evaluation.exits_due
+    dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
+    if any(exit.rule is ExitRule.DRAWDOWN for exit in exits):
+        dealt_with.add("exposure")
+    breached = situation.evaluation.breaches
+    return tuple(m for m in breached if m.name in CURABLE and m.name not in dealt_with)
+
+
+def _drifted(situation: Situation) -> tuple[Drift, ...]:
+    allocation, last = situation.policy.allocation, situation.memory.last_rebalance
+    if last is not None and last < allocation.frequency.sessions:
+        return ()
+    beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + 1e-9]
+    return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
+
+
+def _reason(broken: Sequence[Metric], drifted: Sequence[Drift]) -> str:
+    if broken:
+        numbers = (f"{m.name} {m.value:.1%}, limit {m.limit:.1%}" for m in broken)
+        return f"Over the limit: {'; '.join(numbers)}"
+    numbers = (f"{d.name} {d.weight:.1%}, attainable target {d.attainable:.1%}" for d in drifted)
+    return f"Drift beyond the threshold: {'; '.join(numbers)}"
+
+
+def _weights(situation: Situation) -> Targets:
+    """Weights of all names after the mandatory sales."""
+    weights = dict(situation.evaluation.weights)
+    for order in situation.mandatory:
+        weights[order.instrument.conid] -= situation.base_value(order) / situation.nav
+    return weights
+
+
+def _on_target(situation: Situation, now: Targets) -> Targets:
+    """Every drift corrected: names to their own targets, groups as a whole."""
+    targets = dict(now)
+    drifts = situation.evaluation.drifts
+    by_symbol = {p.instrument.symbol: p.instrument for p in situation.at_leisure}
+    for drift in drifts:
+        if drift.kind == "name" and drift.name in by_symbol:
+            targets[by_symbol[drift.name].conid] = drift.attainable
+    if any(drift.kind == "name" for drift in drifts):
+        return targets
+    for drift in drifts:
+        targets = _toward(situation, targets, drift)
+    return targets
+
+
+def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool:
+    """Sectors hold single names; the diversified funds of a class answer for the class's own drift."""
+    if drift.kind == "sector":
+        return situation.sector(instrument) == drift.name
+    fund = instrument.symbol in situation.policy.universe.diversified_funds
+    return fund and instrument.asset_class.value == drift.name
+
+
+def _toward(situation: Situation, targets: Targets, drift: Drift) -> Targets:
+    """The group's weight brought to its attainable target: sold pro rata, bought evenly, held names first."""
+    held = [p.instrument for p in situation.portfolio.positions if _belongs(situation, drift, p.instrument)]
+    difference = drift.attainable - sum(targets[i.conid] for i in held)
+    if difference < 0:
+        free = [p.instrument.conid for p in situation.at_leisure if p.instrument in held]
+        sellable = sum(targets[conid] for conid in free)
+        factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
+        return {**targets, **{conid: targets[conid] * factor for conid in free}}
+    takers = [i for i in situation.buyable() if _belongs(situation, drift, i)]
+    first = [i for i in takers if i.conid in targets]
+    ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in takers}
+    if sum(max(0.0, ceilings[i.conid] - targets[i.conid]) for i in first) >= difference:
+        takers = first
+    return _poured(targets, {i.conid: ceilings[i.conid] for i in takers}, difference)
+
+
+def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
+    """`amount` spread over names up to their ceilings, evenly over those that still have room."""
+    rooms = {conid: max(0.0, ceiling - targets.get(conid, 0.0)) for conid, ceiling in ceilings.items()}
+    filled = dict(targets)
+    left = amount
+    for position, (conid, room) in enumerate(sorted(rooms.items(), key=lambda item: (item[1], item[0]))):
+        share = min(room, left / (len(rooms) - position))
+        filled[conid] = filled.get(conid, 0.0) + share
+        left -= share
+    return filled
+
+
+def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) -> Targets:
+    """No name above its limit, the whole within the exposure allowed, statistics scaled inside their limits."""
+    inside = dict(targets)
+    free = [p.instrument for p in situation.at_leisure]
+    for instrument in free:
+        limit = position_limit(situation.policy, instrument.symbol)
+        if inside[instrument.conid] > limit:
+            inside[instrument.conid] = limit - HEADROOM
+    for metric in broken:
+        if metric.name == "max_sector" and metric.limit is not None:
+            inside = _sectors_inside(situation, inside, metric.limit)
+    total = sum(inside.values())
+    bounds = [
+        situation.evaluation.exposure * INSIDE * metric.limit / metric.value
+        for metric in broken
+        if metric.name in STATISTICS and metric.limit is not None and metric.value is not None
+    ]
+    if bounds and total > min(bounds):
+        inside = _scaled(inside, [i.conid for i in free], total - min(bounds))
+        total = sum(inside.values())
+    bound = situation.evaluation.max_exposure - HEADROOM
+    over = any(metric.name in {"exposure", "cash_reserve"} for metric in broken)
+    if over and total > bound:
+        inside = _levelled(inside, [i.conid for i in free], total - bound)
+    return inside
+
+
+def _sectors_inside(situation: Situation, targets: Targets, limit: float) -> Targets:
+    for sector in sorted(situation.evaluation.sector_weights):
+        held = [p.instrument.conid for p in situation.portfolio.positions if situation.sector(p.instrument) == sector]
+        weight = sum(targets[conid] for conid in held)
+        if weight > limit:
+            free = {p.instrument.conid for p in situation.at_leisure}
+            targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
+    return targets
+
+
+def _scaled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
+    """`excess` taken off the free names pro rata."""
+    names = list(free)
+    weight = sum(targets[conid] for conid in names)
+    factor = max(0.0, 1 - excess / weight) if weight > 0 else 1.0
+    return {**targets, **{conid: targets[conid] * factor for conid in names}}
+
+
+def _levelled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
+    """`excess` taken off the largest of the free names: few orders, and less concentration than before."""
+    ordered = sorted(free, key=lambda conid: (-targets[conid], conid))
+    taken = 0.0
+    for count, conid in enumerate(ordered, start=1):
+        taken += targets[conid]
+        level = (taken - excess) / count
+        below = targets[ordered[count]] if count < len(ordered) else 0.0
+        if level >= below:
+            return {**targets, **{name: min(targets[name], level) for name in ordered[:count]}}
+    return {**targets, **dict.fromkeys(ordered, 0.0)}
+
+
+def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order, ...]:
+    """Sells, then buys by size, all scaled down together to the day's turnover."""
+    policy, nav = situation.policy, situation.nav
+    changes = {conid: target - now.get(conid, 0.0) for conid, target in targets.items()}
+    total = sum(abs(change) for change in changes.values()) * nav
+    used = sum(situation.base_value(order) for order in situation.mandatory)
+    budget = max(0.0, policy.execution.max_turnover * nav - used)
+    scale = min(1.0, budget / total) if total > 0 else 0.0
+    sells = [
+        order
+        for position in situation.at_leisure
+        if (change := changes[position.instrument.conid]) < 0
+        for order in trim(situation, position, -change * scale * nav, _words(now, targets, position.instrument))
+    ]
+    wishes = [
+        Wish(i, changes[i.conid] * scale * nav, targets[i.conid], _words(now, targets, i))
+        for i in sorted(situation.buyable(), key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))
+        if changes.get(i.conid, 0.0) > 0
+    ]
+    return (*sells, *buys(situation, (*situation.mandatory, *sells), wishes))
+
+
+def _words(now: Targets, targets: Targets, instrument: Instrument) -> str:
+    return f"rebalance: weight {now.get(instrument.conid, 0.0):.1%} towards {targets[instrument.conid]:.1%}"

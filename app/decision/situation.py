@@ -1,0 +1,201 @@
+"""What every strategy looks at, and how wishes become orders: never beyond a limit, the cash or the budget."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.domain.evaluation import Evaluation
+from app.domain.instrument import Instrument
+from app.domain.market import Market, Trend
+from app.domain.order import Order, Side
+from app.domain.plan import Memory
+from app.domain.policy import Policy, TrendFilter
+from app.domain.portfolio import Portfolio, Position
+from app.domain.sizing import HEADROOM, ZERO, in_legs, sellable, spendable
+from app.domain.universe import blocked, eligible, position_limit, sector_of
+
+EPSILON = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The day's inputs, with the orders that every plan contains."""
+
+    policy: Policy
+    portfolio: Portfolio
+    market: Market
+    evaluation: Evaluation
+    memory: Memory
+    mandatory: tuple[Order, ...] = ()
+
+    @property
+    def nav(self) -> float:
+        """Base currency."""
+        return float(self.evaluation.nav)
+
+    @property
+    def holdings(self) -> tuple[Position, ...]:
+        """Whole long positions that may be ordered today, by symbol."""
+        tradable = (
+            position
+            for position in self.portfolio.positions
+            if position.quantity >= 1 and blocked(self.policy, self.market, position.instrument) is None
+        )
+        return tuple(sorted(tradable, key=lambda position: position.instrument.symbol))
+
+    @property
+    def at_leisure(self) -> tuple[Position, ...]:
+        """Holdings without a mandatory sale."""
+        sold = {order.instrument.conid for order in self.mandatory}
+        return tuple(position for position in self.holdings if position.instrument.conid not in sold)
+
+    def weight(self, instrument: Instrument) -> float:
+        """Fraction of NAV before any order."""
+        return self.evaluation.weights.get(instrument.conid, 0.0)
+
+    def sector(self, instrument: Instrument) -> str:
+        """The sector that limits count it in."""
+        return sector_of(self.policy, self.market, instrument)
+
+    def base_value(self, order: Order) -> float:
+        """The order's value in base currency."""
+        return float(order.notional * self.portfolio.rate(order.instrument.currency))
+
+    def sold(self, orders: Iterable[Order], inside: Callable[[Instrument], bool]) -> float:
+        """What the sells of the names `inside` take off their weight."""
+        values = (self.base_value(o) for o in orders if o.side is Side.SELL and inside(o.instrument))
+        return sum(values) / self.nav
+
+    def reference(self, instrument: Instrument) -> Decimal | None:
+        """Mid or last of the market, else the broker's own mark; None where nobody has a price."""
+        quote = self.market.quotes.get(instrument.conid)
+        if quote is not None and (quote.two_sided or (quote.last is not None and quote.last > 0)):
+            return quote.price
+        held = self.portfolio.position(instrument.conid)
+        return held.price if held is not None and held.price > 0 else None
+
+    def allows(self, trends: TrendFilter) -> bool:
+        """The market's trend is one of those that a strategy asks for; an unknown trend is none of them."""
+        trend = self.evaluation.trend
+        if trends is TrendFilter.ANY:
+            return True
+        return trend is Trend.BULL or (trend is Trend.NEUTRAL and trends is TrendFilter.NOT_BEAR)
+
+    def buyable(self) -> tuple[Instrument, ...]:
+        """Eligible names outside their cool-down that no mandatory order sells, by symbol."""
+        sold = {order.instrument.conid for order in self.mandatory}
+        rest = self.policy.strategies.cool_down_sessions
+        return tuple(
+            instrument
+            for instrument in eligible(self.policy, self.market)
+            if instrument.conid not in sold and self.memory.sold_at_loss.get(instrument.conid, rest) >= rest
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A buy that a strategy would like: `value` in base currency, up to the weight `ceiling`."""
+
+    instrument: Instrument
+    value: float
+    ceiling: float
+    reason: str
+
+
+def sell(
+    situation: Situation, position: Position, quantity: Decimal, reason: str, *, mandatory: bool = False
+) -> tuple[Order, ...]:
+    """A sell beyond the mandatory ones of that name, in legs below the order cap; nothing where nothing is left."""
+    instrument = position.instrument
+    price = situation.reference(instrument)
+    before = [order for order in situation.mandatory if order.instrument.conid == instrument.conid]
+    left = sellable(situation.portfolio, instrument.conid) - sum((order.quantity for order in before), ZERO)
+    fits = min(quantity, left)
+    if price is None or fits <= 0:
+        return ()
+    order = Order(instrument, Side.SELL, fits, price, reason, exit=True, mandatory=mandatory, leg=len(before) + 1)
+    rate = situation.portfolio.rate(instrument.currency)
+    return in_legs(order, situation.policy.execution.max_order_value, rate)
+
+
+def shares(fraction: float, quantity: Decimal) -> Decimal:
+    """That part of a holding in whole shares, rounded up: a reduction must reach its goal."""
+    return Decimal(math.ceil(fraction * float(quantity) - EPSILON))
+
+
+def trim(situation: Situation, position: Position, value: float, reason: str) -> tuple[Order, ...]:
+    """A discretionary sell of about `value`: at most one order's worth, and none that is too small to send."""
+    price = situation.reference(position.instrument)
+    if price is None:
+        return ()
+    each = float(price * situation.portfolio.rate(position.instrument.currency))
+    rules = situation.policy.execution
+    count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + EPSILON))
+    orders = sell(situation, position, count, reason)[:1]
+    everything = count >= sellable(situation.portfolio, position.instrument.conid)
+    return tuple(o for o in orders if everything or situation.base_value(o) >= rules.min_order_value)
+
+
+def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -> tuple[Order, ...]:
+    """Wishes as orders, in their order, as far as limits, cash and the day's turnover carry them less one point."""
+    if not situation.evaluation.risk_may_rise:
+        return ()
+    orders: list[Order] = []
+    allowed = {instrument.conid for instrument in situation.buyable()}
+    taken = {order.instrument.conid for order in sells}
+    for wish in wishes:
+        conid = wish.instrument.conid
+        price = situation.reference(wish.instrument)
+        if conid not in allowed or conid in taken or price is None:
+            continue
+        quantity = _affordable(situation, (*sells, *orders), wish, price)
+        order = Order(wish.instrument, Side.BUY, quantity, price, wish.reason)
+        if quantity > 0 and situation.base_value(order) >= situation.policy.execution.min_order_value:
+            orders.append(order)
+            taken.add(conid)
+    return tuple(orders)
+
+
+def _affordable(situation: Situation, orders: Sequence[Order], wish: Wish, price: Decimal) -> Decimal:
+    """Whole shares inside every room, at the worst price that the limit order may pay."""
+    rate = situation.portfolio.rate(wish.instrument.currency)
+    each = float(price * rate) * (1 + situation.policy.execution.limit_offset)
+    value = min(wish.value, _room(situation, orders, wish), _money(situation, orders))
+    return Decimal(max(0, math.floor(value / each)))
+
+
+def _room(situation: Situation, orders: Sequence[Order], wish: Wish) -> float:
+    """What position, sector and exposure limits leave, in base currency."""
+    policy, evaluation, own = situation.policy, situation.evaluation, wish.instrument
+    sector = situation.sector(own)
+
+    def then(weight: float, inside: Callable[[Instrument], bool]) -> float:
+        added = sum(situation.base_value(o) * o.side.sign for o in orders if inside(o.instrument))
+        return weight + added / situation.nav
+
+    position = min(wish.ceiling, position_limit(policy, own.symbol) - HEADROOM) - then(
+        situation.weight(own), lambda other: other.conid == own.conid
+    )
+    exposure = evaluation.max_exposure - HEADROOM - then(evaluation.exposure, lambda _: True)
+    group = policy.risk_limits.max_sector - then(
+        evaluation.sector_weights.get(sector, 0.0), lambda other: situation.sector(other) == sector
+    )
+    if sector in policy.universe.diversified_funds:
+        group = position + HEADROOM
+    return min(position, exposure, group - HEADROOM) * situation.nav
+
+
+def _money(situation: Situation, orders: Sequence[Order]) -> float:
+    """What cash, reserve, turnover and order size leave, in base currency."""
+    policy, portfolio = situation.policy, situation.portfolio
+    values = [(order.side, Decimal(str(situation.base_value(order)))) for order in orders]
+    proceeds = sum((value for side, value in values if side is Side.SELL), ZERO)
+    spent = sum((value for side, value in values if side is Side.BUY), ZERO)
+    reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav
+    return min(
+        float(portfolio.total_cash - portfolio.open_buys + proceeds - spent) - reserve,
+        float(spendable(portfolio, proceeds) - spent),
+        policy.execution.max_turnover * situation.nav - float(proceeds + spent),
+        float(policy.execution.max_order_value),
+    )

@@ -1,0 +1,75 @@
+"""CUT_LOSERS and REINFORCE: what single positions call for by their gain or loss on cost."""
+
+from app.decision.situation import EPSILON, Situation, Wish, buys, sell, shares
+from app.domain.order import Order
+from app.domain.plan import Action, Plan
+from app.domain.portfolio import Position
+
+
+def cut_losers(situation: Situation) -> Plan | None:
+    """Sell losers before the stop does; what a mandatory sale takes already is not counted twice."""
+    rules = situation.policy.strategies.cut_losers
+    if not rules.enabled:
+        return None
+    orders: list[Order] = []
+    losses: list[str] = []
+    for position in situation.holdings:
+        gain = position.unrealized_return
+        if gain is None or gain > -rules.trigger_loss + EPSILON:
+            continue
+        conid = position.instrument.conid
+        already = sum(order.quantity for order in situation.mandatory if order.instrument.conid == conid)
+        more = shares(rules.sell, position.quantity) - already
+        text = f"{position.instrument.symbol} {gain:.1%} against {-rules.trigger_loss:.1%}"
+        cut = sell(situation, position, more, f"cut_losers: unrealised {text}")
+        orders += cut
+        losses += [text] if cut else []
+    if not orders:
+        return None
+    return Plan(Action.CUT_LOSERS, (*situation.mandatory, *orders), f"Losers to cut: {', '.join(losses)}")
+
+
+def reinforce(situation: Situation) -> Plan | None:
+    """Add to winners, the strongest first, within their target and its band."""
+    rules = situation.policy.strategies.reinforce_winners
+    if not rules.enabled or not situation.allows(rules.require_trend):
+        return None
+    winners = [(gain, p) for p in situation.at_leisure if (gain := p.unrealized_return) is not None]
+    wishes: list[Wish] = []
+    for gain, position in sorted(winners, key=lambda pair: (-pair[0], pair[1].instrument.symbol)):
+        if gain >= rules.trigger_gain - EPSILON and _may_grow(situation, position):
+            text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
+            value = rules.add * float(situation.portfolio.value(position))
+            ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
+            wishes.append(Wish(position.instrument, value, ceiling, f"reinforce: {text}"))
+    orders = buys(situation, situation.mandatory, wishes)
+    if not orders:
+        return None
+    names = ", ".join(f"{o.instrument.symbol} {o.reason.partition(': ')[2]}" for o in orders)
+    return Plan(Action.REINFORCE, (*situation.mandatory, *orders), f"Winners to add to: {names}")
+
+
+def _may_grow(situation: Situation, position: Position) -> bool:
+    rules = situation.policy.strategies.reinforce_winners
+    conid = position.instrument.conid
+    earlier = situation.memory.reinforced.get(conid, ())
+    if len(earlier) >= rules.max_times or any(ago < rules.min_sessions_between for ago in earlier):
+        return False
+    if rules.min_sentiment is None:
+        return True
+    mood = situation.market.sentiment.get(conid)
+    return mood is not None and mood >= rules.min_sentiment
+
+
+def _target(situation: Situation, position: Position) -> float:
+    """The name's share of the attainable targets; its weight where the policy sets none for it."""
+    instrument, drifts = position.instrument, situation.evaluation.drifts
+    own = next((d for d in drifts if d.kind == "name" and d.name == instrument.symbol), None)
+    if own is not None:
+        return own.attainable
+    sector = situation.sector(instrument)
+    shared = next((d for d in drifts if d.kind == "sector" and d.name == sector), None)
+    if shared is None:
+        return situation.weight(instrument)
+    alike = [p for p in situation.holdings if situation.sector(p.instrument) == sector]
+    return shared.attainable / len(alike)

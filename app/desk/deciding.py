@@ -1,0 +1,125 @@
+"""Stages three and four: what the numbers say, what may be done, and which of it is chosen.
+
+Every plan that a chooser sees has passed the gate. A committed plan is kept: the chooser is not asked twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from app.decision import offered, plans, rules
+from app.desk.committed import plan_record, restore_plan
+from app.desk.desk import Desk, Run, known
+from app.desk.ports import Offer
+from app.desk.records import Event, Intent
+from app.domain.evaluation import Evaluation
+from app.domain.order import Order, client_order_id
+from app.domain.plan import Action, Choice, Plan
+from app.domain.policy import ApprovalScope, Mode
+from app.domain.ruling import KillLevel, Refusal
+from app.risk import gate, measure, post_trade
+
+
+async def evaluate(desk: Desk, run: Run) -> Run:
+    """Measure the portfolio against the policy."""
+    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
+    evaluation = measure(desk.policy, portfolio, market, run.navs, run.memory)
+    breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
+    run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
+    return replace(run, evaluation=evaluation)
+
+
+async def decide(desk: Desk, run: Run) -> Run:
+    """Plans through the gate, one choice, and the commitment to it."""
+    if run.claim is not None and run.claim.plan is not None:
+        choice, plan = restore_plan(run.claim.plan, known(run.market, "the market").instruments)
+        run.progress(f"decision kept from the interrupted attempt: {plan.action}")
+        return replace(run, choice=choice, plan=plan, plans=(plan,))
+    evaluation = known(run.evaluation, "the evaluation")
+    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
+    candidates = plans(desk.policy, portfolio, market, evaluation, run.memory)
+    feasible, refusals = await _through_the_gate(desk, run, candidates)
+    default = rules(desk.policy, evaluation, feasible)
+    choosable = offered(desk.policy, evaluation, feasible)
+    choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
+    plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
+    run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
+    decided = replace(
+        run,
+        plans=feasible,
+        choice=choice,
+        plan=plan,
+        model=model,
+        refusals=run.refusals + _of_chosen(refusals, plan, feasible),
+    )
+    await _commit(desk, decided, plan, choice)
+    return replace(decided, awaiting_approval=run.mode.mode is Mode.APPROVE and bool(waiting(desk, plan)))
+
+
+def waiting(desk: Desk, plan: Plan) -> tuple[Order, ...]:
+    """The orders that a person must approve in `approve` mode."""
+    every = desk.policy.approval.scope is ApprovalScope.ALL
+    return tuple(order for order in plan.orders if every or not order.mandatory)
+
+
+def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
+    """Orders under the ids that they will carry to the broker, sells first."""
+    key = run.key
+    ordered = sorted(plan.orders, key=lambda o: (o.side.sign, not o.mandatory, o.instrument.symbol, o.leg))
+    return tuple(
+        Intent(client_order_id(key.book, key.session_date, key.slot, o.instrument.conid, o.side, o.leg), o)
+        for o in ordered
+    )
+
+
+async def _through_the_gate(
+    desk: Desk, run: Run, candidates: Sequence[Plan]
+) -> tuple[tuple[Plan, ...], dict[str, tuple[Refusal, ...]]]:
+    """(feasible plans with their post-trade numbers, refusals by plan id); plans that became alike are merged."""
+    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
+    day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
+    feasible: list[Plan] = []
+    refusals: dict[str, tuple[Refusal, ...]] = {}
+    for candidate in candidates:
+        ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, KillLevel.ACTIVE)
+        plan = replace(
+            candidate,
+            orders=ruling.allowed,
+            post_trade=post_trade(desk.policy, portfolio, market, run.navs, ruling.allowed),
+        )
+        empty = plan.action is not Action.HOLD and not any(not o.mandatory for o in plan.orders)
+        refusals[candidate.action] = ruling.refusals
+        if not empty:
+            feasible.append(plan)
+    return tuple(feasible), refusals
+
+
+def _of_chosen(
+    refusals: Mapping[str, tuple[Refusal, ...]], plan: Plan, feasible: Sequence[Plan]
+) -> tuple[Refusal, ...]:
+    """What the gate cut from the chosen plan, and from every plan of which it left nothing."""
+    gone = set(refusals) - {p.action for p in feasible}
+    return refusals[plan.action] + tuple(r for action in sorted(gone) for r in refusals[action])
+
+
+async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
+    """The plan and its intents, durable before anything is sent; previews commit nothing."""
+    if run.claim is None or run.mode.mode is Mode.PREVIEW:
+        run.journal.add(Event("plan_previewed", {"plan_id": plan.id, "action": plan.action.value}))
+        return
+    await run.journal.flush()
+    await desk.write(
+        desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), run.clock.now()
+    )
+
+
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The numbers a chooser may see; every text in it is ours."""
+    return {
+        "metrics": {m.name: {"value": m.value, "limit": m.limit, "severity": m.severity} for m in evaluation.metrics},
+        "exits_due": [f"{e.rule}: {e.symbol}" for e in evaluation.exits_due],
+        "trend": evaluation.trend,
+        "vix": evaluation.vix,
+        "nav": str(evaluation.nav.quantize(Decimal("0.01"))),
+    }

@@ -1,0 +1,42 @@
+"""What today's decision must know of earlier ones, made from the ledger's own orders and reports."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from app.desk.ports import Calendar
+from app.desk.records import IntentRecord
+from app.domain.evaluation import ExitRule
+from app.domain.order import Side
+from app.domain.plan import Action, Memory
+
+
+def remember(
+    history: Sequence[IntentRecord], last_evaluation: Mapping[str, Any] | None, calendar: Calendar, today: date
+) -> Memory:
+    """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest report before today."""
+    since = {i.session_date: calendar.sessions_between(i.session_date, today) for i in history}
+    reinforced: dict[int, list[int]] = defaultdict(list)
+    sold_at_loss: dict[int, int] = {}
+    profits: dict[int, int] = defaultdict(int)
+    last: dict[str, int] = {}
+    for intent in history:
+        ago = since[intent.session_date]
+        last[intent.action] = ago
+        if intent.side is Side.BUY and intent.action == Action.REINFORCE:
+            reinforced[intent.conid].append(ago)
+        if intent.side is Side.SELL and intent.rule in {ExitRule.STOP_LOSS, Action.CUT_LOSERS.value.lower()}:
+            sold_at_loss[intent.conid] = ago
+        if intent.rule == ExitRule.TAKE_PROFIT:
+            profits[intent.conid] += 1
+    metrics = last_evaluation["metrics"] if last_evaluation else ()
+    return Memory(
+        reinforced={conid: tuple(ago) for conid, ago in reinforced.items()},
+        sold_at_loss=sold_at_loss,
+        profit_levels_taken=dict(profits),
+        last_rebalance=last.get(Action.REBALANCE),
+        last_rotation=last.get(Action.ROTATE),
+        previous_severities={m["name"]: m["severity"] for m in metrics} or None,
+        drawdown_acted_at=last_evaluation.get("drawdown_acted_at") if last_evaluation else None,
+    )

@@ -1,0 +1,263 @@
+"""The report of a run: a stable contract. Its JSON schema in `docs/` is generated from these types.
+
+Money and quantities are decimal strings; ratios are fractions; times are UTC.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from app.desk.records import RunStatus
+
+
+def _plain(amount: Decimal) -> str:
+    return format(amount, "f")
+
+
+Amount = Annotated[
+    Decimal,
+    PlainSerializer(_plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
+]
+
+
+class Part(BaseModel):
+    """Base of every part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PolicyPart(Part):
+    """Which rules governed."""
+
+    name: str
+    version: int
+    hash: str
+
+
+class PositionPart(Part):
+    """One holding as it was read; price, cost and values in its own currency, `weight` a fraction of NAV."""
+
+    symbol: str
+    conid: int
+    sector: str
+    currency: str
+    quantity: Amount
+    price: Amount
+    market_value: Amount
+    weight: float
+    average_cost: Amount
+    unrealized_pnl: Amount
+
+
+class PortfolioPart(Part):
+    """The account as it was read; amounts in `currency`. `fx_rates`: base currency per unit of each other currency."""
+
+    currency: str
+    nav: Amount
+    cash: Amount
+    buying_power: Amount
+    unrealized_pnl: Amount
+    realized_pnl: Amount
+    account_type: str | None
+    fx_rates: dict[str, Amount]
+    positions: tuple[PositionPart, ...]
+
+
+class QuotePart(Part):
+    """One price as it was read; `marks` names what is simulated, derived or fictional."""
+
+    symbol: str
+    conid: int
+    bid: Amount | None
+    ask: Amount | None
+    last: Amount | None
+    prior_close: Amount | None
+    kind: str
+    as_of: datetime
+    source: str
+    marks: tuple[str, ...]
+
+
+class MarketPart(Part):
+    """What the market said. `untradable`: symbol → why it is not ordered today."""
+
+    vix: float | None
+    vix_source: str | None
+    trend: str | None
+    quotes: tuple[QuotePart, ...]
+    untradable: dict[str, str]
+
+
+class MetricPart(Part):
+    """One measurement against its limit; a metric without a limit is shown for information."""
+
+    name: str
+    value: float | None
+    limit: float | None
+    severity: str
+    note: str | None
+
+
+class ExitPart(Part):
+    """A sale that the policy demands."""
+
+    rule: str
+    symbol: str
+    fraction: float
+    value: float
+    threshold: float
+
+
+class DriftPart(Part):
+    """Distance from a target."""
+
+    kind: str
+    name: str
+    weight: float
+    target: float
+    attainable: float
+
+
+class CapPart(Part):
+    """One bound on the invested share."""
+
+    rule: str
+    limit: float
+
+
+class EvaluationPart(Part):
+    """What was measured. `drawdown_acted_at`: the drawdown at which the drawdown action last acted."""
+
+    metrics: tuple[MetricPart, ...]
+    drawdown: float | None
+    exits_due: tuple[ExitPart, ...]
+    drift: tuple[DriftPart, ...]
+    exposure_caps: tuple[CapPart, ...]
+    drawdown_acted_at: float | None
+
+
+class PlannedOrder(Part):
+    """An order as a plan has it."""
+
+    symbol: str
+    side: str
+    quantity: Amount
+    reference_price: Amount
+    mandatory: bool
+    reason: str
+
+
+class PostTradePart(Part):
+    """The portfolio after the plan, before costs."""
+
+    cash_weight: float
+    exposure: float
+    turnover: float
+    metrics: dict[str, float | None]
+
+
+class PlanPart(Part):
+    """One thing that could have been done."""
+
+    id: str
+    action: str
+    reason: str
+    orders: tuple[PlannedOrder, ...]
+    post_trade: PostTradePart | None
+
+
+class DecisionPart(Part):
+    """What was chosen. `fallback` says why the rules chose where a model was asked."""
+
+    action: str
+    plan_id: str
+    chosen_by: str
+    rationale: str
+    fallback: str | None
+
+
+class WhatIfPart(Part):
+    """The broker's own preview of an order, in base currency."""
+
+    amount: Amount | None
+    commission: Amount | None
+    equity_after: Amount | None
+    initial_margin_after: Amount | None
+    maintenance_margin_after: Amount | None
+    warnings: tuple[str, ...]
+    error: str | None
+
+
+class OrderPart(Part):
+    """What became of one order; `state` is the ledger's word, or PREVIEWED or REFUSED where nothing was to be sent."""
+
+    coid: str
+    symbol: str
+    side: str
+    quantity: Amount
+    limit_price: Amount | None
+    state: str
+    filled_quantity: Amount
+    average_price: Amount | None
+    reason: str | None
+    trigger: str
+    what_if: WhatIfPart | None
+
+
+class RefusalPart(Part):
+    """What the gate cut, and the largest quantity that would have passed."""
+
+    rule: str
+    symbol: str
+    value: str
+    limit: str
+    largest: Amount
+
+
+class ModelPart(Part):
+    """What choosing took; `cost` in USD, null when the model's price is unknown."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: Amount | None
+
+
+class BrokerPart(Part):
+    """Calls to the broker's server."""
+
+    calls: int
+    calls_by_tool: dict[str, int]
+
+
+class Report(Part):
+    """One run, complete. The parts that a run did not come to are null."""
+
+    run_id: str
+    account: str
+    session_date: date
+    slot: str
+    status: RunStatus
+    mode: str
+    mode_reason: str
+    as_of: datetime
+    source: str
+    policy: PolicyPart
+    portfolio: PortfolioPart | None
+    market: MarketPart | None
+    evaluation: EvaluationPart | None
+    plans: tuple[PlanPart, ...]
+    decision: DecisionPart | None
+    orders: tuple[OrderPart, ...]
+    refusals: tuple[RefusalPart, ...]
+    model: ModelPart
+    broker: BrokerPart
+    timings_ms: dict[str, float]
+    note: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract's form."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,207 @@
+"""Makes the report from what the run knows. Nothing is computed here that the run did not act on."""
+
+from decimal import Decimal
+from typing import Any
+
+from app.desk import report as r
+from app.desk.desk import Desk, OrderResult, Run
+from app.desk.records import RunRecord, RunStatus
+from app.domain.evaluation import Evaluation, ExitRule
+from app.domain.market import Market, Quote
+from app.domain.order import WhatIf
+from app.domain.plan import Choice, Plan
+from app.domain.portfolio import Portfolio
+
+CENT = Decimal("0.01")
+
+
+def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> r.Report:
+    """Whatever is known; later parts of a run that ended early are null."""
+    return r.Report(
+        run_id=run.run_id,
+        account=run.key.account,
+        session_date=run.key.session_date,
+        slot=run.key.slot,
+        status=status,
+        mode=run.mode.label,
+        mode_reason=run.mode.because,
+        as_of=run.market.as_of if run.market else run.clock.now(),
+        source=run.broker_session.source,
+        policy=r.PolicyPart(name=desk.policy.name, version=desk.policy.version, hash=desk.policy.hash),
+        portfolio=_portfolio(run.portfolio) if run.portfolio else None,
+        market=_market(run.market, run.evaluation) if run.market else None,
+        evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
+        plans=tuple(_plan(plan) for plan in run.plans),
+        decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
+        orders=tuple(_order(result) for result in run.results),
+        refusals=tuple(
+            r.RefusalPart(rule=x.rule, symbol=x.symbol, value=x.value, limit=x.limit, largest=x.largest)
+            for x in run.refusals
+        ),
+        model=r.ModelPart(
+            calls=run.model.calls,
+            input_tokens=run.model.input_tokens,
+            output_tokens=run.model.output_tokens,
+            cost=run.model.cost,
+        ),
+        broker=r.BrokerPart(**run.journal.call_totals()),
+        timings_ms={stage: round(ms, 1) for stage, ms in run.timings.items()},
+        note=note,
+    )
+
+
+def overview(record: RunRecord) -> dict[str, Any]:
+    """A run in one line."""
+    decision = record.report.get("decision") if record.report else None
+    return {
+        "run_id": record.run_id,
+        "account": record.key.account,
+        "session_date": record.key.session_date.isoformat(),
+        "slot": record.key.slot,
+        "status": record.status.value,
+        "action": decision["action"] if decision else None,
+        "started_at": record.started_at.isoformat(),
+        "finished_at": record.finished_at.isoformat() if record.finished_at else None,
+        "error": record.error,
+    }
+
+
+def _portfolio(portfolio: Portfolio) -> r.PortfolioPart:
+    return r.PortfolioPart(
+        currency=portfolio.currency,
+        nav=portfolio.nav.quantize(CENT),
+        cash=portfolio.total_cash.quantize(CENT),
+        buying_power=portfolio.buying_power.quantize(CENT),
+        unrealized_pnl=portfolio.unrealized_pnl.quantize(CENT),
+        realized_pnl=portfolio.realized_pnl.quantize(CENT),
+        account_type=portfolio.account_type,
+        fx_rates={b.currency: b.exchange_rate for b in portfolio.cash if b.currency != portfolio.currency},
+        positions=tuple(
+            r.PositionPart(
+                symbol=p.instrument.symbol,
+                conid=p.instrument.conid,
+                sector=p.instrument.sector,
+                currency=p.instrument.currency,
+                quantity=p.quantity,
+                price=p.price,
+                market_value=p.market_value.quantize(CENT),
+                weight=portfolio.weight(p),
+                average_cost=p.average_cost,
+                unrealized_pnl=p.unrealized_pnl.quantize(CENT),
+            )
+            for p in sorted(portfolio.positions, key=lambda p: p.instrument.symbol)
+        ),
+    )
+
+
+def _market(market: Market, evaluation: Evaluation | None) -> r.MarketPart:
+    symbols = {conid: instrument.symbol for conid, instrument in market.instruments.items()}
+    return r.MarketPart(
+        vix=market.vix.value if market.vix else None,
+        vix_source=market.vix.source if market.vix else None,
+        trend=evaluation.trend.value if evaluation and evaluation.trend else None,
+        quotes=tuple(
+            _quote(symbols[q.conid], q) for q in sorted(market.quotes.values(), key=lambda q: symbols[q.conid])
+        ),
+        untradable={symbols[conid]: reason for conid, reason in sorted(market.untradable.items())},
+    )
+
+
+def _quote(symbol: str, quote: Quote) -> r.QuotePart:
+    return r.QuotePart(
+        symbol=symbol,
+        conid=quote.conid,
+        bid=quote.bid,
+        ask=quote.ask,
+        last=quote.last,
+        prior_close=quote.prior_close,
+        kind=quote.kind.value,
+        as_of=quote.as_of,
+        source=quote.source,
+        marks=quote.marks,
+    )
+
+
+def _evaluation(run: Run, evaluation: Evaluation) -> r.EvaluationPart:
+    acted = any(exit_due.rule is ExitRule.DRAWDOWN for exit_due in evaluation.exits_due)
+    return r.EvaluationPart(
+        metrics=tuple(
+            r.MetricPart(name=m.name, value=m.value, limit=m.limit, severity=m.severity.value, note=m.note)
+            for m in evaluation.metrics
+        ),
+        drawdown=evaluation.drawdown,
+        exits_due=tuple(
+            r.ExitPart(rule=e.rule.value, symbol=e.symbol, fraction=e.fraction, value=e.value, threshold=e.threshold)
+            for e in evaluation.exits_due
+        ),
+        drift=tuple(
+            r.DriftPart(kind=d.kind, name=d.name, weight=d.weight, target=d.target, attainable=d.attainable)
+            for d in evaluation.drifts
+        ),
+        exposure_caps=tuple(r.CapPart(rule=c.rule, limit=c.limit) for c in evaluation.caps),
+        drawdown_acted_at=evaluation.drawdown if acted else run.memory.drawdown_acted_at,
+    )
+
+
+def _plan(plan: Plan) -> r.PlanPart:
+    after = plan.post_trade
+    return r.PlanPart(
+        id=plan.id,
+        action=plan.action.value,
+        reason=plan.reason,
+        orders=tuple(
+            r.PlannedOrder(
+                symbol=o.instrument.symbol,
+                side=o.side.value,
+                quantity=o.quantity,
+                reference_price=o.reference_price,
+                mandatory=o.mandatory,
+                reason=o.reason,
+            )
+            for o in plan.orders
+        ),
+        post_trade=r.PostTradePart(
+            cash_weight=after.cash_weight, exposure=after.exposure, turnover=after.turnover, metrics=after.metrics
+        )
+        if after
+        else None,
+    )
+
+
+def _decision(choice: Choice, plan: Plan) -> r.DecisionPart:
+    return r.DecisionPart(
+        action=plan.action.value,
+        plan_id=choice.plan_id,
+        chosen_by=choice.chosen_by,
+        rationale=choice.rationale,
+        fallback=choice.fallback,
+    )
+
+
+def _order(result: OrderResult) -> r.OrderPart:
+    order = result.order
+    return r.OrderPart(
+        coid=result.coid,
+        symbol=order.instrument.symbol,
+        side=order.side.value,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        state=result.state,
+        filled_quantity=result.filled_quantity,
+        average_price=result.average_price,
+        reason=result.reason,
+        trigger=order.reason,
+        what_if=_what_if(result.what_if) if result.what_if else None,
+    )
+
+
+def _what_if(what_if: WhatIf) -> r.WhatIfPart:
+    return r.WhatIfPart(
+        amount=what_if.amount,
+        commission=what_if.commission,
+        equity_after=what_if.equity_after,
+        initial_margin_after=what_if.initial_margin_after,
+        maintenance_margin_after=what_if.maintenance_margin_after,
+        warnings=what_if.warnings,
+        error=what_if.error,
+    )

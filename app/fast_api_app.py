@@ -1,0 +1,145 @@
+"""The service: the daily run over HTTP, the runs on record, and whether it could work now."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from app.agent import conduct
+from app.desk.daily import RunRequest, RunResult, run_daily
+from app.desk.desk import Progress, silent
+from app.desk.records import RunStatus
+from app.desk.reporting import overview
+from app.domain.errors import PortfolioError
+from app.domain.session import SessionState
+from app.web.guard import CallerGuard
+from app.web.problems import handle, problem, problem_of
+from app.settings import Settings, load_settings
+from app.wiring import Wiring, wire
+
+NDJSON = "application/x-ndjson"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; nothing is opened before it starts. Settings default to the environment's."""
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.wiring = await asyncio.to_thread(wire, settings)
+        app.state.runs = set()
+        yield
+        # A run is not cut off half way: an order on the wire needs its answer on record.
+        await asyncio.gather(*app.state.runs, return_exceptions=True)
+        await app.state.wiring.close()
+
+    token = settings.caller_token.get_secret_value() if settings.caller_token else None
+    app = FastAPI(title="Portfolio manager", version="1", lifespan=lifespan)
+    app.add_middleware(CallerGuard, token=token)
+    app.add_exception_handler(PortfolioError, handle)
+    app.include_router(router)
+    return app
+
+
+router = APIRouter()
+
+
+@router.post("/run/daily", responses={202: {"description": "in progress; see its address"}})
+async def daily(
+    request: Request,
+    account: str | None = None,
+    slot: str = "daily",
+    dry_run: bool = False,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Response:
+    """Run the day's slot, or give the result of the run that did. `Accept: application/x-ndjson` brings progress."""
+    asked = RunRequest(account, slot, dry_run)
+    if NDJSON in accept:
+        return StreamingResponse(_told(request, asked), media_type=NDJSON)
+    return _answer(await _kept(request, _run(request, asked, silent)))
+
+
+@router.get("/runs")
+async def runs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> list[dict[str, Any]]:
+    """The newest runs, newest first."""
+    wiring: Wiring = request.app.state.wiring
+    return [overview(record) for record in await asyncio.to_thread(wiring.ledger.runs, limit)]
+
+
+@router.get("/runs/{run_id}")
+async def one_run(request: Request, run_id: str) -> Response:
+    """The report of a run that has ended, or how far one has come."""
+    wiring: Wiring = request.app.state.wiring
+    record = await asyncio.to_thread(wiring.ledger.run, run_id)
+    if record is None:
+        return problem(404, "Not Found", f"there is no run {run_id}", "GET /runs lists them")
+    return JSONResponse(dict(record.report) if record.report else overview(record))
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """Whether a run could start now: the ledger answers and the broker's session is READY."""
+    wiring: Wiring = request.app.state.wiring
+    await asyncio.to_thread(wiring.ledger.runs, 1)
+    session = await wiring.desk().broker.session()
+    is_ready = session.state is SessionState.READY
+    body = {
+        "ready": is_ready,
+        "broker_session": session.state.value,
+        "message": session.message,
+        "remedy": session.remedy,
+        "source": session.source,
+    }
+    return JSONResponse(body, 200 if is_ready else 503)
+
+
+async def _run(request: Request, asked: RunRequest, progress: Progress) -> RunResult:
+    wiring: Wiring = request.app.state.wiring
+    desk = await asyncio.to_thread(wiring.desk)
+    return await run_daily(desk, asked, conduct, progress)
+
+
+async def _kept(request: Request, work: Coroutine[Any, Any, RunResult]) -> RunResult:
+    """The run goes on when the caller hangs up."""
+    task = asyncio.create_task(work)
+    request.app.state.runs.add(task)
+    task.add_done_callback(request.app.state.runs.discard)
+    return await asyncio.shield(task)
+
+
+def _answer(result: RunResult) -> Response:
+    if result.report is None:
+        address = f"/runs/{result.run_id}"
+        body = {"run_id": result.run_id, "status": RunStatus.RUNNING.value, "address": address}
+        return JSONResponse(body, 202, {"Location": address})
+    return JSONResponse(dict(result.report))
+
+
+async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
+    """Lines of JSON: `progress` while it works, then one with `status` and the `body` that a plain call would get."""
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def work() -> RunResult:
+        try:
+            return await _run(request, asked, lines.put_nowait)
+        finally:
+            lines.put_nowait(None)
+
+    running = asyncio.ensure_future(_kept(request, work()))
+    while (line := await lines.get()) is not None:
+        yield json.dumps({"progress": line}) + "\n"
+    try:
+        answer = _answer(await running)
+    except PortfolioError as error:
+        answer = problem_of(error)
+    yield json.dumps({"status": answer.status_code, "body": json.loads(bytes(answer.body))}) + "\n"

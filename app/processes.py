@@ -1,0 +1,204 @@
+"""The simulator, the MCP server and the service as processes of their own on loopback, started and stopped together."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import httpx2
+
+from app.domain.errors import PortfolioError, UsageError
+from app.settings import Settings, child_environment
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+class StartFailed(PortfolioError):
+    """A process ended, or did not answer, before it was ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Which day the simulator replays; None leaves its default."""
+
+    as_of: date | None = None
+    seed: int | None = None
+    pacing: float | None = None
+    data: str | None = None
+
+    def arguments(self) -> list[str]:
+        """For the simulator's command line."""
+        named = {"--as-of": self.as_of, "--seed": self.seed, "--pacing": self.pacing, "--data": self.data}
+        return [part for name, value in named.items() if value is not None for part in (name, str(value))]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the three listen."""
+
+    service: int
+    mcp: int
+    gateway: int
+
+
+def free_ports() -> Ports:
+    """Three ports that nobody listens on now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return Ports(*(each.getsockname()[1] for each in sockets))
+
+
+@contextmanager
+def simulator(state: Path, port: int, simulated: Simulated) -> Iterator[str]:
+    """The gateway simulator; yields its URL."""
+    command = ["-m", "api_gateway.simulator", "--port", str(port), *simulated.arguments()]
+    url = f"http://{LOOPBACK}:{port}"
+    with _running("simulator", command, {}, state, f"{url}/simulator/state", port):
+        yield url
+
+
+@contextmanager
+def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> Iterator[dict[str, str]]:
+    """The IBKR MCP server in front of that gateway; yields the variables that its clients need."""
+    token, key = _secret_file(state / "mcp.token"), _secret_file(state / "ticket.key")
+    shared = {
+        "IBKR_GATEWAY_URL": gateway_url,
+        "MCP_TOKEN": "",
+        "MCP_TOKEN_FILE": str(token),
+        "TICKET_KEY": "",
+        "TICKET_KEY_FILE": str(key),
+        "TRADING_MODE": trading_mode,
+    }
+    url = f"http://{LOOPBACK}:{port}"
+    command = ["-m", "api_gateway.mcp_server", "--port", str(port)]
+    with _running("mcp_server", command, shared, state, f"{url}/health", port):
+        yield {**shared, "MCP_URL": f"{url}/mcp", "STATE_DIR": str(state)}
+
+
+@contextmanager
+def service(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[str]:
+    """The app; yields its URL."""
+    command = ["-m", "uvicorn", "app.main:app", "--host", LOOPBACK, "--port", str(port), "--log-level", "warning"]
+    url = f"http://{LOOPBACK}:{port}"
+    with _running("service", command, {**variables, "HOST": LOOPBACK}, state, f"{url}/health", port):
+        yield url
+
+
+@contextmanager
+def everything(
+    state: Path, ports: Ports, simulated: Simulated, settings: Settings, policy: Path | None = None
+) -> Iterator[str]:
+    """All three, the simulator as the broker; yields the service's URL once all answer."""
+    state = private_directory(state)
+    with ExitStack() as stack:
+        gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
+        shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))
+        variables = {**shared, "POLICY_FILE": str((policy or settings.policy_file).resolve())}
+        yield stack.enter_context(service(state, ports.service, variables))
+
+
+def simulated_trading_mode(settings: Settings) -> str:
+    """Paper, where the simulator is the broker, unless the setting says otherwise; live never meets a simulator."""
+    if settings.trading_mode == "live":
+        raise UsageError("TRADING_MODE is live and the broker would be the simulator", "Unset TRADING_MODE")
+    return settings.trading_mode if "trading_mode" in settings.model_fields_set else "paper"
+
+
+def private_directory(path: Path) -> Path:
+    """The state directory, made for its owner only."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the state directory {path} cannot be used: {error.strerror}", "Choose another with --state"
+        ) from None
+    return path.resolve()
+
+
+def _secret_file(path: Path) -> Path:
+    """The file, with a new random secret where there is none yet."""
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path
+
+
+@contextmanager
+def _running(
+    name: str, command: Sequence[str], variables: Mapping[str, str], state: Path, url: str, port: int
+) -> Iterator[None]:
+    """One process, its output in the state directory's logs; stopped by its id when the block ends."""
+    logs = private_directory(state / "logs")
+    _require_free(name, port)
+    with (logs / f"{name}.log").open("ab") as log:
+        start = log.tell()
+        process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
+            [sys.executable, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=child_environment(**variables),
+            start_new_session=True,
+        )
+        try:
+            _wait_for(name, process, url, logs / f"{name}.log", start)
+            yield
+        finally:
+            _stop(process)
+
+
+def _require_free(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            raise StartFailed(
+                f"port {port} for the {name} is taken", "Stop what listens there, or choose another port"
+            ) from None
+
+
+def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, log: Path, start: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with httpx2.Client(timeout=5, trust_env=False) as http:
+        while time.monotonic() < deadline:
+            code = process.poll()
+            if code is not None:
+                said = _last_line(log, start) or f"it ended with status {code}"
+                raise (UsageError if code == 2 else StartFailed)(said)
+            try:
+                if http.get(url).status_code == 200:
+                    return
+            except httpx2.HTTPError:
+                time.sleep(0.03)
+    raise StartFailed(f"the {name} did not answer within {START_SECONDS:g} s", f"See {log}")
+
+
+def _last_line(log: Path, start: int) -> str:
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,194 @@
+"""What a person reads: a report, a list of runs. The numbers are the report's own, only their form changes."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
+Row = Mapping[str, Any]
+
+
+def show_report(console: Console, report: Mapping[str, Any]) -> None:
+    """One run, from what was seen to what was done."""
+    parts: list[RenderableType] = [_header(report)]
+    if report["portfolio"]:
+        parts += [_title("What was seen"), _portfolio(report["portfolio"], report["market"])]
+    if report["evaluation"]:
+        parts += [_title("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
+    if report["plans"]:
+        parts += [_title("What could be done"), _plans(report)]
+    if report["decision"]:
+        parts += [_title("What was chosen"), _decision(report["decision"])]
+    if report["orders"]:
+        parts += [_title("What was ordered"), _orders(report["orders"])]
+    if report["refusals"]:
+        parts += [_title("What the gate refused or made smaller"), _refusals(report["refusals"])]
+    parts.append(_footer(report))
+    console.print(Group(*parts))
+
+
+def show_runs(console: Console, runs: Sequence[Row]) -> None:
+    """One line a run."""
+    if not runs:
+        console.print("No runs yet. `portfolio demo` makes one.")
+        return
+    table = _table("session", "slot", "status", "action", "account", "run")
+    for run in runs:
+        table.add_row(
+            run["session_date"], run["slot"], run["status"], run["action"] or "–", run["account"], run["run_id"]
+        )
+    console.print(table)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction as a person writes it."""
+    return "unknown" if value is None else f"{value:.{digits}%}"
+
+
+def money(amount: str | None) -> str:
+    """A decimal string with thousands separated."""
+    return "–" if amount is None else f"{Decimal(amount):,.2f}"
+
+
+def source_words(source: str) -> str:
+    """Where prices come from, in words that nobody can mistake."""
+    return {
+        "simulator:sample": "SIMULATED broker replaying real closing prices; intraday quotes are simulated",
+        "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
+    }.get(source, source)
+
+
+def _title(text: str) -> RenderableType:
+    return Padding(Text(text, style="bold"), (1, 0, 0, 0))
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _header(report: Row) -> RenderableType:
+    lines = [
+        Text(
+            f"{report['slot']} run of {report['session_date']}, account {report['account']}: {report['status']}", "bold"
+        ),
+        Text(f"as of {report['as_of']}  ·  {source_words(report['source'])}"),
+        Text(f"mode {report['mode']}: {report['mode_reason']}"),
+        Text(f"policy {report['policy']['name']} v{report['policy']['version']} ({report['policy']['hash'][:19]}…)"),
+    ]
+    if report["note"]:
+        lines.append(Text(report["note"], style="bold yellow"))
+    return Group(*lines)
+
+
+def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
+    currency = portfolio["currency"]
+    head = Text(
+        f"net asset value {money(portfolio['nav'])} {currency}, cash {money(portfolio['cash'])}, "
+        f"unrealised {money(portfolio['unrealized_pnl'])}"
+    )
+    lines: list[RenderableType] = [head]
+    if market:
+        vix = "unknown" if market["vix"] is None else f"{market['vix']:.1f} ({market['vix_source']})"
+        lines.append(Text(f"VIX {vix}, trend {market['trend'] or 'unknown'}"))
+    table = _table(
+        "symbol", "sector", "quantity", "price", "value", "weight", "cost", "return",
+        right=("quantity", "price", "value", "weight", "cost", "return"),
+    )  # fmt: skip
+    for row in portfolio["positions"]:
+        cost = float(row["average_cost"])
+        gain = f"{float(row['price']) / cost - 1:+.1%}" if cost > 0 else "–"
+        table.add_row(
+            row["symbol"], row["sector"], f"{float(row['quantity']):,.0f}", money(row["price"]),
+            money(row["market_value"]), percent(row["weight"]), money(row["average_cost"]), gain,
+        )  # fmt: skip
+    lines.append(table)
+    if market and market["untradable"]:
+        lines += [Text(f"untradable today: {symbol}: {why}") for symbol, why in market["untradable"].items()]
+    return Group(*lines)
+
+
+def _metrics(evaluation: Row) -> RenderableType:
+    table = _table("metric", "value", "limit", "severity", "", right=("value", "limit"))
+    for metric in evaluation["metrics"]:
+        limit = "" if metric["limit"] is None else percent(metric["limit"])
+        severity = Text(metric["severity"], style=SEVERITY_STYLE[metric["severity"]])
+        shown: RenderableType = severity if metric["limit"] is not None else Text("shown only", style="dim")
+        table.add_row(metric["name"], percent(metric["value"]), limit, shown, metric["note"] or "")
+    return table
+
+
+def _exits(evaluation: Row) -> list[RenderableType]:
+    return [
+        Text(
+            f"exit due: {e['symbol']} {e['rule']} at {percent(e['value'])} against {percent(e['threshold'])}: "
+            f"sell {percent(e['fraction'], 0)} of it"
+        )
+        for e in evaluation["exits_due"]
+    ]
+
+
+def _plans(report: Row) -> RenderableType:
+    table = _table(
+        "", "plan", "orders", "turnover", "cash after", "because", right=("orders", "turnover", "cash after")
+    )
+    chosen = report["decision"]["plan_id"] if report["decision"] else None
+    for plan in report["plans"]:
+        after = plan["post_trade"]
+        table.add_row(
+            "→" if plan["id"] == chosen else "",
+            plan["id"],
+            str(len(plan["orders"])),
+            percent(after["turnover"]) if after else "–",
+            percent(after["cash_weight"]) if after else "–",
+            plan["reason"],
+        )
+    return table
+
+
+def _decision(decision: Row) -> RenderableType:
+    lines = [Text(f"{decision['action']}, chosen by {decision['chosen_by']}: {decision['rationale']}")]
+    if decision["fallback"]:
+        lines.append(Text(f"the rules chose because: {decision['fallback']}", style="yellow"))
+    return Group(*lines)
+
+
+def _orders(orders: Sequence[Row]) -> RenderableType:
+    table = _table("order", "limit", "state", "filled", "at", "because", right=("limit", "filled", "at"))
+    for order in orders:
+        table.add_row(
+            f"{order['side']} {float(order['quantity']):,.0f} {order['symbol']}",
+            money(order["limit_price"]),
+            order["state"],
+            f"{float(order['filled_quantity']):,.0f}",
+            money(order["average_price"]),
+            "; ".join(part for part in (order["trigger"], order["reason"]) if part),
+        )
+    return table
+
+
+def _refusals(refusals: Sequence[Row]) -> RenderableType:
+    table = _table("rule", "symbol", "value", "limit", "would pass", right=("would pass",))
+    for refusal in refusals:
+        table.add_row(
+            refusal["rule"], refusal["symbol"], refusal["value"], refusal["limit"], f"{float(refusal['largest']):,.0f}"
+        )
+    return table
+
+
+def _footer(report: Row) -> RenderableType:
+    model = report["model"]
+    spent = "no model was asked" if model["calls"] == 0 else f"{model['calls']} model calls, cost {model['cost']} USD"
+    total = report["timings_ms"].get("total")
+    took = f"{total / 1000:.1f} s, " if total else ""
+    return Padding(
+        Text(f"{report['run_id']}: {took}{report['broker']['calls']} calls to the broker's server, {spent}", "dim"),
+        (1, 0, 0, 0),
+    )

@@ -1,0 +1,1 @@
+"""What the service says to a browser and to callers that did not get their way."""

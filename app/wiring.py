@@ -1,0 +1,92 @@
+"""The only module that picks adapters: it turns settings into desks.
+
+What a process shares (the connection, the ledger, cached history) is opened once; the policy is read anew for each run.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from functools import cache
+
+from app.broker.connection import McpConnection
+from app.broker.mcp import McpBroker, McpMarketData
+from app.broker.signing import HmacSigner
+from app.components.board import Board
+from app.components.models import chooser_for
+from app.desk.daily import preview_run
+from app.desk.desk import Desk, Run
+from app.domain.errors import UsageError
+from app.ledger.engine import open_ledger
+from app.ledger.sql_ledger import SqlLedger
+from app.market.calendar import ExchangeCalendar
+from app.market.history import CachedMarketData
+from app.market.sectors import SECTORS
+from app.settings import Settings, load_policy, load_settings
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """One process's adapters. Close it when the process is done with them."""
+
+    settings: Settings
+    ledger: SqlLedger
+    connection: McpConnection
+    market_data: CachedMarketData
+    board: Board
+    owner: str
+
+    def desk(self) -> Desk:
+        """A desk with today's policy file; PolicyError where it cannot be used."""
+        key = self.settings.read_ticket_key()
+        return Desk(
+            policy=load_policy(self.settings.policy_file),
+            broker=McpBroker(self.connection),
+            market_data=self.market_data,
+            calendar=ExchangeCalendar(),
+            ledger=self.ledger,
+            chooser=chooser_for(self.settings.model_name, self.board),
+            signer=HmacSigner(key.get_secret_value()) if key else None,
+            sectors=SECTORS,
+            trading_mode=self.settings.trading_mode,
+            owner=self.owner,
+            account=self.settings.default_account,
+            lease_seconds=self.settings.run_lease_seconds,
+        )
+
+    async def close(self) -> None:
+        """Leave the MCP session and the database."""
+        await self.connection.close()
+        await asyncio.to_thread(self.ledger.dispose)
+
+
+def wire(settings: Settings) -> Wiring:
+    """Opens the ledger, migrated where due; connects to nothing else yet. UsageError where a secret is missing."""
+    token = settings.read_mcp_token()
+    if token is None:
+        raise UsageError("no token for the IBKR MCP server", "Set MCP_TOKEN or MCP_TOKEN_FILE, or use `portfolio up`")
+    load_policy(settings.policy_file)
+    if settings.database_url is None:
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = McpConnection(settings.mcp_url, token.get_secret_value())
+    return Wiring(
+        settings=settings,
+        ledger=open_ledger(settings.ledger_url, lease_seconds=settings.run_lease_seconds),
+        connection=connection,
+        market_data=CachedMarketData(McpMarketData(connection)),
+        board=board,
+        owner=f"process-{secrets.token_hex(6)}",
+    )
+
+
+@cache
+def shared() -> Wiring:
+    """The wiring of a process that nobody configures otherwise: the playground's."""
+    return wire(load_settings())
+
+
+async def _open_preview(session_id: str) -> tuple[Desk, Run]:
+    desk = shared().desk()
+    return desk, await preview_run(desk, session_id)
+
+
+board = Board(_open_preview)
