@@ -1,0 +1,322 @@
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.desk.records import Event, RunStatus, Verification
+from app.domain.errors import LedgerError
+from app.domain.order import OrderState
+from app.ledger.engine import open_ledger
+from app.ledger.events import OwnKind, link_hash
+from app.ledger.sql_ledger import SqlLedger
+from tests.unit.ledger.builders import (
+    AT,
+    BOOK,
+    KEY,
+    REPORT,
+    TODAY,
+    claimed,
+    execute,
+    filled,
+    intent,
+    planned,
+    point,
+    rows,
+    sent,
+)
+
+# Events of the story below in its first book.
+LENGTH = 13
+POSITIONS = range(1, LENGTH + 1)
+
+
+@pytest.fixture(scope="session")
+def told(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two books; in the first a run with a fill and an unknown, a run that failed and a word from outside."""
+    path = shutil.copy(migrated, tmp_path_factory.mktemp("audit") / "told.db")
+    ledger = open_ledger(f"sqlite:///{path}")
+    ledger.observe("DU200", [Event("flow_added", {"amount": "5"})], AT)
+    one, two = intent(1), intent(2)
+    claim = planned(ledger, [one, two])
+    ledger.record(claim, [Event("seen", {"nav": "1"}), Event("measured", {"nav": "1"})], AT)
+    for each in (one, two):
+        sent(ledger, claim, each)
+    filled(ledger, claim, one)
+    ledger.settle(claim, two.coid, OrderState.UNKNOWN, AT)
+    ledger.close(claim, RunStatus.DONE, REPORT, [Event("closing")], AT, point())
+    failed = claimed(ledger, replace(KEY, slot="close"))
+    ledger.abandon(failed, RunStatus.FAILED, "no answer", AT)
+    ledger.observe(BOOK, [Event("flow_added", {"amount": "7"})], AT)
+    ledger.dispose()
+    return Path(path)
+
+
+@pytest.fixture
+def url(told: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(told, tmp_path / 'ledger.db')}"
+
+
+@pytest.fixture
+def again(told: Path, tmp_path: Path) -> Callable[[int], str]:
+    """A copy of the story under a number."""
+    return lambda number: f"sqlite:///{shutil.copy(told, tmp_path / f'{number}.db')}"
+
+
+def _verify(url: str) -> Verification:
+    ledger = open_ledger(url)
+    try:
+        return ledger.verify()
+    finally:
+        ledger.dispose()
+
+
+def _event(url: str, seq: int, book: str = BOOK) -> tuple[Any, ...]:
+    query = "SELECT book, seq, run_id, kind, at, payload, prev, hash FROM events"
+    return rows(url, f"{query} WHERE book = '{book}' AND seq = {seq}")[0]
+
+
+def test_an_empty_ledger_is_sound(ledger: SqlLedger) -> None:
+    assert ledger.verify() == Verification(events=0, books=0, problems=())
+
+
+def test_an_untouched_ledger_is_sound(url: str) -> None:
+    assert _verify(url) == Verification(events=LENGTH + 1, books=2, problems=())
+
+
+CHANGES = {
+    "payload": "payload = replace(payload, '}', ' }')",
+    "payload emptied": "payload = '{\"altered\":1}'",
+    "payload as a number": "payload = 5",
+    "payload as bytes": "payload = x'00ff'",
+    "kind as bytes": "kind = x'00ff'",
+    "time as bytes": "at = x'00ff'",
+    "run as bytes": "run_id = x'00ff'",
+    "link as bytes": "prev = x'00ff'",
+    "hash as bytes": "hash = x'00ff'",
+    "book as bytes": "book = x'00ff'",
+    "sequence as bytes": "seq = x'00ff'",
+    "kind": "kind = kind || 'x'",
+    "time": "at = replace(at, '2022', '2021')",
+    "run": "run_id = coalesce(run_id, '') || 'x'",
+    "link": "prev = replace(replace(prev, '0', 'x'), 'a', '0')",
+    "hash": "hash = upper(hash) || ''",
+    "book": "book = 'DU300'",
+    "sequence": "seq = seq + 1000",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_any_event_is_found_and_placed(again: Callable[[int], str], change: str) -> None:
+    for seq in POSITIONS:
+        url = again(seq)
+        assert execute(url, f"UPDATE events SET {CHANGES[change]} WHERE book = '{BOOK}' AND seq = {seq}") == 1  # noqa: S608
+        verification = _verify(url)
+        assert not verification.ok, f"{change} at {seq}"
+        named = [problem for problem in verification.problems if f"book {BOOK}, event" in problem]
+        assert named or change.startswith("book"), verification.problems
+
+
+def test_a_removed_event_is_found_wherever_it_was(again: Callable[[int], str]) -> None:
+    for seq in POSITIONS:
+        url = again(seq)
+        execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = {seq}")  # noqa: S608
+        assert any(f"book {BOOK}, event" in problem for problem in _verify(url).problems), seq
+
+
+def test_a_removed_tail_of_any_length_is_found(again: Callable[[int], str]) -> None:
+    for seq in POSITIONS:
+        url = again(seq)
+        execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq >= {seq}")  # noqa: S608
+        assert any(f"recorded as event {LENGTH}" in problem for problem in _verify(url).problems), seq
+
+
+def test_a_removed_start_of_any_length_is_found_even_when_renumbered(again: Callable[[int], str]) -> None:
+    for seq in POSITIONS:
+        url = again(seq)
+        execute(
+            url,
+            f"DELETE FROM events WHERE book = '{BOOK}' AND seq <= {seq}",  # noqa: S608
+            f"UPDATE events SET seq = seq - {seq} WHERE book = '{BOOK}'",  # noqa: S608
+        )
+        assert not _verify(url).ok, seq
+
+
+def test_an_inserted_event_is_found_wherever_it_is(again: Callable[[int], str]) -> None:
+    for seq in POSITIONS:
+        url = again(seq)
+        book, _, run_id, kind, at, payload, prev, _ = _event(url, seq)
+        forged = link_hash(prev, book, seq, run_id, kind, at, payload)
+        execute(
+            url,
+            # Two steps, so that no two rows share a number on the way.
+            f"UPDATE events SET seq = -seq - 1 WHERE book = '{BOOK}' AND seq >= {seq}",  # noqa: S608
+            f"UPDATE events SET seq = -seq WHERE book = '{BOOK}' AND seq < 0",  # noqa: S608
+            f"INSERT INTO events SELECT book, {seq}, run_id, kind, at, payload, prev, '{forged}' FROM events "  # noqa: S608
+            f"WHERE book = '{BOOK}' AND seq = {seq + 1}",
+            f"UPDATE chain SET seq = seq + 1 WHERE book = '{BOOK}'",  # noqa: S608
+        )
+        assert not _verify(url).ok, seq
+
+
+def test_an_event_appended_past_the_ledger_is_found(url: str) -> None:
+    last = _event(url, LENGTH)
+    forged = link_hash(last[-1], BOOK, LENGTH + 1, None, "flow_added", last[4], "{}")
+    execute(
+        url,
+        f"INSERT INTO events VALUES ('{BOOK}', {LENGTH + 1}, NULL, 'flow_added', '{last[4]}', '{{}}', "  # noqa: S608
+        f"'{last[-1]}', '{forged}')",
+    )
+    assert _verify(url).problems == (
+        f"book {BOOK}, event {LENGTH + 1}: the chain's head was recorded as event {LENGTH}, so events at the end are "
+        "missing, changed or were added",
+    )
+
+
+def test_two_events_that_change_places_are_found(again: Callable[[int], str]) -> None:
+    for seq in POSITIONS[:-1]:
+        url = again(seq)
+        execute(
+            url,
+            f"UPDATE events SET seq = -1 WHERE book = '{BOOK}' AND seq = {seq}",  # noqa: S608
+            f"UPDATE events SET seq = {seq} WHERE book = '{BOOK}' AND seq = {seq + 1}",  # noqa: S608
+            f"UPDATE events SET seq = {seq + 1} WHERE book = '{BOOK}' AND seq = -1",  # noqa: S608
+        )
+        assert not _verify(url).ok, seq
+
+
+@pytest.mark.parametrize("altered", ['{"altered":1}', "[]", "not JSON", "null"])
+def test_an_altered_event_with_its_own_hash_recomputed_is_found(again: Callable[[int], str], altered: str) -> None:
+    for seq in POSITIONS:
+        url = again(seq)
+        book, _, run_id, kind, at, _, prev, _ = _event(url, seq)
+        forged = link_hash(prev, book, seq, run_id, kind, at, altered)
+        execute(
+            url,
+            f"UPDATE events SET payload = '{altered}', hash = '{forged}' "  # noqa: S608
+            f"WHERE book = '{BOOK}' AND seq = {seq}",
+        )
+        assert any("event" in problem for problem in _verify(url).problems), seq
+
+
+def test_a_chain_moved_to_another_book_is_found(url: str) -> None:
+    execute(
+        url,
+        f"UPDATE events SET book = 'DU300' WHERE book = '{BOOK}'",  # noqa: S608
+        f"UPDATE chain SET book = 'DU300' WHERE book = '{BOOK}'",  # noqa: S608
+    )
+    assert not _verify(url).ok
+
+
+OTHER_RECORDS = {
+    "report rewritten": "UPDATE runs SET report = replace(report, '0.12', '0.02') WHERE report IS NOT NULL",
+    "report removed": "UPDATE runs SET report = NULL WHERE report IS NOT NULL",
+    "report unsealed": "UPDATE runs SET sealed_seq = NULL WHERE report IS NOT NULL",
+    "report put where none was": "UPDATE runs SET report = '{}' WHERE status = 'failed'",
+    "seal claimed where none was": "UPDATE runs SET sealed_seq = 11 WHERE status = 'failed'",
+    "status": "UPDATE runs SET status = 'rejected' WHERE status = 'done'",
+    "plan rewritten": 'UPDATE runs SET plan = \'{"action":"HOLD"}\' WHERE plan IS NOT NULL',
+    "plan removed": "UPDATE runs SET plan = NULL WHERE plan IS NOT NULL",
+    "plan put where none was": "UPDATE runs SET plan = '{}' WHERE status = 'failed'",
+    "run removed": "DELETE FROM runs WHERE status = 'done'",
+    "head removed": f"DELETE FROM chain WHERE book = '{BOOK}'",  # noqa: S608
+    "head moved back": f"UPDATE chain SET seq = seq - 1 WHERE book = '{BOOK}'",  # noqa: S608
+    "head's hash": f"UPDATE chain SET hash = upper(hash) WHERE book = '{BOOK}'",  # noqa: S608
+    "intent removed": "DELETE FROM intents WHERE position = 1",
+    "intent's state": "UPDATE intents SET state = 'REJECTED' WHERE position = 1",
+    "intent's quantity": "UPDATE intents SET quantity = '9' WHERE position = 0",
+    "intent's quantity as bytes": "UPDATE intents SET quantity = x'00ff' WHERE position = 0",
+    "intent's quantity as words": "UPDATE intents SET quantity = 'ten' WHERE position = 0",
+    "intent's limit": "UPDATE intents SET limit_price = '1' WHERE position = 0",
+    "intent's limit removed": "UPDATE intents SET limit_price = NULL WHERE position = 0",
+    "intent's fill": "UPDATE intents SET filled_quantity = '9' WHERE position = 0",
+    "intent's average price": "UPDATE intents SET average_price = '1' WHERE position = 0",
+    "fill put where none was": "UPDATE intents SET filled_quantity = '1' WHERE position = 1",
+    "intent added": "INSERT INTO intents SELECT run_id, 'PMforged', book, session_date, 7, action, rule, conid, symbol,"
+    " side, leg, quantity, reference_price, mandatory, exit, 'PLANNED', 0, fence, NULL, NULL, '0', NULL, NULL, NULL,"
+    " NULL FROM intents WHERE position = 0",
+    "NAV": "UPDATE navs SET nav = '2000'",
+    "NAV's index": "UPDATE navs SET idx = 0.5",
+    "NAV's peak": "UPDATE navs SET peak = 2.0",
+    "NAV removed": "DELETE FROM navs",
+}
+
+
+@pytest.mark.parametrize("change", OTHER_RECORDS)
+def test_a_change_of_any_other_record_is_found(url: str, change: str) -> None:
+    assert execute(url, "PRAGMA foreign_keys = OFF", OTHER_RECORDS[change]) > 0
+    verification = _verify(url)
+    assert len(verification.problems) >= 1
+    assert all(problem.startswith(f"book {BOOK}") for problem in verification.problems)
+
+
+def test_a_rewritten_report_with_its_stored_hash_rewritten_too_is_found(url: str) -> None:
+    execute(url, "UPDATE runs SET report = '{}', report_hash = '44136fa3' WHERE status = 'done'")
+    (problem,) = _verify(url).problems
+    assert "its report is not the one that event" in problem
+
+
+def test_a_truncated_chain_with_a_rewritten_head_still_owes_the_report_its_seal(url: str) -> None:
+    kept = 5
+    before = _event(url, kept)
+    execute(
+        url,
+        f"DELETE FROM events WHERE book = '{BOOK}' AND seq > {kept}",  # noqa: S608
+        f"UPDATE chain SET seq = {kept}, hash = '{before[-1]}' WHERE book = '{BOOK}'",  # noqa: S608
+    )
+    assert any("no intact event" in problem for problem in _verify(url).problems)
+
+
+def test_one_books_damage_leaves_the_other_books_verdict_alone(url: str) -> None:
+    execute(url, "UPDATE events SET kind = 'x' WHERE book = 'DU200'")
+    assert _verify(url).problems == ("book DU200, event 1: its content is not what its hash was taken over",)
+
+
+@pytest.mark.parametrize("kind", list(OwnKind))
+def test_nobody_else_may_write_the_ledgers_own_events(ledger: SqlLedger, kind: OwnKind) -> None:
+    claim = claimed(ledger)
+    forged = [Event("fine"), Event(kind.value, {"report_hash": "x"})]
+    with pytest.raises(LedgerError, match="own"):
+        ledger.record(claim, forged, AT)
+    with pytest.raises(LedgerError, match="own"):
+        ledger.observe(BOOK, forged, AT)
+    with pytest.raises(LedgerError, match="own"):
+        ledger.close(claim, RunStatus.DONE, REPORT, forged, AT)
+    assert ledger.verify() == Verification(events=1, books=1, problems=())
+
+
+def test_the_seal_is_the_last_event_of_its_run(url: str) -> None:
+    run = rows(url, "SELECT run_id, sealed_seq FROM runs WHERE status = 'done'")[0]
+    told = rows(url, f"SELECT kind, seq FROM events WHERE run_id = '{run[0]}' ORDER BY seq")  # noqa: S608
+    assert [kind for kind, _ in told] == [
+        "run_claimed",
+        "plan_committed",
+        "seen",
+        "measured",
+        "intent_moved",
+        "intent_moved",
+        "intent_moved",
+        "intent_moved",
+        "closing",
+        "run_sealed",
+    ]
+    assert told[-1][1] == run[1]
+
+
+def test_the_link_hash_never_changes() -> None:
+    # A golden value: ledgers of years ago must still verify.
+    link = link_hash("0" * 64, "DU100", 1, None, "flow_added", "2022-03-14T14:00:00.000000+00:00", '{"amount":"5"}')
+    assert link == "7a4ae64163b9423acc3287c5abafef6652a4e4fc4014540b43128d91a5f50b2f"
+
+
+def test_later_nav_points_of_the_session_replace_what_a_seal_told(ledger: SqlLedger) -> None:
+    claim = claimed(ledger)
+    ledger.close(claim, RunStatus.DONE, REPORT, [], AT, point(nav="1000"))
+    again = claimed(ledger, replace(KEY, slot="manual"))
+    ledger.close(again, RunStatus.DONE, REPORT, [], AT + timedelta(hours=1), point(nav="1010", index=1.01))
+    assert ledger.verify().ok
+    assert [each.nav for each in ledger.navs(BOOK)] == [point(nav="1010").nav]
+    assert ledger.navs(BOOK)[0].session_date == TODAY
