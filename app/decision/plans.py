@@ -15,6 +15,7 @@ from app.domain.market import Market
 from app.domain.plan import Action, Memory, Plan
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
+from app.domain.universe import eligible
 
 MOST_PLANS = 6
 
@@ -23,7 +24,7 @@ def plans(
     policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
 ) -> tuple[Plan, ...]:
     """At most six, in the order of the actions' precedence, HOLD last and always there."""
-    situation = Situation(policy, portfolio, market, evaluation, memory)
+    situation = Situation(policy, portfolio, market, evaluation, memory, eligible(policy, market))
     situation = replace(situation, mandatory=mandatory_orders(situation))
     found = [strategy(situation) for strategy in (cut_losers, rotate, reinforce, rebalance)]
     offered = [_within_count(situation, plan) for plan in found if plan is not None]

@@ -1,5 +1,6 @@
 """REBALANCE: back inside the limits after a breach, and back to attainable targets after drift."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from app.decision.situation import Situation, Wish, buys, trim
@@ -37,13 +38,34 @@ def rebalance(situation: Situation) -> Plan | None:
 
 
 def breaches(situation: Situation) -> tuple[Metric, ...]:
-    """Limits over which the portfolio stays even when the mandatory sales are done."""
+    """Limits over which the portfolio stays when the mandatory sales are done."""
     exits = situation.evaluation.exits_due
     dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
-    if any(exit.rule is ExitRule.DRAWDOWN for exit in exits):
-        dealt_with.add("exposure")
     breached = situation.evaluation.breaches
-    return tuple(m for m in breached if m.name in CURABLE and m.name not in dealt_with)
+    now = _weights(situation)
+    return tuple(
+        m for m in breached if m.name in CURABLE and m.name not in dealt_with and not _cured(situation, m, now)
+    )
+
+
+def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
+    """The mandatory sales bring it inside its limit; what they do to a statistic cannot be told from weights."""
+    limits = situation.policy.risk_limits
+    invested = sum(abs(weight) for weight in now.values())
+    if metric.name == "exposure":
+        return invested <= situation.evaluation.max_exposure + 1e-9
+    if metric.name == "cash_reserve" and metric.value is not None:
+        return metric.value + situation.evaluation.exposure - invested >= limits.min_cash_reserve - 1e-9
+    held = [position.instrument for position in situation.portfolio.positions]
+    if metric.name == "max_position":
+        return all(abs(now[i.conid]) <= position_limit(situation.policy, i.symbol) + 1e-9 for i in held)
+    if metric.name == "max_sector":
+        sectors: dict[str, float] = defaultdict(float)
+        for instrument in held:
+            if instrument.symbol not in situation.policy.universe.diversified_funds:
+                sectors[situation.sector(instrument)] += abs(now[instrument.conid])
+        return all(weight <= limits.max_sector + 1e-9 for weight in sectors.values())
+    return False
 
 
 def _drifted(situation: Situation) -> tuple[Drift, ...]:

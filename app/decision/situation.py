@@ -13,20 +13,21 @@ from app.domain.plan import Memory
 from app.domain.policy import Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.sizing import HEADROOM, ZERO, in_legs, sellable, spendable
-from app.domain.universe import blocked, eligible, position_limit, sector_of
+from app.domain.universe import blocked, position_limit, sector_of
 
 EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The day's inputs, with the orders that every plan contains."""
+    """The day's inputs, with the names that may be bought and the orders that every plan contains."""
 
     policy: Policy
     portfolio: Portfolio
     market: Market
     evaluation: Evaluation
     memory: Memory
+    eligible: tuple[Instrument, ...]
     mandatory: tuple[Order, ...] = ()
 
     @property
@@ -62,11 +63,6 @@ class Situation:
         """The order's value in base currency."""
         return float(order.notional * self.portfolio.rate(order.instrument.currency))
 
-    def sold(self, orders: Iterable[Order], inside: Callable[[Instrument], bool]) -> float:
-        """What the sells of the names `inside` take off their weight."""
-        values = (self.base_value(o) for o in orders if o.side is Side.SELL and inside(o.instrument))
-        return sum(values) / self.nav
-
     def reference(self, instrument: Instrument) -> Decimal | None:
         """Mid or last of the market, else the broker's own mark; None where nobody has a price."""
         quote = self.market.quotes.get(instrument.conid)
@@ -88,7 +84,7 @@ class Situation:
         rest = self.policy.strategies.cool_down_sessions
         return tuple(
             instrument
-            for instrument in eligible(self.policy, self.market)
+            for instrument in self.eligible
             if instrument.conid not in sold and self.memory.sold_at_loss.get(instrument.conid, rest) >= rest
         )
 

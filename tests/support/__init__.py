@@ -1,0 +1,1 @@
+"""Real inputs for tests of more than one package."""
