@@ -5,6 +5,7 @@ At most 1000 points are returned, the newest.
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -71,8 +72,7 @@ def window_of(period: str, bar: str | None, market: Market, moment: Moment) -> W
 
 
 def _sessions_since(market: Market, oldest: date, newest_row: int) -> int:
-    sessions = np.array(market.history.sessions[: newest_row + 1], dtype="datetime64[D]")
-    return max(int((sessions > np.datetime64(oldest)).sum()), 1)
+    return max(newest_row + 1 - bisect_right(market.history.sessions, oldest), 1)
 
 
 def chart_of(market: Market, contract: Contract, window: Window, moment: Moment) -> Chart:

@@ -128,9 +128,11 @@ class Market:
         # Karhunen-Loeve expansion of the Brownian bridge, truncated.
         waves = np.sqrt(2.0) * np.sin(np.pi * modes[:, None] * share) / (np.pi * modes[:, None])
         weights = normals(self._seed, _PATH, conid, rows[:, None], modes[None, :])
-        bridge = np.clip(weights @ waves, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS)
-        scale = self._deviation(conid)[rows][:, None]
-        grid = np.exp(start[:, None] + (end - start)[:, None] * share + scale * bridge)
+        grid = weights @ waves
+        np.clip(grid, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS, out=grid)
+        grid *= self._deviation(conid)[rows][:, None]
+        grid += start[:, None] + (end - start)[:, None] * share
+        np.exp(grid, out=grid)
         grid[:, 0], grid[:, -1] = closes[rows - 1], closes[rows]
         return np.asarray(grid)
 

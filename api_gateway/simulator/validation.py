@@ -10,8 +10,11 @@ from typing import Any, cast
 from api_gateway.simulator.contracts import BY_CONID, Contract
 from api_gateway.simulator.errors import order_error, refused
 from api_gateway.simulator.orders import OrderRequest, OrderType, Side, TimeInForce
+from api_gateway.simulator.wire import whole_number
 
 INCREMENTS = ((Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01")))
+
+_LARGEST_NUMBER = 1e9
 
 
 def increment_at(price: Decimal) -> Decimal:
@@ -35,6 +38,8 @@ def _number(raw: dict[str, Any], name: str) -> Decimal | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise refused(400, "orders request includes parameter with incorrect type")
+    if not abs(value) <= _LARGEST_NUMBER:
+        raise refused(400, "orders request includes parameter with incorrect type")
     return Decimal(str(value))
 
 
@@ -50,10 +55,10 @@ def conid_of(raw: dict[str, Any]) -> int:
     value = raw.get("conid") or raw.get("conidex")
     if value is None:
         raise refused(400, "conid or conidex is required")
-    digits = str(value).split("@")[0]
-    if not digits.isdigit():
+    conid = whole_number(str(value).split("@")[0])
+    if conid is None:
         raise refused(400, "orders request includes parameter with incorrect type")
-    return int(digits)
+    return conid
 
 
 def _contract(raw: dict[str, Any]) -> Contract:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.contracts import BY_CONID, Contract
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 
@@ -49,7 +50,8 @@ def check_account(world: World, account: str) -> None:
 
 
 def contract_of(conid: str) -> Contract:
-    contract = BY_CONID.get(int(conid)) if conid.isdigit() else None
+    number = whole_number(conid)
+    contract = BY_CONID.get(number) if number is not None else None
     if contract is None:
         raise refused(400, "Bad Request: no contract with this conid")
     return contract

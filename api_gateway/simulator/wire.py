@@ -3,10 +3,16 @@
 Formatting only; what is written was decided elsewhere.
 """
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
 from api_gateway.simulator.sessions import NEW_YORK
+
+
+def whole_number(text: str) -> int | None:
+    """An id or a count out of a URL: ASCII digits, at most twelve; None for anything else."""
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
 def price_text(value: float) -> str:

@@ -99,8 +99,8 @@ def build_world(options: Options, monotonic: Monotonic = time.monotonic) -> Worl
     """Raises: StartError, one line, when the arguments do not describe a world."""
     if not 0 < options.pacing <= 10:
         raise StartError(f"--pacing {options.pacing:g}: give a scale above 0 and up to 10")
-    if options.seed < 0:
-        raise StartError(f"--seed {options.seed}: give a number from 0 upwards")
+    if not 0 <= options.seed < 2**32:
+        raise StartError(f"--seed {options.seed}: give a number from 0 to 4294967295")
     scenario = load_scenario(options.scenario)
     history = load_history(options.data, options.seed)
     row = session_row(history, options.as_of)

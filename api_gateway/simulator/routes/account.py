@@ -106,7 +106,7 @@ async def performance(request: Request, world: Here) -> JSONResponse:
         raise refused(400, "Bad Request: acctIds is required")
     for account in accounts:
         check_account(world, account)
-    if period not in _PERIODS:
+    if not isinstance(period, str) or period not in _PERIODS:
         raise refused(400, f"Bad Request: period must be one of {', '.join(_PERIODS)}")
     return answer(_performance(world, period))
 

@@ -26,7 +26,7 @@ class ClockMove(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     to: datetime | None = None
-    advance_seconds: float | None = Field(default=None, ge=0)
+    advance_seconds: float | None = Field(default=None, ge=0, le=1e9)
     next_session: bool = False
 
 

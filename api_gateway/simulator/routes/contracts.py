@@ -12,6 +12,7 @@ from api_gateway.simulator.market import to_decimal
 from api_gateway.simulator.sessions import NEW_YORK
 from api_gateway.simulator.validation import INCREMENTS, increment_at
 from api_gateway.simulator.web import Here, answer, contract_of, json_object
+from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
@@ -80,7 +81,7 @@ def _increments() -> list[dict[str, float]]:
 @router.get("/trsrv/secdef")
 async def definitions(request: Request) -> JSONResponse:
     asked = _asked(request, "conids")
-    known = [BY_CONID[int(conid)] for conid in asked if conid.isdigit() and int(conid) in BY_CONID]
+    known = [BY_CONID[conid] for conid in map(whole_number, asked) if conid in BY_CONID]
     return answer({"secdef": [_definition(one) for one in known]})
 
 

@@ -11,6 +11,7 @@ from api_gateway.simulator.history_bars import chart_of, empty_envelope, envelop
 from api_gateway.simulator.sessions import Moment
 from api_gateway.simulator.snapshot import snapshot_row
 from api_gateway.simulator.web import Here, answer, json_object
+from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
@@ -21,11 +22,12 @@ _MAXIMUM_CONIDS, _MAXIMUM_FIELDS = 100, 50
 def _conids(text: str | None) -> list[Contract]:
     """Unknown contracts are left out of a snapshot without a word."""
     wanted = [part.split("@")[0].strip() for part in (text or "").split(",") if part.strip()]
-    if not wanted or not all(part.isdigit() for part in wanted):
+    numbers = [whole_number(part) for part in wanted]
+    if not numbers or None in numbers:
         raise refused(400, "Bad Request: conids is required")
-    if len(wanted) > _MAXIMUM_CONIDS:
+    if len(numbers) > _MAXIMUM_CONIDS:
         raise refused(400, f"Bad Request: at most {_MAXIMUM_CONIDS} conids")
-    return [BY_CONID[int(part)] for part in wanted if int(part) in BY_CONID]
+    return [BY_CONID[number] for number in numbers if number in BY_CONID]
 
 
 @router.get("/iserver/marketdata/snapshot")
@@ -64,8 +66,8 @@ def _moment_at(world: World, end: datetime) -> Moment | None:
 @router.get("/iserver/marketdata/history")
 async def history(request: Request, world: Here) -> JSONResponse:
     query = request.query_params
-    conid, period = query.get("conid", ""), query.get("period", "")
-    contract = BY_CONID.get(int(conid)) if conid.isdigit() else None
+    conid, period = whole_number(query.get("conid", "")), query.get("period", "")
+    contract = BY_CONID.get(conid) if conid is not None else None
     if contract is None or not contract.has_prices:
         raise refused(500, "Chart data unavailable")
     end = _window_end(world, query.get("startTime"))

@@ -14,11 +14,12 @@ from api_gateway.simulator.order_desk import PendingReply
 from api_gateway.simulator.orders import Order
 from api_gateway.simulator.validation import parse_order, single_order
 from api_gateway.simulator.web import Here, answer, check_account, json_body, json_object
+from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
 
-_CANCEL_ALL = -1
+_CANCEL_ALL = "-1"
 _MAXIMUM_TRADE_DAYS = 7
 _MAXIMUM_SUPPRESSIONS = 51
 
@@ -99,7 +100,8 @@ async def order_status(order_id: str, world: Here) -> JSONResponse:
     world.session.require_accounts()
     moment = world.look()
     today = {order.order_id: order for order in world.desk.orders_of_the_day(moment.now)}
-    order = today.get(int(order_id)) if order_id.isdigit() else None
+    number = whole_number(order_id)
+    order = today.get(number) if number is not None else None
     if order is None:
         raise refused(503, "Service Unavailable")  # also for an order of an earlier day
     return answer(view.order_status(world.account, order))
@@ -110,11 +112,12 @@ async def trades(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
     moment = world.look()
     text = request.query_params.get("days", "1")
-    if not text.isdigit() or not 1 <= int(text) <= _MAXIMUM_TRADE_DAYS:
+    days = whole_number(text)
+    if days is None or not 1 <= days <= _MAXIMUM_TRADE_DAYS:
         raise refused(400, f"Bad Request: days must be 1 to {_MAXIMUM_TRADE_DAYS}")
     if world.session.first_read("trades"):
         return answer([])
-    since = moment.session - int(text) + 1
+    since = moment.session - days + 1
     recent = [one for one in world.book.executions if one.session >= since]
     return answer([view.trade(world.account, one, world.book.held(one.contract.conid)) for one in reversed(recent)])
 
@@ -124,13 +127,14 @@ async def cancel(account: str, order_id: str, world: Here) -> JSONResponse:
     """Accepts the request only. Order id -1 cancels everything, as the real gateway does."""
     world.session.require_accounts()
     check_account(world, account)
-    if re.fullmatch(r"-?\d+", order_id) is None:
+    number = whole_number(order_id)
+    if number is None and order_id != _CANCEL_ALL:
         raise refused(400, f"OrderID {order_id} doesn't exist")
     world.look()
-    if int(order_id) == _CANCEL_ALL:
+    if number is None:
         world.desk.cancel_all()
-        return answer({"msg": "Request was submitted", "order_id": _CANCEL_ALL, "conid": -1, "account": None})
-    order = world.desk.cancel(int(order_id))
+        return answer({"msg": "Request was submitted", "order_id": -1, "conid": -1, "account": None})
+    order = world.desk.cancel(number)
     conid = order.request.contract.conid
     return answer({"msg": "Request was submitted", "order_id": order.order_id, "conid": conid, "account": account})
 

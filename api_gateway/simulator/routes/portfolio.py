@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse
 from api_gateway.simulator import portfolio_view as view
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, answer, check_account
+from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
@@ -35,11 +36,12 @@ async def position_everywhere(conid: str, world: Here) -> JSONResponse:
 async def positions(account: str, page: str, world: Here) -> JSONResponse:
     """At most 100 per page from page 0, empty past the end; the first read lacks names and classification."""
     _ready(world, account)
-    if not page.isdigit():
+    number = whole_number(page)
+    if number is None:
         raise refused(400, "Bad Request: page must be a number")
     complete = not world.session.first_read("position_names")
     rows = view.positions(world, world.look(), complete)
-    start = 100 * int(page)
+    start = 100 * number
     return answer(rows[start : start + 100])
 
 

@@ -1,0 +1,42 @@
+"""Fault rules: what they match and how often."""
+
+import pytest
+from pydantic import ValidationError
+
+from api_gateway.simulator.faults import FaultBox, FaultRule
+from api_gateway.simulator.gate import template_of, tidy
+
+
+def test_a_star_stands_for_one_segment() -> None:
+    rule = FaultRule(path="/iserver/account/*/orders", method="POST", kind="status")
+    assert rule.matches("POST", "/iserver/account/DU1/orders")
+    assert not rule.matches("GET", "/iserver/account/DU1/orders")
+    assert not rule.matches("POST", "/iserver/account/DU1/orders/whatif")
+    assert not rule.matches("POST", "/iserver/account/a/b/orders")
+
+
+def test_a_rule_may_name_the_whole_address_and_any_method() -> None:
+    assert FaultRule(path="/v1/api/tickle", kind="empty").matches("GET", "/tickle")
+
+
+def test_a_rule_is_used_up() -> None:
+    box = FaultBox()
+    box.add((FaultRule(path="/tickle", kind="empty", times=2),))
+    assert [box.take("GET", "/tickle") is not None for _ in range(3)] == [True, True, False]
+    assert box.active() == ()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"path": "/x", "kind": "explode"}, {"path": "x", "kind": "empty"}, {"path": "/x", "kind": "empty", "times": 0}],
+)
+def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        FaultRule.model_validate(rule)
+
+
+def test_paths_are_tidied_and_counted_by_template() -> None:
+    assert tidy("//v1/api//tickle/") == "/v1/api/tickle"
+    assert template_of("/portfolio/DU7654321/positions/0") == "/portfolio/{account}/positions/{id}"
+    reply = "/iserver/reply/8c4f5f0c-8a57-5d7e-9a38-2f3f0f1b7c55"
+    assert template_of(reply) == "/iserver/reply/{id}"
