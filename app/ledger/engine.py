@@ -3,12 +3,13 @@
 On both, a commit that returned is on disk.
 """
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -19,6 +20,7 @@ from app.ledger.transactions import BEGIN_OPTION, reading, writing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 15
+_WAL_ATTEMPTS = 50
 # Any number that nobody else in the database uses: two processes must not migrate at once.
 _MIGRATION_LOCK = 7_305_611
 
@@ -95,10 +97,25 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _enter_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _enter_wal(cursor: DBAPICursor) -> None:
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            # While another process enters it, this one fails at once whatever the timeout; a transaction does wait.
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("COMMIT")
+        else:
+            return
+    raise sqlite3.OperationalError("the database cannot enter WAL mode because other processes keep it locked")
 
 
 def _begin_sqlite(connection: Connection) -> None:
