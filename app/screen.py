@@ -121,7 +121,8 @@ def _metrics(evaluation: Row) -> RenderableType:
         limit = "" if metric["limit"] is None else percent(metric["limit"])
         severity = Text(metric["severity"], style=SEVERITY_STYLE[metric["severity"]])
         shown: RenderableType = severity if metric["limit"] is not None else Text("shown only", style="dim")
-        table.add_row(metric["name"], percent(metric["value"]), limit, shown, metric["note"] or "")
+        value = f"{metric['value']:.1f}" if metric["name"] == "vix" and metric["value"] else percent(metric["value"])
+        table.add_row(metric["name"], value, limit, shown, metric["note"] or "")
     return table
 
 

@@ -23,12 +23,13 @@ def remember(
     last: dict[str, int] = {}
     for intent in history:
         ago = since[intent.session_date]
+        rule = intent.rule.partition(":")[0]
         last[intent.action] = ago
         if intent.side is Side.BUY and intent.action == Action.REINFORCE:
             reinforced[intent.conid].append(ago)
-        if intent.side is Side.SELL and intent.rule in {ExitRule.STOP_LOSS, Action.CUT_LOSERS.value.lower()}:
+        if intent.side is Side.SELL and rule in {ExitRule.STOP_LOSS, Action.CUT_LOSERS.value.lower()}:
             sold_at_loss[intent.conid] = ago
-        if intent.rule == ExitRule.TAKE_PROFIT:
+        if rule == ExitRule.TAKE_PROFIT:
             profits[intent.conid] += 1
     metrics = last_evaluation["metrics"] if last_evaluation else ()
     return Memory(
