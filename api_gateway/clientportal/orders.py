@@ -51,14 +51,17 @@ class OrderCalls:
         rows = wire.rows(answer, "trades")
         return tuple(_trade(row) for row in rows if wire.text(row, "account", "accountCode") in (account, None))
 
-    async def status(self, order_id: str) -> OrderRow:
-        """Raises: UnknownOrder, also for an order too old for the gateway to remember."""
+    async def status(self, account: str, order_id: str) -> OrderRow:
+        """Raises: UnknownOrder, also for another account's order and one too old for the gateway to remember."""
         path = f"/iserver/account/order/status/{order_id}"
         try:
             answer = await self._session.guarded(lambda: self._transport.read(path, attempts=1))
         except Maintenance as error:
             raise UnknownOrder(f"the gateway has no status of order {order_id}") from error
-        return _status_row(wire.mapping(answer, "order status"))
+        row = wire.mapping(answer, "order status")
+        if wire.text(row, "account", "acct") not in (account, None):
+            raise UnknownOrder(f"order {order_id} is not the account's")
+        return _status_row(row)
 
     async def preview(self, order: Limit) -> WhatIf:
         path = f"/iserver/account/{order.account}/orders/whatif"

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.clientportal.records import Placement
-from api_gateway.clientportal.transport import Answer, error_text
+from api_gateway.clientportal.transport import Answer, error_text, is_unprimed
 
 # Notices about sizes and immediate execution, which the signed ticket has already settled. Whatever says that the price
 # or the market data is in doubt (o163, o354, o382, o10153) stays unanswered.
@@ -58,8 +58,7 @@ def _outcome_of_status(status: int, message: str | None, is_reply: bool) -> Lite
     if is_reply:
         # An order whose reply was answered with 503 has been seen live later.
         return "unknown"
-    unprimed = message is not None and "please query /accounts first" in message.lower()
-    return "rejected" if unprimed or (300 <= status < 500 and status != _TIMED_OUT) else "unknown"
+    return "rejected" if is_unprimed(message) or (300 <= status < 500 and status != _TIMED_OUT) else "unknown"
 
 
 def _classify_body(body: object) -> Placement | Pending:

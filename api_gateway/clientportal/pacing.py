@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from api_gateway.clientportal.errors import PacingViolation
+from api_gateway.clientportal.pacing_file import SHORTEST_SECONDS, PacingFile
 
 # The older documentation says 15 minutes, the newer 10; sending inside the box can end in a permanent block.
 PENALTY_SECONDS: Final = 900.0
@@ -37,6 +39,7 @@ SNAPSHOT: Final = Limit("snapshot", 10, 1.0)
 HISTORY: Final = Limit("history", 5, 0.0)
 PERFORMANCE: Final = Limit("performance", 1, 900.0)
 TICKLE: Final = Limit("tickle", 1, 1.0)
+SLOW: Final = (ORDERS, TRADES, ACCOUNTS, PERFORMANCE)
 
 
 class Pacer:
@@ -46,9 +49,11 @@ class Pacer:
         self,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        file: PacingFile | None = None,
     ) -> None:
         self.clock = clock
         self.scale = 1.0
+        self._file = file
         self._sleep = sleep
         self._windows: dict[str, _Window] = {}
         self._boxed_until = 0.0
@@ -68,6 +73,17 @@ class Pacer:
         finally:
             for window in entered:
                 window.leave(self.clock())
+            if self._file is not None and limit is not None and limit.seconds >= SHORTEST_SECONDS:
+                self._file.used(limit.name)
+
+    def recognise(self, gateway: str, market_now: datetime | None) -> None:
+        """Takes over what an earlier process has used of this gateway's limits."""
+        if self._file is None:
+            return
+        for name, age in self._file.recognise(gateway, market_now).items():
+            limit = next((each for each in SLOW if each.name == name), None)
+            if limit is not None:
+                self._window(limit).used_before(self.clock() - age)
 
     async def pause(self, seconds: float) -> None:
         """Waits `seconds` of the gateway's time."""
@@ -119,6 +135,11 @@ class _Window:
         if self._in_flight + len(live) < self.limit.count:
             return 0.0
         return min(live) + span - now if live else None
+
+    def used_before(self, ended: float) -> None:
+        """Counts a request of an earlier process, unless this one has already sent a request."""
+        if not self._ended and not self._in_flight:
+            self._ended.append(ended)
 
     def enter(self) -> None:
         self._in_flight += 1

@@ -18,7 +18,6 @@ from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import (
     ClientPortalError,
     Competing,
-    GatewayDown,
     LoginRequired,
     Malformed,
     NoBridge,
@@ -100,7 +99,7 @@ class Session:
             self.forget()
             await self.primed()
             return await read()
-        except (LoginRequired, GatewayDown):
+        except LoginRequired:
             self.forget()
             raise
 
@@ -151,6 +150,9 @@ class Session:
                 await self.primed()
             else:
                 await self._transport.read("/tickle", body={}, limit=TICKLE, attempts=1)
+                reading = await self._status.join()
+                if reading.fault is not None:
+                    raise reading.fault.with_traceback(None)
         except ClientPortalError as error:
             _logger.warning("session %s: %s. %s", error.state, error, error.remedy)
             self.forget()
@@ -165,6 +167,7 @@ class Session:
             simulator = _simulator(status)
             fault: ClientPortalError | None = _fault_of(status)
             self._pacer.scale = simulator.pacing if simulator else 1.0
+            self._recognise(simulator)
             if simulator is not None and self._refuse_simulator:
                 fault = SimulatorRefused("live mode refuses a simulator")
         except ClientPortalError as error:
@@ -173,6 +176,12 @@ class Session:
         if fault is not None:
             self._primed = None
         return self._reading
+
+    def _recognise(self, simulator: Simulator | None) -> None:
+        if simulator is None:
+            self._pacer.recognise("ibkr", None)
+        else:
+            self._pacer.recognise(f"simulator {simulator.as_of} {simulator.seed}", simulator.now)
 
     async def _prime(self) -> Primed:
         reading = await self.reading()

@@ -3,6 +3,7 @@
 Reads may be repeated; a mutation is sent once, whatever happens.
 """
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,13 +112,18 @@ def fault_of(answer: Answer) -> ClientPortalError | None:
     """The failure that an answer stands for, whichever envelope it came in; None for data."""
     message = error_text(answer)
     lowered = (message or "").lower()
-    if "please query /accounts first" in lowered:
+    if is_unprimed(message):
         return NotPrimed("the gateway wants its accounts read first")
     if "no bridge" in lowered:
         return NoBridge("the gateway has no brokerage session")
     if answer.status == 401 or 300 <= answer.status < 400 or lowered in _NOT_LOGGED_IN:
         return LoginRequired("the gateway is not logged in")
     return _fault_of_status(answer.status, message)
+
+
+def is_unprimed(message: str | None) -> bool:
+    """The brokerage and the portfolio side each want their own accounts read first."""
+    return message is not None and re.search(r"please query /\S*accounts first", message.lower()) is not None
 
 
 def error_text(answer: Answer) -> str | None:
@@ -130,7 +136,7 @@ def error_text(answer: Answer) -> str | None:
         return wire.snippet(answer.body) if answer.status >= 300 else None
     found = decoded.get("error") if isinstance(decoded, dict) else None
     if found:
-        return str(found)
+        return wire.masked(str(found))
     return wire.snippet(answer.body) if answer.status >= 300 else None
 
 
@@ -140,6 +146,8 @@ _NOT_LOGGED_IN: Final = ("no session", "not authenticated", "not logged in")
 def _fault_of_status(status: int, message: str | None) -> ClientPortalError | None:
     if status == 403:
         return CallerNotAllowed("the gateway denies access to this machine (403)")
+    if status in (502, 504):
+        return GatewayDown(f"the gateway's answer was lost ({status})")
     if status == 503:
         return Maintenance("the gateway is not available (503)")
     if status >= 300 or message is not None:

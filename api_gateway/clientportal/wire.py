@@ -37,7 +37,12 @@ def decode(body: bytes) -> object:
 def snippet(body: bytes) -> str:
     """The answer's beginning on one line, tags removed, for messages."""
     text = re.sub(r"<[^>]*>", " ", body[:400].decode("utf-8", "replace"))
-    return " ".join(text.split())[:160] or "empty answer"
+    return masked(" ".join(text.split())[:160]) or "empty answer"
+
+
+def masked(message: str) -> str:
+    """The message without whole account ids."""
+    return re.sub(r"\b(DU|DF|U|F|I)\d{4,9}\b", r"\1***", message)
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:
@@ -79,8 +84,10 @@ def number(value: object) -> Decimal:
     """`1300`, `"1,300"`, `"12.5K"`, `"1.2M"`, `1.0E7` as an exact decimal without exponent."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise Malformed(f"not a number: {value!r}")
+    if isinstance(value, int):
+        return Decimal(value)
     try:
-        return _plain(_from_text(value) if isinstance(value, str) else Decimal(value))
+        return _plain(_from_text(value) if isinstance(value, str) else value)
     except InvalidOperation as error:
         raise Malformed(f"not a number: {value!r}") from error
 

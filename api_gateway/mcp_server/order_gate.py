@@ -92,7 +92,7 @@ class OrderGate:
         remaining = Decimal(0)
         for order_id in self._sells[account, conid]:
             try:
-                row = await self._portal.orders.status(order_id)
+                row = await self._portal.orders.status(account, order_id)
             except UnknownOrder:
                 # The gateway forgets aged orders only, and a day order is gone by then.
                 continue

@@ -158,7 +158,7 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
         """Status and fills of one order."""
         with reported():
             await admission.require(account)
-            return await portal.orders.status(order_id)
+            return await portal.orders.status(account, order_id)
 
 
 async def _session_status(portal: ClientPortal, admission: Admission, mode: TradingMode) -> SessionStatus:

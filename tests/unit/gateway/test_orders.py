@@ -217,15 +217,21 @@ async def test_size_in_an_order_status_is_what_remains() -> None:
         "tif": "DAY",
     }
     gateway = ready_gateway().on("GET /iserver/account/order/status/1370093239", ok(row))
-    found = await portal_to(gateway).orders.status("1370093239")
+    found = await portal_to(gateway).orders.status(ACCOUNT, "1370093239")
     assert (found.quantity, found.filled_quantity, found.remaining_quantity) == (Decimal(10), Decimal(6), Decimal(4))
     assert found.side == "BUY"
+
+
+async def test_another_accounts_order_is_not_told() -> None:
+    gateway = ready_gateway().on("GET /iserver/account/order/status/1", ok({"account": "DU7654321", "order_id": 1}))
+    with pytest.raises(UnknownOrder):
+        await portal_to(gateway).orders.status(ACCOUNT, "1")
 
 
 async def test_an_aged_order_is_unknown_and_not_a_maintenance_of_the_broker() -> None:
     gateway = ready_gateway().on("GET /iserver/account/order/status/9", ok({"error": "Service Unavailable"}, 503))
     with pytest.raises(UnknownOrder):
-        await portal_to(gateway).orders.status("9")
+        await portal_to(gateway).orders.status(ACCOUNT, "9")
 
 
 async def test_a_trade_is_read_from_the_second_answer_in_exact_numbers() -> None:

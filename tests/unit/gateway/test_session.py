@@ -96,9 +96,17 @@ async def test_a_gateway_that_forgot_the_session_is_primed_again_and_asked_once_
     gateway.on("GET /iserver/account/order/status/1", unprimed, ok({"error": "none such"}, 404))
     portal = portal_to(gateway)
     with pytest.raises(GatewayRefused, match="none such"):
-        await portal.orders.status("1")
+        await portal.orders.status(ACCOUNT, "1")
     assert gateway.count("GET /iserver/accounts") == 2
     assert gateway.count("GET /iserver/account/order/status/1") == 2
+
+
+async def test_the_portfolio_side_may_want_to_be_primed_too() -> None:
+    base = {"BASE": {"unrealizedpnl": 0, "realizedpnl": 0}}
+    unprimed = ok({"error": "Please query /portfolio/accounts first"}, 400)
+    gateway = ready_gateway().on("GET /portfolio/DU1234567/ledger", unprimed, ok(base))
+    await portal_to(gateway).portfolio.ledger(ACCOUNT)
+    assert gateway.count("GET /portfolio/accounts") == 2
 
 
 async def test_a_lost_login_is_reported_and_the_next_read_starts_over() -> None:
@@ -180,6 +188,9 @@ async def test_a_marker_that_cannot_be_read_is_not_taken_for_the_real_broker() -
         (ok({"error": "Bad Request: no bridge", "statusCode": 400}, 400), NoBridge),
         (ok({"error": "Service Unavailable", "statusCode": 503}, 503), Maintenance),
         (ok({"error": "slow down"}, 429), PacingViolation),
+        (ok({"error": "Gateway Timeout", "statusCode": 504}, 504), GatewayDown),
+        (raw('{"acctcode": "DU1234567", "cash'), Malformed),
+        (ok({"error": "no ledger of DU1234567"}, 500), GatewayRefused),
         (ok({"error": "Invalid account ID", "statusCode": 500}, 500), GatewayRefused),
         (ok({"error": "something odd"}), GatewayRefused),
         (raw("<html>hello</html>"), Malformed),
