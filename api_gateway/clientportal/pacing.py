@@ -54,7 +54,7 @@ class Pacer:
         self.clock = clock
         self.scale = 1.0
         self._file = file
-        self._sleep = sleep
+        self.sleep = sleep
         self._windows: dict[str, _Window] = {}
         self._boxed_until = 0.0
 
@@ -87,7 +87,7 @@ class Pacer:
 
     async def pause(self, seconds: float) -> None:
         """Waits `seconds` of the gateway's time."""
-        await self._sleep(seconds * self.scale)
+        await self.sleep(seconds * self.scale)
 
     def wait(self, limit: Limit) -> float:
         """Seconds until the endpoint's window has a place, 0 when it has one now."""
@@ -116,7 +116,7 @@ class Pacer:
                 elif delay > LONGEST_WAIT_SECONDS:
                     raise PacingViolation(f"{window.limit.name}: the broker's limit is free again in {delay:.0f} s")
                 else:
-                    await self._sleep(delay)
+                    await self.sleep(delay)
             window.enter()
 
 

@@ -142,7 +142,7 @@ class Session:
                 ready = False
             delay = _TICKLE_SECONDS if ready else min(delay * 2, _TICKLE_SECONDS)
             # Jitter spreads the beats of several servers; nothing secret depends on it.
-            await asyncio.sleep(delay * random.uniform(0.9, 1.0))  # noqa: S311
+            await self._pacer.sleep(delay * random.uniform(0.9, 1.0))  # noqa: S311
 
     async def _beat(self) -> bool:
         try:

@@ -1,0 +1,154 @@
+"""The order gate against logins of either kind: what it reads before an order, and what it never lets out."""
+
+import asyncio
+import json
+from decimal import Decimal
+
+import httpx2
+import pytest
+
+from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.models import PlaceResult, Ticket
+from api_gateway.mcp_server.order_gate import OrderGate
+from api_gateway.mcp_server.tickets import TicketOffice, signature
+from api_gateway.settings import TradingMode
+from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, ok, portal_to, ready_gateway
+
+KEY = "key"
+NOW = 1_700_000_000
+PLACE = f"POST /iserver/account/{ACCOUNT}/orders"
+POSITIONS = f"GET /portfolio2/{ACCOUNT}/positions"
+ACCEPTED = ok([{"order_id": "1", "order_status": "Submitted"}])
+
+
+def tradable(*, paper: bool = True) -> ScriptedGateway:
+    gateway = ready_gateway(paper=paper).on(PLACE, ACCEPTED)
+    return gateway.on("GET /iserver/contract/265598/info", ok({"instrument_type": "STK", "currency": "USD"}))
+
+
+def gate_to(
+    gateway: ScriptedGateway, mode: TradingMode = "paper", listed: tuple[str, ...] = (), maximum: int = 50_000
+) -> OrderGate:
+    portal = portal_to(gateway, refuse_simulator=mode == "live")
+    office = TicketOffice(KEY, lambda: NOW)
+    return OrderGate(portal, Admission(portal, listed), office, trading_mode=mode, max_order_value=Decimal(maximum))
+
+
+def ticket(**changes: object) -> Ticket:
+    fields: dict[str, object] = {
+        "version": 1,
+        "account": ACCOUNT,
+        "conid": 265598,
+        "side": "BUY",
+        "quantity": "10",
+        "limit_price": "101.25",
+        "time_in_force": "DAY",
+        "coid": "PM01",
+        "run_id": "run_x",
+        "policy_hash": "sha256:abc",
+        "expires": NOW + 60,
+    }
+    return Ticket.model_validate({**fields, **changes})
+
+
+async def place(gate: OrderGate, **changes: object) -> PlaceResult:
+    order = ticket(**changes)
+    return await gate.place(order, signature(KEY, order))
+
+
+@pytest.mark.parametrize(
+    ("mode", "paper", "listed", "outcome"),
+    [
+        ("paper", True, (), "accepted"),
+        ("paper", True, (ACCOUNT,), "accepted"),
+        ("paper", True, ("DU7654321",), "refused"),
+        ("paper", False, (), "refused"),
+        ("paper", False, (ACCOUNT,), "refused"),
+        ("live", True, (ACCOUNT,), "refused"),
+        ("live", False, (), "refused"),
+        ("live", False, (ACCOUNT,), "accepted"),
+    ],
+)
+async def test_mode_login_and_account_list_must_agree(
+    mode: TradingMode, paper: bool, listed: tuple[str, ...], outcome: str
+) -> None:
+    gateway = tradable(paper=paper)
+    assert (await place(gate_to(gateway, mode, listed))).outcome == outcome
+    assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
+
+
+async def test_the_cap_on_the_value_of_a_buy_is_inclusive() -> None:
+    gateway = tradable()
+    gate = gate_to(gateway, maximum=1_000)
+    assert (await place(gate, quantity="10", limit_price="100", coid="PM01")).outcome == "accepted"
+    refused = await place(gate, quantity="10", limit_price="100.01", coid="PM02")
+    assert refused.message == "max_order_value: the order is worth 1000.10, limit 1000"
+    assert gateway.count(PLACE) == 1
+
+
+async def test_the_login_is_read_again_before_every_order() -> None:
+    gateway = tradable()
+    accounts = {"accounts": [ACCOUNT], "isPaper": True}
+    gateway.on("GET /iserver/accounts", ok(accounts), ok(accounts), ok({**accounts, "isPaper": False}))
+    gate = gate_to(gateway)
+    assert (await place(gate, coid="PM01")).outcome == "accepted"
+    assert (await place(gate, coid="PM02")).outcome == "refused"
+    assert gateway.count(PLACE) == 1
+
+
+async def test_a_gateway_that_cannot_be_read_lets_no_order_out() -> None:
+    gateway = tradable().on("POST /iserver/auth/status", httpx2.ConnectError("refused"))
+    result = await place(gate_to(gateway))
+    assert result.outcome == "refused"
+    assert "IBKR_GATEWAY_URL" in str(result.message)
+    assert gateway.count(PLACE) == 0
+
+
+async def test_only_stocks_and_funds_are_traded() -> None:
+    gateway = tradable().on("GET /iserver/contract/265598/info", ok({"instrument_type": "OPT"}))
+    assert "asset_class" in str((await place(gate_to(gateway))).message)
+    assert gateway.count(PLACE) == 0
+
+
+@pytest.mark.parametrize(("held", "outcome"), [(9, "refused"), (10, "accepted"), (-10, "refused"), (0, "refused")])
+async def test_a_sell_is_never_above_the_holding(held: int, outcome: str) -> None:
+    row = {"conid": "265598", "description": "AAPL", "secType": "STK", "currency": "USD", "position": held}
+    amounts = dict.fromkeys(("marketPrice", "marketValue", "avgCost", "unrealizedPnl", "realizedPnl"), 1)
+    gateway = tradable().on(POSITIONS, ok([{**row, **amounts}]))
+    assert (await place(gate_to(gateway), side="SELL")).outcome == outcome
+    assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
+
+
+async def test_a_caller_that_goes_away_does_not_stop_an_order_half_way() -> None:
+    answered = asyncio.Event()
+
+    def confirmed(request: httpx2.Request) -> httpx2.Response:
+        answered.set()
+        assert json.loads(request.content) == {"confirmed": True}
+        return httpx2.Response(200, content=ACCEPTED.content)
+
+    asked = {"id": "r1", "message": ["size exceeds the Size Limit of 500"], "messageIds": ["o383"]}
+    caller: asyncio.Task[PlaceResult]
+
+    def question(request: httpx2.Request) -> httpx2.Response:
+        caller.cancel()
+        return ok([asked])
+
+    gateway = tradable().on(PLACE, question).on("POST /iserver/reply/r1", confirmed)
+    caller = asyncio.create_task(place(gate_to(gateway)))
+    await asyncio.gather(caller, return_exceptions=True)
+    assert caller.cancelled()
+    await answered.wait()
+    assert gateway.count(PLACE) == 1
+
+
+async def test_an_unanswered_question_is_unknown_to_the_caller_with_its_text() -> None:
+    asked = {"id": "r1", "message": ["price exceeds the Percentage constraint of 3%."], "messageIds": ["o163"]}
+    result = await place(gate_to(tradable().on(PLACE, ok([asked]))))
+    assert result.outcome == "unknown"
+    assert [each.text for each in result.questions] == ["price exceeds the Percentage constraint of 3%."]
+
+
+async def test_an_order_that_could_not_leave_is_refused() -> None:
+    result = await place(gate_to(tradable().on(PLACE, httpx2.ConnectError("refused"))))
+    assert result.outcome == "refused"
