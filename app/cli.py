@@ -19,6 +19,7 @@ import httpx2
 import typer
 from rich.console import Console
 
+from app import processes
 from app.desk.reporting import overview
 from app.domain.errors import PolicyError, PortfolioError, UsageError
 from app.ledger.engine import open_ledger
@@ -115,6 +116,27 @@ def simulate(port: int = 5055, as_of: AsOfOption = None, seed: SeedOption = None
     settings = _settings(None)
     with simulator(private_directory(settings.state_dir), port, Simulated(_date(as_of), seed, None, data)) as url:
         typer.echo(f"Client Portal simulator at {url}/v1/api")
+        typer.echo("READY")
+        _until_stopped()
+
+
+@cli.command()
+def playground(
+    state: StateOption = None,
+    port: int = 8501,
+    as_of: AsOfOption = None,
+    seed: SeedOption = None,
+    data: DataOption = None,
+) -> None:
+    """The five agents in the ADK playground, on the simulator; they preview and send nothing."""
+    directory, ports = private_directory(_settings(state).state_dir), free_ports()
+    with ExitStack() as stack:
+        gateway = stack.enter_context(
+            simulator(directory, ports.gateway, Simulated(_date(as_of), seed, DEMO_PACING, data))
+        )
+        shared = stack.enter_context(mcp_server(directory, ports.mcp, gateway, "off"))
+        url = stack.enter_context(processes.playground(directory, port, shared))
+        typer.echo(f"open {url} and send any message to start a preview of the daily run")
         typer.echo("READY")
         _until_stopped()
 

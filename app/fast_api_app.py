@@ -16,9 +16,9 @@ from app.desk.records import RunStatus
 from app.desk.reporting import overview
 from app.domain.errors import PortfolioError
 from app.domain.session import SessionState
+from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
 from app.web.problems import handle, problem, problem_of
-from app.settings import Settings, load_settings
 from app.wiring import Wiring, wire
 
 NDJSON = "application/x-ndjson"

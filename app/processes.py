@@ -97,6 +97,17 @@ def service(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[st
 
 
 @contextmanager
+def playground(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[str]:
+    """The agent framework's own development page on the five agents; it can preview and nothing else."""
+    agents = str(Path(__file__).parent)
+    kept = ["--session_service_uri", "memory://", "--artifact_service_uri", "memory://"]
+    command = ["-m", "google.adk.cli", "web", agents, "--host", LOOPBACK, "--port", str(port), *kept]
+    url = f"http://{LOOPBACK}:{port}"
+    with _running("playground", command, variables, state, f"{url}/health", port):
+        yield url
+
+
+@contextmanager
 def everything(
     state: Path, ports: Ports, simulated: Simulated, settings: Settings, policy: Path | None = None
 ) -> Iterator[str]:

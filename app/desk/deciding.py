@@ -82,7 +82,7 @@ async def _through_the_gate(
     feasible: list[Plan] = []
     refusals: dict[str, tuple[Refusal, ...]] = {}
     for candidate in candidates:
-        ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, KillLevel.ACTIVE)
+        ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, KillLevel.ACTIVE, run.memory)
         plan = replace(
             candidate,
             orders=ruling.allowed,

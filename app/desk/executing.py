@@ -127,7 +127,7 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
     market = replace(market, as_of=run.clock.now(), quotes={**market.quotes, conid: quotes[conid]})
     priced = replace(order, limit_price=limit, reference_price=quotes[conid].price)
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
-    ruling = gate(desk.policy, portfolio, market, run.navs, (priced,), day, KillLevel.ACTIVE)
+    ruling = gate(desk.policy, portfolio, market, run.navs, (priced,), day, KillLevel.ACTIVE, run.memory)
     if not ruling.allowed:
         return Refused(ruling.refusals)
     allowed = ruling.allowed[0]

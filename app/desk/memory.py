@@ -8,8 +8,10 @@ from typing import Any
 from app.desk.ports import Calendar
 from app.desk.records import IntentRecord
 from app.domain.evaluation import ExitRule
-from app.domain.order import Side
+from app.domain.order import Side, triggers
 from app.domain.plan import Action, Memory
+
+LOSS_RULES = frozenset({ExitRule.STOP_LOSS.value, Action.CUT_LOSERS.value.lower()})
 
 
 def remember(
@@ -23,13 +25,13 @@ def remember(
     last: dict[str, int] = {}
     for intent in history:
         ago = since[intent.session_date]
-        rule = intent.rule.partition(":")[0]
+        rules = triggers(intent.rule)
         last[intent.action] = ago
         if intent.side is Side.BUY and intent.action == Action.REINFORCE:
             reinforced[intent.conid].append(ago)
-        if intent.side is Side.SELL and rule in {ExitRule.STOP_LOSS, Action.CUT_LOSERS.value.lower()}:
+        if intent.side is Side.SELL and not LOSS_RULES.isdisjoint(rules):
             sold_at_loss[intent.conid] = ago
-        if rule == ExitRule.TAKE_PROFIT:
+        if ExitRule.TAKE_PROFIT in rules:
             profits[intent.conid] += 1
     metrics = last_evaluation["metrics"] if last_evaluation else ()
     return Memory(
@@ -39,5 +41,6 @@ def remember(
         last_rebalance=last.get(Action.REBALANCE),
         last_rotation=last.get(Action.ROTATE),
         previous_severities={m["name"]: m["severity"] for m in metrics} or None,
-        drawdown_acted_at=last_evaluation.get("drawdown_acted_at") if last_evaluation else None,
+        drawdown_acted_at=last_evaluation["drawdown_acted_at"] if last_evaluation else None,
+        previous_caps={c["rule"]: c["limit"] for c in last_evaluation["exposure_caps"]} if last_evaluation else None,
     )

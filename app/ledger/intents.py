@@ -146,6 +146,9 @@ def sending(
         raise LedgerError(f"run {claim.run_id} has no intent {coid}: it was not in the committed plan")
     if intent.state != _S.PLANNED or intent.sends != 0:
         raise LedgerError(f"intent {coid} is {intent.state} after {intent.sends} sends: an intent is sent once")
+    before = _sent_intent(connection, claim.key.book, coid)
+    if before is not None:
+        raise LedgerError(f"intent {coid} was sent by run {before.run_id}: an intent is sent once")
     if not (_is_positive(quantity) and quantity <= intent.quantity and _is_positive(limit_price)):
         raise LedgerError(
             f"intent {coid} cannot be sent as {quantity} at {limit_price}: the plan has {intent.quantity}"
