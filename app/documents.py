@@ -5,6 +5,7 @@ outside the marked parts.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import time
@@ -14,6 +15,7 @@ from types import MappingProxyType
 import yaml
 from pydantic.fields import FieldInfo
 
+from app.desk.report import Report
 from app.domain.policy import Policy
 from app.domain.policy_fields import Section
 from app.domain.policy_problems import fields
@@ -115,7 +117,14 @@ def _written(value: object) -> str:
     return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
-DOCUMENTS: Mapping[str, Renderer] = MappingProxyType({"docs/policy.md": policy_table})
+def report_schema(_: str) -> str:
+    """The JSON schema of a run's report as callers get it."""
+    return json.dumps(Report.model_json_schema(mode="serialization"), indent=2, ensure_ascii=False) + "\n"
+
+
+DOCUMENTS: Mapping[str, Renderer] = MappingProxyType(
+    {"docs/policy.md": policy_table, "docs/report.schema.json": report_schema}
+)
 """Path below the project's root → what makes it."""
 
 
