@@ -24,6 +24,7 @@ _CLIP_DEVIATIONS = 1.5
 _LEAST_DEVIATION, _LARGEST_DEVIATION, _UNKNOWN_DEVIATION = 0.002, 0.05, 0.015
 _HALF_SPREAD = (0.0001, 0.0004)
 _CACHED_PATHS = 512
+_BLOCK = 64
 # Separate families of noise must not share keys.
 _PATH, _SPREAD, _SIZE, _VOLUME, _CAPITALISATION = range(5)
 
@@ -82,9 +83,12 @@ def to_decimal(value: float) -> Decimal:
 def trailing_deviation(closes: Floats) -> Floats:
     """Standard deviation of the 21 log returns up to and including each row, NaN where there are fewer. [T] → [T]."""
     returns = np.diff(np.log(closes))
-    windows = np.lib.stride_tricks.sliding_window_view(returns, VOLATILITY_WINDOW)
+    # Running sums: a window view of the whole history would cost milliseconds on a contract's first request.
+    sums, squares = (np.concatenate(([0.0], np.cumsum(terms))) for terms in (returns, returns**2))
+    total, total_squares = (running[VOLATILITY_WINDOW:] - running[:-VOLATILITY_WINDOW] for running in (sums, squares))
+    variance = (total_squares - total**2 / VOLATILITY_WINDOW) / (VOLATILITY_WINDOW - 1)
     deviation = np.full(closes.shape, np.nan)
-    deviation[VOLATILITY_WINDOW:] = windows.std(axis=1, ddof=1)
+    deviation[VOLATILITY_WINDOW:] = np.sqrt(np.maximum(variance, 0.0))
     return deviation
 
 
@@ -207,11 +211,7 @@ class Market:
         rows = np.arange(first, moment.session + 1)
         closes = self._series[conid]
         bars = np.column_stack([closes[rows - 1], closes[rows], closes[rows], closes[rows]])
-        lengths = (self.calendar.closes[rows] - self.calendar.opens[rows]) // 60
-        for length in np.unique(lengths):
-            chosen = lengths == length
-            grid = self._grid(conid, rows[chosen], int(length))
-            bars[chosen, 1], bars[chosen, 2] = grid.max(axis=1), grid.min(axis=1)
+        bars[:, 1], bars[:, 2] = self._extremes(conid, rows)
         volume = np.floor(self.daily_volume(conid, rows))
         if moment.is_open:
             seen = self.path(conid, moment.session).price[: moment.minute + 1]
@@ -224,6 +224,19 @@ class Market:
             volume[-1] = self.volume_so_far(conid, moment)
         bars = np.round(bars, 4)
         return Bars(rows, bars[:, 0], bars[:, 1], bars[:, 2], bars[:, 3], volume)
+
+    def _extremes(self, conid: int, rows: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """High and low of whole sessions, each of shape [n]."""
+        high, low = np.empty(len(rows)), np.empty(len(rows))
+        lengths = (self.calendar.closes[rows] - self.calendar.opens[rows]) // 60
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            # Blocks that fit the processor's cache; one large grid takes several times as long.
+            for start in range(0, len(places), _BLOCK):
+                block = places[start : start + _BLOCK]
+                grid = self._grid(conid, rows[block], int(length))
+                high[block], low[block] = grid.max(axis=1), grid.min(axis=1)
+        return high, low
 
     def average_volume(self, conid: int) -> float:
         """Fictional: between 4 and 60 million shares a day, fixed per contract; indices have none."""
