@@ -23,7 +23,7 @@ from app.desk.reporting import report_of
 from app.desk.stages import in_order
 from app.domain.errors import Fenced, Halted, NotReady, PortfolioError, UsageError
 from app.domain.market import Session
-from app.domain.navs import NavKind, NavPoint, follow
+from app.domain.navs import NavKind, NavPoint, closes, follow
 from app.domain.policy import Mode
 from app.domain.session import BrokerSession, SessionState
 
@@ -156,7 +156,7 @@ def _nav_point(run: Run, status: RunStatus) -> NavPoint | None:
     """The value at which the run worked; a dry run leaves none."""
     if status not in {RunStatus.DONE, RunStatus.AWAITING_APPROVAL} or run.portfolio is None:
         return None
-    earlier = [point for point in run.navs if point.session_date < run.key.session_date]
+    earlier = [point for point in closes(run.navs) if point.session_date < run.key.session_date]
     return follow(earlier[-1] if earlier else None, run.key.session_date, NavKind.RUN, run.portfolio.nav)
 
 

@@ -9,7 +9,7 @@ from app.desk.memory import remember
 from app.domain.errors import DataError, Halted, LedgerError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
-from app.domain.navs import NavKind, NavPoint, follow
+from app.domain.navs import NavKind, NavPoint, closes, follow
 from app.domain.portfolio import Portfolio
 
 INDEX = "SPX"
@@ -90,22 +90,30 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
 
 
 async def _nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
-    """The ledger's, seeded on day one from the broker's own record; a dry run seeds nothing for good."""
+    """The ledger's, with the closes since then, or on day one all of them, from the broker's own record.
+
+    A preview adds them for itself only.
+    """
     navs = await desk.write(desk.ledger.navs, run.key.book)
-    if navs:
-        if navs[-1].session_date > run.key.session_date:
-            raise LedgerError(
-                f"the ledger holds a value of this account for {navs[-1].session_date}, after {run.key.session_date}",
-                "Time does not run backwards in one account: use another state directory",
-            )
+    today = run.key.session_date
+    if navs and navs[-1].session_date > today:
+        raise LedgerError(
+            f"the ledger holds a value of this account for {navs[-1].session_date}, after {today}",
+            "Time does not run backwards in one account: use another state directory",
+        )
+    known_closes = closes(navs)
+    newest = known_closes[-1] if known_closes else None
+    if newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1:
         return navs
-    seeds: list[NavPoint] = []
+    added: list[NavPoint] = []
+    kind = NavKind.CLOSE if navs else NavKind.BROKER
     for session_date, nav in await desk.broker.performance(run.key.account):
-        if session_date < run.key.session_date and nav > 0:
-            seeds.append(follow(seeds[-1] if seeds else None, session_date, NavKind.BROKER, nav))
-    if seeds and not run.key.dry_run and run.claim is not None:
-        await desk.write(desk.ledger.add_navs, run.key.book, seeds)
-    return tuple(seeds)
+        if session_date < today and nav > 0 and (newest is None or session_date > newest.session_date):
+            newest = follow(newest, session_date, kind, nav)
+            added.append(newest)
+    if added and not run.key.dry_run and run.claim is not None:
+        await desk.write(desk.ledger.add_navs, run.key.book, added)
+    return tuple(sorted((*navs, *added), key=lambda point: point.session_date))
 
 
 async def _histories(desk: Desk, conids: Iterable[int], run: Run) -> tuple[dict[int, PriceSeries], dict[int, str]]:

@@ -1,5 +1,6 @@
 """The account's value over time, and the drawdown that follows from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -38,3 +39,8 @@ def follow(
         return NavPoint(session_date, kind, nav, index=1.0, peak=1.0)
     index = previous.index * float((nav - flow) / previous.nav)
     return NavPoint(session_date, kind, nav, index=index, peak=max(previous.peak, index))
+
+
+def closes(navs: Sequence[NavPoint]) -> tuple[NavPoint, ...]:
+    """The points that statistics use: values at a session's close, whoever recorded them."""
+    return tuple(point for point in navs if point.kind is not NavKind.RUN)
