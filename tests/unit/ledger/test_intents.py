@@ -122,7 +122,7 @@ def test_an_id_that_was_sent_is_never_sent_by_another_run(ledger: SqlLedger) -> 
     sent(ledger, first, ONE)
     # An id that two runs share should not happen; were it to, the second could not send it.
     other = planned(ledger, [ONE], replace(KEY, slot="manual"))
-    with pytest.raises(LedgerError, match="UNIQUE"):
+    with pytest.raises(LedgerError, match=f"sent by run {first.run_id}"):
         sent(ledger, other, ONE)
     assert [record.sends for record in ledger.intents(other.run_id)] == [0]
 
