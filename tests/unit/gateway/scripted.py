@@ -1,5 +1,6 @@
 """A gateway made of scripted answers, and the client in front of it on a clock that only moves when it is slept on."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,7 +61,8 @@ class ScriptedGateway:
     def count(self, route: str) -> int:
         return self.calls.count(route)
 
-    def handle(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle(self, request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(0)
         route = f"{request.method} {request.url.path.removeprefix('/v1/api')}"
         self.calls.append(route)
         self.bodies.append(json.loads(request.content) if request.content else None)

@@ -112,11 +112,32 @@ async def test_only_stocks_and_funds_are_traded() -> None:
 
 @pytest.mark.parametrize(("held", "outcome"), [(9, "refused"), (10, "accepted"), (-10, "refused"), (0, "refused")])
 async def test_a_sell_is_never_above_the_holding(held: int, outcome: str) -> None:
-    row = {"conid": "265598", "description": "AAPL", "secType": "STK", "currency": "USD", "position": held}
-    amounts = dict.fromkeys(("marketPrice", "marketValue", "avgCost", "unrealizedPnl", "realizedPnl"), 1)
-    gateway = tradable().on(POSITIONS, ok([{**row, **amounts}]))
+    gateway = tradable().on(POSITIONS, ok([held_position(held)]))
     assert (await place(gate_to(gateway), side="SELL")).outcome == outcome
     assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
+
+
+def held_position(quantity: int) -> dict[str, object]:
+    row = {"conid": "265598", "description": "AAPL", "secType": "STK", "currency": "USD", "position": quantity}
+    return {**row, **dict.fromkeys(("marketPrice", "marketValue", "avgCost", "unrealizedPnl", "realizedPnl"), 1)}
+
+
+async def test_two_sells_at_once_do_not_count_the_same_shares() -> None:
+    gateway = tradable().on(POSITIONS, ok([held_position(10)]))
+    status = {"order_id": 1, "conid": 265598, "side": "S", "size": "10", "total_size": "10", "cum_fill": "0"}
+    gateway.on("GET /iserver/account/order/status/1", ok({**status, "order_status": "Submitted"}))
+    gate = gate_to(gateway)
+    results = await asyncio.gather(*(place(gate, side="SELL", coid=f"PM{number}") for number in range(3)))
+    assert sorted(result.outcome for result in results) == ["accepted", "refused", "refused"]
+    assert gateway.count(PLACE) == 1
+
+
+async def test_a_ticket_shown_twice_at_once_is_used_once() -> None:
+    gateway = tradable()
+    gate = gate_to(gateway)
+    results = await asyncio.gather(*(place(gate) for _ in range(5)))
+    assert sorted(result.outcome for result in results) == ["accepted"] + ["refused"] * 4
+    assert gateway.count(PLACE) == 1
 
 
 async def test_a_caller_that_goes_away_does_not_stop_an_order_half_way() -> None:
@@ -138,7 +159,8 @@ async def test_a_caller_that_goes_away_does_not_stop_an_order_half_way() -> None
     caller = asyncio.create_task(place(gate_to(gateway)))
     await asyncio.gather(caller, return_exceptions=True)
     assert caller.cancelled()
-    await answered.wait()
+    async with asyncio.timeout(5):
+        await answered.wait()
     assert gateway.count(PLACE) == 1
 
 

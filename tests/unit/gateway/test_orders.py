@@ -1,5 +1,6 @@
 """What becomes of one order for every answer the broker is known to give, and that it is sent once."""
 
+import asyncio
 import json
 from decimal import Decimal
 
@@ -73,6 +74,10 @@ async def placed(gateway: ScriptedGateway) -> Placement:
         (question("o99999", "size exceeds the Size Limit of 500"), "unknown_question"),
         (question("o383", "Would you like to cancel all open orders"), "unknown_question"),
         (ok([{"id": "r1", "message": ["size exceeds the Size Limit of"], "messageIds": []}]), "unknown_question"),
+        (
+            ok([{"id": "r1", "message": ["size exceeds the Size Limit of"], "messageIds": ["o383", "o99"]}]),
+            "unknown_question",
+        ),
     ],
 )
 async def test_each_answer_has_one_outcome_and_the_order_goes_out_once(reply: Reply, outcome: str) -> None:
@@ -111,6 +116,13 @@ async def test_a_chain_of_allowed_questions_is_confirmed_to_its_end() -> None:
     assert found.outcome == "accepted"
     assert [(each.message_ids, each.confirmed) for each in found.questions] == [(("o383",), True), (("o451",), True)]
     assert gateway.bodies[-1] == {"confirmed": True}
+
+
+async def test_the_next_order_waits_until_the_questions_of_the_last_are_answered() -> None:
+    gateway = ready_gateway().on(PLACE, SIZE).on("POST /iserver/reply/r1", ACCEPTED)
+    orders = portal_to(gateway).orders
+    await asyncio.gather(orders.place_once(ORDER), orders.place_once(ORDER))
+    assert gateway.calls == [PLACE, "POST /iserver/reply/r1"] * 2
 
 
 async def test_an_unknown_question_behind_an_allowed_one_is_left_unanswered() -> None:

@@ -100,6 +100,20 @@ async def test_a_429_shuts_the_box_until_its_time_is_over() -> None:
     assert time.slept == []
 
 
+async def test_a_request_that_was_waiting_when_the_box_shut_is_not_sent() -> None:
+    time = Time()
+    pacer = Pacer(time.clock, time.sleep)
+    await _pass(pacer, ORDERS)
+
+    async def penalised_meanwhile(seconds: float) -> None:
+        time.now += seconds
+        pacer.penalise()
+
+    pacer.sleep = penalised_meanwhile
+    with pytest.raises(PacingViolation, match="penalty box"):
+        await _pass(pacer, ORDERS)
+
+
 async def test_a_wait_longer_than_a_call_may_take_is_refused_and_says_how_long() -> None:
     time = Time()
     pacer = Pacer(time.clock, time.sleep)

@@ -64,6 +64,14 @@ async def test_a_snapshot_that_does_not_grow_any_more_ends_the_polling() -> None
     assert gateway.count(SNAPSHOT) == 3
 
 
+async def test_a_contract_is_waited_on_once_for_fields_that_it_never_has() -> None:
+    gateway = ready_gateway().on(SNAPSHOT, ok([without("84", "86", "7289")]))
+    market = portal_to(gateway).market
+    await market.quotes([AAPL])
+    await market.quotes([AAPL])
+    assert gateway.count(SNAPSHOT) == 4
+
+
 async def test_a_contract_that_never_delivers_is_missing_with_a_reason() -> None:
     gateway = ready_gateway().on(SNAPSHOT, ok([BARE]))
     quotes, (missing,) = await portal_to(gateway).market.quotes([AAPL])
@@ -336,5 +344,6 @@ async def test_a_performance_that_does_not_fit_together_is_malformed(answer: htt
         await portal_to(ready_gateway().on(PERFORMANCE, answer)).portfolio.performance(ACCOUNT)
 
 
-def test_a_scripted_gateway_answers_404_where_nothing_is_scripted() -> None:
-    assert ScriptedGateway().handle(httpx2.Request("GET", "http://gateway/v1/api/nowhere")).status_code == 404
+async def test_a_scripted_gateway_answers_404_where_nothing_is_scripted() -> None:
+    request = httpx2.Request("GET", "http://gateway/v1/api/nowhere")
+    assert (await ScriptedGateway().handle(request)).status_code == 404

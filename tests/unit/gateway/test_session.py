@@ -77,6 +77,15 @@ async def test_fifty_callers_share_one_status_read_which_lives_a_second() -> Non
     assert gateway.count(STATUS) == 2
 
 
+async def test_the_age_of_a_status_is_counted_in_the_simulators_pace() -> None:
+    gateway, time = ready_gateway(marker=MARKER), Time()
+    session = portal_to(gateway, time).session
+    await session.reading()
+    time.now += 0.1
+    await session.reading()
+    assert gateway.count(STATUS) == 2
+
+
 async def test_a_session_is_primed_once_for_all_its_readers() -> None:
     gateway = ready_gateway()
     session = portal_to(gateway).session
