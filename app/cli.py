@@ -62,10 +62,11 @@ def up(
     as_of: AsOfOption = None,
     seed: SeedOption = None,
     data: DataOption = None,
+    pacing: Annotated[float, typer.Option("--pacing", help="Scale of IBKR's pacing; 1 is its real one.")] = DEMO_PACING,
 ) -> None:
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = _settings(state)
-    simulated = Simulated(_date(as_of), seed, DEMO_PACING, data)
+    simulated = Simulated(_date(as_of), seed, pacing, data)
     with everything(settings.state_dir, Ports(port, mcp_port, gateway_port), simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")

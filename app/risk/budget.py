@@ -4,6 +4,7 @@ A buy is judged by the portfolio as it would be after it, with every sell and ea
 and make no broken one worse. It can only shrink.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -75,11 +76,11 @@ def judge(stage: Stage, order: Order) -> tuple[Order | None, Refusal | None]:
     judged = _prepared(stage, order)
     if isinstance(judged, Refusal):
         return None, judged
-    broken = _broken(judged, int(order.quantity))
-    if broken is None:
+    asked = int(order.quantity)
+    if _broken(judged, asked) is None:
         return _large_enough(stage, order, None)
-    largest = _largest(judged, int(order.quantity))
-    refusal = replace(broken, largest=Decimal(largest))
+    largest = _largest(judged, asked)
+    refusal = replace(_binding(judged, largest + 1, asked), largest=Decimal(largest))
     if largest == 0:
         return None, refusal
     return _large_enough(stage, replace(order, quantity=Decimal(largest)), refusal)
@@ -163,7 +164,13 @@ def _in_currency(stage: Stage, currency: str) -> Decimal:
 
 def _broken(judged: Judged, quantity: int) -> Refusal | None:
     """The first rule that this quantity breaks."""
-    return _over_order_limits(judged, quantity) or _over_weights(judged, quantity) or _over_statistics(judged, quantity)
+    return next(_violations(judged, quantity), None)
+
+
+def _violations(judged: Judged, quantity: int) -> Iterator[Refusal]:
+    """Every rule that this quantity breaks, the cheap ones first."""
+    rules = (_over_order_limits, _over_weights, _over_statistics)
+    return (found for rule in rules for found in rule(judged, quantity) if found is not None)
 
 
 def _over(judged: Judged, rule: str, value: float, limit: float, digits: int = 4) -> Refusal | None:
@@ -173,15 +180,13 @@ def _over(judged: Judged, rule: str, value: float, limit: float, digits: int = 4
     return _refuse(judged.order, rule, f"{value:.{digits}f}", f"{limit:.{digits}f}")
 
 
-def _over_order_limits(judged: Judged, quantity: int) -> Refusal | None:
+def _over_order_limits(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     rules, value = judged.stage.policy.execution, quantity * judged.cost
     turnover = float(judged.stage.used.turnover)
-    return (
-        _over(judged, "max_order_value", value, float(rules.max_order_value), 2)
-        or _over(judged, "max_turnover", turnover + value, rules.max_turnover * float(judged.stage.before.nav), 2)
-        or _over(judged, "available_cash", value, judged.spendable, 2)
-        or _over(judged, "funding_currency", value, judged.funding, 2)
-    )
+    yield _over(judged, "max_order_value", value, float(rules.max_order_value), 2)
+    yield _over(judged, "max_turnover", turnover + value, rules.max_turnover * float(judged.stage.before.nav), 2)
+    yield _over(judged, "available_cash", value, judged.spendable, 2)
+    yield _over(judged, "funding_currency", value, judged.funding, 2)
 
 
 def _after(judged: Judged, quantity: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
@@ -193,34 +198,30 @@ def _after(judged: Judged, quantity: int) -> tuple[np.ndarray[tuple[int], np.dty
     return values / nav, (book.cash_weight * book.nav - quantity * judged.cost) / nav
 
 
-def _over_weights(judged: Judged, quantity: int) -> Refusal | None:
+def _over_weights(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     policy, symbol = judged.stage.policy, judged.order.instrument.symbol
     weights, cash = _after(judged, quantity)
     sizes = np.abs(weights)
+    yield _over(judged, "max_position", float(sizes[judged.column]), position_limit(policy, symbol))
     sector = judged.book.sector_of[judged.column]
     fund = sector in policy.universe.diversified_funds
     ceiling = position_limit(policy, sector) if fund else policy.risk_limits.max_sector
     inside = judged.book.membership[judged.book.sectors.index(sector)]
+    yield _over(judged, "max_sector", float((sizes * inside).sum()), ceiling)
     floor = policy.risk_limits.min_cash_reserve
-    short = None if cash >= floor - TOLERANCE else _refuse(judged.order, "cash_reserve", f"{cash:.4f}", f"{floor:.4f}")
-    return (
-        _over(judged, "max_position", float(sizes[judged.column]), position_limit(policy, symbol))
-        or _over(judged, "max_sector", float((sizes * inside).sum()), ceiling)
-        or short
-        or _over(judged, "exposure", float(sizes.sum()), judged.stage.before.max_exposure)
-    )
+    if not cash >= floor - TOLERANCE:
+        yield _refuse(judged.order, "cash_reserve", f"{cash:.4f}", f"at least {floor:.4f}")
+    yield _over(judged, "exposure", float(sizes.sum()), judged.stage.before.max_exposure)
 
 
-def _over_statistics(judged: Judged, quantity: int) -> Refusal | None:
+def _over_statistics(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     policy = judged.stage.policy
     weights, _ = _after(judged, quantity)
     values = statistics(policy, weights[None, :], judged.panel)
     for name, limit in statistic_limits(policy).items():
         # A limit that is broken already must not be broken further.
         refusal = _over(judged, name, float(values[name][0]), max(limit, judged.standing[name]))
-        if refusal is not None:
-            return replace(refusal, limit=f"{limit:.4f}")
-    return None
+        yield replace(refusal, limit=f"{limit:.4f}") if refusal is not None else None
 
 
 def _largest(judged: Judged, quantity: int) -> int:
@@ -233,6 +234,12 @@ def _largest(judged: Judged, quantity: int) -> int:
         else:
             fails = middle
     return passes
+
+
+def _binding(judged: Judged, first: int, asked: int) -> Refusal:
+    """The rule that the first quantity too many breaks, with the value that all that was asked for would have."""
+    binding = next(_violations(judged, first))
+    return next((found for found in _violations(judged, asked) if found.rule == binding.rule), binding)
 
 
 def _large_enough(stage: Stage, order: Order, cut: Refusal | None) -> tuple[Order | None, Refusal | None]:
