@@ -72,9 +72,6 @@ def migrate(connection: Connection, revision: str) -> None:
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    current = stored_revision(connection)
-    if current == revision:
-        return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
@@ -82,7 +79,7 @@ def migrate(connection: Connection, revision: str) -> None:
         (command.downgrade if revision == "base" else command.upgrade)(config, revision)
     except CommandError as error:
         raise LedgerError(
-            f"the ledger's schema is at revision {current}, which this version does not know",
+            f"the ledger's schema is at revision {stored_revision(connection)}, which this version does not know",
             "It was written by a newer version: install that one",
         ) from error
 

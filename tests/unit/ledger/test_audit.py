@@ -89,6 +89,7 @@ def test_an_untouched_ledger_is_sound(url: str) -> None:
 
 CHANGES = {
     "payload": "payload = replace(payload, '}', ' }')",
+    "payload padded": "payload = payload || ' '",
     "payload emptied": "payload = '{\"altered\":1}'",
     "payload as a number": "payload = 5",
     "payload as bytes": "payload = x'00ff'",
@@ -125,6 +126,14 @@ def test_a_removed_event_is_found_wherever_it_was(again: Callable[[int], str]) -
         url = again(seq)
         execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = {seq}")  # noqa: S608
         assert any(f"book {BOOK}, event" in problem for problem in _verify(url).problems), seq
+
+
+def test_the_gap_that_a_removed_event_leaves_is_named(url: str) -> None:
+    execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = 3")  # noqa: S608
+    assert _verify(url).problems == (
+        f"book {BOOK}, event 4: 3 was expected, so events are missing or were inserted",
+        f"book {BOOK}, event 4: does not link to the event before it",
+    )
 
 
 def test_a_removed_tail_of_any_length_is_found(again: Callable[[int], str]) -> None:

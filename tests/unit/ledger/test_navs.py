@@ -54,6 +54,14 @@ def test_a_newer_run_point_replaces_the_sessions_and_the_close_follows_it(ledger
     assert ledger.navs(BOOK) == (point(nav="1010"), point(kind=NavKind.CLOSE, nav="1020"))
 
 
+def test_the_brokers_point_of_the_session_stays_beside_the_runs(ledger: SqlLedger) -> None:
+    seeded = point(kind=NavKind.BROKER, nav="990")
+    ledger.add_navs(BOOK, [seeded, point(nav="1000")])
+    ledger.add_navs(BOOK, [point(nav="1010")])
+    assert ledger.navs(BOOK) == (seeded, point(nav="1010"))
+    assert ledger.verify().ok
+
+
 @pytest.mark.parametrize("kind", list(NavKind))
 def test_nothing_of_a_session_follows_its_close(ledger: SqlLedger, kind: NavKind) -> None:
     ledger.add_navs(BOOK, [point(kind=NavKind.CLOSE)])

@@ -1,9 +1,11 @@
 from dataclasses import replace
 from datetime import timedelta
+from inspect import signature
 from typing import Any
 
 import pytest
 
+from app.desk.ports import Ledger
 from app.desk.records import RunStatus
 from app.domain.errors import LedgerError
 from app.ledger.sql_ledger import SqlLedger
@@ -86,3 +88,9 @@ def test_a_plan_survives_its_commit_unchanged(ledger: SqlLedger) -> None:
     ledger.abandon(claim, RunStatus.FAILED, "why", AT)
     resumed = claimed(ledger)
     assert resumed.plan == {**PLAN, "orders": [{"quantity": "1.50"}], "post_trade": {"var": None}}
+
+
+def test_the_ledger_has_every_call_of_the_desks_port_as_the_port_declares_it(ledger: SqlLedger) -> None:
+    port: Ledger = ledger
+    for name in (name for name in vars(Ledger) if not name.startswith("_")):
+        assert signature(getattr(type(port), name)) == signature(getattr(Ledger, name)), name
