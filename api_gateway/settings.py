@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     ticket_key_file: Path | None = None
     max_order_value: Decimal = Field(default=Decimal(50_000), gt=0, allow_inf_nan=False)
     mcp_allowed_hosts: _Words = ()
-    pacing_file: Path | None = None
+    mcp_state_file: Path | None = None
 
     @field_validator("ibkr_account_id", "mcp_allowed_hosts", mode="before")
     @classmethod

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx2
 
 from api_gateway.clientportal.contracts import ContractReads
 from api_gateway.clientportal.market import MarketReads
+from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.orders import OrderCalls
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.portfolio import PortfolioReads
@@ -16,12 +18,21 @@ from api_gateway.clientportal.transport import Transport
 
 
 class ClientPortal:
-    def __init__(self, http: httpx2.AsyncClient, *, refuse_simulator: bool, pacer: Pacer | None = None) -> None:
+    def __init__(
+        self,
+        http: httpx2.AsyncClient,
+        *,
+        refuse_simulator: bool,
+        memory: GatewayMemory | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._http = http
-        self.pacer = pacer or Pacer()
+        memory = memory or GatewayMemory()
+        self.pacer = Pacer(clock, sleep, memory)
         transport = Transport(http, self.pacer)
-        self.session = Session(transport, refuse_simulator=refuse_simulator)
-        self.portfolio = PortfolioReads(transport, self.session)
+        self.session = Session(transport, memory, refuse_simulator=refuse_simulator)
+        self.portfolio = PortfolioReads(transport, self.session, memory)
         self.contracts = ContractReads(transport, self.session)
         self.market = MarketReads(transport, self.session, self.contracts)
         self.orders = OrderCalls(transport, self.session)

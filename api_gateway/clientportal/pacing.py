@@ -10,11 +10,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from api_gateway.clientportal.errors import PacingViolation
-from api_gateway.clientportal.pacing_file import SHORTEST_SECONDS, PacingFile
+from api_gateway.clientportal.memory import GatewayMemory
 
 # The older documentation says 15 minutes, the newer 10; sending inside the box can end in a permanent block.
 PENALTY_SECONDS: Final = 900.0
@@ -39,6 +38,7 @@ SNAPSHOT: Final = Limit("snapshot", 10, 1.0)
 HISTORY: Final = Limit("history", 5, 0.0)
 PERFORMANCE: Final = Limit("performance", 1, 900.0)
 TICKLE: Final = Limit("tickle", 1, 1.0)
+# Longer than a process takes to be replaced by another.
 SLOW: Final = (ORDERS, TRADES, ACCOUNTS, PERFORMANCE)
 
 
@@ -49,11 +49,11 @@ class Pacer:
         self,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        file: PacingFile | None = None,
+        memory: GatewayMemory | None = None,
     ) -> None:
         self.clock = clock
         self.scale = 1.0
-        self._file = file
+        self._memory = memory or GatewayMemory()
         self.sleep = sleep
         self._windows: dict[str, _Window] = {}
         self._boxed_until = 0.0
@@ -73,17 +73,15 @@ class Pacer:
         finally:
             for window in entered:
                 window.leave(self.clock())
-            if self._file is not None and limit is not None and limit.seconds >= SHORTEST_SECONDS:
-                self._file.used(limit.name)
+            if limit in SLOW:
+                self._memory.use(limit.name)
 
-    def recognise(self, gateway: str, market_now: datetime | None) -> None:
-        """Takes over what an earlier process has used of this gateway's limits."""
-        if self._file is None:
-            return
-        for name, age in self._file.recognise(gateway, market_now).items():
-            limit = next((each for each in SLOW if each.name == name), None)
-            if limit is not None:
-                self._window(limit).used_before(self.clock() - age)
+    def recall(self, limits: tuple[Limit, ...] = SLOW) -> None:
+        """Counts what an earlier process has used of the limits that outlast a restart."""
+        ages = self._memory.ages()
+        for limit in limits:
+            if limit.name in ages:
+                self._window(limit).used_before(self.clock() - ages[limit.name])
 
     async def pause(self, seconds: float) -> None:
         """Waits `seconds` of the gateway's time."""

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed, PacingViolation
+from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS, PERFORMANCE
-from api_gateway.clientportal.records import AccountType, Cash, Ledger, NavPoint, Position, Summary
+from api_gateway.clientportal.records import AccountType, Cash, Ledger, NavHistory, NavPoint, Position, Summary
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
@@ -16,10 +17,10 @@ _EXCHANGE_TIME = ZoneInfo("America/New_York")
 
 
 class PortfolioReads:
-    def __init__(self, transport: Transport, session: Session) -> None:
+    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory) -> None:
         self._transport = transport
         self._session = session
-        self._performance: dict[str, tuple[datetime, str, tuple[NavPoint, ...]]] = {}
+        self._memory = memory
 
     async def positions(self, account: str) -> tuple[Position, ...]:
         """Near-real-time positions, closed ones (quantity zero) dropped."""
@@ -49,16 +50,16 @@ class PortfolioReads:
             realized_pnl=wire.required_number(base, "realizedpnl"),
         )
 
-    async def performance(self, account: str) -> tuple[datetime, str, tuple[NavPoint, ...]]:
-        """Market time of the read, base currency and one year of closing NAVs.
+    async def performance(self, account: str) -> NavHistory:
+        """One year of closing NAVs.
 
         The broker answers once a quarter of an hour, so an answer is kept for its session date; while the limit is not
         free an older one is served with its own time.
         """
-        kept = self._performance.get(account)
-        if kept is not None and (_session_date(kept[0]) == _session_date(self._session.market_now())):
-            return kept
-        if kept is not None and self._transport.pacer.wait(PERFORMANCE) > LONGEST_WAIT_SECONDS:
+        # The session comes first: only then is it known whose answer has been kept.
+        await self._session.primed()
+        kept = self._memory.performance(account)
+        if kept is not None and self._is_good(kept):
             return kept
         try:
             answer = await self._session.guarded(lambda: self._ask_performance(account))
@@ -66,10 +67,13 @@ class PortfolioReads:
             if kept is None:
                 raise
             return kept
-        currency, points = _nav_points(answer)
-        fresh = (self._session.market_now(), currency, points)
-        self._performance[account] = fresh
+        fresh = _nav_history(answer, self._session.market_now())
+        self._memory.keep_performance(account, fresh)
         return fresh
+
+    def _is_good(self, kept: NavHistory) -> bool:
+        of_today = _session_date(kept.as_of) == _session_date(self._session.market_now())
+        return of_today or self._transport.pacer.wait(PERFORMANCE) > LONGEST_WAIT_SECONDS
 
     async def _ask_performance(self, account: str) -> object:
         # A repetition would wait out the quarter of an hour.
@@ -126,7 +130,7 @@ def _account_type(summary: Mapping[str, object]) -> AccountType | None:
     return "margin" if "MRGN" in trading_type.upper() else "cash"
 
 
-def _nav_points(answer: object) -> tuple[str, tuple[NavPoint, ...]]:
+def _nav_history(answer: object, as_of: datetime) -> NavHistory:
     nav = wire.mapping(wire.mapping(answer, "performance").get("nav"), "performance nav")
     series = wire.rows(nav.get("data"), "performance data")
     dates, values = nav.get("dates"), series[0].get("navs") if len(series) == 1 else None
@@ -135,7 +139,7 @@ def _nav_points(answer: object) -> tuple[str, tuple[NavPoint, ...]]:
     points = tuple(
         NavPoint(date=_compact_date(day), nav=wire.number(value)) for day, value in zip(dates, values, strict=True)
     )
-    return wire.required_text(series[0], "baseCurrency"), points
+    return NavHistory(as_of=as_of, currency=wire.required_text(series[0], "baseCurrency"), points=points)
 
 
 def _compact_date(value: object) -> date:

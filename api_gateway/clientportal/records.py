@@ -109,6 +109,14 @@ class NavPoint(Record):
     nav: Amount
 
 
+class NavHistory(Record):
+    """Closing net asset values, oldest first; `as_of` is the market time of the read."""
+
+    as_of: datetime
+    currency: str
+    points: tuple[NavPoint, ...]
+
+
 class Contract(Record):
     symbol: str
     conid: int

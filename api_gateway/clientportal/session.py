@@ -26,6 +26,7 @@ from api_gateway.clientportal.errors import (
     State,
 )
 from api_gateway.clientportal.flight import SingleFlight
+from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import ACCOUNTS, ORDERS, TICKLE, TRADES
 from api_gateway.clientportal.records import Simulator, Source
 from api_gateway.clientportal.transport import Transport
@@ -65,12 +66,14 @@ class Session:
     def __init__(
         self,
         transport: Transport,
+        memory: GatewayMemory,
         *,
         refuse_simulator: bool,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = transport
         self._pacer = transport.pacer
+        self._memory = memory
         self._refuse_simulator = refuse_simulator
         self._utc_now = utc_now
         self._reading: Reading | None = None
@@ -179,9 +182,10 @@ class Session:
 
     def _recognise(self, simulator: Simulator | None) -> None:
         if simulator is None:
-            self._pacer.recognise("ibkr", None)
+            self._memory.recognise("ibkr", None)
         else:
-            self._pacer.recognise(f"simulator {simulator.as_of} {simulator.seed}", simulator.now)
+            self._memory.recognise(f"simulator {simulator.as_of} {simulator.seed}", simulator.now)
+        self._pacer.recall()
 
     async def _prime(self) -> Primed:
         reading = await self.reading()

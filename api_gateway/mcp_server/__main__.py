@@ -7,8 +7,7 @@ import sys
 import uvicorn
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.pacing import Pacer
-from api_gateway.clientportal.pacing_file import PacingFile
+from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.transport import open_http
 from api_gateway.mcp_server.server import create_app
 from api_gateway.settings import InvalidSettings, read_settings
@@ -27,8 +26,8 @@ def main() -> int:
     # Set before the SDK sets up its own console, which breaks lines for a terminal.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     http = open_http(settings.ibkr_gateway_url, settings.ibkr_ca_file)
-    pacer = Pacer(file=PacingFile(settings.pacing_file) if settings.pacing_file else None)
-    portal = ClientPortal(http, refuse_simulator=settings.trading_mode == "live", pacer=pacer)
+    memory = GatewayMemory(settings.mcp_state_file)
+    portal = ClientPortal(http, refuse_simulator=settings.trading_mode == "live", memory=memory)
     uvicorn.run(create_app(settings, portal), host=arguments.host, port=arguments.port, log_level="warning", ws="none")
     return 0
 

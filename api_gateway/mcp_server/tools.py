@@ -85,8 +85,8 @@ def register_account_tools(
         """One year of closing net asset values as the broker keeps them, oldest first. Read once per session date."""
         with reported():
             await admission.require(account)
-            as_of, currency, points = await portal.portfolio.performance(account)
-        return Performance(account=account, currency=currency, points=points, as_of=as_of, source=portal.session.source)
+            found = await portal.portfolio.performance(account)
+        return Performance(account=account, source=portal.session.source, **dict(found))
 
 
 def register_market_tools(server: MCPServer[None], portal: ClientPortal) -> None:

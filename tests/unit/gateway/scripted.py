@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.memory import GatewayMemory
 
 ACCOUNT = "DU1234567"
 READY = {"authenticated": True, "established": True, "competing": False, "connected": True, "message": ""}
@@ -89,7 +89,13 @@ def ready_gateway(*, marker: dict[str, object] | None = None, paper: bool = True
     return gateway
 
 
-def portal_to(gateway: ScriptedGateway, time: Time | None = None, *, refuse_simulator: bool = False) -> ClientPortal:
+def portal_to(
+    gateway: ScriptedGateway,
+    time: Time | None = None,
+    *,
+    refuse_simulator: bool = False,
+    memory: GatewayMemory | None = None,
+) -> ClientPortal:
     moment = time or Time()
     http = httpx2.AsyncClient(base_url="http://gateway/v1/api", transport=httpx2.MockTransport(gateway.handle))
-    return ClientPortal(http, refuse_simulator=refuse_simulator, pacer=Pacer(moment.clock, moment.sleep))
+    return ClientPortal(http, refuse_simulator=refuse_simulator, memory=memory, clock=moment.clock, sleep=moment.sleep)

@@ -312,15 +312,15 @@ async def test_a_performance_is_read_once_per_session_date_and_an_older_one_keep
     time = Time()
     portal = portal_to(gateway, time)
     first = await portal.portfolio.performance(ACCOUNT)
-    assert first[1] == "USD"
-    assert [(point.date, point.nav) for point in first[2]] == [(date(2022, 12, 23), 1), (TUESDAY, Decimal("2.5"))]
+    assert first.currency == "USD"
+    assert [(point.date, point.nav) for point in first.points] == [(date(2022, 12, 23), 1), (TUESDAY, Decimal("2.5"))]
     assert await portal.portfolio.performance(ACCOUNT) == first
     gateway.on("POST /iserver/auth/status", ok({**_ready(), "simulator": {**MARKER, "now": "2022-12-29T15:00:00Z"}}))
     time.now += 20.0
     await portal.session.reading()
     assert await portal.portfolio.performance(ACCOUNT) == first
     time.now += 90.0
-    assert (await portal.portfolio.performance(ACCOUNT))[0] > first[0]
+    assert (await portal.portfolio.performance(ACCOUNT)).as_of > first.as_of
     assert gateway.count(PERFORMANCE) == 2
 
 

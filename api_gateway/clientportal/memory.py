@@ -1,0 +1,75 @@
+"""What is remembered of a gateway over a restart of this process, because the gateway goes on counting.
+
+Two short-lived processes in a row would break a limit that neither of them alone comes near, and what may be asked
+once a quarter of an hour must last that long. It saves waiting; it is never the source of a holding or an order.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, ConfigDict, ValidationError
+
+from api_gateway.clientportal.records import NavHistory, Record
+
+
+class _Kept(Record):
+    """`uses` is wall-clock seconds by limit; `market_now` is None at the real gateway."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    gateway: str = ""
+    market_now: AwareDatetime | None = None
+    uses: Mapping[str, float] = {}
+    performance: Mapping[str, NavHistory] = {}
+
+
+class GatewayMemory:
+    """Without a path it lasts as long as the process. A file that cannot be read counts as none."""
+
+    def __init__(self, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._now = now
+        self._kept = _Kept()
+
+    def recognise(self, gateway: str, market_now: datetime | None) -> None:
+        """Forgets what belongs to another gateway; a simulator whose time went back is another one."""
+        kept = self._kept if self._kept.gateway == gateway else self._load()
+        went_back = kept.market_now is not None and market_now is not None and market_now < kept.market_now
+        if kept.gateway != gateway or went_back:
+            kept = _Kept()
+        self._kept = kept.model_copy(update={"gateway": gateway, "market_now": market_now})
+
+    def ages(self) -> Mapping[str, float]:
+        """Seconds since the last use of each limit."""
+        return {name: max(0.0, self._now() - used) for name, used in self._kept.uses.items()}
+
+    def use(self, limit: str) -> None:
+        self._keep(self._kept.model_copy(update={"uses": {**self._kept.uses, limit: self._now()}}))
+
+    def performance(self, account: str) -> NavHistory | None:
+        return self._kept.performance.get(account)
+
+    def keep_performance(self, account: str, history: NavHistory) -> None:
+        self._keep(self._kept.model_copy(update={"performance": {**self._kept.performance, account: history}}))
+
+    def _load(self) -> _Kept:
+        if self._path is None:
+            return _Kept()
+        try:
+            return _Kept.model_validate_json(self._path.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return _Kept()
+
+    def _keep(self, kept: _Kept) -> None:
+        self._kept = kept
+        if self._path is None:
+            return
+        # Replaced in one step, so that a process that dies here leaves the old file whole; for its owner only.
+        fresh = self._path.with_suffix(".new")
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(kept.model_dump_json())
+        fresh.replace(self._path)
