@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from app.desk.deciding import intents_of, waiting
 from app.desk.desk import Desk, OrderResult, Run, known
 from app.desk.records import Claim, Event, Intent
-from app.domain.errors import DataError, MissingQuote, OrderUncertain, UsageError
+from app.domain.errors import BrokerUnavailable, DataError, MissingQuote, NotReady, OrderUncertain, UsageError
 from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Ticket, WhatIf
 from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
@@ -193,7 +193,11 @@ def _state(placement: Placement) -> OrderState:
 async def _find(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> OrderResult:
     """Look an order of unknown outcome up by its id; absence proves nothing, so the run stops where it is not found."""
     for _ in range(RECONCILE_READS):
-        found = (await desk.broker.report(run.key.account)).find(result.coid)
+        try:
+            found = (await desk.broker.report(run.key.account)).find(result.coid)
+        except (BrokerUnavailable, NotReady):
+            # "Nothing was sent" is what this error says of a read; here something may have been.
+            break
         if found is not None:
             return await _settle_as(desk, run, claim, result, found)
     raise OrderUncertain(
@@ -212,7 +216,11 @@ async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Or
     until = time.monotonic() + desk.policy.execution.follow_seconds
     pause = FIRST_POLL_SECONDS
     while True:
-        row = await desk.broker.order(run.key.account, order_id)
+        try:
+            row = await desk.broker.order(run.key.account, order_id)
+        except (BrokerUnavailable, NotReady) as error:
+            # It was accepted; what became of it is for the next reconciliation to find out.
+            return replace(result, reason=f"at the broker, its status could not be read: {error.cause}")
         if row.state.is_final or time.monotonic() + pause > until:
             return await _settle_as(desk, run, claim, result, row)
         await desk.sleep(pause)
@@ -244,11 +252,17 @@ async def _settle_as(desk: Desk, run: Run, claim: Claim, result: OrderResult, ro
 async def _to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
     """Between SENDING and its result nothing may be cancelled; a cancellation waits and then goes through."""
     task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        # Looked at, so that it is not reported as lost: the ledger knows how far the order came.
+        task.exception()
+        raise cancelled
+    return task.result()
 
 
 def _filled(portfolio: Portfolio, result: OrderResult) -> Portfolio:

@@ -21,7 +21,8 @@ def remember(
     since = {i.session_date: calendar.sessions_between(i.session_date, today) for i in history}
     reinforced: dict[int, list[int]] = defaultdict(list)
     sold_at_loss: dict[int, int] = {}
-    profits: dict[int, int] = defaultdict(int)
+    # A sale in several legs takes one level.
+    profits: dict[int, set[date]] = defaultdict(set)
     last: dict[str, int] = {}
     for intent in history:
         ago = since[intent.session_date]
@@ -32,12 +33,12 @@ def remember(
         if intent.side is Side.SELL and not LOSS_RULES.isdisjoint(rules):
             sold_at_loss[intent.conid] = ago
         if ExitRule.TAKE_PROFIT in rules:
-            profits[intent.conid] += 1
+            profits[intent.conid].add(intent.session_date)
     metrics = last_evaluation["metrics"] if last_evaluation else ()
     return Memory(
         reinforced={conid: tuple(ago) for conid, ago in reinforced.items()},
         sold_at_loss=sold_at_loss,
-        profit_levels_taken=dict(profits),
+        profit_levels_taken={conid: len(days) for conid, days in profits.items()},
         last_rebalance=last.get(Action.REBALANCE),
         last_rotation=last.get(Action.ROTATE),
         previous_severities={m["name"]: m["severity"] for m in metrics} or None,

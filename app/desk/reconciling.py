@@ -4,7 +4,7 @@ Absence at the broker is never taken for evidence: an order that is not found st
 """
 
 from app.desk.desk import Desk, Run
-from app.desk.records import Claim, Event, IntentRecord
+from app.desk.records import Claim, Event, IntentRecord, RunStatus
 from app.domain.errors import OrderUncertain
 from app.domain.order import OrderReport, OrderState
 
@@ -14,8 +14,11 @@ LIKELY_LIVE = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 async def reconcile(desk: Desk, run: Run, claim: Claim) -> None:
     """Settle what the broker can tell of the book's open orders of the day.
 
-    Raises OrderUncertain while one of them may or may not be at the broker.
+    Raises OrderUncertain while one of them may or may not be at the broker. A preview settles nothing and
+    always goes on.
     """
+    if run.key.dry_run:
+        return
     open_intents = await desk.write(desk.ledger.open_intents, run.key.book, run.key.session_date)
     if not open_intents:
         return
@@ -32,16 +35,20 @@ async def reconcile(desk: Desk, run: Run, claim: Claim) -> None:
 
 
 async def _settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, report: OrderReport) -> bool:
-    """True where the broker knows the order."""
-    if intent.run_id != claim.run_id:
-        return True
+    """True where the broker knows the order.
+
+    What another run sent and may still be watching is looked for and left as it is: two writers would contradict.
+    """
     found = report.find(intent.coid)
+    ours = intent.run_id == claim.run_id
     if found is None:
-        if intent.state is OrderState.SENDING:
+        if ours and intent.state is OrderState.SENDING:
             await desk.write(
                 desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, run.clock.now(), reason="not found"
             )
         return False
+    if not ours and not await _has_ended(desk, intent.run_id):
+        return True
     await desk.write(
         desk.ledger.settle,
         claim,
@@ -54,3 +61,8 @@ async def _settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, repo
     )
     run.journal.add(Event("reconciled", {"coid": intent.coid, "state": found.state.value}))
     return True
+
+
+async def _has_ended(desk: Desk, run_id: str) -> bool:
+    record = await desk.write(desk.ledger.run, run_id)
+    return record is not None and record.status is not RunStatus.RUNNING

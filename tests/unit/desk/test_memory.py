@@ -1,0 +1,76 @@
+"""What a decision knows of earlier days, made from filled orders and the last report."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from app.desk.memory import remember
+from app.desk.records import IntentRecord
+from app.domain.order import OrderState, Side
+from app.domain.plan import NO_MEMORY, Action
+from tests.support.fakes import FakeCalendar
+
+MONDAY = date(2022, 3, 14)
+SALE = IntentRecord(
+    coid="PM0",
+    run_id="run_1",
+    session_date=MONDAY,
+    action=Action.HOLD,
+    rule="stop_loss: unrealised -20.0% against -15.0%",
+    conid=1000,
+    symbol="AAPL",
+    side=Side.SELL,
+    quantity=Decimal(10),
+    state=OrderState.FILLED,
+    limit_price=Decimal(100),
+    filled_quantity=Decimal(10),
+    average_price=Decimal(100),
+    broker_order_id="1",
+    sends=1,
+    reason=None,
+    what_if=None,
+)
+FRIDAY = MONDAY + timedelta(days=4)
+
+
+def test_without_history_nothing_is_remembered() -> None:
+    assert remember((), None, FakeCalendar(), MONDAY) == NO_MEMORY
+
+
+def test_a_stop_and_a_cut_are_sales_at_a_loss_counted_in_sessions() -> None:
+    cut = replace(SALE, conid=1001, action=Action.CUT_LOSERS, rule="cut_losers: unrealised MSFT -11.0% against -10.0%")
+    both = replace(SALE, conid=1002, rule="drawdown+stop_loss: drawdown 20.0% against 15.0%")
+    rebalanced = replace(SALE, conid=1003, action=Action.REBALANCE, rule="rebalance: Energy 13.3%")
+    memory = remember((SALE, cut, both, rebalanced), None, FakeCalendar(), FRIDAY)
+    assert memory.sold_at_loss == {1000: 4, 1001: 4, 1002: 4}
+    assert memory.last_rebalance == 4
+    assert memory.last_rotation is None
+
+
+def test_a_reinforcement_is_remembered_by_its_buys_only() -> None:
+    buy = replace(SALE, side=Side.BUY, action=Action.REINFORCE, rule="reinforce: unrealised 33.3% against 20.0%")
+    later = replace(buy, session_date=FRIDAY)
+    stopped = replace(SALE, conid=1005, action=Action.REINFORCE)
+    memory = remember((buy, stopped, later), None, FakeCalendar(), FRIDAY + timedelta(days=3))
+    assert memory.reinforced == {1000: (5, 1)}
+
+
+def test_a_profit_taken_in_several_parts_on_one_day_is_one_level() -> None:
+    part = replace(SALE, rule="take_profit: unrealised 60.0% against 50.0%")
+    memory = remember((part, replace(part, coid="PM1")), None, FakeCalendar(), FRIDAY)
+    assert memory.profit_levels_taken == {1000: 1}
+    again = replace(part, coid="PM2", session_date=FRIDAY, run_id="run_2")
+    memory = remember((part, replace(part, coid="PM1"), again), None, FakeCalendar(), FRIDAY + timedelta(days=3))
+    assert memory.profit_levels_taken == {1000: 2}
+
+
+def test_severities_caps_and_the_last_drawdown_action_come_from_the_last_report() -> None:
+    evaluation = {
+        "metrics": [{"name": "drawdown", "severity": "HIGH"}],
+        "drawdown_acted_at": 0.17,
+        "exposure_caps": [{"rule": "vix", "limit": 0.6}],
+    }
+    memory = remember((), evaluation, FakeCalendar(), MONDAY)
+    assert memory.previous_severities == {"drawdown": "HIGH"}
+    assert memory.drawdown_acted_at == 0.17
+    assert memory.previous_caps == {"vix": 0.6}
