@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 
 from app.desk.desk import Desk, Run, known
 from app.desk.memory import remember
@@ -101,14 +102,16 @@ async def _nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
             f"the ledger holds a value of this account for {navs[-1].session_date}, after {today}",
             "Time does not run backwards in one account: use another state directory",
         )
-    known_closes = closes(navs)
-    newest = known_closes[-1] if known_closes else None
+    newest = closes(navs)[-1] if closes(navs) else None
+    # The ledger goes forward only: a close that the broker reports late stays out.
+    first = navs[-1].session_date if navs else date.min
     if newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1:
         return navs
     added: list[NavPoint] = []
     kind = NavKind.CLOSE if navs else NavKind.BROKER
     for session_date, nav in await desk.broker.performance(run.key.account):
-        if session_date < today and nav > 0 and (newest is None or session_date > newest.session_date):
+        after_newest = newest is None or session_date > newest.session_date
+        if first <= session_date < today and after_newest and nav > 0:
             newest = follow(newest, session_date, kind, nav)
             added.append(newest)
     if added and not run.key.dry_run and run.claim is not None:

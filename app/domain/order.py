@@ -120,7 +120,8 @@ class BrokerOrder:
         if self.status == "Cancelled":
             return OrderState.CANCELLED
         if self.status in {"Inactive", "Failed"}:
-            return OrderState.REJECTED
+            # What has filled cannot be rejected any more: the rest of it was cancelled.
+            return OrderState.CANCELLED if self.filled_quantity > 0 else OrderState.REJECTED
         return OrderState.PARTIAL if self.filled_quantity > 0 else OrderState.ACKED
 
 
