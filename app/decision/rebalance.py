@@ -167,7 +167,8 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
     bound = situation.evaluation.max_exposure - HEADROOM
     over = any(metric.name in {"exposure", "cash_reserve"} for metric in broken)
     if over and total > bound:
-        inside = _levelled(inside, [i.conid for i in free], total - bound)
+        least = float(situation.policy.execution.min_order_value) / situation.nav
+        inside = _levelled(inside, [i.conid for i in free], total - bound, least)
     return inside
 
 
@@ -189,9 +190,15 @@ def _scaled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
     return {**targets, **{conid: targets[conid] * factor for conid in names}}
 
 
-def _levelled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
-    """`excess` taken off the largest of the free names: few orders, and less concentration than before."""
+def _levelled(targets: Targets, free: Iterable[int], excess: float, least: float) -> Targets:
+    """`excess` taken off the largest of the free names, so few of them that no sale is below twice `least`.
+
+    One level is found to which the largest come down; concentration falls with the exposure.
+    """
     ordered = sorted(free, key=lambda conid: (-targets[conid], conid))
+    few = ordered[: max(1, int(excess / (2 * least)))] if least > 0 else ordered
+    if sum(targets[conid] for conid in few) > excess:
+        ordered = few
     taken = 0.0
     for count, conid in enumerate(ordered, start=1):
         taken += targets[conid]
