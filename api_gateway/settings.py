@@ -19,7 +19,7 @@ class InvalidSettings(Exception):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=".env", env_ignore_empty=True)
 
     ibkr_gateway_url: str = "https://localhost:5000/v1/api"
     ibkr_ca_file: Path | None = None
@@ -81,6 +81,7 @@ def read_settings() -> Settings:
 
 
 def _secret(value: SecretStr | None, file: Path | None) -> str:
-    if value is not None and value.get_secret_value().strip():
-        return value.get_secret_value().strip()
-    return file.read_text(encoding="utf-8").strip() if file is not None else ""
+    """The file wins: whoever starts this server hands it files, and a stale value may stand in `.env`."""
+    if file is not None:
+        return file.read_text(encoding="utf-8").strip()
+    return value.get_secret_value().strip() if value is not None else ""

@@ -75,11 +75,10 @@ def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> I
     token, key = _secret_file(state / "mcp.token"), _secret_file(state / "ticket.key")
     shared = {
         "IBKR_GATEWAY_URL": gateway_url,
-        "MCP_TOKEN": "",
         "MCP_TOKEN_FILE": str(token),
-        "TICKET_KEY": "",
         "TICKET_KEY_FILE": str(key),
         "TRADING_MODE": trading_mode,
+        "MCP_STATE_FILE": str(state / "gateway.json"),
     }
     url = f"http://{LOOPBACK}:{port}"
     command = ["-m", "api_gateway.mcp_server", "--port", str(port)]

@@ -31,7 +31,7 @@ def shipped_policy() -> Path:
 class Settings(BaseSettings):
     """Where the real parts are and how far a run may go; everything has a default that works offline.
 
-    A secret is given as itself or as a file that holds it, never both.
+    A secret is given as itself or as a file that holds it; the file wins.
     """
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -60,13 +60,6 @@ class Settings(BaseSettings):
     def _with_api_path(cls, url: str) -> str:
         url = url.rstrip("/")
         return url if url.endswith(_API) else url + _API
-
-    @model_validator(mode="after")
-    def _one_place_for_a_secret(self) -> Self:
-        for name in ("mcp_token", "ticket_key"):
-            if getattr(self, name) and getattr(self, f"{name}_file"):
-                raise ValueError(f"set {name.upper()} or {name.upper()}_FILE, not both")
-        return self
 
     @model_validator(mode="after")
     def _outsiders_need_an_identity(self) -> Self:
@@ -125,7 +118,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _secret(variable: str, value: SecretStr | None, file: Path | None) -> SecretStr | None:
-    if value is not None or file is None:
+    if file is None:
         return value
     try:
         text = file.read_text(encoding="utf-8").strip()

@@ -128,9 +128,12 @@ def test_a_secret_comes_from_its_variable_or_from_its_file(tmp_path: Path) -> No
     assert load_settings().read_mcp_token() is None
 
 
-def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="set TICKET_KEY or TICKET_KEY_FILE, not both"):
-        load_settings(ticket_key="key", ticket_key_file=tmp_path / "key")
+def test_of_a_secret_given_twice_the_file_wins(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-file", encoding="utf-8")
+    read = load_settings(ticket_key="given", ticket_key_file=file).read_ticket_key()
+    assert read is not None
+    assert read.get_secret_value() == "from-file"
 
 
 def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
