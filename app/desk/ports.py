@@ -6,14 +6,29 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.desk.records import Busy, Claim, Done, Event, Intent, IntentRecord, RunKey, RunRecord, RunStatus, Verification
+from app.desk.records import (
+    Busy,
+    Claim,
+    Control,
+    Done,
+    Event,
+    Flow,
+    Intent,
+    IntentRecord,
+    Quarantine,
+    RunKey,
+    RunRecord,
+    RunStatus,
+    SendBudget,
+    Verification,
+)
 from app.domain.instrument import AssetClass, ContractRules, Instrument
 from app.domain.market import PriceSeries, Quote, Session
 from app.domain.navs import NavPoint
 from app.domain.order import BrokerOrder, Order, OrderReport, OrderState, Placement, Side, Ticket, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
-from app.domain.ruling import DayUse
+from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.domain.session import BrokerSession
 
 
@@ -172,8 +187,22 @@ class Ledger(Protocol):
         """By the id the broker saw."""
         ...
 
-    def sending(self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime) -> None:
-        """PLANNED → SENDING with `sends` 0 → 1, before a byte goes out; LedgerError from any other state."""
+    def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
+        """An approved run goes on: awaiting_approval → running, with the next fence; LedgerError from any other status."""
+        ...
+
+    def sending(
+        self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
+    ) -> Refusal | None:
+        """PLANNED → SENDING with `sends` 0 → 1, before a byte goes out; LedgerError from any other state.
+
+        The kill level and the day's use, in-flight orders included, are read in the same transaction: what they forbid
+        comes back as a refusal and changes nothing.
+        """
+        ...
+
+    def absent(self, claim: Claim, coid: str, at: datetime) -> IntentRecord:
+        """One more complete, primed read of the broker's books did not show an UNKNOWN order."""
         ...
 
     def settle(
@@ -218,6 +247,46 @@ class Ledger(Protocol):
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         """End an attempt that came to nothing; after a committed plan only the lease lapses and the key stays."""
+        ...
+
+    def level(self, book: str) -> Control:
+        """The stricter of the book's own level and that of all books; ACTIVE where nobody set one."""
+        ...
+
+    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime) -> Control:
+        """Raise the level automatically; a stricter one that is in force stays."""
+        ...
+
+    def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
+        """A person sets the level of one book, or of all; this also counts as a review of the automatic runs."""
+        ...
+
+    def runs_since_review(self, book: str) -> int:
+        """Runs that sent orders since a person last set the level."""
+        ...
+
+    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
+        """Record money from outside."""
+        ...
+
+    def flows(self, book: str) -> tuple[Flow, ...]:
+        """Oldest first."""
+        ...
+
+    def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
+        """Keep automatic orders off a name; a name that is in quarantine stays as it is."""
+        ...
+
+    def release(self, book: str, conid: int, reason: str, actor: str, at: datetime) -> None:
+        """A person has looked; LedgerError for a name that is not in quarantine."""
+        ...
+
+    def quarantined(self, book: str) -> tuple[Quarantine, ...]:
+        """By symbol."""
+        ...
+
+    def last_report(self, book: str) -> Mapping[str, Any] | None:
+        """The newest sealed report of the book that holds a portfolio and is not of a dry run."""
         ...
 
     def run(self, run_id: str) -> RunRecord | None:

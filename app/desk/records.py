@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.domain.order import Order, OrderState, Side
+from app.domain.ruling import KillLevel
 
 
 class RunStatus(StrEnum):
@@ -19,6 +20,8 @@ class RunStatus(StrEnum):
     REJECTED = "rejected"
     HALTED = "halted"
     SKIPPED = "skipped"
+    MISSED = "missed"
+    RECONCILED = "reconciled"
     NOT_READY = "not_ready"
     FAILED = "failed"
     DRY_RUN = "dry_run"
@@ -104,12 +107,18 @@ class IntentRecord:
     symbol: str
     side: Side
     quantity: Decimal
+    reference_price: Decimal
+    leg: int
+    exit: bool
+    mandatory: bool
     state: OrderState
     limit_price: Decimal | None
     filled_quantity: Decimal
     average_price: Decimal | None
     broker_order_id: str | None
     sends: int
+    sent_at: datetime | None
+    absent_reads: int
     reason: str | None
     what_if: Mapping[str, Any] | None
 
@@ -140,3 +149,46 @@ class Verification:
     def ok(self) -> bool:
         """Nothing was altered, removed or inserted."""
         return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class SendBudget:
+    """What one order takes and what the day allows; amounts in base currency.
+
+    An exit takes from the budget and is never held up by it.
+    """
+
+    value: Decimal
+    exit: bool
+    max_orders: int
+    max_turnover: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The kill level in force, who set it and why."""
+
+    level: KillLevel
+    reason: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Money paid in (or out, negative) from outside, in base currency: neither gain nor loss."""
+
+    session_date: date
+    amount: Decimal
+    note: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A name that gets no automatic order until a person has looked."""
+
+    conid: int
+    symbol: str
+    reason: str
+    since: date
