@@ -179,8 +179,8 @@ class Ledger(Protocol):
         """In the order in which the plan lists them."""
         ...
 
-    def open_intents(self, book: str, session_date: date) -> tuple[IntentRecord, ...]:
-        """Of the day: those SENDING, ACKED, PARTIAL, UNKNOWN or ABANDONED."""
+    def open_intents(self, book: str, session_date: date | None = None) -> tuple[IntentRecord, ...]:
+        """Those SENDING, ACKED, PARTIAL, UNKNOWN or ABANDONED: of that session, or of all sessions of the book."""
         ...
 
     def find_intent(self, book: str, coid: str) -> IntentRecord | None:
@@ -188,7 +188,7 @@ class Ledger(Protocol):
         ...
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
-        """An approved run goes on: awaiting_approval → running, with the next fence; LedgerError from any other status."""
+        """An approved run goes on: awaiting_approval → running with the next fence; LedgerError from elsewhere."""
         ...
 
     def sending(

@@ -155,13 +155,14 @@ class Verification:
 class SendBudget:
     """What one order takes and what the day allows; amounts in base currency.
 
-    An exit takes from the budget and is never held up by it.
+    An exit takes from the budget and is never held up by it; one that a person confirmed is sent under any kill level.
     """
 
     value: Decimal
     exit: bool
     max_orders: int
     max_turnover: Decimal
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
