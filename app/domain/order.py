@@ -139,6 +139,11 @@ class Trade:
     coid: str | None = None
     commission: Decimal | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """Of an order placed by this system, by its id."""
+        return self.coid is not None and self.coid.startswith(COID_PREFIX)
+
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:

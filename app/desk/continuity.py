@@ -1,0 +1,128 @@
+"""Does the account follow from what it was and from its executions? What does not is money from outside, or a doubt.
+
+A quantity that changed without an execution, or a price that jumped like a split, keeps automatic orders off the name.
+Money from outside is neither gain nor loss; until it is explained, nothing is concluded from the account's value.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from app.domain.order import Trade
+from app.domain.portfolio import Portfolio
+
+# A change of cash beyond this share of NAV, which executions and fees do not explain, came from outside.
+FLOW_THRESHOLD = Decimal("0.003")
+SPLITS = tuple(Fraction(n, d) for n, d in ((3, 2), (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1)))
+SPLIT_TOLERANCE = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The account as the last report saw it; cash in base currency, prices in each instrument's own."""
+
+    session_date: date
+    as_of: datetime
+    cash: Decimal
+    detected_flows: Decimal
+    quantities: Mapping[int, Decimal]
+    prices: Mapping[int, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A name whose quantity or price does not follow."""
+
+    conid: int
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """`detected` is all money from outside ever seen, `recorded` what a person has explained; base currency."""
+
+    detected: Decimal = Decimal(0)
+    recorded: Decimal = Decimal(0)
+    doubts: tuple[Doubt, ...] = ()
+    external_trades: tuple[Trade, ...] = ()
+
+    def unexplained(self, nav: Decimal) -> Decimal:
+        """Money from outside that nobody has explained; zero while it is too little to matter."""
+        difference = self.detected - self.recorded
+        return difference if abs(difference) > FLOW_THRESHOLD * nav else Decimal(0)
+
+
+def snapshot_of(report: Mapping[str, Any]) -> Snapshot:
+    """Out of a sealed report that holds a portfolio."""
+    portfolio = report["portfolio"]
+    return Snapshot(
+        session_date=date.fromisoformat(report["session_date"]),
+        as_of=datetime.fromisoformat(portfolio["as_of"]),
+        cash=Decimal(portfolio["cash"]),
+        detected_flows=Decimal(report["continuity"]["detected_flows"]) if report["continuity"] else Decimal(0),
+        quantities={row["conid"]: Decimal(row["quantity"]) for row in portfolio["positions"]},
+        prices={row["conid"]: Decimal(row["price"]) for row in portfolio["positions"]},
+    )
+
+
+def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[Trade], recorded: Decimal) -> Continuity:
+    """`trades`: the executions that the broker lists; those after the snapshot count. Without one there is no past."""
+    external = tuple(trade for trade in trades if not trade.is_ours)
+    if before is None:
+        return Continuity(detected=recorded, recorded=recorded, external_trades=external)
+    since = [trade for trade in trades if trade.time > before.as_of]
+    moved = portfolio.total_cash - _expected_cash(before, portfolio, since)
+    flow = moved if abs(moved) > FLOW_THRESHOLD * portfolio.nav else Decimal(0)
+    return Continuity(
+        detected=before.detected_flows + flow,
+        recorded=recorded,
+        doubts=_doubts(before, portfolio, since),
+        external_trades=tuple(trade for trade in since if not trade.is_ours),
+    )
+
+
+def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> Decimal:
+    currencies = {p.instrument.conid: p.instrument.currency for p in portfolio.positions}
+    cash = before.cash
+    for trade in since:
+        rate = portfolio.rate(currencies.get(trade.conid, portfolio.currency))
+        cash -= trade.side.sign * trade.quantity * trade.price * rate + (trade.commission or Decimal(0))
+    return cash
+
+
+def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> tuple[Doubt, ...]:
+    expected: defaultdict[int, Decimal] = defaultdict(Decimal, before.quantities)
+    for trade in since:
+        expected[trade.conid] += trade.side.sign * trade.quantity
+    found = []
+    held = {p.instrument.conid: p for p in portfolio.positions}
+    for position in held.values():
+        conid, symbol = position.instrument.conid, position.instrument.symbol
+        if position.quantity != expected[conid]:
+            words = f"quantity went from {expected[conid]:f} to {position.quantity:f} without an execution"
+            found.append(Doubt(conid, symbol, words + _like_split(position.quantity, expected[conid])))
+        elif conid in before.prices and _jumped_like_a_split(position.price, before.prices[conid]):
+            found.append(Doubt(conid, symbol, f"price went from {before.prices[conid]:f} to {position.price:f}"))
+    gone = [conid for conid, quantity in expected.items() if quantity != 0 and conid not in held]
+    found += [Doubt(conid, str(conid), f"{expected[conid]:f} left without an execution") for conid in gone]
+    return tuple(found)
+
+
+def _like_split(now: Decimal, expected: Decimal) -> str:
+    ratio = _split_ratio(float(now / expected)) if expected > 0 and now > 0 else None
+    return f", like a split of {ratio.numerator}:{ratio.denominator}" if ratio else ""
+
+
+def _jumped_like_a_split(now: Decimal, before: Decimal) -> bool:
+    return before > 0 and now > 0 and _split_ratio(float(now / before)) is not None
+
+
+def _split_ratio(value: float) -> Fraction | None:
+    """The usual ratio that `value` or its inverse is close to."""
+    both_ways = (wanted for ratio in SPLITS for wanted in (ratio, 1 / ratio))
+    return next((wanted for wanted in both_ways if abs(value / float(wanted) - 1) <= SPLIT_TOLERANCE), None)
