@@ -5,13 +5,14 @@ It never resends a call: what became of a call without an answer is for the call
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent
 
 from app.desk.journal import Call, record_call
 from app.domain.errors import BrokerUnavailable, PortfolioError
@@ -22,16 +23,18 @@ class ToolFailed(PortfolioError):
 
 
 class McpConnection:
-    """Opens on first use, in a task of its own, because the SDK's scopes must be left by the task that entered them."""
+    """Opens on first use, in a task of its own, because the SDK's scopes must be left by the task that entered them.
+
+    A session that the server has left is retired, and the next call opens another.
+    """
 
     def __init__(self, url: str, token: str, timeout: float = 30.0) -> None:
         """`timeout` in seconds bounds one call."""
         self._url = url
         self._token = token
         self._timeout = timeout
-        self._owner: asyncio.Task[None] | None = None
-        self._client: asyncio.Future[Client] | None = None
-        self._stop = asyncio.Event()
+        self._current: _Session | None = None
+        self._owners: set[asyncio.Task[None]] = set()
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The tool's structured answer.
@@ -40,34 +43,47 @@ class McpConnection:
         """
         started = time.perf_counter()
         outcome = "unavailable"
+        session = self._current = self._current or self._open()
         try:
-            client = await self._connected()
-            result = await client.session.call_tool(tool, dict(arguments or {}))
+            with session.in_use():
+                client = await asyncio.shield(session.client)
+                result = await client.session.call_tool(tool, dict(arguments or {}))
             outcome = "error" if result.is_error else "ok"
         except (MCPError, httpx2.HTTPError, OSError, TimeoutError) as error:
+            if not isinstance(error, MCPError) or error.code == CONNECTION_CLOSED:
+                self._retire(session)
             raise BrokerUnavailable(
                 f"the IBKR MCP server at {self._url} did not answer {tool}: {error}",
                 "Is it running? Try `portfolio up`",
             ) from error
+        except BrokerUnavailable:
+            self._retire(session)
+            raise
         finally:
             record_call(Call(tool, (time.perf_counter() - started) * 1000, outcome))
         return _content(tool, result)
 
     async def close(self) -> None:
         """Leave the session; a later call opens a new one."""
-        owner, self._owner, self._client = self._owner, None, None
-        if owner is not None:
-            self._stop.set()
-            await asyncio.gather(owner, return_exceptions=True)
+        if self._current is not None:
+            self._current.stop.set()
+            self._current = None
+        await asyncio.gather(*self._owners, return_exceptions=True)
 
-    async def _connected(self) -> Client:
-        if self._client is None or (self._client.done() and self._client.exception() is not None):
-            self._stop = asyncio.Event()
-            self._client = asyncio.get_running_loop().create_future()
-            self._owner = asyncio.create_task(self._own(self._client, self._stop), name="mcp-connection")
-        return await asyncio.shield(self._client)
+    def _open(self) -> "_Session":
+        session = _Session(asyncio.get_running_loop().create_future(), asyncio.Event())
+        owner = asyncio.create_task(self._own(session), name="mcp-connection")
+        self._owners.add(owner)
+        owner.add_done_callback(self._owners.discard)
+        return session
 
-    async def _own(self, opened: asyncio.Future[Client], stop: asyncio.Event) -> None:
+    def _retire(self, session: "_Session") -> None:
+        """No new call uses it; calls that are still under way may end in it."""
+        if self._current is session:
+            self._current = None
+        session.retire()
+
+    async def _own(self, session: "_Session") -> None:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
@@ -77,17 +93,17 @@ class McpConnection:
                     read_timeout_seconds=self._timeout,
                 ) as client,
             ):
-                opened.set_result(client)
-                await stop.wait()
+                session.client.set_result(client)
+                await session.stop.wait()
         except Exception as error:  # noqa: BLE001 - a background task: whoever waits for the connection gets the error
-            if not opened.done():
-                opened.set_exception(await self._diagnose(error))
+            if not session.client.done():
+                session.client.set_exception(await self._diagnose(error))
 
     async def _diagnose(self, error: Exception) -> BrokerUnavailable:
         """Why no session could be opened; the SDK's own errors do not carry the HTTP status."""
         where = f"the IBKR MCP server at {self._url}"
         try:
-            async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
+            async with httpx2.AsyncClient(timeout=min(5, self._timeout), trust_env=False) as http:
                 answer = await http.post(self._url, headers={"Authorization": f"Bearer {self._token}"}, json={})
         except httpx2.HTTPError as unreachable:
             return BrokerUnavailable(f"{where} cannot be reached: {unreachable}", "Start it, or correct MCP_URL")
@@ -96,6 +112,35 @@ class McpConnection:
         if answer.status_code == 421:
             return BrokerUnavailable(f"{where} does not serve that host name", "Add it to MCP_ALLOWED_HOSTS")
         return BrokerUnavailable(f"{where} opened no session: {error!r}", "See its log")
+
+
+class _Session:
+    """One session of the SDK, from its opening to the end of its last call."""
+
+    def __init__(self, client: asyncio.Future[Client], stop: asyncio.Event) -> None:
+        self.client = client
+        self.stop = stop
+        self._calls = 0
+        self._retired = False
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """It is not left while the block lasts."""
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._leave_if_idle()
+
+    def retire(self) -> None:
+        """It is left as soon as nobody uses it."""
+        self._retired = True
+        self._leave_if_idle()
+
+    def _leave_if_idle(self) -> None:
+        if self._retired and self._calls == 0:
+            self.stop.set()
 
 
 def _content(tool: str, result: CallToolResult) -> dict[str, Any]:

@@ -296,3 +296,47 @@ def test_a_name_without_a_price_is_not_bought() -> None:
     gone = quoted(market(), "JJ", bid=None, ask=None, last=None)
     plan = planned(policy(**BALANCE, allocation__sectors=TARGETS), even(), gone)[Action.REBALANCE]
     assert "JJ" not in orders(plan)
+
+
+@pytest.mark.parametrize(
+    ("changes", "quantity"),
+    [
+        ({"risk_limits__max_exposure": 0.83}, 19),
+        ({"risk_limits__max_sector": 0.42}, 9),
+        ({"risk_limits__max_position": 0.125}, 14),
+        ({"allocation__drift_threshold": 0.005}, 16),
+        ({"execution__max_turnover": 0.012}, 11),
+        ({"execution__max_order_value": Decimal(900)}, 8),
+    ],
+)
+def test_a_buy_stays_a_point_inside_every_limit(changes: dict[str, object], quantity: int) -> None:
+    plan = planned(policy(**{**REINFORCE, **changes}), winner())[Action.REINFORCE]
+    assert orders(plan) == {"AA": ("BUY", quantity)}
+
+
+def test_open_buys_and_the_reserve_bound_what_is_spent() -> None:
+    account = replace(winner(), orders=(working("JJ", Side.BUY, 80, "other"),))
+    assert orders(planned(policy(**REINFORCE), account)[Action.REINFORCE]) == {"AA": ("BUY", 9)}
+
+
+def test_a_drift_beside_a_breach_that_is_cured_is_no_breach() -> None:
+    account = portfolio(dict.fromkeys(NAMES, 92), 8000, {"AA": 130})
+    plan = planned(policy(**BALANCE, allocation__sectors=TARGETS, allocation__drift_threshold=0.02), account)
+    assert not plan[Action.REBALANCE].on_breach
+
+
+def test_a_statistic_over_its_limit_is_scaled_inside_it_by_all_names() -> None:
+    volatility = evaluate(policy(), even()).metric("annual_volatility").value
+    assert volatility is not None
+    rules = policy(**BALANCE, risk_limits__max_annual_volatility=volatility / 1.1, allocation__drift_threshold=0.3)
+    plan = planned(rules, even())[Action.REBALANCE]
+    assert plan.on_breach
+    # 0.95 / 1.1 of each 100 shares stays; a sale rounds down.
+    assert orders(plan) == dict.fromkeys(NAMES[:8], ("SELL", 13))
+
+
+def test_a_sector_over_its_limit_is_sold_pro_rata_a_point_inside() -> None:
+    account = portfolio({**dict.fromkeys(("AA", "BB", "FF", "GG"), 110), "CC": 100, "EE": 100}, 36000)
+    plan = planned(policy(**BALANCE, allocation__drift_threshold=0.3), account)[Action.REBALANCE]
+    assert plan.on_breach
+    assert orders(plan) == dict.fromkeys(("AA", "BB", "FF", "GG"), ("SELL", 12))

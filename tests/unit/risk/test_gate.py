@@ -395,3 +395,8 @@ def test_the_sectors_of_the_market_hold_where_the_broker_knows_none() -> None:
 def test_a_portfolio_of_cash_may_buy() -> None:
     ruling = rule_on((buy("II", 100), order("JJ", Side.BUY, 100)), account=portfolio({}, 100000))
     assert [o.quantity for o in ruling.allowed] == [100, 100]
+
+
+def test_of_several_broken_rules_the_one_that_binds_is_named_with_the_value_asked_for() -> None:
+    (refusal,) = rule_on((buy("EE", 300),)).refusals
+    assert str(refusal) == "max_position: EE 0.4000, limit 0.1500; at most 50 would pass"

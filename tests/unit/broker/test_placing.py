@@ -1,0 +1,124 @@
+"""A placement is one call, whatever becomes of its answer; its ticket is signed in the agreed form."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.broker.connection import McpConnection
+from app.broker.mcp import McpBroker
+from app.broker.signing import HmacSigner, canonical, plain
+from app.domain.order import Outcome, Side, Ticket
+from tests.support.serving import listening
+from tests.unit.broker.canned import TOKEN, Canned
+
+GOLDEN = "71b768f637b953f65796e8c74ff1cb5431ece2624a15e4641bbd1d4161ad417c"
+TICKET = Ticket(
+    account="DU1234567",
+    conid=265598,
+    side=Side.BUY,
+    quantity=Decimal("10.00"),
+    limit_price=Decimal("101.250"),
+    time_in_force="DAY",
+    coid="PM0123456789abcdef0123",
+    run_id="run_x",
+    policy_hash="sha256:abc",
+    expires=1700000060,
+)
+
+
+def test_the_tickets_canonical_form_is_the_agreed_one() -> None:
+    assert canonical(TICKET) == (
+        b'[1,"DU1234567",265598,"BUY","10","101.25","DAY","PM0123456789abcdef0123","run_x","sha256:abc",1700000060]'
+    )
+
+
+def test_the_signature_is_the_golden_one() -> None:
+    assert HmacSigner("golden-key").sign(TICKET) == GOLDEN
+    assert HmacSigner("golden-key\n").sign(TICKET) == GOLDEN
+    assert HmacSigner("another-key").sign(TICKET) != GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [("10", "10"), ("10.00", "10"), ("1E+3", "1000"), ("0.0100", "0.01"), ("100", "100"), ("1E-7", "0.0000001")],
+)
+def test_numbers_are_plain_and_without_trailing_zeros(number: str, text: str) -> None:
+    assert plain(Decimal(number)) == text
+
+
+async def test_a_placement_carries_the_ticket_as_it_was_signed(canned: Canned, connection: McpConnection) -> None:
+    placement = await McpBroker(connection).place(TICKET, "the signature")
+    assert (placement.outcome, placement.order_id, placement.status) == (Outcome.ACCEPTED, "9001", "Submitted")
+    assert canned.arguments["place_order"] == {
+        "ticket": {
+            "version": 1,
+            "account": "DU1234567",
+            "conid": 265598,
+            "side": "BUY",
+            "quantity": "10",
+            "limit_price": "101.25",
+            "time_in_force": "DAY",
+            "coid": "PM0123456789abcdef0123",
+            "run_id": "run_x",
+            "policy_hash": "sha256:abc",
+            "expires": 1700000060,
+        },
+        "signature": "the signature",
+    }
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+async def test_every_outcome_arrives_as_it_was_said(
+    canned: Canned, connection: McpConnection, outcome: Outcome
+) -> None:
+    canned.answers["place_order"] = {"outcome": outcome.value, "order_id": None, "status": None, "message": "why"}
+    placement = await McpBroker(connection).place(TICKET, "s")
+    assert (placement.outcome, placement.message) == (outcome, "why")
+
+
+@pytest.mark.parametrize(
+    "answer", [{"outcome": "perhaps", "order_id": None, "status": None, "message": None}, {}, "accepted"]
+)
+async def test_an_answer_that_cannot_be_read_is_an_unknown_outcome(
+    canned: Canned, connection: McpConnection, answer: object
+) -> None:
+    canned.answers["place_order"] = answer
+    placement = await McpBroker(connection).place(TICKET, "s")
+    assert placement.outcome is Outcome.UNKNOWN
+    assert canned.calls["place_order"] == 1
+
+
+async def test_an_error_of_the_tool_is_an_unknown_outcome(canned: Canned, connection: McpConnection) -> None:
+    canned.errors["place_order"] = "something broke inside"
+    placement = await McpBroker(connection).place(TICKET, "s")
+    assert (placement.outcome, placement.message) == (Outcome.UNKNOWN, "something broke inside")
+    assert canned.calls["place_order"] == 1
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """(address of a server that dies while it places an order, the file in which it notes that one arrived)."""
+    note = tmp_path / "arrived"
+    with listening() as listener:
+        descriptor = listener.fileno()
+        command = [sys.executable, "-m", "tests.unit.broker.canned", str(descriptor), str(note)]
+        with subprocess.Popen(command, pass_fds=(descriptor,)) as process:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", note
+            process.terminate()
+
+
+async def test_a_server_killed_in_the_middle_of_a_placement_leaves_it_unknown_and_it_is_not_sent_again(
+    mortal: tuple[str, Path],
+) -> None:
+    address, note = mortal
+    connection = McpConnection(address, TOKEN, timeout=5)
+    broker = McpBroker(connection)
+    await broker.session()
+    placement = await broker.place(TICKET, "s")
+    await connection.close()
+    assert placement.outcome is Outcome.UNKNOWN
+    assert note.read_text() == "place_order\n"
