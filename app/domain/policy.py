@@ -231,6 +231,9 @@ class Execution(Section):
     trade_until: ClockTime = time(16, 0)
     avoid_open_minutes: StrictInt = Field(default=15, ge=0, le=180)
     avoid_close_minutes: StrictInt = Field(default=15, ge=0, le=180)
+    latest_start: ClockTime = time(15, 30)
+    max_share_of_volume: Percent = Field(default=1)
+    max_commission: Percent = Field(default=1)
     follow_seconds: StrictInt = Field(default=60, ge=0)
     fx: Fx = Fx.REFUSE
 
@@ -261,6 +264,8 @@ class Approval(Section):
     mode: Mode = Mode.AUTO
     scope: ApprovalScope = ApprovalScope.DISCRETIONARY
     expires_minutes: StrictInt = Field(default=120, ge=1)
+    price_tolerance: Percent = Field(default=2)
+    review_after_runs: StrictInt = Field(default=60, ge=1)
 
 
 class Occasion(StrEnum):

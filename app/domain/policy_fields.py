@@ -99,6 +99,9 @@ PERCENT_FIELDS = {
         "hysteresis_exposure",
         "limit_offset",
         "max_turnover",
+        "max_share_of_volume",
+        "max_commission",
+        "price_tolerance",
         "price_collar",
         "max_price_jump",
     )

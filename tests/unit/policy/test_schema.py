@@ -203,6 +203,7 @@ WORDS: dict[str, object] = {
     "execution.time_in_force": "IOC",
     "execution.trade_from": "10:00",
     "execution.trade_until": "15:00",
+    "execution.latest_start": "15:00",
     "execution.fx": "hold",
     "approval.mode": "preview",
     "approval.scope": "all",
