@@ -21,6 +21,7 @@ Mask = NDArray[np.bool_]
 WINDOW = 252
 # A series that ends earlier than this many sessions before the newest one describes another market.
 STALE_SESSIONS = 5
+RECENT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,12 @@ def align(market: Market, book: Book) -> Panel:
 
 
 def previous_sessions(market: Market) -> tuple[date, ...]:
-    """Sessions before today's as far as any series shows them, oldest first."""
+    """The last few sessions before today's as far as any series shows them, oldest first."""
     if market.index is not None and market.index.dates:
         dates = market.index.dates
     else:
         dates = max((series.dates for series in market.history.values()), key=lambda days: days[-1:], default=())
-    return tuple(day for day in dates[-WINDOW:] if day < market.session.date)
+    return tuple(day for day in dates[-RECENT:] if day < market.session.date)
 
 
 def _bounded_buys(portfolio: Portfolio) -> Decimal:
@@ -138,4 +139,4 @@ def _common(series: Sequence[PriceSeries], market: Market) -> Array:
 def _refuse_stale(last: tuple[date, ...], market: Market) -> None:
     later = [day for day in previous_sessions(market) if (day,) > last]
     if len(later) > STALE_SESSIONS:
-        raise InsufficientHistory(f"the common price history ends {len(later)} sessions before the newest")
+        raise InsufficientHistory(f"the common history ends more than {STALE_SESSIONS} sessions before the newest")

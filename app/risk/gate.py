@@ -18,7 +18,7 @@ from app.domain.ruling import DayUse, KillLevel, Refusal, Ruling
 from app.risk.after import after
 from app.risk.budget import Stage, bought, counted, judge
 from app.risk.integrity import Setting, screen
-from app.risk.measure import measure
+from app.risk.measure import standing
 
 
 def gate(
@@ -60,7 +60,7 @@ def _stage(
     return Stage(
         policy=policy,
         market=market,
-        before=measure(policy, portfolio, market, navs, memory),
+        before=standing(policy, portfolio, market, navs, memory),
         memory=memory,
         today=portfolio,
         then=after(_with_open_buys(portfolio, market), sells),

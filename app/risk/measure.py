@@ -4,6 +4,7 @@ Must never fill a gap: what cannot be computed is UNKNOWN and says why.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,10 +32,30 @@ def measure(
     """
     book = read(policy, portfolio, market)
     panel = history(market, book)
+    found = _standing(policy, portfolio, market, navs, memory, book, panel)
+    holdings = _holdings(policy, portfolio, market, memory, book, panel, found.metrics)
+    return replace(found, exits_due=exits_due(holdings), drifts=drifts(policy, market, book, found.max_exposure))
+
+
+def standing(
+    policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint], memory: Memory
+) -> Evaluation:
+    """Metrics and caps without exits and drift: all that an order is judged by."""
+    book = read(policy, portfolio, market)
+    return _standing(policy, portfolio, market, navs, memory, book, history(market, book))
+
+
+def _standing(
+    policy: Policy,
+    portfolio: Portfolio,
+    market: Market,
+    navs: Sequence[NavPoint],
+    memory: Memory,
+    book: Book,
+    panel: Panel | InsufficientHistory,
+) -> Evaluation:
     drawdown = limits.drawdown(policy, portfolio, market, navs)
     caps = regime.caps(policy, market, memory, drawdown.value)
-    metrics = (*measured(policy, portfolio, market, navs, book, panel, drawdown, caps), _vix(market))
-    holdings = _holdings(policy, portfolio, market, memory, book, panel, metrics)
     sectors = group_weights(book.weights[None, :], book.membership)[0].tolist()
     return Evaluation(
         nav=portfolio.nav,
@@ -42,10 +63,10 @@ def measure(
         exposure=book.exposure,
         weights={i.conid: float(w) for i, w in zip(book.instruments, book.weights, strict=True)},
         sector_weights=dict(zip(book.sectors, sectors, strict=True)),
-        metrics=metrics,
+        metrics=(*measured(policy, portfolio, market, navs, book, panel, drawdown, caps), _vix(market)),
         drawdown=drawdown.value,
-        exits_due=exits_due(holdings),
-        drifts=drifts(policy, market, book, min(cap.limit for cap in caps)),
+        exits_due=(),
+        drifts=(),
         caps=caps,
         trend=regime.trend(policy, market),
         vix=regime.vix(market),

@@ -170,7 +170,7 @@ def test_a_bar_of_the_session_in_progress_is_not_history() -> None:
 def test_a_history_that_ends_long_ago_is_no_history() -> None:
     history = {c: series(c, s.closes[:-6], s.dates[:-6]) for c, s in market().history.items()}
     metric = evaluate(policy(), even(), market(history=history)).metric("annual_volatility")
-    assert (metric.value, metric.note) == (None, "the common price history ends 6 sessions before the newest")
+    assert (metric.value, metric.note) == (None, "the common history ends more than 5 sessions before the newest")
 
 
 def test_the_daily_loss_is_against_the_previous_sessions_close_and_a_gain_is_none() -> None:
