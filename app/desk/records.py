@@ -167,12 +167,12 @@ class SendBudget:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The kill level in force, who set it and why."""
+    """The kill level in force, who set it and why; `at` is None where nobody ever has."""
 
     level: KillLevel
     reason: str
     actor: str
-    at: datetime
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,18 @@ A chain alone proves consistency, not origin: somebody who can rewrite the whole
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, select, type_coerce
 
-from app.desk.records import Verification
-from app.domain.order import OrderState
+from app.desk.records import RunStatus, Verification
+from app.ledger.audit_intents import as_changed, as_planned, check_intents
+from app.ledger.audit_settings import Settings
 from app.ledger.canonical import digest
 from app.ledger.events import GENESIS, OwnKind, link_hash
-from app.ledger.schema import chain, events, intents, navs, runs
-
-_AMOUNTS = ("quantity", "limit_price", "filled_quantity", "average_price")
+from app.ledger.schema import chain, events, navs, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +36,27 @@ class _Told:
     plans: dict[tuple[str, str], str] = field(default_factory=dict)
     intents: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     navs: dict[tuple[str, str, str], tuple[Any, Any, Any]] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
-    def note(self, book: str, run_id: str, seq: int, kind: str, payload: Mapping[str, Any]) -> None:
+    def note(self, row: Row[Any], payload: Mapping[str, Any]) -> None:
         """One event of the ledger's own, known to be as it was written."""
+        book, run_id, kind = row.book, row.run_id, row.kind
         if kind == OwnKind.RUN_SEALED:
-            self.seals[book, run_id] = _Seal(seq, payload["status"], payload["report_hash"])
+            self.seals[book, run_id] = _Seal(row.seq, payload["status"], payload["report_hash"])
             self._note_navs(book, [payload["nav"]] if "nav" in payload else [])
+        elif kind == OwnKind.RUN_REOPENED:
+            self.seals[book, run_id] = replace(self.seals[book, run_id], status=RunStatus.RUNNING)
         elif kind == OwnKind.NAVS_ADDED:
             self._note_navs(book, payload["points"])
         elif kind == OwnKind.PLAN_COMMITTED:
             self.plans[book, run_id] = payload["plan_hash"]
             for planned in payload["intents"]:
-                first = {"state": OrderState.PLANNED.value, **_amounts(planned)}
-                self.intents[book, run_id, planned["coid"]] = first
-        elif kind == OwnKind.INTENT_MOVED:
+                self.intents[book, run_id, planned["coid"]] = as_planned(planned)
+        elif kind in (OwnKind.INTENT_MOVED, OwnKind.INTENT_ABSENT):
             known = self.intents.setdefault((book, payload["planned_by"], payload["coid"]), {})
-            known.update(_amounts(payload), state=payload["to"])
+            known.update(as_changed(payload, row.at))
+        else:
+            self.settings.note(book, row.seq, kind, payload, row.at)
 
     def _note_navs(self, book: str, points: Sequence[Mapping[str, Any]]) -> None:
         for point in points:
@@ -78,8 +81,9 @@ def verify(connection: Connection) -> Verification:
     for book, head in heads.items():
         problems += _Walk(book, told).end(head)
     problems += _check_runs(connection, told)
-    problems += _check_intents(connection, told)
+    problems += check_intents(connection, told.intents)
     problems += _check_navs(connection, told)
+    problems += told.settings.check(connection)
     return Verification(events=count, books=len(books), problems=tuple(problems))
 
 
@@ -106,7 +110,7 @@ class _Walk:
             yield f"{place}: its content is not what its hash was taken over"
         elif row.kind in set(OwnKind):
             try:
-                self.told.note(self.book, row.run_id, row.seq, row.kind, json.loads(row.payload))
+                self.told.note(row, json.loads(row.payload))
             except (KeyError, TypeError, ValueError, AttributeError):
                 yield f"{place}: is no {row.kind} event as the ledger writes them"
         self.seq = row.seq if isinstance(row.seq, int) else expected
@@ -121,10 +125,6 @@ class _Walk:
                 f"book {self.book}, event {self.seq}: the chain's head was recorded as event {head.seq}, "
                 "so events at the end are missing, changed or were added"
             )
-
-
-def _amounts(payload: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: payload[name] for name in _AMOUNTS if payload.get(name) is not None}
 
 
 def _check_runs(connection: Connection, told: _Told) -> Iterator[str]:
@@ -155,21 +155,6 @@ def _check_seal(row: Row[*tuple[Any, ...]], seal: _Seal | None) -> Iterator[str]
         yield f"{place}: is {row.status}, and event {seal.seq} sealed it as {seal.status}"
 
 
-def _check_intents(connection: Connection, told: _Told) -> Iterator[str]:
-    expected = dict(told.intents)
-    amounts = [type_coerce(intents.c[name], Text).label(name) for name in _AMOUNTS]
-    stored = select(intents.c.book, intents.c.run_id, intents.c.coid, intents.c.state, *amounts)
-    for row in connection.execute(stored.order_by(intents.c.book, intents.c.run_id, intents.c.position)):
-        known = expected.pop((row.book, row.run_id, row.coid), None)
-        place = f"book {row.book}, intent {row.coid} of run {row.run_id}"
-        if known is None:
-            yield f"{place}: no intact event tells of it"
-        elif differing := [name for name in ("state", *_AMOUNTS) if not _same(name, getattr(row, name), known)]:
-            yield f"{place}: its {', '.join(differing)} is not what the events say"
-    for book, run_id, coid in expected:
-        yield f"book {book}, intent {coid} of run {run_id}: is missing"
-
-
 def _check_navs(connection: Connection, told: _Told) -> Iterator[str]:
     expected = dict(told.navs)
     day = cast(navs.c.session_date, Text).label("day")
@@ -180,16 +165,3 @@ def _check_navs(connection: Connection, told: _Told) -> Iterator[str]:
             yield f"book {row.book}, {row.kind} NAV point of {row.day}: is not what the events say"
     for book, session, kind in expected:
         yield f"book {book}, {kind} NAV point of {session}: is missing"
-
-
-def _same(name: str, stored: object, known: Mapping[str, Any]) -> bool:
-    if name == "state":
-        return stored == known.get(name)
-    # An intent is planned with nothing filled, which no event repeats.
-    told = known.get(name, "0" if name == "filled_quantity" else None)
-    if stored is None or told is None:
-        return stored is told
-    try:
-        return Decimal(str(stored)) == Decimal(told)
-    except (InvalidOperation, TypeError, ValueError):
-        return False

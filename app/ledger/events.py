@@ -24,9 +24,16 @@ class OwnKind(StrEnum):
     RUN_TAKEN_OVER = "run_taken_over"
     RUN_ABANDONED = "run_abandoned"
     RUN_SEALED = "run_sealed"
+    RUN_REOPENED = "run_reopened"
     PLAN_COMMITTED = "plan_committed"
     INTENT_MOVED = "intent_moved"
+    INTENT_ABSENT = "intent_absent"
     NAVS_ADDED = "navs_added"
+    LEVEL_RAISED = "level_raised"
+    LEVEL_SET = "level_set"
+    FLOW_ADDED = "flow_added"
+    QUARANTINED = "quarantined"
+    QUARANTINE_RELEASED = "quarantine_released"
 
 
 def refuse_own_kinds(reported: Sequence[Event]) -> None:

@@ -29,7 +29,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     _S.ACKED: frozenset({_S.PARTIAL, _S.FILLED, _S.CANCELLED, _S.REJECTED}),
     _S.PARTIAL: frozenset({_S.FILLED, _S.CANCELLED}),
     _S.UNKNOWN: frozenset({_S.ACKED, _S.PARTIAL, _S.FILLED, _S.CANCELLED, _S.REJECTED, _S.ABANDONED}),
-    _S.ABANDONED: frozenset({_S.ACKED, _S.PARTIAL, _S.FILLED, _S.CANCELLED}),
+    _S.ABANDONED: frozenset({_S.ACKED, _S.PARTIAL, _S.FILLED, _S.CANCELLED, _S.REJECTED}),
     _S.FILLED: frozenset(),
     _S.CANCELLED: frozenset(),
     _S.REJECTED: frozenset(),
@@ -92,7 +92,7 @@ def commit_plan(
 
 def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[str, Any]:
     order = intent.order
-    if not _is_positive(order.quantity):
+    if not is_positive(order.quantity):
         raise LedgerError(f"intent {intent.coid} has quantity {order.quantity}")
     return {
         "run_id": claim.run_id,
@@ -125,6 +125,7 @@ def _told(values: Mapping[str, Any]) -> dict[str, Any]:
         "conid",
         "symbol",
         "side",
+        "leg",
         "quantity",
         "reference_price",
         "limit_price",
@@ -134,38 +135,10 @@ def _told(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in told}
 
 
-def sending(
-    connection: Connection, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime
-) -> None:
-    """The quantity may have shrunk since the plan, never grown."""
-    row = owned(connection, claim)
-    if row.dry_run:
-        raise LedgerError(f"run {claim.run_id} is a dry run and sends nothing")
-    intent = _own_intent(connection, claim, coid)
-    if intent is None:
-        raise LedgerError(f"run {claim.run_id} has no intent {coid}: it was not in the committed plan")
-    if intent.state != _S.PLANNED or intent.sends != 0:
-        raise LedgerError(f"intent {coid} is {intent.state} after {intent.sends} sends: an intent is sent once")
-    before = _sent_intent(connection, claim.key.book, coid)
-    if before is not None:
-        raise LedgerError(f"intent {coid} was sent by run {before.run_id}: an intent is sent once")
-    if not (_is_positive(quantity) and quantity <= intent.quantity and _is_positive(limit_price)):
-        raise LedgerError(
-            f"intent {coid} cannot be sent as {quantity} at {limit_price}: the plan has {intent.quantity}"
-        )
-    sent = {"quantity": quantity, "limit_price": limit_price}
-    connection.execute(
-        update(intents)
-        .where(_is(intent), intents.c.state == _S.PLANNED, intents.c.sends == 0)
-        .values(state=_S.SENDING, sends=1, fence=claim.fence, sent_at=at, **sent)
-    )
-    _tell(connection, claim, intent, _S.SENDING, sent, at)
-
-
 def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, news: News, at: datetime) -> None:
     """Also for intents of the book's earlier runs: the run that reconciles settles what another one sent."""
     owned(connection, claim)
-    intent = _own_intent(connection, claim, coid) or _sent_intent(connection, claim.key.book, coid)
+    intent = own_intent(connection, claim, coid) or sent_intent(connection, claim.key.book, coid)
     if intent is None:
         raise LedgerError(f"book {claim.key.book} has no intent {coid} that was sent")
     before = OrderState(intent.state)
@@ -174,19 +147,35 @@ def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, n
         raise LedgerError(f"intent {coid} cannot go from {before} to {state}")
     known = news.known
     filled = known.get("filled_quantity", intent.filled_quantity)
-    if not _is_positive(filled) and (state in _WITH_FILL or filled != 0):
+    if not is_positive(filled) and (state in _WITH_FILL or filled != 0):
         raise LedgerError(f"intent {coid} cannot be {state} with {filled} filled")
     stored = dict(known)
     if news.what_if is not None:
         stored["what_if"] = canonical(news.what_if)
     if stored or not stays:
-        changed = update(intents).where(_is(intent), intents.c.state == before)
+        changed = update(intents).where(is_intent(intent), intents.c.state == before)
         connection.execute(changed.values(state=state, fence=claim.fence, **stored))
     filled_more = any(
         name in known and known[name] != getattr(intent, name) for name in ("filled_quantity", "average_price")
     )
     if filled_more or not stays:
-        _tell(connection, claim, intent, state, known, at)
+        tell(connection, claim, intent, state, known, at)
+
+
+def absent(connection: Connection, claim: Claim, coid: str, at: datetime) -> IntentRecord:
+    """Counts only for an order of unknown outcome: of any other the ledger knows more than an absence can say."""
+    owned(connection, claim)
+    intent = own_intent(connection, claim, coid) or sent_intent(connection, claim.key.book, coid)
+    if intent is None:
+        raise LedgerError(f"book {claim.key.book} has no intent {coid} that was sent")
+    if intent.state != _S.UNKNOWN:
+        raise LedgerError(f"intent {coid} is {intent.state}: only an UNKNOWN order is looked for")
+    reads = intent.absent_reads + 1
+    connection.execute(update(intents).where(is_intent(intent)).values(absent_reads=reads, fence=claim.fence))
+    payload = {"fence": claim.fence, "coid": coid, "planned_by": intent.run_id, "absent_reads": reads}
+    events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.INTENT_ABSENT, payload),), at)
+    (record,) = _records(connection, is_intent(intent))
+    return record
 
 
 def of_run(connection: Connection, run_id: str) -> tuple[IntentRecord, ...]:
@@ -194,9 +183,10 @@ def of_run(connection: Connection, run_id: str) -> tuple[IntentRecord, ...]:
     return _records(connection, intents.c.run_id == run_id)
 
 
-def open_of_day(connection: Connection, book: str, session_date: date) -> tuple[IntentRecord, ...]:
-    """Those that may still change at the broker."""
-    return _records(connection, *_of_day(book, session_date), intents.c.state.in_(_OPEN))
+def open_of_book(connection: Connection, book: str, session_date: date | None) -> tuple[IntentRecord, ...]:
+    """Those that may still change at the broker; of every session where none is named."""
+    which = (intents.c.book == book,) if session_date is None else _of_day(book, session_date)
+    return _records(connection, *which, intents.c.state.in_(_OPEN))
 
 
 def find(connection: Connection, book: str, coid: str) -> IntentRecord | None:
@@ -212,15 +202,23 @@ def filled(connection: Connection, book: str) -> tuple[IntentRecord, ...]:
 
 
 def day_use(connection: Connection, book: str, session_date: date) -> DayUse:
-    """What was or may have been sent; only a refusal gives its share back."""
+    """What was or may have been sent; only a refusal gives its share back, and a cancel the turnover that it spared.
+
+    A cancelled order still was one of the day's orders.
+    """
     used = connection.execute(
         select(intents).where(*_of_day(book, session_date), intents.c.sends == 1, intents.c.state.not_in(_UNUSED))
     ).all()
-    turnover = sum((row.quantity * (row.limit_price or row.reference_price) for row in used), Decimal(0))
-    return DayUse(orders=len(used), turnover=turnover)
+    return DayUse(orders=len(used), turnover=sum((_value(row) for row in used), Decimal(0)))
 
 
-def _tell(
+def _value(row: Row[Any]) -> Decimal:
+    # Intents of before the ledger knew base currency have no value of their own.
+    value: Decimal = row.quantity * (row.limit_price or row.reference_price) if row.value is None else row.value
+    return value * row.filled_quantity / row.quantity if row.state == _S.CANCELLED else value
+
+
+def tell(
     connection: Connection,
     claim: Claim,
     intent: Row[Any],
@@ -228,6 +226,7 @@ def _tell(
     known: Mapping[str, Any],
     at: datetime,
 ) -> None:
+    """The event of one transition."""
     payload = {
         "fence": claim.fence,
         "coid": intent.coid,
@@ -239,21 +238,25 @@ def _tell(
     events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.INTENT_MOVED, payload),), at)
 
 
-def _own_intent(connection: Connection, claim: Claim, coid: str) -> Row[Any] | None:
+def own_intent(connection: Connection, claim: Claim, coid: str) -> Row[Any] | None:
+    """The run's own, locked."""
     query = select(intents).where(intents.c.run_id == claim.run_id, intents.c.coid == coid)
     return connection.execute(query.with_for_update()).one_or_none()
 
 
-def _sent_intent(connection: Connection, book: str, coid: str) -> Row[Any] | None:
+def sent_intent(connection: Connection, book: str, coid: str) -> Row[Any] | None:
+    """The one that went out under this id, locked."""
     query = select(intents).where(intents.c.book == book, intents.c.coid == coid, intents.c.sends == 1)
     return connection.execute(query.with_for_update()).one_or_none()
 
 
-def _is_positive(amount: Decimal) -> bool:
+def is_positive(amount: Decimal) -> bool:
+    """Above zero and finite."""
     return amount.is_finite() and amount > 0
 
 
-def _is(intent: Row[Any]) -> ColumnElement[bool]:
+def is_intent(intent: Row[Any]) -> ColumnElement[bool]:
+    """Selects this row."""
     return and_(intents.c.run_id == intent.run_id, intents.c.coid == intent.coid)
 
 
@@ -282,12 +285,18 @@ def _as_record(row: Row[Any]) -> IntentRecord:
         symbol=row.symbol,
         side=Side(row.side),
         quantity=row.quantity,
+        reference_price=row.reference_price,
+        leg=row.leg,
+        exit=row.exit,
+        mandatory=row.mandatory,
         state=OrderState(row.state),
         limit_price=row.limit_price,
         filled_quantity=row.filled_quantity,
         average_price=row.average_price,
         broker_order_id=row.broker_order_id,
         sends=row.sends,
+        sent_at=row.sent_at,
+        absent_reads=row.absent_reads,
         reason=row.reason,
         what_if=None if row.what_if is None else json.loads(row.what_if),
     )

@@ -15,11 +15,19 @@ from sqlalchemy import Connection, Row, select, update
 from app.desk.records import HOLDS_KEY, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
+from app.domain.order import OrderState
 from app.ledger import events, navs
 from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
-from app.ledger.schema import runs
+from app.ledger.schema import intents, runs
 from app.ledger.transactions import insert_if_absent
+
+_IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
+_UNSETTLED = {
+    RunStatus.DONE: (OrderState.PLANNED, *_IN_DOUBT),
+    RunStatus.REJECTED: (OrderState.PLANNED, *_IN_DOUBT),
+    RunStatus.AWAITING_APPROVAL: _IN_DOUBT,
+}
 
 
 def claim(
@@ -85,6 +93,25 @@ def _take_over(
     return taken
 
 
+def reopen(connection: Connection, run_id: str, owner: str, at: datetime, *, lease_until: datetime) -> Claim:
+    """The report that asked for approval stays until the run is closed again."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).one_or_none()
+    if row is None:
+        raise LedgerError(f"run {run_id} is not in the ledger", "`portfolio runs` lists those that are")
+    if row.status != RunStatus.AWAITING_APPROVAL or row.day_key is None:
+        raise LedgerError(f"run {run_id} is {row.status} and waits for no approval")
+    key = RunKey(row.book, row.account, row.session_date, row.slot, row.dry_run)
+    claim = Claim(run_id, key, owner, row.fence + 1, None if row.plan is None else json.loads(row.plan))
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == run_id)
+        .values(status=RunStatus.RUNNING, owner=owner, fence=claim.fence, lease_until=lease_until, finished_at=None)
+    )
+    payload = {"from_owner": row.owner, "plan_hash": row.plan_hash}
+    _tell(connection, claim, OwnKind.RUN_REOPENED, payload, at)
+    return claim
+
+
 def owned(connection: Connection, claim: Claim) -> Row[Any]:
     """The run's row, locked; Fenced when the claim no longer holds. The first statement of every write of a run."""
     row = connection.execute(select(runs).where(runs.c.run_id == claim.run_id).with_for_update()).one_or_none()
@@ -125,6 +152,8 @@ def close(
         raise LedgerError(f"run {claim.run_id} cannot be closed as running")
     if nav is not None and row.dry_run:
         raise LedgerError(f"run {claim.run_id} is a dry run and writes no NAV point")
+    if not row.dry_run:
+        _check_settled(connection, claim, status)
     events.refuse_own_kinds(batch)
     text = canonical(report)
     seal: dict[str, Any] = {"status": status, "report_hash": digest(text), "plan_hash": row.plan_hash}
@@ -147,6 +176,20 @@ def close(
             sealed_seq=seq,
         )
     )
+
+
+def _check_settled(connection: Connection, claim: Claim, status: RunStatus) -> None:
+    # A run that holds the day for good is never looked at again, and neither would its orders be.
+    unsettled = _UNSETTLED.get(status, ())
+    query = select(intents.c.coid, intents.c.state).where(
+        intents.c.run_id == claim.run_id, intents.c.state.in_(unsettled)
+    )
+    left = [f"{row.coid} {row.state}" for row in connection.execute(query.order_by(intents.c.position))]
+    if left:
+        raise LedgerError(
+            f"run {claim.run_id} cannot be closed as {status} with {', '.join(left)}",
+            "Run again: the next attempt reconciles first",
+        )
 
 
 def abandon(
@@ -194,6 +237,18 @@ def last_evaluation(connection: Connection, book: str, before: date) -> Mapping[
         evaluation: Mapping[str, Any] | None = report.get("evaluation")
         if evaluation is not None:
             return evaluation
+    return None
+
+
+def last_report(connection: Connection, book: str) -> Mapping[str, Any] | None:
+    """Newest by its seal."""
+    sealed = select(runs.c.run_id).where(runs.c.book == book, runs.c.dry_run.is_(False), runs.c.sealed_seq.is_not(None))
+    for run_id in connection.execute(sealed.order_by(runs.c.sealed_seq.desc())).scalars().all():
+        report: Mapping[str, Any] = json.loads(
+            connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one()
+        )
+        if report.get("portfolio") is not None:
+            return report
     return None
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.ledger.canonical import decimal_text, time_text
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 
@@ -102,14 +102,15 @@ runs = Table(
     UniqueConstraint("run_id", name="uq_runs_run_id"),
     UniqueConstraint("day_key", name="uq_runs_day_key"),
     CheckConstraint(
-        "status IN ('running', 'done', 'awaiting_approval', 'rejected', 'halted', 'skipped', 'not_ready', 'failed', "
-        "'dry_run')",
+        "status IN ('running', 'done', 'awaiting_approval', 'rejected', 'halted', 'skipped', 'missed', 'reconciled', "
+        "'not_ready', 'failed', 'dry_run')",
         name="ck_runs_status",
     ),
     CheckConstraint("fence >= 1", name="ck_runs_fence"),
 )
 Index("ix_runs_book_session_date", runs.c.book, runs.c.session_date)
 
+# `value` is what the order takes from the day's turnover, in base currency, from the moment it is sent.
 # A client order id belongs to a leg of the day, so a dry run and the run after it plan the same one; what may exist
 # only once is the id that was sent.
 intents = Table(
@@ -140,6 +141,8 @@ intents = Table(
     Column("reason", Text),
     Column("what_if", Text),
     Column("sent_at", TimeText),
+    Column("value", DecimalText),
+    Column("absent_reads", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("run_id", "coid", name="pk_intents"),
     UniqueConstraint("run_id", "position", name="uq_intents_position"),
     CheckConstraint("side IN ('BUY', 'SELL')", name="ck_intents_side"),
@@ -195,4 +198,42 @@ navs = Table(
     Column("peak", Double, nullable=False),
     PrimaryKeyConstraint("book", "session_date", "kind", name="pk_navs"),
     CheckConstraint("kind IN ('broker', 'run', 'close')", name="ck_navs_kind"),
+)
+
+# `reviewed` is the number of the newest run when a person last set the level; a row nobody has set only serves as lock.
+control = Table(
+    "control",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("reason", Text),
+    Column("actor", Text),
+    Column("at", TimeText),
+    Column("reviewed", Integer),
+    PrimaryKeyConstraint("book", name="pk_control"),
+    CheckConstraint("level IN ('ACTIVE', 'REDUCING', 'HALTED')", name="ck_control_level"),
+)
+
+# `seq` is that of the flow's event.
+flows = Table(
+    "flows",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("session_date", Date, nullable=False),
+    Column("amount", DecimalText, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    PrimaryKeyConstraint("book", "seq", name="pk_flows"),
+)
+
+quarantines = Table(
+    "quarantines",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("conid", Integer, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Date, nullable=False),
+    PrimaryKeyConstraint("book", "conid", name="pk_quarantines"),
 )

@@ -8,13 +8,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from app.desk.records import Busy, Claim, Done, Event, Intent, IntentRecord, RunKey, RunRecord, RunStatus, Verification
+from app.desk.records import (
+    Busy,
+    Claim,
+    Control,
+    Done,
+    Event,
+    Flow,
+    Intent,
+    IntentRecord,
+    Quarantine,
+    RunKey,
+    RunRecord,
+    RunStatus,
+    SendBudget,
+    Verification,
+)
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
-from app.domain.ruling import DayUse
-from app.ledger import audit, intents, navs, runs
+from app.domain.ruling import DayUse, KillLevel, Refusal
+from app.ledger import audit, controls, flows, intents, navs, runs
 from app.ledger.events import observe
 from app.ledger.intents import News, commit_plan
+from app.ledger.sending import sending
 from app.ledger.transactions import reading, writing
 
 LEASE_SECONDS = 120.0
@@ -65,17 +81,27 @@ class SqlLedger:
         with self._read() as connection:
             return intents.of_run(connection, run_id)
 
-    def open_intents(self, book: str, session_date: date) -> tuple[IntentRecord, ...]:
+    def open_intents(self, book: str, session_date: date | None = None) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
-            return intents.open_of_day(connection, book, session_date)
+            return intents.open_of_book(connection, book, session_date)
 
     def find_intent(self, book: str, coid: str) -> IntentRecord | None:
         with self._read() as connection:
             return intents.find(connection, book, coid)
 
-    def sending(self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime) -> None:
+    def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
         with self._write() as connection:
-            intents.sending(connection, claim, coid, quantity, limit_price, at)
+            return runs.reopen(connection, run_id, owner, at, lease_until=self._now() + self._lease)
+
+    def sending(
+        self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
+    ) -> Refusal | None:
+        with self._write() as connection:
+            return sending(connection, claim, coid, quantity, limit_price, at, budget, now=self._now())
+
+    def absent(self, claim: Claim, coid: str, at: datetime) -> IntentRecord:
+        with self._write() as connection:
+            return intents.absent(connection, claim, coid, at)
 
     def settle(
         self,
@@ -122,6 +148,46 @@ class SqlLedger:
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         with self._write() as connection:
             runs.abandon(connection, claim, status, error, at, now=self._now())
+
+    def level(self, book: str) -> Control:
+        with self._read() as connection:
+            return controls.level(connection, book)
+
+    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime) -> Control:
+        with self._write() as connection:
+            return controls.tighten(connection, book, level, reason, at)
+
+    def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
+        with self._write() as connection:
+            return controls.set_level(connection, book, level, reason, actor, at)
+
+    def runs_since_review(self, book: str) -> int:
+        with self._read() as connection:
+            return controls.runs_since_review(connection, book)
+
+    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
+        with self._write() as connection:
+            flows.add(connection, book, flow, at)
+
+    def flows(self, book: str) -> tuple[Flow, ...]:
+        with self._read() as connection:
+            return flows.load(connection, book)
+
+    def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
+        with self._write() as connection:
+            controls.quarantine(connection, book, quarantine, at)
+
+    def release(self, book: str, conid: int, reason: str, actor: str, at: datetime) -> None:
+        with self._write() as connection:
+            controls.release(connection, book, conid, reason, actor, at)
+
+    def quarantined(self, book: str) -> tuple[Quarantine, ...]:
+        with self._read() as connection:
+            return controls.quarantined(connection, book)
+
+    def last_report(self, book: str) -> Mapping[str, Any] | None:
+        with self._read() as connection:
+            return runs.last_report(connection, book)
 
     def run(self, run_id: str) -> RunRecord | None:
         with self._read() as connection:

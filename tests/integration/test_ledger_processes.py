@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from app.desk.records import Claim, Event, Intent, RunKey, RunStatus
+from app.desk.records import Claim, Event, Intent, RunKey, RunStatus, SendBudget
 from app.domain.errors import LedgerError
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderState, Side, client_order_id
@@ -21,6 +21,7 @@ from app.ledger.engine import open_ledger
 AT = datetime(2022, 3, 14, 14, 0, tzinfo=UTC)
 KEY = RunKey("DU100", "DU100", date(2022, 3, 14), "daily")
 SESSIONS = 25
+BUDGET = SendBudget(Decimal(1490), exit=True, max_orders=20, max_turnover=Decimal(100_000))
 INTENT = Intent(
     client_order_id(KEY.book, KEY.session_date, KEY.slot, 1, Side.SELL, 1),
     Order(Instrument(1, "ONE", "USD"), Side.SELL, Decimal(10), Decimal(150), "stop_loss", exit=True),
@@ -70,7 +71,7 @@ def send_and_hang(url: str, link: Connection) -> None:
     claim = ledger.claim(KEY, "crashing", "policy-1", AT)
     assert isinstance(claim, Claim)
     ledger.commit_plan(claim, {"action": "CUT_LOSERS"}, [INTENT], AT)
-    ledger.sending(claim, INTENT.coid, Decimal(10), Decimal(149), AT)
+    ledger.sending(claim, INTENT.coid, Decimal(10), Decimal(149), AT, BUDGET)
     link.send(claim.run_id)
     link.recv()
 
@@ -84,7 +85,7 @@ def write_after_takeover(url: str, link: Connection) -> None:
     link.send(claim.run_id)
     link.recv()
     try:
-        ledger.sending(claim, INTENT.coid, Decimal(10), Decimal(149), AT)
+        ledger.sending(claim, INTENT.coid, Decimal(10), Decimal(149), AT, BUDGET)
     except LedgerError as error:
         link.send(type(error).__name__)
     else:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from app.desk.records import Claim, Intent, RunKey
+from app.desk.records import Claim, Intent, RunKey, SendBudget
 from app.domain.instrument import Instrument
 from app.domain.navs import NavKind, NavPoint
 from app.domain.order import Order, OrderState, Side, client_order_id
@@ -64,9 +64,15 @@ def planned(ledger: SqlLedger, intents: Sequence[Intent] | None = None, key: Run
     return claim
 
 
+def budget(value: str = "1500", *, exit: bool = False, orders: int = 100, turnover: str = "1000000") -> SendBudget:
+    """Room for everything unless told."""
+    return SendBudget(Decimal(value), exit, orders, Decimal(turnover))
+
+
 def sent(ledger: SqlLedger, claim: Claim, what: Intent, price: str = "150") -> None:
     """The intent's whole quantity, on its way to the broker."""
-    ledger.sending(claim, what.coid, what.order.quantity, Decimal(price), AT)
+    room = budget(str(what.order.quantity * Decimal(price)))
+    assert ledger.sending(claim, what.coid, what.order.quantity, Decimal(price), AT, room) is None
 
 
 def filled(ledger: SqlLedger, claim: Claim, what: Intent, quantity: str | None = None) -> None:

@@ -9,7 +9,20 @@ from app.desk.records import Claim, Event, RunStatus
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState
 from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import AT, BOOK, KEY, PLAN, REPORT, ManualTime, claimed, dump, execute, intent, point
+from tests.unit.ledger.builders import (
+    AT,
+    BOOK,
+    KEY,
+    PLAN,
+    REPORT,
+    ManualTime,
+    budget,
+    claimed,
+    dump,
+    execute,
+    intent,
+    point,
+)
 
 ONE, TWO = intent(1), intent(2)
 Call = Callable[[SqlLedger, Claim], object]
@@ -20,12 +33,12 @@ CALLS: dict[str, tuple[str, Call]] = {
     "takeover": ("run_taken_over", lambda ledger, claim: ledger.claim(KEY, "two", "policy-2", AT)),
     "sending": (
         "intent_moved",
-        lambda ledger, claim: ledger.sending(claim, ONE.coid, Decimal(10), Decimal(150), AT),
+        lambda ledger, claim: ledger.sending(claim, ONE.coid, Decimal(10), Decimal(150), AT, budget()),
     ),
     "settle": ("intent_moved", lambda ledger, claim: ledger.settle(claim, ONE.coid, OrderState.NOT_SENT, AT)),
     "close": (
         "run_sealed",
-        lambda ledger, claim: ledger.close(claim, RunStatus.DONE, REPORT, [Event("first")], AT, point()),
+        lambda ledger, claim: ledger.close(claim, RunStatus.HALTED, REPORT, [Event("first")], AT, point()),
     ),
     "add_navs": ("navs_added", lambda ledger, claim: ledger.add_navs(BOOK, [point()])),
     "abandon": ("run_abandoned", lambda ledger, claim: ledger.abandon(claim, RunStatus.FAILED, "why", AT)),

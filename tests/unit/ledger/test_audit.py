@@ -30,7 +30,7 @@ from tests.unit.ledger.builders import (
 )
 
 # Events of the story below in its first book.
-LENGTH = 13
+LENGTH = 15
 POSITIONS = range(1, LENGTH + 1)
 
 
@@ -39,7 +39,7 @@ def told(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two books; in the first a run with a fill and an unknown, a run that failed and a word from outside."""
     path = shutil.copy(migrated, tmp_path_factory.mktemp("audit") / "told.db")
     ledger = open_ledger(f"sqlite:///{path}")
-    ledger.observe("DU200", [Event("flow_added", {"amount": "5"})], AT)
+    ledger.observe("DU200", [Event("noted", {"amount": "5"})], AT)
     one, two = intent(1), intent(2)
     claim = planned(ledger, [one, two])
     ledger.record(claim, [Event("seen", {"nav": "1"}), Event("measured", {"nav": "1"})], AT)
@@ -47,10 +47,12 @@ def told(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         sent(ledger, claim, each)
     filled(ledger, claim, one)
     ledger.settle(claim, two.coid, OrderState.UNKNOWN, AT)
+    ledger.absent(claim, two.coid, AT)
+    ledger.settle(claim, two.coid, OrderState.ABANDONED, AT)
     ledger.close(claim, RunStatus.DONE, REPORT, [Event("closing")], AT, point())
     failed = claimed(ledger, replace(KEY, slot="close"))
     ledger.abandon(failed, RunStatus.FAILED, "no answer", AT)
-    ledger.observe(BOOK, [Event("flow_added", {"amount": "7"})], AT)
+    ledger.observe(BOOK, [Event("noted", {"amount": "7"})], AT)
     ledger.dispose()
     return Path(path)
 
@@ -173,10 +175,10 @@ def test_an_inserted_event_is_found_wherever_it_is(again: Callable[[int], str]) 
 
 def test_an_event_appended_past_the_ledger_is_found(url: str) -> None:
     last = _event(url, LENGTH)
-    forged = link_hash(last[-1], BOOK, LENGTH + 1, None, "flow_added", last[4], "{}")
+    forged = link_hash(last[-1], BOOK, LENGTH + 1, None, "noted", last[4], "{}")
     execute(
         url,
-        f"INSERT INTO events VALUES ('{BOOK}', {LENGTH + 1}, NULL, 'flow_added', '{last[4]}', '{{}}', "  # noqa: S608
+        f"INSERT INTO events VALUES ('{BOOK}', {LENGTH + 1}, NULL, 'noted', '{last[4]}', '{{}}', "  # noqa: S608
         f"'{last[-1]}', '{forged}')",
     )
     assert _verify(url).problems == (
@@ -246,7 +248,7 @@ OTHER_RECORDS = {
     "fill put where none was": "UPDATE intents SET filled_quantity = '1' WHERE position = 1",
     "intent added": "INSERT INTO intents SELECT run_id, 'PMforged', book, session_date, 7, action, rule, conid, symbol,"
     " side, leg, quantity, reference_price, mandatory, exit, 'PLANNED', 0, fence, NULL, NULL, '0', NULL, NULL, NULL,"
-    " NULL FROM intents WHERE position = 0",
+    " NULL, NULL, 0 FROM intents WHERE position = 0",
     "NAV": "UPDATE navs SET nav = '2000'",
     "NAV's index": "UPDATE navs SET idx = 0.5",
     "NAV's peak": "UPDATE navs SET peak = 2.0",
@@ -305,9 +307,8 @@ def test_the_seal_is_the_last_event_of_its_run(url: str) -> None:
         "plan_committed",
         "seen",
         "measured",
-        "intent_moved",
-        "intent_moved",
-        "intent_moved",
+        *["intent_moved"] * 4,
+        "intent_absent",
         "intent_moved",
         "closing",
         "run_sealed",

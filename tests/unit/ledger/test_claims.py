@@ -10,10 +10,23 @@ from app.desk.records import Busy, Claim, Done, Event, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.order import OrderState
 from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import AT, BOOK, KEY, PLAN, REPORT, TODAY, ManualTime, claimed, intent, planned, point
+from tests.unit.ledger.builders import (
+    AT,
+    BOOK,
+    KEY,
+    PLAN,
+    REPORT,
+    TODAY,
+    ManualTime,
+    budget,
+    claimed,
+    intent,
+    planned,
+    point,
+)
 
 HOLDS = ["done", "awaiting_approval", "rejected", "halted"]
-FREES = ["skipped", "not_ready", "failed", "dry_run"]
+FREES = ["skipped", "missed", "reconciled", "not_ready", "failed", "dry_run"]
 
 
 def test_fifty_callers_at_once_make_one_run(ledger: SqlLedger) -> None:
@@ -130,7 +143,7 @@ def test_every_write_of_a_claim_that_was_taken_over_is_fenced(ledger: SqlLedger,
 
 def test_every_write_after_the_end_is_fenced(ledger: SqlLedger) -> None:
     claim = planned(ledger)
-    ledger.close(claim, RunStatus.DONE, REPORT, [], AT)
+    ledger.close(claim, RunStatus.HALTED, REPORT, [], AT)
     _assert_fenced(ledger, claim, intent().coid)
 
 
@@ -143,7 +156,7 @@ def _assert_fenced(ledger: SqlLedger, claim: Claim, coid: str) -> None:
     with pytest.raises(Fenced):
         ledger.commit_plan(claim, PLAN, [], AT)
     with pytest.raises(Fenced):
-        ledger.sending(claim, coid, Decimal(10), Decimal(150), AT)
+        ledger.sending(claim, coid, Decimal(10), Decimal(150), AT, budget())
     with pytest.raises(Fenced):
         ledger.settle(claim, coid, OrderState.NOT_SENT, AT)
     with pytest.raises(Fenced):
@@ -198,7 +211,7 @@ def test_a_dry_run_neither_takes_the_day_nor_keeps_its_own_key(ledger: SqlLedger
 def test_a_dry_run_sends_nothing_and_writes_no_nav_point(ledger: SqlLedger) -> None:
     claim = planned(ledger, key=replace(KEY, dry_run=True))
     with pytest.raises(LedgerError, match="dry run"):
-        ledger.sending(claim, intent().coid, Decimal(10), Decimal(150), AT)
+        ledger.sending(claim, intent().coid, Decimal(10), Decimal(150), AT, budget())
     with pytest.raises(LedgerError, match="dry run"):
         ledger.close(claim, RunStatus.DRY_RUN, REPORT, [], AT, point())
     ledger.close(claim, RunStatus.DRY_RUN, REPORT, [], AT)
@@ -231,6 +244,7 @@ def test_an_abandoned_run_with_a_plan_keeps_the_key_and_can_be_resumed_at_once(l
     assert (run.status, run.error) == (RunStatus.RUNNING, "the broker went away")
     second = ledger.claim(KEY, "two", "policy-1", AT)
     assert second == replace(first, owner="two", fence=2, plan=PLAN)
+    ledger.settle(second, intent().coid, OrderState.NOT_SENT, AT)
     ledger.close(second, RunStatus.DONE, REPORT, [], AT)
     closed = ledger.run(first.run_id)
     assert closed is not None

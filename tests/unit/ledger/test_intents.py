@@ -18,6 +18,7 @@ from tests.unit.ledger.builders import (
     REPORT,
     TODAY,
     ManualTime,
+    budget,
     claimed,
     execute,
     filled,
@@ -33,7 +34,7 @@ ALLOWED = {
     "ACKED": "PARTIAL FILLED CANCELLED REJECTED",
     "PARTIAL": "FILLED CANCELLED",
     "UNKNOWN": "ACKED PARTIAL FILLED CANCELLED REJECTED ABANDONED",
-    "ABANDONED": "ACKED PARTIAL FILLED CANCELLED",
+    "ABANDONED": "ACKED PARTIAL FILLED CANCELLED REJECTED",
     "FILLED": "",
     "CANCELLED": "",
     "REJECTED": "",
@@ -172,7 +173,7 @@ def test_a_plan_with_an_impossible_quantity_is_refused(ledger: SqlLedger, quanti
 
 def test_sending_records_what_goes_out(ledger: SqlLedger) -> None:
     claim = planned(ledger, [ONE])
-    ledger.sending(claim, ONE.coid, Decimal(7), Decimal("149.95"), AT)
+    ledger.sending(claim, ONE.coid, Decimal(7), Decimal("149.95"), AT, budget())
     (record,) = ledger.intents(claim.run_id)
     assert (record.state, record.sends) == (OrderState.SENDING, 1)
     assert (record.quantity, record.limit_price) == (Decimal(7), Decimal("149.95"))
@@ -187,7 +188,7 @@ def test_an_order_may_shrink_on_its_way_but_not_grow_or_lose_its_price(
 ) -> None:
     claim = planned(ledger, [ONE])
     with pytest.raises(LedgerError, match="the plan has 10"):
-        ledger.sending(claim, ONE.coid, Decimal(quantity), Decimal(price), AT)
+        ledger.sending(claim, ONE.coid, Decimal(quantity), Decimal(price), AT, budget())
     assert _state(ledger) == "PLANNED"
 
 
@@ -289,8 +290,8 @@ def test_the_days_use_counts_all_that_may_have_reached_the_broker(ledger: SqlLed
     claim = planned(ledger, [intent(conid) for conid in range(1, 11)])
     assert ledger.day_use(BOOK, TODAY) == DayUse()
     _one_in_every_state(ledger, claim)
-    # All but PLANNED, REJECTED and NOT_SENT, each 10 at a limit of 150.
-    assert ledger.day_use(BOOK, TODAY) == DayUse(orders=7, turnover=Decimal(10500))
+    # All but PLANNED, REJECTED and NOT_SENT, each 10 at a limit of 150; nothing of the cancelled one had filled.
+    assert ledger.day_use(BOOK, TODAY) == DayUse(orders=7, turnover=Decimal(9000))
     assert ledger.day_use(BOOK, TODAY + timedelta(days=1)) == DayUse()
     assert ledger.day_use("DU200", TODAY) == DayUse()
 

@@ -1,0 +1,142 @@
+"""What people and alarms have set: kill levels and quarantined names. Nothing here is ever loosened by itself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, delete, exists, func, select, update
+
+from app.desk.records import Control, Event, Quarantine
+from app.domain.errors import LedgerError
+from app.domain.ruling import KillLevel
+from app.ledger import events
+from app.ledger.events import OwnKind
+from app.ledger.schema import control, intents, quarantines, runs
+from app.ledger.transactions import insert_if_absent
+
+# The book whose level binds all books; its events have a chain of their own.
+ALL_BOOKS = "*"
+AUTOMATIC = "automatic"
+_STRICTNESS = {KillLevel.ACTIVE: 0, KillLevel.REDUCING: 1, KillLevel.HALTED: 2}
+_NOBODY = Control(KillLevel.ACTIVE, "nobody has set a level", "", None)
+
+
+def level(connection: Connection, book: str) -> Control:
+    """The stricter of the book's own and that of all books; of equals the one of all books."""
+    stored = select(control).where(control.c.book.in_((ALL_BOOKS, book)), control.c.at.is_not(None))
+    found = sorted(connection.execute(stored), key=lambda row: row.book != ALL_BOOKS)
+    return max(map(_as_control, found), key=_strictness, default=_NOBODY)
+
+
+def locked_level(connection: Connection, book: str) -> KillLevel:
+    """The level in force, which nobody can change before this transaction ends. It is also the lock of a day's use."""
+    # Books wait for a change of the level that binds them all, not for one another.
+    for_all = _locked(connection, ALL_BOOKS, shared=True)
+    return max((_as_control(for_all), _as_control(_locked(connection, book))), key=_strictness).level
+
+
+def tighten(connection: Connection, book: str, level_wanted: KillLevel, reason: str, at: datetime) -> Control:
+    """The book's own level only goes up."""
+    _require(reason, "a reason")
+    own = _as_control(_locked(connection, book))
+    wanted = Control(level_wanted, reason, AUTOMATIC, at)
+    if _strictness(wanted) > _strictness(own):
+        _store(connection, book, wanted, None)
+        _tell(connection, book, OwnKind.LEVEL_RAISED, wanted)
+    return level(connection, book)
+
+
+def set_level(
+    connection: Connection, book: str | None, level_wanted: KillLevel, reason: str, actor: str, at: datetime
+) -> Control:
+    """Up or down, by a person; what is in force for the book afterwards may still be stricter."""
+    _require(reason, "a reason")
+    _require(actor, "a person's name")
+    where = ALL_BOOKS if book is None else book
+    _locked(connection, where)
+    wanted = Control(level_wanted, reason, actor, at)
+    newest_run = connection.execute(select(func.coalesce(func.max(runs.c.number), 0))).scalar_one()
+    _store(connection, where, wanted, newest_run)
+    _tell(connection, where, OwnKind.LEVEL_SET, wanted, reviewed=newest_run)
+    return level(connection, where)
+
+
+def runs_since_review(connection: Connection, book: str) -> int:
+    """Counted by when runs were made, as market time may be simulated."""
+    reviews = select(func.coalesce(func.max(control.c.reviewed), 0)).where(control.c.book.in_((ALL_BOOKS, book)))
+    sent = exists().where(intents.c.run_id == runs.c.run_id, intents.c.sends == 1)
+    later = select(func.count()).select_from(runs).where(runs.c.book == book, runs.c.number > reviews.scalar_subquery())
+    return connection.execute(later.where(sent)).scalar_one()
+
+
+def quarantine(connection: Connection, book: str, name: Quarantine, at: datetime) -> None:
+    """The first reason stays."""
+    _require(name.reason, "a reason")
+    # The chain's head is the book's lock.
+    events.head(connection, book)
+    values = {
+        "book": book,
+        "conid": name.conid,
+        "symbol": name.symbol,
+        "reason": name.reason,
+        "since": name.since,
+    }
+    if insert_if_absent(connection, quarantines, values):
+        payload = {key: value for key, value in values.items() if key != "book"}
+        events.append(connection, book, None, (Event(OwnKind.QUARANTINED, payload),), at)
+
+
+def release(connection: Connection, book: str, conid: int, reason: str, actor: str, at: datetime) -> None:
+    """The trail keeps what was removed."""
+    _require(reason, "a reason")
+    _require(actor, "a person's name")
+    events.head(connection, book)
+    gone = connection.execute(delete(quarantines).where(quarantines.c.book == book, quarantines.c.conid == conid))
+    if gone.rowcount == 0:
+        raise LedgerError(f"conid {conid} is not in quarantine", "`portfolio status` lists the names that are")
+    payload = {"conid": conid, "reason": reason, "actor": actor}
+    events.append(connection, book, None, (Event(OwnKind.QUARANTINE_RELEASED, payload),), at)
+
+
+def quarantined(connection: Connection, book: str) -> tuple[Quarantine, ...]:
+    """By symbol."""
+    stored = select(quarantines).where(quarantines.c.book == book)
+    names = [Quarantine(row.conid, row.symbol, row.reason, row.since) for row in connection.execute(stored)]
+    return tuple(sorted(names, key=lambda name: (name.symbol, name.conid)))
+
+
+def _locked(connection: Connection, book: str, *, shared: bool = False) -> Row[Sequence[object]]:
+    # A row that is not there cannot be locked, and a level could be set beside a reader that saw none.
+    query = select(control).where(control.c.book == book).with_for_update(read=shared)
+    found = connection.execute(query).one_or_none()
+    if found is not None:
+        return found
+    insert_if_absent(connection, control, {"book": book, "level": KillLevel.ACTIVE})
+    return connection.execute(query).one()
+
+
+def _as_control(row: Row[Sequence[object]]) -> Control:
+    if row.at is None:
+        return _NOBODY
+    return Control(KillLevel(row.level), row.reason, row.actor, row.at)
+
+
+def _store(connection: Connection, book: str, wanted: Control, reviewed: int | None) -> None:
+    values = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, "at": wanted.at}
+    review = {} if reviewed is None else {"reviewed": reviewed}
+    connection.execute(update(control).where(control.c.book == book).values(**values, **review))
+
+
+def _tell(connection: Connection, book: str, kind: OwnKind, wanted: Control, **more: int) -> None:
+    payload = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, **more}
+    if wanted.at is None:
+        raise LedgerError("a level that is set has a time")
+    events.append(connection, book, None, (Event(kind, payload),), wanted.at)
+
+
+def _strictness(setting: Control) -> int:
+    return _STRICTNESS[setting.level]
+
+
+def _require(text: str, what: str) -> None:
+    if not text.strip():
+        raise LedgerError(f"this cannot be recorded without {what}", f"Give {what}")

@@ -1,0 +1,33 @@
+"""Money from outside. A flow is written once; one that was wrong is answered by another, never changed."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from app.desk.records import Event, Flow
+from app.domain.errors import LedgerError
+from app.ledger import events
+from app.ledger.events import OwnKind
+from app.ledger.schema import flows
+
+
+def add(connection: Connection, book: str, flow: Flow, at: datetime) -> None:
+    """The row has the number of its event."""
+    if not flow.amount.is_finite() or flow.amount == 0:
+        raise LedgerError(f"a flow of {flow.amount} is none")
+    if not (flow.note.strip() and flow.actor.strip()):
+        raise LedgerError("a flow cannot be recorded without a note and who says so", "Give both")
+    values = {
+        "session_date": flow.session_date,
+        "amount": flow.amount,
+        "note": flow.note,
+        "actor": flow.actor,
+    }
+    seq = events.append(connection, book, None, (Event(OwnKind.FLOW_ADDED, values),), at)
+    connection.execute(insert(flows).values(book=book, seq=seq, **values))
+
+
+def load(connection: Connection, book: str) -> tuple[Flow, ...]:
+    """Oldest session first, and within one in the order of recording."""
+    stored = select(flows).where(flows.c.book == book).order_by(flows.c.session_date, flows.c.seq)
+    return tuple(Flow(row.session_date, row.amount, row.note, row.actor) for row in connection.execute(stored))
