@@ -277,7 +277,8 @@ def _await_other(url: str, running: Mapping[str, Any], headers: Mapping[str, str
 def _run_here(settings: Settings, account: str | None, slot: str, dry_run: bool) -> Mapping[str, Any]:
     """This process works as the app, with an MCP server of its own."""
     from app.agent import conduct
-    from app.desk.daily import RunRequest, run_daily
+    from app.desk.attempt import RunRequest
+    from app.desk.daily import run_daily
     from app.wiring import wire
 
     state = private_directory(settings.state_dir)

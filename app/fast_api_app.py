@@ -10,7 +10,8 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from app.agent import conduct
-from app.desk.daily import RunRequest, RunResult, run_daily
+from app.desk.attempt import RunRequest, RunResult
+from app.desk.daily import run_daily
 from app.desk.desk import Progress, silent
 from app.desk.records import RunStatus
 from app.desk.reporting import overview

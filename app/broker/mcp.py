@@ -142,6 +142,15 @@ class McpBroker:
             return Placement(Outcome.UNKNOWN, message=failed.cause)
         return Placement(answer.outcome, answer.order_id, answer.status, answer.message)
 
+    async def cancel(self, account: str, order_id: str) -> str:
+        """See `Broker.cancel`."""
+        try:
+            arguments = {"account": account, "order_id": order_id}
+            answer = await _ask(self._connection, wire.CancelAnswer, "cancel_order", arguments)
+        except (BrokerUnavailable, ToolFailed):
+            return "unknown"
+        return answer.outcome
+
     async def report(self, account: str) -> OrderReport:
         """See `Broker.report`."""
         answer = await _read(self._connection, wire.ReportAnswer, "order_report", {"account": account})

@@ -185,3 +185,8 @@ class PlacementAnswer(Answer):
     order_id: str | None
     status: str | None
     message: str | None
+
+
+class CancelAnswer(Answer):
+    outcome: str
+    message: str | None

@@ -11,23 +11,29 @@ from typing import Any
 from app.decision import offered, plans, rules
 from app.desk.committed import plan_record, restore_plan
 from app.desk.desk import Desk, Run, known
+from app.desk.levels import level_in_force
 from app.desk.ports import Offer
 from app.desk.records import Event, Intent
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, client_order_id
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import ApprovalScope, Mode
-from app.domain.ruling import KillLevel, Refusal
+from app.domain.ruling import Refusal
 from app.risk import gate, measure, post_trade
 
 
 async def evaluate(desk: Desk, run: Run) -> Run:
     """Measure the portfolio against the policy."""
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
-    evaluation = measure(desk.policy, portfolio, market, run.navs, run.memory)
+    # With money from outside unexplained, nothing can be concluded from the account's earlier values.
+    doubtful = run.unexplained_flow != 0
+    evaluation = measure(desk.policy, portfolio, market, () if doubtful else run.navs, run.memory)
+    if doubtful:
+        evaluation = _without_past(evaluation)
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
-    return replace(run, evaluation=evaluation)
+    _tell_blocked_exits(run, evaluation)
+    return replace(run, evaluation=evaluation, level=await level_in_force(desk, run, evaluation))
 
 
 async def decide(desk: Desk, run: Run) -> Run:
@@ -54,7 +60,25 @@ async def decide(desk: Desk, run: Run) -> Run:
         refusals=run.refusals + _of_chosen(refusals, plan, feasible),
     )
     await _commit(desk, decided, plan, choice)
-    return replace(decided, awaiting_approval=run.mode.mode is Mode.APPROVE and bool(waiting(desk, plan)))
+    return decided
+
+
+def _without_past(evaluation: Evaluation) -> Evaluation:
+    """The two metrics that need the past say why they are unknown."""
+    note = "money from outside is unexplained"
+    past = {"drawdown", "daily_loss"}
+    metrics = tuple(replace(m, note=note) if m.name in past else m for m in evaluation.metrics)
+    return replace(evaluation, metrics=metrics)
+
+
+def _tell_blocked_exits(run: Run, evaluation: Evaluation) -> None:
+    """An exit that cannot be ordered today is told, not forgotten."""
+    market = known(run.market, "the market")
+    for due in evaluation.exits_due:
+        reason = market.untradable.get(due.conid)
+        if reason is not None:
+            run.progress(f"exit blocked: {due.symbol} {due.rule}: {reason}")
+            run.journal.add(Event("exit_blocked", {"symbol": due.symbol, "rule": due.rule.value, "reason": reason}))
 
 
 def waiting(desk: Desk, plan: Plan) -> tuple[Order, ...]:
@@ -82,7 +106,7 @@ async def _through_the_gate(
     feasible: list[Plan] = []
     refusals: dict[str, tuple[Refusal, ...]] = {}
     for candidate in candidates:
-        ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, KillLevel.ACTIVE, run.memory)
+        ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, run.level.level, run.memory)
         plan = replace(
             candidate,
             orders=ruling.allowed,

@@ -3,21 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
+from app.desk.continuity import Continuity
 from app.desk.journal import Journal
 from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Signer
-from app.desk.records import Claim, RunKey
+from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.market import Market, Session
 from app.domain.navs import NavPoint
-from app.domain.order import Order, WhatIf
+from app.domain.order import Order, OrderReport, Trade, WhatIf
 from app.domain.plan import NO_MEMORY, Choice, Memory, Plan
 from app.domain.policy import Mode, Policy
 from app.domain.portfolio import Portfolio
-from app.domain.ruling import Refusal
+from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
 
 Parameters = ParamSpec("Parameters")
@@ -26,6 +28,13 @@ Progress = Callable[[str], None]
 
 
 NO_MODEL = ModelUse()
+NO_PAST = Continuity()
+NO_CONTROL = Control(KillLevel.ACTIVE, "nobody has set a level", "nobody", datetime.min.replace(tzinfo=UTC))
+
+
+def real_time() -> datetime:
+    """What leases and waiting for the broker are measured by, never the market's time."""
+    return datetime.now(UTC)
 
 
 def silent(_: str) -> None:
@@ -75,6 +84,7 @@ class Desk:
     account: str | None = None
     lease_seconds: float = 120.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    now: Callable[[], datetime] = real_time
 
     async def write(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -89,7 +99,11 @@ class Desk:
 
 @dataclass(frozen=True)
 class Run:
-    """One run in progress. `claim` is None for a preview that nobody scheduled; then nothing is ever sent."""
+    """One run in progress. `claim` is None for a preview that nobody scheduled; then nothing is ever sent.
+
+    `by_person`: a person asked for exactly this order. `approved`: a person approved the committed plan, having seen
+    `asked_prices` by order id. `at_close`: the day's close is being recorded.
+    """
 
     run_id: str
     key: RunKey
@@ -100,7 +114,17 @@ class Run:
     journal: Journal
     claim: Claim | None = None
     progress: Progress = silent
+    by_person: bool = False
+    approved: bool = False
+    at_close: bool = False
+    asked_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    level: Control = NO_CONTROL
     portfolio: Portfolio | None = None
+    flows: tuple[Flow, ...] = ()
+    continuity: Continuity = NO_PAST
+    quarantined: tuple[Quarantine, ...] = ()
+    broker_report: OrderReport | None = None
+    trades: tuple[Trade, ...] = ()
     navs: tuple[NavPoint, ...] = ()
     memory: Memory = NO_MEMORY
     market: Market | None = None
@@ -112,7 +136,18 @@ class Run:
     results: tuple[OrderResult, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     awaiting_approval: bool = False
+    note: str | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def resumes(self) -> bool:
+        """An earlier attempt committed a plan: it is carried on with, however late."""
+        return self.claim is not None and self.claim.plan is not None
+
+    @property
+    def unexplained_flow(self) -> Decimal:
+        """Money from outside that nobody has explained, in base currency; zero before the account is read."""
+        return self.continuity.unexplained(self.portfolio.nav) if self.portfolio else Decimal(0)
 
 
 def known(value: Result | None, what: str) -> Result:

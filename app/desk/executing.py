@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from app.desk.deciding import intents_of, waiting
 from app.desk.desk import Desk, OrderResult, Run, known
-from app.desk.records import Claim, Event, Intent
+from app.desk.records import Claim, Event, Intent, SendBudget
 from app.domain.errors import BrokerUnavailable, DataError, MissingQuote, NotReady, OrderUncertain, UsageError
 from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Ticket, WhatIf
 from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
 from app.domain.pricing import limit_price
 from app.domain.ruling import KillLevel, Refusal
-from app.risk import after, gate
+from app.risk import after, gate, what_if_refusal
 
 # From the commit of SENDING to the wire; shorter than a ticket's life, which is shorter than the lease.
 SEND_BUDGET_SECONDS = 20.0
@@ -57,15 +57,14 @@ class Refused:
 async def execute(desk: Desk, run: Run) -> Run:
     """Preview or trade the chosen plan, sells before buys."""
     plan = known(run.plan, "the plan")
-    held_back = waiting(desk, plan) if run.mode.mode is Mode.APPROVE else ()
+    held_back = waiting(desk, plan) if run.mode.mode is Mode.APPROVE and not run.approved else ()
     portfolio = known(run.portfolio, "the portfolio")
     claim = run.claim
     for intent in intents_of(run, plan):
         if claim is None or run.mode.mode is Mode.PREVIEW:
             run, portfolio = await _preview(desk, run, intent, portfolio)
         elif intent.order in held_back:
-            waits = OrderResult(intent.coid, intent.order, OrderState.PLANNED.value, reason="waits for approval")
-            run = replace(run, results=(*run.results, waits))
+            run = _waits(run, intent, intent.order, "waits for approval")
         else:
             run, portfolio = await _trade(desk, run, claim, intent, portfolio)
     return run
@@ -94,6 +93,9 @@ async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: 
     await desk.write(desk.ledger.renew, claim)
     prepared = await _prepare(desk, run, intent.order, portfolio)
     await run.journal.flush()
+    if isinstance(prepared, Ready) and _moved(desk, run, intent, prepared.order):
+        moved = f"the price moved to {prepared.order.reference_price:f} since it was approved: asks again"
+        return _waits(run, intent, prepared.order, moved), portfolio
     if isinstance(prepared, Refused):
         await desk.write(
             desk.ledger.settle, claim, intent.coid, OrderState.NOT_SENT, run.clock.now(), reason=prepared.reason
@@ -103,7 +105,7 @@ async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: 
             intent.coid, intent.order, OrderState.NOT_SENT.value, what_if=prepared.what_if, reason=prepared.reason
         )
         return _with(run, not_sent, prepared.refusals), portfolio
-    result = await _to_the_end(_send(desk, run, claim, intent.coid, prepared))
+    result = await _to_the_end(_send(desk, run, claim, intent.coid, prepared, portfolio))
     if result.state in {OrderState.ACKED, OrderState.PARTIAL}:
         result = await _follow(desk, run, claim, result)
     run.progress(f"{result.state.lower()}: {_words(result.order)}" + (f" ({result.reason})" if result.reason else ""))
@@ -127,24 +129,30 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
     market = replace(market, as_of=run.clock.now(), quotes={**market.quotes, conid: quotes[conid]})
     priced = replace(order, limit_price=limit, reference_price=quotes[conid].price)
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
-    ruling = gate(desk.policy, portfolio, market, run.navs, (priced,), day, KillLevel.ACTIVE, run.memory)
+    level = KillLevel.ACTIVE if run.by_person else run.level.level
+    ruling = gate(desk.policy, portfolio, market, run.navs, (priced,), day, level, run.memory)
     if not ruling.allowed:
         return Refused(ruling.refusals)
     allowed = ruling.allowed[0]
     what_if = await desk.broker.preview(run.key.account, allowed, desk.policy.execution.time_in_force)
-    if what_if.error is not None:
-        said = Refusal("what_if", symbol, what_if.error, "accepted by the broker's preview")
+    said = what_if_refusal(desk.policy, allowed, what_if, portfolio.rate(allowed.instrument.currency))
+    if said is not None:
         return Refused((*ruling.refusals, said), what_if)
     return Ready(allowed, what_if, ruling.refusals)
 
 
-async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready) -> OrderResult:
+async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, portfolio: Portfolio) -> OrderResult:
     """SENDING committed, then at most one placement, then what became of it committed."""
     order, limit = ready.order, known(ready.order.limit_price, "the limit price")
     due = time.monotonic() + SEND_BUDGET_SECONDS
     if desk.signer is None:
         raise UsageError("no key to sign order tickets with", "Set TICKET_KEY or TICKET_KEY_FILE")
-    await desk.write(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now())
+    budget = _budget(desk, run, order, portfolio)
+    refusal = await desk.write(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)
+    if refusal is not None:
+        reason = str(refusal)
+        await desk.write(desk.ledger.settle, claim, coid, OrderState.NOT_SENT, run.clock.now(), reason=reason)
+        return OrderResult(coid, order, OrderState.NOT_SENT.value, what_if=ready.what_if, reason=reason)
     if time.monotonic() > due:
         raise OrderUncertain(
             f"{order.instrument.symbol} was not sent in time", "Run again: the next run reconciles first"
@@ -177,6 +185,30 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready) -> 
     if state is OrderState.UNKNOWN:
         return await _find(desk, run, claim, result)
     return replace(result, reason=None) if state is OrderState.ACKED else result
+
+
+def _budget(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> SendBudget:
+    rules = desk.policy.execution
+    return SendBudget(
+        value=order.notional * portfolio.rate(order.instrument.currency),
+        exit=order.exit,
+        max_orders=rules.max_orders_per_day,
+        max_turnover=Decimal(str(rules.max_turnover)) * known(run.portfolio, "the portfolio").nav,
+        by_person=run.by_person,
+    )
+
+
+def _moved(desk: Desk, run: Run, intent: Intent, now: Order) -> bool:
+    """Since a person approved it, by more than the policy's tolerance; what needed no approval never waits."""
+    if not run.approved or intent.coid not in run.asked_prices:
+        return False
+    asked = run.asked_prices[intent.coid]
+    return not abs(float(now.reference_price / asked - 1)) <= desk.policy.approval.price_tolerance
+
+
+def _waits(run: Run, intent: Intent, order: Order, reason: str) -> Run:
+    result = OrderResult(intent.coid, order, OrderState.PLANNED.value, reason=reason)
+    return replace(run, results=(*run.results, result), awaiting_approval=True)
 
 
 def _state(placement: Placement) -> OrderState:

@@ -63,8 +63,12 @@ class Broker(Protocol):
         """Sent once. An answer that never comes is a placement with outcome `unknown`, not an exception."""
         ...
 
+    async def cancel(self, account: str, order_id: str) -> str:
+        """Ask for one of our own orders to be cancelled: "requested" (no more than that), "refused" or "unknown"."""
+        ...
+
     async def report(self, account: str) -> OrderReport:
-        """Primed orders and executions of the day."""
+        """Primed orders of the day and executions of the last days."""
         ...
 
     async def order(self, account: str, order_id: str) -> BrokerOrder:

@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from decimal import Decimal
 
+from app.desk.continuity import continuity, snapshot_of
 from app.desk.desk import Desk, Run, known
 from app.desk.memory import remember
-from app.domain.errors import DataError, Halted, LedgerError, PolicyError
+from app.desk.navs import nav_history
+from app.desk.reconciling import refuse_strangers
+from app.desk.records import Quarantine
+from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
-from app.domain.navs import NavKind, NavPoint, closes, follow
+from app.domain.order import Trade
 from app.domain.portfolio import Portfolio
 
 INDEX = "SPX"
@@ -18,26 +22,26 @@ VIX = "VIX"
 
 
 async def read_account(desk: Desk, run: Run) -> Run:
-    """Positions, cash and orders, the account's earlier values, and what the ledger remembers."""
+    """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
     portfolio = await desk.broker.portfolio(run.key.account)
     if portfolio.currency != desk.policy.currency:
         raise PolicyError(
             f"the policy is in {desk.policy.currency}, the account's base currency is {portfolio.currency}",
             "Set `currency` in the policy to the account's",
         )
-    await _refuse_unrecorded_orders(desk, run, portfolio)
-    portfolio = _with_sectors(desk, portfolio)
-    navs = await _nav_history(desk, run)
+    await refuse_strangers(desk, run, portfolio.orders)
+    run = replace(run, portfolio=_with_sectors(desk, portfolio))
+    run.progress(
+        f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
+    )
+    run = await _with_continuity(desk, run, portfolio)
     memory = remember(
         await desk.write(desk.ledger.history, run.key.book),
         await desk.write(desk.ledger.last_evaluation, run.key.book, run.key.session_date),
         desk.calendar,
         run.key.session_date,
     )
-    run.progress(
-        f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
-    )
-    return replace(run, portfolio=portfolio, navs=navs, memory=memory)
+    return replace(run, navs=await nav_history(desk, run), memory=memory)
 
 
 async def read_market(desk: Desk, run: Run) -> Run:
@@ -57,6 +61,8 @@ async def read_market(desk: Desk, run: Run) -> Run:
 
     untradable = {conid: reason for conid, reason in {**gaps, **missing}.items() if conid in names}
     untradable |= _unusable(names, quotes)
+    untradable |= {q.conid: f"in quarantine since {q.since}: {q.reason}" for q in run.quarantined if q.conid in names}
+    untradable |= {d.conid: f"in quarantine: {d.reason}" for d in run.continuity.doubts if d.conid in names}
     market = Market(
         as_of=run.clock.now(),
         session=run.session,
@@ -72,16 +78,6 @@ async def read_market(desk: Desk, run: Run) -> Run:
     return replace(run, market=market)
 
 
-async def _refuse_unrecorded_orders(desk: Desk, run: Run, portfolio: Portfolio) -> None:
-    """Other programs' orders are external and fine; one under our name that the ledger does not know is not."""
-    for order in portfolio.orders:
-        if order.is_ours and await desk.write(desk.ledger.find_intent, run.key.book, order.coid or "") is None:
-            raise Halted(
-                f"the broker holds order {order.coid} under our name and the ledger has no record of it",
-                "Check that this is the right ledger (DATABASE_URL, state directory), and the order at the broker",
-            )
-
-
 def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     positions = tuple(
         replace(p, instrument=replace(p.instrument, sector=desk.sector(p.instrument.symbol)))
@@ -90,33 +86,36 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, positions=positions)
 
 
-async def _nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
-    """The ledger's, with the closes since then, or on day one all of them, from the broker's own record.
-
-    A preview adds them for itself only.
-    """
-    navs = await desk.write(desk.ledger.navs, run.key.book)
-    today = run.key.session_date
-    if navs and navs[-1].session_date > today:
-        raise LedgerError(
-            f"the ledger holds a value of this account for {navs[-1].session_date}, after {today}",
-            "Time does not run backwards in one account: use another state directory",
+async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio) -> Run:
+    """Compare with the last report; what does not follow is quarantined, or counts as money from outside."""
+    last = await desk.write(desk.ledger.last_report, run.key.book)
+    flows = await desk.write(desk.ledger.flows, run.key.book)
+    recorded = sum((flow.amount for flow in flows), Decimal(0))
+    trades: tuple[Trade, ...] = ()
+    if last is not None:
+        books = run.broker_report or await desk.broker.report(run.key.account)
+        trades = books.trades
+    found = continuity(snapshot_of(last) if last else None, portfolio, trades, recorded)
+    if run.claim is not None and not run.key.dry_run:
+        for doubt in found.doubts:
+            mark = Quarantine(doubt.conid, doubt.symbol, doubt.reason, run.key.session_date)
+            await desk.write(desk.ledger.quarantine, run.key.book, mark, run.clock.now())
+    for doubt in found.doubts:
+        run.progress(f"{doubt.symbol} in quarantine: {doubt.reason}")
+    run = replace(
+        run,
+        flows=flows,
+        trades=trades,
+        continuity=found,
+        quarantined=await desk.write(desk.ledger.quarantined, run.key.book),
+    )
+    if run.unexplained_flow != 0:
+        words = f"{run.unexplained_flow:,.2f} {portfolio.currency} came from outside and nobody has explained it"
+        run.progress(words)
+        run = replace(
+            run, note=f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
         )
-    newest = closes(navs)[-1] if closes(navs) else None
-    # The ledger goes forward only: a close that the broker reports late stays out.
-    first = navs[-1].session_date if navs else date.min
-    if newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1:
-        return navs
-    added: list[NavPoint] = []
-    kind = NavKind.CLOSE if navs else NavKind.BROKER
-    for session_date, nav in await desk.broker.performance(run.key.account):
-        after_newest = newest is None or session_date > newest.session_date
-        if first <= session_date < today and after_newest and nav > 0:
-            newest = follow(newest, session_date, kind, nav)
-            added.append(newest)
-    if added and not run.key.dry_run and run.claim is not None:
-        await desk.write(desk.ledger.add_navs, run.key.book, added)
-    return tuple(sorted((*navs, *added), key=lambda point: point.session_date))
+    return run
 
 
 async def _histories(desk: Desk, conids: Iterable[int], run: Run) -> tuple[dict[int, PriceSeries], dict[int, str]]:

@@ -1,68 +1,154 @@
-"""Before anything else: what became of the orders of earlier attempts, and does the broker hold one nobody intended?
+"""Before anything else: what became of the orders sent earlier, and does the broker hold one that nobody intended?
 
-Absence at the broker is never taken for evidence: an order that is not found stays unknown.
+Absence at the broker is never taken for evidence by itself. An order that may have arrived is given up only when enough
+time has passed for anything under way to have landed, and complete reads of orders and executions did not show it; even
+then it is watched to the end of the day.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
 from app.desk.desk import Desk, Run
-from app.desk.records import Claim, Event, IntentRecord, RunStatus
-from app.domain.errors import OrderUncertain
-from app.domain.order import OrderReport, OrderState
+from app.desk.records import Claim, Event, IntentRecord
+from app.domain.errors import Halted, OrderUncertain
+from app.domain.order import BrokerOrder, OrderReport, OrderState, Trade
 
-LIKELY_LIVE = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+# Longer than a lease and a request together: whoever was sending has long given up.
+SETTLE_SECONDS = 180
+ABSENT_READS = 2
+UNSETTLED = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 
 
-async def reconcile(desk: Desk, run: Run, claim: Claim) -> None:
-    """Settle what the broker can tell of the book's open orders of the day.
+async def reconcile(desk: Desk, run: Run, claim: Claim) -> Run:
+    """Settle what the broker's books tell of the book's open orders.
 
-    Raises OrderUncertain while one of them may or may not be at the broker. A preview settles nothing and
-    always goes on.
+    Raises OrderUncertain while one of them may or may not be at the broker, Halted where the books contradict.
     """
-    if run.key.dry_run:
-        return
-    open_intents = await desk.write(desk.ledger.open_intents, run.key.book, run.key.session_date)
+    open_intents = [i for i in await desk.write(desk.ledger.open_intents, run.key.book) if _watched(desk, run, i)]
     if not open_intents:
-        return
+        return run
     report = await desk.broker.report(run.key.account)
-    lost = [intent for intent in open_intents if not await _settle(desk, run, claim, intent, report)]
-    run.progress(f"reconciled: {len(open_intents) - len(lost)} of {len(open_intents)} open orders found at the broker")
-    uncertain = [intent for intent in lost if intent.state in LIKELY_LIVE]
-    if uncertain:
-        names = ", ".join(f"{i.side} {i.quantity:f} {i.symbol}" for i in uncertain)
+    await refuse_strangers(desk, run, report.orders)
+    doubtful = [i for i in [await settle(desk, run, claim, i, report) for i in open_intents] if i.state in UNSETTLED]
+    run.progress(f"reconciled {len(open_intents)} open orders; uncertain: {len(doubtful)}")
+    if doubtful:
+        names = ", ".join(f"{i.side} {i.quantity:f} {i.symbol}" for i in doubtful)
         raise OrderUncertain(
             f"the broker's books do not show whether these orders arrived: {names}",
-            "Nothing was sent. Look at the broker's own order list; run again later",
+            "Nothing was sent. The next run looks again; the broker's own order list tells a person now",
         )
+    return replace(run, broker_report=report)
 
 
-async def _settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, report: OrderReport) -> bool:
-    """True where the broker knows the order.
+def _watched(desk: Desk, run: Run, intent: IntentRecord) -> bool:
+    """An order that was given up can still appear until the broker forgets its id, a day later."""
+    ago = desk.calendar.sessions_between(intent.session_date, run.key.session_date)
+    return intent.state is not OrderState.ABANDONED or ago <= 1
 
-    What another run sent and may still be watching is looked for and left as it is: two writers would contradict.
-    """
-    found = report.find(intent.coid)
-    ours = intent.run_id == claim.run_id
-    if found is None:
-        if ours and intent.state is OrderState.SENDING:
-            await desk.write(
-                desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, run.clock.now(), reason="not found"
+
+async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) -> None:
+    """Halted where the broker holds an order under our name that the ledger never sent, or one of them twice."""
+    seen: dict[str, str] = {}
+    for order in orders:
+        if not order.is_ours or order.coid is None:
+            continue
+        if seen.setdefault(order.coid, order.order_id) != order.order_id:
+            raise Halted(f"the broker holds two orders under {order.coid}", "Look at both before anything is sent")
+        intent = await desk.write(desk.ledger.find_intent, run.key.book, order.coid)
+        if intent is None or intent.sends == 0:
+            raise Halted(
+                f"the broker holds order {order.coid} under our name and the ledger never sent it",
+                "Check that this is the right ledger (DATABASE_URL, state directory), and the order at the broker",
             )
-        return False
-    if not ours and not await _has_ended(desk, intent.run_id):
-        return True
+        if (order.conid, order.side, order.quantity) != (intent.conid, intent.side, intent.quantity):
+            raise Halted(
+                f"order {order.coid} is {order.side} {order.quantity:f} of {order.conid} at the broker and "
+                f"{intent.side} {intent.quantity:f} of {intent.conid} in the ledger",
+                "Look at both before anything is sent",
+            )
+
+
+async def settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, report: OrderReport) -> IntentRecord:
+    """The intent as it stands after what the report shows of it."""
+    order = report.find(intent.coid)
+    fills = [trade for trade in report.trades if trade.coid == intent.coid]
+    if order is not None:
+        await _record(desk, run, claim, intent, order.state, order, fills)
+    elif fills:
+        filled = sum((trade.quantity for trade in fills), Decimal(0))
+        state = OrderState.FILLED if filled >= intent.quantity else OrderState.PARTIAL
+        await _record(desk, run, claim, intent, state, None, fills)
+    elif intent.session_date < run.key.session_date:
+        await _let_go(desk, run, claim, intent)
+    elif intent.state in UNSETTLED:
+        await _count_absence(desk, run, claim, intent)
+    found = await desk.write(desk.ledger.find_intent, run.key.book, intent.coid)
+    return found or intent
+
+
+async def _record(
+    desk: Desk,
+    run: Run,
+    claim: Claim,
+    intent: IntentRecord,
+    state: OrderState,
+    order: BrokerOrder | None,
+    fills: Sequence[Trade],
+) -> None:
+    """The order list's own figures, else those of the executions."""
+    quantity, price = _of_fills(fills)
+    if order is not None and order.filled_quantity >= quantity:
+        quantity, price = order.filled_quantity, order.average_price
+    kind = "late_ack" if intent.state is OrderState.ABANDONED else "reconciled"
     await desk.write(
         desk.ledger.settle,
         claim,
         intent.coid,
-        found.state,
+        state,
         run.clock.now(),
-        broker_order_id=found.order_id,
-        filled_quantity=found.filled_quantity,
-        average_price=found.average_price,
+        broker_order_id=order.order_id if order else fills[0].order_id,
+        filled_quantity=quantity,
+        average_price=price,
     )
-    run.journal.add(Event("reconciled", {"coid": intent.coid, "state": found.state.value}))
-    return True
+    run.journal.add(Event(kind, {"coid": intent.coid, "state": state.value}))
 
 
-async def _has_ended(desk: Desk, run_id: str) -> bool:
-    record = await desk.write(desk.ledger.run, run_id)
-    return record is not None and record.status is not RunStatus.RUNNING
+def _of_fills(fills: Sequence[Trade]) -> tuple[Decimal, Decimal | None]:
+    """(quantity, average price) of the executions."""
+    quantity = sum((trade.quantity for trade in fills), Decimal(0))
+    if quantity == 0:
+        return quantity, None
+    return quantity, sum((trade.quantity * trade.price for trade in fills), Decimal(0)) / quantity
+
+
+async def _count_absence(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> None:
+    """One more complete read without it; enough of them, late enough, and it is given up and watched."""
+    if intent.state is OrderState.SENDING:
+        await desk.write(
+            desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, run.clock.now(), reason="its answer was lost"
+        )
+    counted = await desk.write(desk.ledger.absent, claim, intent.coid, run.clock.now())
+    settled = counted.sent_at is not None and desk.now() - counted.sent_at > timedelta(seconds=SETTLE_SECONDS)
+    if settled and counted.absent_reads >= ABSENT_READS:
+        reason = f"not in {counted.absent_reads} complete reads of orders and executions"
+        await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.ABANDONED, run.clock.now(), reason=reason)
+
+
+async def _let_go(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> None:
+    """A day order of an earlier session that the broker no longer lists: what had filled stays, the rest ended."""
+    at = run.clock.now()
+    if intent.state in UNSETTLED:
+        if intent.state is OrderState.SENDING:
+            await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, at)
+        await desk.write(
+            desk.ledger.settle,
+            claim,
+            intent.coid,
+            OrderState.ABANDONED,
+            at,
+            reason="its day ended without a trace of it",
+        )
+    elif intent.state is not OrderState.ABANDONED:
+        await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.CANCELLED, at, reason="its day ended")

@@ -62,8 +62,47 @@ class PortfolioPart(Part):
     unrealized_pnl: Amount
     realized_pnl: Amount
     account_type: str | None
+    as_of: datetime
     fx_rates: dict[str, Amount]
     positions: tuple[PositionPart, ...]
+
+
+class QuarantinePart(Part):
+    """A name without automatic orders until a person has looked."""
+
+    symbol: str
+    since: date
+    reason: str
+
+
+class ContinuityPart(Part):
+    """Money from outside: all that was detected, what a person explained, and what is left to explain."""
+
+    detected_flows: Amount
+    recorded_flows: Amount
+    unexplained_flow: Amount
+    quarantine: tuple[QuarantinePart, ...]
+
+
+class TradePart(Part):
+    """One execution; `coid` is null where another program ordered it."""
+
+    execution_id: str
+    coid: str | None
+    conid: int
+    side: str
+    quantity: Amount
+    price: Amount
+    commission: Amount | None
+    time: datetime
+
+
+class LevelPart(Part):
+    """The kill level in force, and why."""
+
+    level: str
+    reason: str
+    actor: str
 
 
 class QuotePart(Part):
@@ -198,6 +237,7 @@ class OrderPart(Part):
     symbol: str
     side: str
     quantity: Amount
+    reference_price: Amount
     limit_price: Amount | None
     state: str
     filled_quantity: Amount
@@ -246,12 +286,15 @@ class Report(Part):
     as_of: datetime
     source: str
     policy: PolicyPart
+    level: LevelPart
     portfolio: PortfolioPart | None
+    continuity: ContinuityPart | None
     market: MarketPart | None
     evaluation: EvaluationPart | None
     plans: tuple[PlanPart, ...]
     decision: DecisionPart | None
     orders: tuple[OrderPart, ...]
+    trades: tuple[TradePart, ...]
     refusals: tuple[RefusalPart, ...]
     model: ModelPart
     broker: BrokerPart

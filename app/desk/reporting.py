@@ -8,7 +8,7 @@ from app.desk.desk import Desk, OrderResult, Run
 from app.desk.records import RunRecord, RunStatus
 from app.domain.evaluation import Evaluation, ExitRule
 from app.domain.market import Market, Quote
-from app.domain.order import WhatIf
+from app.domain.order import Trade, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
 
@@ -28,12 +28,15 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         as_of=run.market.as_of if run.market else run.clock.now(),
         source=run.broker_session.source,
         policy=r.PolicyPart(name=desk.policy.name, version=desk.policy.version, hash=desk.policy.hash),
+        level=r.LevelPart(level=run.level.level.value, reason=run.level.reason, actor=run.level.actor),
         portfolio=_portfolio(run.portfolio) if run.portfolio else None,
+        continuity=_continuity(run) if run.portfolio else None,
         market=_market(run.market, run.evaluation) if run.market else None,
         evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
         plans=tuple(_plan(plan) for plan in run.plans),
         decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
         orders=tuple(_order(result) for result in run.results),
+        trades=tuple(_trade(trade) for trade in run.trades),
         refusals=tuple(
             r.RefusalPart(rule=x.rule, symbol=x.symbol, value=x.value, limit=x.limit, largest=x.largest)
             for x in run.refusals
@@ -75,6 +78,7 @@ def _portfolio(portfolio: Portfolio) -> r.PortfolioPart:
         unrealized_pnl=portfolio.unrealized_pnl.quantize(CENT),
         realized_pnl=portfolio.realized_pnl.quantize(CENT),
         account_type=portfolio.account_type,
+        as_of=portfolio.as_of,
         fx_rates={b.currency: b.exchange_rate for b in portfolio.cash if b.currency != portfolio.currency},
         positions=tuple(
             r.PositionPart(
@@ -91,6 +95,28 @@ def _portfolio(portfolio: Portfolio) -> r.PortfolioPart:
             )
             for p in sorted(portfolio.positions, key=lambda p: p.instrument.symbol)
         ),
+    )
+
+
+def _continuity(run: Run) -> r.ContinuityPart:
+    return r.ContinuityPart(
+        detected_flows=run.continuity.detected,
+        recorded_flows=run.continuity.recorded,
+        unexplained_flow=run.unexplained_flow,
+        quarantine=tuple(r.QuarantinePart(symbol=q.symbol, since=q.since, reason=q.reason) for q in run.quarantined),
+    )
+
+
+def _trade(trade: Trade) -> r.TradePart:
+    return r.TradePart(
+        execution_id=trade.execution_id,
+        coid=trade.coid,
+        conid=trade.conid,
+        side=trade.side.value,
+        quantity=trade.quantity,
+        price=trade.price,
+        commission=trade.commission,
+        time=trade.time,
     )
 
 
@@ -185,6 +211,7 @@ def _order(result: OrderResult) -> r.OrderPart:
         symbol=order.instrument.symbol,
         side=order.side.value,
         quantity=order.quantity,
+        reference_price=order.reference_price,
         limit_price=order.limit_price,
         state=result.state,
         filled_quantity=result.filled_quantity,

@@ -1,0 +1,159 @@
+"""What only a person may ask for: an approval, a rejection, an exit, a kill level, an explanation, a release."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.desk.attempt import (
+    Attempt,
+    RunRequest,
+    RunResult,
+    attempt,
+    carried_out,
+    claimed,
+    closed,
+    journal_of,
+)
+from app.desk.committed import plan_record
+from app.desk.daily import Conduct
+from app.desk.deciding import intents_of
+from app.desk.desk import Desk, Progress, Run, known, silent
+from app.desk.executing import execute
+from app.desk.reading import read_account
+from app.desk.records import Event, RunRecord, RunStatus
+from app.desk.stages import in_order
+from app.domain.errors import UsageError
+from app.domain.market import Market
+from app.domain.order import Order, OrderState, Side
+from app.domain.plan import Action, Choice, Plan
+from app.domain.policy import Mode
+from app.domain.sizing import sellable
+
+MANUAL_EXITS_A_DAY = 9
+
+
+async def approve(
+    desk: Desk, run_id: str, actor: str, conduct: Conduct = in_order, progress: Progress = silent
+) -> RunResult:
+    """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
+    record, tried = await _waiting_run(desk, run_id)
+    if _expired(desk, record, tried.clock.now()):
+        return await _end(desk, record, tried, f"the approval expired before {actor} gave it", progress)
+    claim = await desk.write(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
+    journal = journal_of(desk, claim, tried.clock)
+    journal.add(Event("approved", {"actor": actor}))
+    run = tried.run(run_id, journal, claim, progress)
+    approved = replace(run, approved=True, asked_prices=_asked_prices(record))
+
+    def ended(run: Run) -> RunStatus:
+        return RunStatus.AWAITING_APPROVAL if run.awaiting_approval else RunStatus.DONE
+
+    return await carried_out(desk, approved, conduct, ended)
+
+
+async def reject(desk: Desk, run_id: str, actor: str, reason: str, progress: Progress = silent) -> RunResult:
+    """The waiting orders are never sent; the day keeps its run."""
+    record, tried = await _waiting_run(desk, run_id)
+    return await _end(desk, record, tried, f"rejected by {actor}: {reason}", progress)
+
+
+async def exit_position(
+    desk: Desk, symbol: str, actor: str, account: str | None = None, progress: Progress = silent
+) -> RunResult:
+    """Sell all that is held of one name, through the gate, whatever the kill level. Previews where the mode does."""
+    for number in range(1, MANUAL_EXITS_A_DAY + 1):
+        slot = f"exit-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"
+        tried = await attempt(desk, RunRequest(account, slot))
+        run = await claimed(desk, _by_hand(tried), progress)
+        if isinstance(run, Run):
+            break
+        if run.report is None:
+            return run
+    else:
+        raise UsageError(f"{symbol} was sold by hand {MANUAL_EXITS_A_DAY} times today", "Try again tomorrow")
+
+    async def sell(desk: Desk, run: Run) -> Run:
+        return await _sell_all(desk, await read_account(desk, run), symbol.upper(), actor)
+
+    ended = RunStatus.DRY_RUN if run.key.dry_run else RunStatus.DONE
+    return await carried_out(desk, replace(run, by_person=True), sell, lambda _: ended)
+
+
+async def _waiting_run(desk: Desk, run_id: str) -> tuple[RunRecord, Attempt]:
+    record = await desk.write(desk.ledger.run, run_id)
+    if record is None:
+        raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
+    if record.status is not RunStatus.AWAITING_APPROVAL:
+        raise UsageError(f"run {run_id} is {record.status} and waits for nobody", "`portfolio runs` lists them")
+    tried = await attempt(desk, RunRequest(record.key.account, record.key.slot))
+    if tried.key.book != record.key.book:
+        raise UsageError(f"run {run_id} is of another book than the broker's session", "Start the same simulated day")
+    # An approval is the person's yes to orders: the policy's own wish to be asked is met by it.
+    mode = tried.mode if tried.mode.mode is not Mode.APPROVE else replace(tried.mode, because="a person approved")
+    return record, replace(tried, key=record.key, mode=mode)
+
+
+def _expired(desk: Desk, record: RunRecord, now: datetime) -> bool:
+    since = record.finished_at or record.started_at
+    return now.date() != since.date() or now - since > timedelta(minutes=desk.policy.approval.expires_minutes)
+
+
+def _asked_prices(record: RunRecord) -> dict[str, Decimal]:
+    """The prices that the person saw, by order id."""
+    orders = record.report["orders"] if record.report else ()
+    return {row["coid"]: Decimal(row["reference_price"]) for row in orders}
+
+
+async def _end(desk: Desk, record: RunRecord, tried: Attempt, note: str, progress: Progress) -> RunResult:
+    claim = await desk.write(desk.ledger.reopen, record.run_id, desk.owner, tried.clock.now())
+    run = tried.run(record.run_id, journal_of(desk, claim, tried.clock), claim, progress)
+    for intent in await desk.write(desk.ledger.intents, record.run_id):
+        if intent.state is OrderState.PLANNED:
+            at = run.clock.now()
+            await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.NOT_SENT, at, reason=note)
+    return await closed(desk, run, RunStatus.REJECTED, note)
+
+
+def _by_hand(tried: Attempt) -> Attempt:
+    """Approval is implied; a preview stays a preview."""
+    if tried.mode.mode is not Mode.APPROVE:
+        return tried
+    return replace(tried, mode=replace(tried.mode, mode=Mode.AUTO, because="a person asked for it"))
+
+
+async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
+    portfolio = known(run.portfolio, "the portfolio")
+    position = next((p for p in portfolio.positions if p.instrument.symbol == symbol), None)
+    if position is None or position.quantity <= 0:
+        raise UsageError(f"{symbol} is not held", "`portfolio show` lists what is")
+    conid = position.instrument.conid
+    quotes, missing = await desk.market_data.quotes((conid,))
+    if conid not in quotes:
+        raise UsageError(f"{symbol} has no quote: {missing.get(conid, 'none')}", "Sell it in the broker's own program")
+    market = Market(
+        as_of=run.clock.now(),
+        session=run.session,
+        instruments={conid: position.instrument},
+        quotes=quotes,
+        history={},
+        index=None,
+        vix=None,
+        source=run.broker_session.source,
+    )
+    order = Order(
+        instrument=position.instrument,
+        side=Side.SELL,
+        quantity=sellable(portfolio, conid),
+        reference_price=quotes[conid].price,
+        reason=f"manual_exit: asked for by {actor}",
+        exit=True,
+        mandatory=True,
+    )
+    plan = Plan(Action.HOLD, (order,), f"{actor} asked to leave {symbol}")
+    choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")
+    run = replace(run, market=market, plan=plan, choice=choice, plans=(plan,))
+    if run.claim is not None and not run.key.dry_run:
+        await run.journal.flush()
+        at = run.clock.now()
+        await desk.write(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)
+    return await execute(desk, run)

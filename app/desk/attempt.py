@@ -1,0 +1,219 @@
+"""What every run has in common, whatever its slot does: whose day it is, how far it may go, its claim and its end.
+
+However the work ends, it is on record before the caller hears of it.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from app.desk.clock import market_clock
+from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
+from app.desk.journal import Journal
+from app.desk.modes import effective_mode
+from app.desk.navs import nav_point
+from app.desk.ports import Clock
+from app.desk.reconciling import reconcile
+from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
+from app.desk.reporting import report_of
+from app.domain.errors import Fenced, Halted, NotReady, PortfolioError, UsageError
+from app.domain.market import Session
+from app.domain.policy import Mode
+from app.domain.ruling import KillLevel
+from app.domain.session import BrokerSession, SessionState
+
+Work = Callable[[Desk, Run], Awaitable[Run]]
+SLOT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a caller may ask for."""
+
+    account: str | None = None
+    slot: str = "daily"
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """`report` is None while another caller's run is in progress; `fresh` is true for the caller whose run it was."""
+
+    run_id: str
+    status: RunStatus
+    report: Mapping[str, Any] | None
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that can be served: the account's day, by the broker's clock. `session` is None on a closed day."""
+
+    key: RunKey
+    mode: EffectiveMode
+    broker_session: BrokerSession
+    session: Session | None
+    clock: Clock
+
+    def run(self, run_id: str, journal: Journal, claim: Claim | None = None, progress: Progress = silent) -> Run:
+        """The run before its first stage."""
+        now = self.clock.now()
+        return Run(
+            run_id=run_id,
+            key=self.key,
+            mode=self.mode,
+            broker_session=self.broker_session,
+            # On a closed day nothing can be ordered: a session that ends as it begins.
+            session=self.session or Session(self.key.session_date, now, now),
+            clock=self.clock,
+            journal=journal,
+            claim=claim,
+            progress=progress,
+        )
+
+
+async def attempt(desk: Desk, request: RunRequest) -> Attempt:
+    """Raises NotReady while the broker's session needs a person, UsageError for a request that cannot be served."""
+    if not SLOT.fullmatch(request.slot):
+        raise UsageError(f"slot {request.slot!r} is not a name", "Use lower-case letters, digits, - and _")
+    broker_session = await desk.broker.session()
+    if broker_session.state is not SessionState.READY:
+        await _not_ready(desk, request, broker_session)
+    account = _account(desk, request, broker_session)
+    mode = effective_mode(desk.policy, desk.trading_mode, request.dry_run, broker_session)
+    clock = market_clock(broker_session)
+    key = _key(desk, broker_session, clock, account, request.slot, dry_run=mode.mode is Mode.PREVIEW)
+    return Attempt(key, mode, broker_session, desk.calendar.session(clock.now()), clock)
+
+
+async def claimed(desk: Desk, tried: Attempt, progress: Progress) -> Run | RunResult:
+    """The run with its claim, or the result of whoever has the key."""
+    now = tried.clock.now()
+    claim = await desk.write(desk.ledger.claim, tried.key, desk.owner, desk.policy.hash, now)
+    if isinstance(claim, Busy):
+        return RunResult(claim.run_id, RunStatus.RUNNING, None)
+    if isinstance(claim, Done):
+        return RunResult(claim.run_id, claim.status, claim.report)
+    return tried.run(claim.run_id, journal_of(desk, claim, tried.clock), claim, progress)
+
+
+def journal_of(desk: Desk, claim: Claim, clock: Clock) -> Journal:
+    """A journal whose events go to the claimed run."""
+
+    async def write(events: Sequence[Event]) -> None:
+        await desk.write(desk.ledger.record, claim, events, clock.now())
+
+    return Journal(write)
+
+
+async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], RunStatus]) -> RunResult:
+    """Reconcile, work, close. What ends it early is on record before it goes on to the caller."""
+    claim = run.claim
+    if claim is None:
+        raise UsageError("a run without a claim cannot be carried out")
+    started = time.perf_counter()
+    try:
+        async with _lease_kept(desk, claim):
+            with run.journal.listening():
+                await _stop_if_halted(desk, run)
+                run = await reconcile(desk, run, claim)
+            run = await work(desk, run)
+    except Halted as halted:
+        await desk.write(desk.ledger.tighten, run.key.book, KillLevel.HALTED, str(halted), run.clock.now())
+        return await closed(desk, run, RunStatus.HALTED, str(halted))
+    except Fenced:
+        raise
+    except PortfolioError as error:
+        await run.journal.flush()
+        status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
+        await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+        raise
+    run = replace(run, timings={**run.timings, "total": (time.perf_counter() - started) * 1000})
+    return await closed(desk, run, ended(run), run.note)
+
+
+async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
+    """The report, the NAV point and the seal, in one commit."""
+    report = report_of(desk, run, status, note).as_json()
+    events = (*run.journal.drain(), Event("run_closed", {"status": status.value, "note": note}))
+    if run.claim is None:
+        raise UsageError("a run without a claim cannot be closed")
+    await desk.write(desk.ledger.close, run.claim, status, report, events, run.clock.now(), nav_point(run, status))
+    run.progress(f"run {status.value}" + (f": {note}" if note else ""))
+    return RunResult(run.run_id, status, report, fresh=True)
+
+
+def masked(account: str) -> str:
+    """Enough of an account id to recognise it, too little to use it."""
+    return f"{account[:2]}…{account[-3:]}" if len(account) > 6 else "…"
+
+
+async def _stop_if_halted(desk: Desk, run: Run) -> None:
+    """Under HALTED nothing runs but what a person confirmed; own open buys are taken back."""
+    control = await desk.write(desk.ledger.level, run.key.book)
+    if control.level is not KillLevel.HALTED or run.by_person:
+        return
+    cancelled = 0 if run.key.dry_run else await cancel_open_buys(desk, run)
+    tail = f"; {cancelled} open buys were asked to be cancelled" if cancelled else ""
+    raise Halted(f"trading is halted since {control.at:%Y-%m-%d %H:%M} UTC by {control.actor}: {control.reason}{tail}")
+
+
+async def cancel_open_buys(desk: Desk, run: Run) -> int:
+    """Ask the broker to cancel this system's open buys; sells stay, they lower the risk. How many were asked for."""
+    portfolio = await desk.broker.portfolio(run.key.account)
+    buys = [order for order in portfolio.orders if order.is_ours and order.is_open and order.side.sign > 0]
+    for order in buys:
+        outcome = await desk.broker.cancel(run.key.account, order.order_id)
+        run.journal.add(Event("cancel_requested", {"order_id": order.order_id, "coid": order.coid, "outcome": outcome}))
+    return len(buys)
+
+
+async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) -> NoReturn:
+    """Put the attempt on record where the account is known, and tell the caller who must act."""
+    error = NotReady(session.state.value, f"the broker's session is {session.state}: {session.message}", session.remedy)
+    account = request.account or desk.account
+    if account is not None:
+        clock = market_clock(session)
+        key = _key(desk, session, clock, account, request.slot, request.dry_run)
+        claim = await desk.write(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
+        if isinstance(claim, Claim):
+            await desk.write(desk.ledger.abandon, claim, RunStatus.NOT_READY, str(error), clock.now())
+    raise error
+
+
+def _key(desk: Desk, session: BrokerSession, clock: Clock, account: str, slot: str, dry_run: bool) -> RunKey:
+    book = f"{account}@{session.simulation.world}" if session.simulation else account
+    return RunKey(book, account, desk.calendar.local_date(clock.now()), slot, dry_run)
+
+
+def _account(desk: Desk, request: RunRequest, session: BrokerSession) -> str:
+    wanted = request.account or desk.account
+    if wanted is None:
+        if len(session.accounts) == 1:
+            return session.accounts[0]
+        raise UsageError(f"the session has {len(session.accounts)} accounts", "Name one: IBKR_ACCOUNT_ID or ?account=")
+    if wanted not in session.accounts:
+        raise UsageError(f"account {masked(wanted)} is not one of this session's", "Check IBKR_ACCOUNT_ID or ?account=")
+    return wanted
+
+
+@asynccontextmanager
+async def _lease_kept(desk: Desk, claim: Claim) -> AsyncIterator[None]:
+    """Renews the lease while the work goes on; when it cannot, the fence stops the next write."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(desk.lease_seconds / 3)
+            await desk.write(desk.ledger.renew, claim)
+
+    heartbeat = asyncio.create_task(renew(), name="lease")
+    try:
+        yield
+    finally:
+        heartbeat.cancel()
+        await asyncio.gather(heartbeat, return_exceptions=True)

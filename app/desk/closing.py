@@ -1,0 +1,75 @@
+"""The close of the day: what became of every order, what else was traded, and the value at the close.
+
+It sends nothing. Half days close early; the slot opens twenty minutes after the exchange's close.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from app.desk.attempt import Attempt, RunResult, carried_out, claimed, closed
+from app.desk.desk import Desk, OrderResult, Progress, Run
+from app.desk.reading import read_account
+from app.desk.reconciling import refuse_strangers, settle
+from app.desk.records import Event, IntentRecord, RunStatus
+from app.domain.errors import UsageError
+from app.domain.instrument import Instrument
+from app.domain.order import Order, OrderState
+
+CLOSE_SLOT = "close"
+AFTER_CLOSE = timedelta(minutes=20)
+WORKING = frozenset({OrderState.ACKED, OrderState.PARTIAL})
+
+
+async def close_day(desk: Desk, tried: Attempt, progress: Progress) -> RunResult:
+    """Raises UsageError before the slot opens."""
+    opens = tried.session.closes + AFTER_CLOSE if tried.session else None
+    if opens is not None and tried.clock.now() < opens:
+        raise UsageError(f"the close slot opens at {opens:%H:%M} UTC", "Run it after the exchange's close")
+    # It records in every mode and sends in none.
+    run = await claimed(desk, replace(tried, key=replace(tried.key, dry_run=False)), progress)
+    if isinstance(run, RunResult):
+        return run
+    if tried.session is None:
+        return await closed(desk, run, RunStatus.SKIPPED, f"the exchange is closed on {tried.key.session_date}")
+    return await carried_out(desk, replace(run, at_close=True, by_person=True), _record_close, lambda _: RunStatus.DONE)
+
+
+async def _record_close(desk: Desk, run: Run) -> Run:
+    if run.claim is None:
+        raise UsageError("the close slot needs a claim")
+    report = run.broker_report or await desk.broker.report(run.key.account)
+    await refuse_strangers(desk, run, report.orders)
+    results = []
+    for intent in await desk.write(desk.ledger.open_intents, run.key.book, run.key.session_date):
+        ended = await settle(desk, run, run.claim, intent, report)
+        if ended.state in WORKING:
+            # Day orders end with the day; the broker's list shows it late, or no longer.
+            reason = "its day ended"
+            at = run.clock.now()
+            await desk.write(desk.ledger.settle, run.claim, intent.coid, OrderState.CANCELLED, at, reason=reason)
+            ended = replace(ended, state=OrderState.CANCELLED, reason=reason)
+        results.append(_result(ended))
+    run = await read_account(desk, replace(run, broker_report=report))
+    external = run.continuity.external_trades
+    for trade in external:
+        facts = {"execution_id": trade.execution_id, "conid": trade.conid, "side": trade.side.value}
+        run.journal.add(Event("external_trade", {**facts, "quantity": f"{trade.quantity:f}"}))
+    run.progress(f"day closed: {len(results)} orders settled, {len(external)} trades of others")
+    return replace(run, results=tuple(results), trades=report.trades)
+
+
+def _result(intent: IntentRecord) -> OrderResult:
+    order = Order(
+        instrument=Instrument(intent.conid, intent.symbol, currency=""),
+        side=intent.side,
+        quantity=intent.quantity,
+        reference_price=intent.reference_price,
+        reason=intent.rule,
+        exit=intent.exit,
+        mandatory=intent.mandatory,
+        leg=intent.leg,
+        limit_price=intent.limit_price,
+    )
+    return OrderResult(
+        intent.coid, order, intent.state.value, intent.filled_quantity, intent.average_price, None, intent.reason
+    )
