@@ -3,27 +3,34 @@
 Exit status: 0 done, 1 failed, 2 wrong usage. Every error is one line that says what to do.
 """
 
-import asyncio
-import json
 import signal
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 from urllib.parse import urlencode
 
-import httpx2
 import typer
 from rich.console import Console
 
-from app import processes
+from app import control_cli, processes
+from app.callers import ask_service, work_here
+from app.desk.attempt import RunRequest
+from app.desk.daily import run_daily
 from app.desk.reporting import overview
 from app.domain.errors import PolicyError, PortfolioError, UsageError
-from app.ledger.engine import open_ledger
-from app.ledger.sql_ledger import SqlLedger
+from app.output import (
+    AccountOption,
+    JsonOption,
+    StateOption,
+    UrlOption,
+    opened_ledger,
+    print_json,
+    settings_of,
+    show,
+    tell,
+)
 from app.processes import (
     LOOPBACK,
     Ports,
@@ -34,20 +41,18 @@ from app.processes import (
     private_directory,
     simulator,
 )
-from app.screen import show_report, show_runs
-from app.settings import Settings, load_settings, read_policy
+from app.screen import show_runs
+from app.settings import read_policy
 
 DEMO_PACING = 0.1
-NDJSON = "application/x-ndjson"
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 policy_cli = typer.Typer(no_args_is_help=True, help="The investment policy.")
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(policy_cli, name="policy")
 cli.add_typer(audit_cli, name="audit")
+control_cli.register(cli)
 
-StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="auto, or synthetic for generated prices.")]
@@ -65,7 +70,7 @@ def up(
     pacing: Annotated[float, typer.Option("--pacing", help="Scale of IBKR's pacing; 1 is its real one.")] = DEMO_PACING,
 ) -> None:
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
-    settings = _settings(state)
+    settings = settings_of(state)
     simulated = Simulated(_date(as_of), seed, pacing, data)
     with everything(settings.state_dir, Ports(port, mcp_port, gateway_port), simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
@@ -83,38 +88,38 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Everything up, one run of the day, its report, everything down."""
-    settings = _settings(state)
+    settings = settings_of(state)
     read_policy(policy or settings.policy_file)
-    _tell("starting the simulator, the MCP server and the service")
+    tell("starting the simulator, the MCP server and the service")
     simulated = Simulated(_date(as_of), seed, DEMO_PACING, data)
     with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
-        _show(_ask_service(url, {}), as_json)
+        show(ask_service(settings, url, "/run/daily", None, tell), as_json)
 
 
 @cli.command()
 def run(
-    url: Annotated[str | None, typer.Option("--url", help="Service to ask; without it the run happens here.")] = None,
+    url: UrlOption = None,
     state: StateOption = None,
-    account: Annotated[str | None, typer.Option("--account", help="Account, where there are several.")] = None,
+    account: AccountOption = None,
     slot: Annotated[str, typer.Option("--slot", help="Name of the day's slot.")] = "daily",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Preview only; the day stays free.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """The daily run: by the service at --url, or here against IBKR_GATEWAY_URL."""
-    settings = _settings(state)
+    settings = settings_of(state)
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
-        query = {name: value for name, value in asked.items() if value is not None}
-        token = settings.caller_token.get_secret_value() if settings.caller_token else None
-        _show(_ask_service(url, query, token), as_json)
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        show(ask_service(settings, url, f"/run/daily?{query}", None, tell), as_json)
         return
-    _show(_run_here(settings, account, slot, dry_run), as_json)
+    request = RunRequest(account, slot, dry_run)
+    show(work_here(settings, lambda desk, conduct, told: run_daily(desk, request, conduct, told), tell), as_json)
 
 
 @cli.command()
 def simulate(port: int = 5055, as_of: AsOfOption = None, seed: SeedOption = None, data: DataOption = None) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
-    settings = _settings(None)
+    settings = settings_of(None)
     with simulator(private_directory(settings.state_dir), port, Simulated(_date(as_of), seed, None, data)) as url:
         typer.echo(f"Client Portal simulator at {url}/v1/api")
         typer.echo("READY")
@@ -130,7 +135,7 @@ def playground(
     data: DataOption = None,
 ) -> None:
     """The five agents in the ADK playground, on the simulator; they preview and send nothing."""
-    directory, ports = private_directory(_settings(state).state_dir), free_ports()
+    directory, ports = private_directory(settings_of(state).state_dir), free_ports()
     with ExitStack() as stack:
         gateway = stack.enter_context(
             simulator(directory, ports.gateway, Simulated(_date(as_of), seed, DEMO_PACING, data))
@@ -145,22 +150,22 @@ def playground(
 @cli.command()
 def runs(state: StateOption = None, limit: int = 20, as_json: JsonOption = False) -> None:
     """The newest runs on record."""
-    with _ledger(_settings(state)) as ledger:
+    with opened_ledger(settings_of(state)) as ledger:
         found = [overview(record) for record in ledger.runs(limit)]
-    _print_json(found) if as_json else show_runs(Console(), found)
+    print_json(found) if as_json else show_runs(Console(), found)
 
 
-@cli.command()
-def show(run_id: str, state: StateOption = None, as_json: JsonOption = False) -> None:
+@cli.command("show")
+def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False) -> None:
     """The report of one run."""
-    with _ledger(_settings(state)) as ledger:
+    with opened_ledger(settings_of(state)) as ledger:
         record = ledger.run(run_id)
     if record is None:
         raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
     if record.report is None:
-        _print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
+        print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
         return
-    _show(record.report, as_json)
+    show(record.report, as_json)
 
 
 @policy_cli.command("check")
@@ -169,10 +174,10 @@ def policy_check(
     as_json: JsonOption = False,
 ) -> None:
     """Whether a policy file is complete and free of contradictions."""
-    path = file or _settings(None).policy_file
+    path = file or settings_of(None).policy_file
     policy, findings = read_policy(path)
     if as_json:
-        _print_json(
+        print_json(
             {"file": str(path), "name": policy.name, "hash": policy.hash, "warnings": [str(f) for f in findings]}
         )
         return
@@ -184,10 +189,10 @@ def policy_check(
 @audit_cli.command("verify")
 def audit_verify(state: StateOption = None, as_json: JsonOption = False) -> None:
     """Walk the audit trail from its first event; status 1 when anything was altered."""
-    with _ledger(_settings(state)) as ledger:
+    with opened_ledger(settings_of(state)) as ledger:
         found = ledger.verify()
     if as_json:
-        _print_json({"ok": found.ok, "events": found.events, "books": found.books, "problems": list(found.problems)})
+        print_json({"ok": found.ok, "events": found.events, "books": found.books, "problems": list(found.problems)})
     else:
         for problem in found.problems:
             typer.echo(f"ALTERED: {problem}")
@@ -216,10 +221,6 @@ def _until_stopped() -> None:
         signal.pause()
 
 
-def _settings(state: Path | None) -> Settings:
-    return load_settings(state_dir=state) if state is not None else load_settings()
-
-
 def _date(text: str | None) -> date | None:
     if text is None:
         return None
@@ -227,109 +228,3 @@ def _date(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--as-of {text} is not a date", "Write it as YYYY-MM-DD") from None
-
-
-def _ask_service(url: str, query: Mapping[str, str], token: str | None = None) -> Mapping[str, Any]:
-    """POST /run/daily, progress to stderr; the report, waiting for another caller's run to end."""
-    headers = {"Accept": NDJSON} | ({"Authorization": f"Bearer {token}"} if token else {})
-    answer: dict[str, Any] | None = None
-    try:
-        with (
-            httpx2.Client(base_url=url, timeout=None, trust_env=False) as http,
-            http.stream("POST", f"/run/daily?{urlencode(query)}", headers=headers) as response,
-        ):
-            for line in response.iter_lines():
-                answer = json.loads(line)
-                if "progress" in (answer or {}):
-                    _tell(str((answer or {})["progress"]))
-    except (httpx2.HTTPError, ValueError) as error:
-        raise ServiceFailed(f"no answer from the service at {url}: {error}", "Is it up? Try `portfolio up`") from None
-    return _body(url, answer, headers)
-
-
-class ServiceFailed(PortfolioError):
-    """The service could not do the run, or could not be asked."""
-
-
-def _body(url: str, answer: dict[str, Any] | None, headers: Mapping[str, str]) -> Mapping[str, Any]:
-    """The report out of the last line, or the problem as an error."""
-    if answer is None:
-        raise ServiceFailed(f"the service at {url} ended without an answer", "See its log")
-    status, body = answer.get("status"), answer.get("body", answer)
-    if status == 202:
-        return _await_other(url, body, headers)
-    if status == 200:
-        return dict(body)
-    failure = UsageError if status == 422 else ServiceFailed
-    raise failure(body.get("detail") or str(body), body.get("remedy"))
-
-
-def _await_other(url: str, running: Mapping[str, Any], headers: Mapping[str, str]) -> Mapping[str, Any]:
-    _tell(f"another caller's run {running['run_id']} is in progress; waiting for it")
-    with httpx2.Client(base_url=url, timeout=30, trust_env=False) as http:
-        while True:
-            found: dict[str, Any] = http.get(running["address"], headers={**headers, "Accept": "*/*"}).json()
-            if found["status"] != "running":
-                return found
-            time.sleep(0.5)
-
-
-def _run_here(settings: Settings, account: str | None, slot: str, dry_run: bool) -> Mapping[str, Any]:
-    """This process works as the app, with an MCP server of its own."""
-    from app.agent import conduct
-    from app.desk.attempt import RunRequest
-    from app.desk.daily import run_daily
-    from app.wiring import wire
-
-    state = private_directory(settings.state_dir)
-    with ExitStack() as stack:
-        _tell("starting the MCP server")
-        variables = stack.enter_context(
-            mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode)
-        )
-        here = load_settings(
-            state_dir=state,
-            mcp_url=variables["MCP_URL"],
-            mcp_token=None,
-            mcp_token_file=variables["MCP_TOKEN_FILE"],
-            ticket_key=None,
-            ticket_key_file=variables["TICKET_KEY_FILE"],
-        )
-
-        async def work() -> Mapping[str, Any]:
-            wiring = wire(here)
-            try:
-                result = await run_daily(wiring.desk(), RunRequest(account, slot, dry_run), conduct, _tell)
-            finally:
-                await wiring.close()
-            if result.report is None:
-                raise ServiceFailed(f"run {result.run_id} is in progress elsewhere", "`portfolio show` it later")
-            return result.report
-
-        return asyncio.run(work())
-
-
-def _show(report: Mapping[str, Any], as_json: bool) -> None:
-    _print_json(report) if as_json else show_report(Console(), report)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _tell(progress: str) -> None:
-    typer.echo(f"· {progress}", err=True)
-
-
-@contextmanager
-def _ledger(settings: Settings) -> Iterator[SqlLedger]:
-    """The ledger that the settings name; reading makes no new one."""
-    if settings.database_url is None and not settings.ledger_file.exists():
-        raise UsageError(
-            f"there is no ledger in {settings.state_dir}", "`portfolio demo` makes one; --state names another"
-        )
-    ledger = open_ledger(settings.ledger_url)
-    try:
-        yield ledger
-    finally:
-        ledger.dispose()

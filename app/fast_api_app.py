@@ -2,21 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from app import control_routes
 from app.agent import conduct
 from app.desk.attempt import RunRequest, RunResult
 from app.desk.daily import run_daily
 from app.desk.desk import Progress, silent
-from app.desk.records import RunStatus
 from app.desk.reporting import overview
 from app.domain.errors import PortfolioError
 from app.domain.session import SessionState
+from app.running import answer, kept
 from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
 from app.web.problems import handle, problem, problem_of
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(CallerGuard, token=token)
     app.add_exception_handler(PortfolioError, handle)
     app.include_router(router)
+    app.include_router(control_routes.router)
     return app
 
 
@@ -61,7 +63,7 @@ async def daily(
     asked = RunRequest(account, slot, dry_run)
     if NDJSON in accept:
         return StreamingResponse(_told(request, asked), media_type=NDJSON)
-    return _answer(await _kept(request, _run(request, asked, silent)))
+    return answer(await kept(request, _run(request, asked, silent)))
 
 
 @router.get("/runs")
@@ -110,22 +112,6 @@ async def _run(request: Request, asked: RunRequest, progress: Progress) -> RunRe
     return await run_daily(desk, asked, conduct, progress)
 
 
-async def _kept(request: Request, work: Coroutine[Any, Any, RunResult]) -> RunResult:
-    """The run goes on when the caller hangs up."""
-    task = asyncio.create_task(work)
-    request.app.state.runs.add(task)
-    task.add_done_callback(request.app.state.runs.discard)
-    return await asyncio.shield(task)
-
-
-def _answer(result: RunResult) -> Response:
-    if result.report is None:
-        address = f"/runs/{result.run_id}"
-        body = {"run_id": result.run_id, "status": RunStatus.RUNNING.value, "address": address}
-        return JSONResponse(body, 202, {"Location": address})
-    return JSONResponse(dict(result.report))
-
-
 async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
     """Lines of JSON: `progress` while it works, then one with `status` and the `body` that a plain call would get."""
     lines: asyncio.Queue[str | None] = asyncio.Queue()
@@ -136,11 +122,11 @@ async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
         finally:
             lines.put_nowait(None)
 
-    running = asyncio.ensure_future(_kept(request, work()))
+    running = asyncio.ensure_future(kept(request, work()))
     while (line := await lines.get()) is not None:
         yield json.dumps({"progress": line}) + "\n"
     try:
-        answer = _answer(await running)
+        last = answer(await running)
     except PortfolioError as error:
-        answer = problem_of(error)
-    yield json.dumps({"status": answer.status_code, "body": json.loads(bytes(answer.body))}) + "\n"
+        last = problem_of(error)
+    yield json.dumps({"status": last.status_code, "body": json.loads(bytes(last.body))}) + "\n"

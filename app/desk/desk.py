@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 NO_MODEL = ModelUse()
 NO_PAST = Continuity()
-NO_CONTROL = Control(KillLevel.ACTIVE, "nobody has set a level", "nobody", datetime.min.replace(tzinfo=UTC))
+NO_CONTROL = Control(KillLevel.ACTIVE, "nobody has set a level", "nobody", None)
 
 
 def real_time() -> datetime:

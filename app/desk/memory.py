@@ -11,6 +11,7 @@ from app.domain.evaluation import ExitRule
 from app.domain.order import Side, triggers
 from app.domain.plan import Action, Memory
 
+EXIT_RULES = frozenset(rule.value for rule in ExitRule)
 LOSS_RULES = frozenset({ExitRule.STOP_LOSS.value, Action.CUT_LOSERS.value.lower()})
 
 
@@ -23,11 +24,14 @@ def remember(
     sold_at_loss: dict[int, int] = {}
     # A sale in several legs takes one level.
     profits: dict[int, set[date]] = defaultdict(set)
+    newest: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
     last: dict[str, int] = {}
     for intent in history:
         ago = since[intent.session_date]
         rules = triggers(intent.rule)
         last[intent.action] = ago
+        if EXIT_RULES.isdisjoint(rules):
+            newest[intent.side][intent.conid] = ago
         if intent.side is Side.BUY and intent.action == Action.REINFORCE:
             reinforced[intent.conid].append(ago)
         if intent.side is Side.SELL and not LOSS_RULES.isdisjoint(rules):
@@ -44,4 +48,6 @@ def remember(
         previous_severities={m["name"]: m["severity"] for m in metrics} or None,
         drawdown_acted_at=last_evaluation["drawdown_acted_at"] if last_evaluation else None,
         previous_caps={c["rule"]: c["limit"] for c in last_evaluation["exposure_caps"]} if last_evaluation else None,
+        bought=newest[Side.BUY],
+        sold=newest[Side.SELL],
     )

@@ -1,0 +1,96 @@
+"""How the command line gets work done: by asking a service, or by doing it here with an MCP server of its own."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from app.desk.attempt import RunResult
+from app.desk.daily import Conduct
+from app.desk.desk import Desk, Progress
+from app.domain.errors import PortfolioError, UsageError
+from app.processes import free_ports, mcp_server, private_directory
+from app.settings import Settings, load_settings
+
+NDJSON = "application/x-ndjson"
+Job = Callable[[Desk, Conduct, Progress], Awaitable[RunResult]]
+Report = Mapping[str, Any]
+
+
+class ServiceFailed(PortfolioError):
+    """The service could not do the work, or could not be asked."""
+
+
+def ask_service(settings: Settings, url: str, path: str, body: Mapping[str, Any] | None, tell: Progress) -> Report:
+    """POST; progress goes to `tell`. A report, waiting for another caller's run to end where there is one.
+
+    Raises UsageError where the request was wrong, ServiceFailed for everything else that went wrong.
+    """
+    token = settings.caller_token.get_secret_value() if settings.caller_token else None
+    headers = {"Accept": NDJSON} | ({"Authorization": f"Bearer {token}"} if token else {})
+    answer: dict[str, Any] = {}
+    try:
+        with (
+            httpx2.Client(base_url=url, timeout=None, trust_env=False) as http,
+            http.stream("POST", path, headers=headers, json=body) as response,
+        ):
+            for line in response.iter_lines():
+                answer = json.loads(line)
+                if "progress" in answer:
+                    tell(str(answer["progress"]))
+            if "body" not in answer:
+                answer = {"status": response.status_code, "body": answer}
+    except (httpx2.HTTPError, ValueError) as error:
+        raise ServiceFailed(f"no answer from the service at {url}: {error}", "Is it up? Try `portfolio up`") from None
+    return _report(url, answer["status"], answer["body"], headers, tell)
+
+
+def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
+    """This process works as the app, against IBKR_GATEWAY_URL."""
+    from app.agent import conduct
+    from app.wiring import wire
+
+    state = private_directory(settings.state_dir)
+    tell("starting the MCP server")
+    with mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode) as variables:
+        here = load_settings(
+            state_dir=state,
+            mcp_url=variables["MCP_URL"],
+            mcp_token_file=Path(variables["MCP_TOKEN_FILE"]),
+            ticket_key_file=Path(variables["TICKET_KEY_FILE"]),
+        )
+
+        async def work() -> RunResult:
+            wiring = wire(here)
+            try:
+                return await job(wiring.desk(), conduct, tell)
+            finally:
+                await wiring.close()
+
+        result = asyncio.run(work())
+    if result.report is None:
+        raise ServiceFailed(f"run {result.run_id} is in progress elsewhere", "`portfolio show` it later")
+    return result.report
+
+
+def _report(url: str, status: int, body: Report, headers: Mapping[str, str], tell: Progress) -> Report:
+    if status == 202:
+        return _await_other(url, body, headers, tell)
+    if status == 200:
+        return body
+    failure = UsageError if status == 422 else ServiceFailed
+    raise failure(body.get("detail") or str(body), body.get("remedy"))
+
+
+def _await_other(url: str, running: Report, headers: Mapping[str, str], tell: Progress) -> Report:
+    tell(f"another caller's run {running['run_id']} is in progress; waiting for it")
+    with httpx2.Client(base_url=url, timeout=30, trust_env=False) as http:
+        while True:
+            found: dict[str, Any] = http.get(running["address"], headers={**headers, "Accept": "*/*"}).json()
+            if found["status"] != "running":
+                return found
+            time.sleep(0.5)

@@ -1,0 +1,179 @@
+"""Commands that only a person gives: kill levels, approvals, exits by hand, reconciling, explanations."""
+
+import getpass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.callers import Job, ask_service, work_here
+from app.desk.asking import approve, exit_position, reject
+from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
+from app.desk.daily import reconcile_now
+from app.domain.errors import UsageError
+from app.domain.ruling import KillLevel
+from app.output import (
+    AccountOption,
+    JsonOption,
+    StateOption,
+    UrlOption,
+    opened_ledger,
+    print_json,
+    settings_of,
+    show,
+    tell,
+)
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
+ActorOption = Annotated[str | None, typer.Option("--actor", help="Who; the user of this machine if not given.")]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands to `portfolio`."""
+    for command in (halt, reduce, resume, level):
+        cli.command()(command)
+    cli.command("approve")(approve_run)
+    cli.command("reject")(reject_run)
+    cli.command("exit")(exit_symbol)
+    cli.command("reconcile")(reconcile)
+    cli.command("release")(release_symbol)
+    flow = typer.Typer(no_args_is_help=True, help="Money from outside.")
+    flow.command("add")(flow_add)
+    cli.add_typer(flow, name="flow")
+
+
+def halt(
+    reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+) -> None:
+    """Send nothing any more. Orders already at the broker stay there: see docs/runbook.md."""
+    _set(KillLevel.HALTED, reason, state, actor, as_json)
+
+
+def reduce(
+    reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+) -> None:
+    """Send exits only."""
+    _set(KillLevel.REDUCING, reason, state, actor, as_json)
+
+
+def resume(
+    reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+) -> None:
+    """Back to the policy's limits."""
+    _set(KillLevel.ACTIVE, reason, state, actor, as_json)
+
+
+def level(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """The kill level in force, and why."""
+    with opened_ledger(settings_of(state)) as ledger:
+        _told(level_of(ledger), as_json)
+
+
+def approve_run(
+    run_id: str,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a waiting run: everything is read and gated anew, sizes may only shrink."""
+    who = actor or getpass.getuser()
+    _work(
+        url, f"/runs/{run_id}/approve", {"actor": who}, state, as_json,
+        lambda desk, conduct, told: approve(desk, run_id, who, conduct, told),
+    )  # fmt: skip
+
+
+def reject_run(
+    run_id: str,
+    reason: ReasonOption,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Never send the orders of a waiting run."""
+    who = actor or getpass.getuser()
+    _work(
+        url, f"/runs/{run_id}/reject", {"actor": who, "reason": reason}, state, as_json,
+        lambda desk, _, told: reject(desk, run_id, who, reason, told),
+    )  # fmt: skip
+
+
+def exit_symbol(
+    symbol: str,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Without it nothing is sold.")] = False,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sell all that is held of one name, through the gate, under any kill level."""
+    if not confirm:
+        raise UsageError(f"leaving {symbol.upper()} sells all of it", "Say so with --confirm")
+    who = actor or getpass.getuser()
+    body = {"actor": who, "confirm": True, "account": account}
+    _work(
+        url, f"/exit/{symbol}", body, state, as_json,
+        lambda desk, _, told: exit_position(desk, symbol, who, account, told),
+    )  # fmt: skip
+
+
+def reconcile(
+    account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Settle what the broker's books tell of open orders."""
+    _work(
+        url, "/reconcile", None, state, as_json, lambda desk, _, told: reconcile_now(desk, account, told)
+    )  # fmt: skip
+
+
+def release_symbol(
+    symbol: str, reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+) -> None:
+    """Let automatic orders near a name again, after a person has looked."""
+    with opened_ledger(settings_of(state)) as ledger:
+        told = Release(symbol, reason, actor or getpass.getuser())
+        _told(release(ledger, told, datetime.now(UTC)), as_json)
+
+
+def flow_add(
+    amount: Annotated[str, typer.Argument(help="Base currency; paid in, or out where negative.")],
+    note: Annotated[str, typer.Option("--note", help="What it was.")],
+    day: Annotated[str | None, typer.Option("--date", help="Session, YYYY-MM-DD, else the newest run's.")] = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what money from outside was, so that it counts as neither gain nor loss."""
+    try:
+        told = Explanation(Decimal(amount), note, actor or getpass.getuser(), date.fromisoformat(day) if day else None)
+    except (InvalidOperation, ValueError):
+        raise UsageError(
+            f"{amount} on {day or 'the newest session'} cannot be read", "An amount, and YYYY-MM-DD"
+        ) from None
+    with opened_ledger(settings_of(state)) as ledger:
+        _told(explain_flow(ledger, told, datetime.now(UTC)), as_json)
+
+
+def _set(level: KillLevel, reason: str, state: Path | None, actor: str | None, as_json: bool) -> None:
+    with opened_ledger(settings_of(state)) as ledger:
+        _told(set_level(ledger, level, reason, actor or getpass.getuser(), datetime.now(UTC)), as_json)
+
+
+def _told(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        typer.echo("   ".join(f"{name} {value}" for name, value in facts.items()))
+
+
+def _work(url: str | None, path: str, body: dict[str, Any] | None, state: Path | None, as_json: bool, job: Job) -> None:
+    settings = settings_of(state)
+    if url is not None:
+        show(ask_service(settings, url, path, body, tell), as_json)
+    else:
+        show(work_here(settings, job, tell), as_json)

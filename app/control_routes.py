@@ -1,0 +1,139 @@
+"""Over HTTP: what only a person may ask for. Every call names who asks; most want a reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.agent import conduct
+from app.desk.asking import approve, exit_position, reject
+from app.desk.attempt import RunResult
+from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
+from app.desk.daily import reconcile_now
+from app.desk.desk import Desk, silent
+from app.domain.errors import UsageError
+from app.domain.ruling import KillLevel
+from app.running import answer, kept
+from app.wiring import Wiring
+
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+router = APIRouter()
+
+
+class Asked(BaseModel):
+    """Who asks, and why. `account` narrows it to one book, none means all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: Words = "api"
+    reason: Words
+
+
+class By(BaseModel):
+    """Who asks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: Words = "api"
+
+
+class ExitAsked(By):
+    """`confirm` must be true: it sells."""
+
+    confirm: bool = False
+    account: str | None = None
+
+
+class FlowAsked(By):
+    """Money paid in from outside, out where negative; base currency."""
+
+    amount: Decimal
+    note: Words
+    session_date: date | None = None
+    account: str | None = None
+
+
+@router.get("/level")
+async def level(request: Request) -> dict[str, Any]:
+    """The kill level in force for the book of the newest run."""
+    return await asyncio.to_thread(level_of, _wiring(request).ledger)
+
+
+@router.post("/halt")
+async def halt(request: Request, asked: Asked) -> dict[str, Any]:
+    """Nothing is sent any more; own open buys are asked to be cancelled at the next run or reconcile."""
+    return await _set(request, KillLevel.HALTED, asked)
+
+
+@router.post("/reduce")
+async def reduce(request: Request, asked: Asked) -> dict[str, Any]:
+    """Only exits are sent."""
+    return await _set(request, KillLevel.REDUCING, asked)
+
+
+@router.post("/resume")
+async def resume(request: Request, asked: Asked) -> dict[str, Any]:
+    """Back to the policy's limits."""
+    return await _set(request, KillLevel.ACTIVE, asked)
+
+
+@router.post("/runs/{run_id}/approve")
+async def approve_run(request: Request, run_id: str, by: By) -> Response:
+    """Go on with a waiting run; everything is read and gated anew."""
+    return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct))
+
+
+@router.post("/runs/{run_id}/reject")
+async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
+    """Never send the waiting orders."""
+    return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason))
+
+
+@router.post("/exit/{symbol}")
+async def exit_symbol(request: Request, symbol: str, asked: ExitAsked) -> Response:
+    """Sell all that is held of one name, through the gate, under any kill level."""
+    if not asked.confirm:
+        raise UsageError(f"leaving {symbol} sells all of it", 'Send "confirm": true')
+    return await _run(request, lambda desk: exit_position(desk, symbol, asked.actor, asked.account))
+
+
+@router.post("/reconcile")
+async def reconcile(request: Request, account: str | None = None) -> Response:
+    """Settle what the broker's books tell of open orders."""
+    return await _run(request, lambda desk: reconcile_now(desk, account, silent))
+
+
+@router.post("/flows")
+async def flow(request: Request, asked: FlowAsked) -> dict[str, Any]:
+    """Say what money from outside was."""
+    told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, asked.account)
+    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, told, datetime.now(UTC))
+
+
+@router.post("/release/{symbol}")
+async def release_symbol(request: Request, symbol: str, asked: Asked) -> dict[str, Any]:
+    """Let automatic orders near a name again."""
+    told = Release(symbol, asked.reason, asked.actor)
+    return await asyncio.to_thread(release, _wiring(request).ledger, told, datetime.now(UTC))
+
+
+def _wiring(request: Request) -> Wiring:
+    wiring: Wiring = request.app.state.wiring
+    return wiring
+
+
+async def _set(request: Request, level: KillLevel, asked: Asked) -> dict[str, Any]:
+    ledger = _wiring(request).ledger
+    return await asyncio.to_thread(set_level, ledger, level, asked.reason, asked.actor, datetime.now(UTC))
+
+
+async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> Response:
+    async def job() -> RunResult:
+        return await work(await asyncio.to_thread(_wiring(request).desk))
+
+    return answer(await kept(request, job()))

@@ -1,0 +1,55 @@
+"""What all commands share: their options, where they write, and the ledger that they read."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from app.domain.errors import UsageError
+from app.ledger.engine import open_ledger
+from app.ledger.sql_ledger import SqlLedger
+from app.screen import show_report
+from app.settings import Settings, load_settings
+
+StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+UrlOption = Annotated[str | None, typer.Option("--url", help="Service to ask; without it the work happens here.")]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Account, where there are several.")]
+
+
+def settings_of(state: Path | None) -> Settings:
+    """The environment's settings, with another state directory where one is named."""
+    return load_settings(state_dir=state) if state is not None else load_settings()
+
+
+def show(report: Mapping[str, Any], as_json: bool) -> None:
+    """A report, for a person or a program."""
+    print_json(report) if as_json else show_report(Console(), report)
+
+
+def print_json(value: object) -> None:
+    """To standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def tell(progress: str) -> None:
+    """Progress goes to standard error, so that standard output stays the result."""
+    typer.echo(f"· {progress}", err=True)
+
+
+@contextmanager
+def opened_ledger(settings: Settings) -> Iterator[SqlLedger]:
+    """The ledger that the settings name; reading makes no new one."""
+    if settings.database_url is None and not settings.ledger_file.exists():
+        raise UsageError(
+            f"there is no ledger in {settings.state_dir}", "`portfolio demo` makes one; --state names another"
+        )
+    ledger = open_ledger(settings.ledger_url)
+    try:
+        yield ledger
+    finally:
+        ledger.dispose()

@@ -1,0 +1,28 @@
+"""Runs of the service: they go on when the caller hangs up, and their result becomes an answer."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from app.desk.attempt import RunResult
+from app.desk.records import RunStatus
+
+
+async def kept(request: Request, work: Coroutine[Any, Any, RunResult]) -> RunResult:
+    """The service waits for the run before it ends."""
+    task = asyncio.create_task(work)
+    request.app.state.runs.add(task)
+    task.add_done_callback(request.app.state.runs.discard)
+    return await asyncio.shield(task)
+
+
+def answer(result: RunResult) -> Response:
+    """200 with the report, or 202 with the address of a run in progress."""
+    if result.report is None:
+        address = f"/runs/{result.run_id}"
+        body = {"run_id": result.run_id, "status": RunStatus.RUNNING.value, "address": address}
+        return JSONResponse(body, 202, {"Location": address})
+    return JSONResponse(dict(result.report))
