@@ -1,9 +1,10 @@
-"""Reads orders, previews one, places one.
+"""Reads orders, previews one, places one, asks for the end of one.
 
-An order is sent once: nothing here repeats it, nothing guesses what became of it.
+An order is sent once: nothing here repeats it, nothing guesses what became of it. A cancel names one order, never all.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,12 +21,15 @@ from api_gateway.clientportal.errors import (
 )
 from api_gateway.clientportal.outcome import Pending, classify, is_allowed
 from api_gateway.clientportal.pacing import ORDERS, TRADES
-from api_gateway.clientportal.records import Limit, OrderRow, Placement, Question, Trade, WhatIf
+from api_gateway.clientportal.records import Cancellation, Limit, OrderRow, Placement, Question, Trade, WhatIf
 from api_gateway.clientportal.session import Session
-from api_gateway.clientportal.transport import Transport, fault_of
+from api_gateway.clientportal.transport import Answer, Transport, error_text, fault_of, is_unprimed
 
 # Observed chains have three questions.
 _MOST_QUESTIONS: Final = 5
+# The gateway takes -1 for every order of the account.
+_ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
+_CANCEL_TAKEN: Final = "Request was submitted"
 
 
 class OrderCalls:
@@ -81,6 +85,27 @@ class OrderCalls:
                 return Placement(outcome="rejected", message=str(self._transport.pacer.penalise()))
             return await self._answer_questions(classify(placed))
 
+    async def cancel(self, account: str, order_id: str) -> Cancellation:
+        """Asks once for the end of one order. Only the order's status tells whether it ended, and how much had filled.
+
+        Raises: ClientPortalError when the session cannot be used; nothing was sent then.
+        """
+        if not is_order_id(order_id):
+            return Cancellation(outcome="refused", message="only one order, named by its positive number, is cancelled")
+        await self._session.primed()
+        # Any other request can invalidate the question that is just being answered.
+        async with self._placing:
+            self._live = None
+            try:
+                answer = await self._transport.send("DELETE", f"/iserver/account/{account}/order/{order_id}")
+            except PacingViolation as error:
+                return Cancellation(outcome="refused", message=str(error))
+            except GatewayDown as error:
+                return Cancellation(outcome="unknown" if error.sent else "refused", message=str(error))
+            if answer.status == 429:
+                return Cancellation(outcome="refused", message=str(self._transport.pacer.penalise()))
+            return _cancellation(answer)
+
     async def _answer_questions(self, found: Placement | Pending) -> Placement:
         asked: tuple[Question, ...] = ()
         while isinstance(found, Pending):
@@ -116,6 +141,26 @@ class OrderCalls:
         if fault is not None and answer.status != 200:
             raise fault
         return wire.mapping(wire.decode(answer.body), "preview")
+
+
+def is_order_id(text: str) -> bool:
+    """True for a positive whole number and nothing else."""
+    return _ORDER_ID.fullmatch(text) is not None
+
+
+def _cancellation(answer: Answer) -> Cancellation:
+    message = error_text(answer)
+    if (answer.status >= 500 and not is_unprimed(message)) or answer.status == 408:
+        return Cancellation(outcome="unknown", message=message or f"the gateway answered {answer.status}")
+    if message is not None:
+        return Cancellation(outcome="refused", message=message)
+    try:
+        told = wire.text(wire.mapping(wire.decode(answer.body), "cancel answer"), "msg")
+    except Malformed as error:
+        return Cancellation(outcome="unknown", message=str(error))
+    if told != _CANCEL_TAKEN:
+        return Cancellation(outcome="unknown", message=f"not a known answer to a cancel: {told}")
+    return Cancellation(outcome="requested", message="the broker took the request; the order may still fill before")
 
 
 def _body(order: Limit) -> dict[str, object]:

@@ -104,6 +104,17 @@ class Trade(Record):
     time: datetime
 
 
+class Cancellation(Record):
+    """What became of a request to cancel one order.
+
+    `requested` the broker took the request, and the order may still fill before it is worked off · `refused` nothing
+    was asked of the broker, or it said no · `unknown` the request went out and its answer is lost.
+    """
+
+    outcome: Literal["requested", "refused", "unknown"]
+    message: str
+
+
 class NavPoint(Record):
     date: date
     nav: Amount

@@ -1,6 +1,7 @@
 """The last gate before the broker: sends an order only with a valid ticket and inside this server's own hard caps.
 
-It holds whatever the caller's own limits are. It never sends twice, never opens a short position and never cancels.
+It holds whatever the caller's own limits are. It never sends twice, never opens a short position, and asks for the end
+of none but our own orders.
 """
 
 import asyncio
@@ -10,7 +11,8 @@ from typing import Final
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import ClientPortalError, UnknownOrder
-from api_gateway.clientportal.records import Limit, Placement
+from api_gateway.clientportal.orders import is_order_id
+from api_gateway.clientportal.records import Cancellation, Limit, Placement
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.models import PlaceResult, Ticket
 from api_gateway.mcp_server.tickets import TicketOffice, order_of
@@ -19,6 +21,8 @@ from api_gateway.settings import TradingMode
 # The broker lists exchange-traded funds as stocks.
 _TRADED: Final = frozenset({"STK", "ETF"})
 _DONE: Final = frozenset({"Filled", "Cancelled", "Inactive", "Failed"})
+# Client order ids of this project's own orders begin with it.
+_OURS: Final = "PM"
 
 
 class OrderGate:
@@ -48,6 +52,40 @@ class OrderGate:
         # Shielded: a caller that goes away must not leave a question half answered.
         return await asyncio.shield(asyncio.create_task(self._checked(order_of(ticket))))
 
+    async def cancel(self, account: str, order_id: str) -> Cancellation:
+        """Without a ticket: a cancel only lessens what is at the broker."""
+        return await asyncio.shield(asyncio.create_task(self._cancelled(account, order_id)))
+
+    async def _cancelled(self, account: str, order_id: str) -> Cancellation:
+        try:
+            refusal = await self._cancel_refusal(account, order_id)
+            if refusal is None:
+                return await self._portal.orders.cancel(account, order_id)
+        except ClientPortalError as error:
+            refusal = f"{error}. {error.remedy}"
+        return Cancellation(outcome="refused", message=refusal)
+
+    async def _cancel_refusal(self, account: str, order_id: str) -> str | None:
+        """Why nothing is asked of the broker; its reads may raise, and then nothing was asked either."""
+        if not is_order_id(order_id):
+            return "order_id: only one order, named by its positive number, is cancelled"
+        refusal = await self._account_refusal(account)
+        if refusal is not None:
+            return refusal
+        order = await self._portal.orders.status(account, order_id)
+        if order.coid is None or not order.coid.startswith(_OURS):
+            return "order_ref: the order is not one of ours, and only ours are cancelled"
+        return None
+
+    async def _account_refusal(self, account: str) -> str | None:
+        session = await self._portal.session.guarded(self._portal.session.brokerage_accounts)
+        if account not in self._admission.allowed(session):
+            return "account: not among those this server may trade"
+        if session.paper != (self._trading_mode == "paper"):
+            kind = "paper" if session.paper else "live"
+            return f"trading_mode: the login is {kind}, TRADING_MODE is {self._trading_mode}"
+        return None
+
     async def _checked(self, order: Limit) -> PlaceResult:
         # One order at a time, so that two sells cannot both count the same shares.
         async with self._gate:
@@ -67,12 +105,9 @@ class OrderGate:
         value = order.quantity * order.limit_price
         if order.side == "BUY" and value > self._max_order_value:
             return f"max_order_value: the order is worth {value:f}, limit {self._max_order_value:f}"
-        session = await self._portal.session.guarded(self._portal.session.brokerage_accounts)
-        if order.account not in self._admission.allowed(session):
-            return "account: not among those this server may trade"
-        if session.paper != (self._trading_mode == "paper"):
-            kind = "paper" if session.paper else "live"
-            return f"trading_mode: the login is {kind}, TRADING_MODE is {self._trading_mode}"
+        refusal = await self._account_refusal(order.account)
+        if refusal is not None:
+            return refusal
         asset_class = await self._portal.contracts.asset_class(order.conid)
         if asset_class not in _TRADED:
             return f"asset_class: {asset_class}, only STK and ETF are traded"

@@ -16,11 +16,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.records import Cancellation
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.models import PlaceResult, Ticket
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.tickets import TicketOffice
-from api_gateway.mcp_server.tools import register_account_tools, register_market_tools, register_order_reads
+from api_gateway.mcp_server.tools import Account, register_account_tools, register_market_tools, register_order_reads
 from api_gateway.settings import Settings
 
 _HEALTH: Final = "/health"
@@ -86,6 +87,11 @@ def _register_trading(server: MCPServer[None], gate: OrderGate) -> None:
     async def place_order(ticket: Ticket, signature: str) -> PlaceResult:
         """Sends the one limit order that a signed ticket allows, once, and answers the broker's allowed questions."""
         return await gate.place(ticket, signature)
+
+    @server.tool(annotations=_TRADES)
+    async def cancel_order(account: Account, order_id: str) -> Cancellation:
+        """Asks the broker to end one of our own orders. `requested` is no end: the order may fill before it ends."""
+        return await gate.cancel(account, order_id)
 
 
 class BearerToken:

@@ -3,10 +3,12 @@
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from api_gateway.simulator.errors import GatewayRefusal
 from api_gateway.simulator.gate import Gate
-from api_gateway.simulator.routes import account, admin, contracts, marketdata, orders, portfolio, session
+from api_gateway.simulator.routes import account, admin, contracts, events, marketdata, orders, portfolio, session
+from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
 
@@ -24,12 +26,12 @@ async def _not_found(_: Request, error: Exception) -> JSONResponse:
     return answer({"error": text, "statusCode": error.status_code}, error.status_code)
 
 
-def create_app(world: World) -> FastAPI:
+def create_app(world: World) -> ASGIApp:
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
-    app.state.world = world
-    for family in (session, account, portfolio, contracts, marketdata, orders, admin):
+    stage = Stage(world)
+    app.state.stage = stage
+    for family in (session, account, portfolio, contracts, marketdata, orders, admin, events):
         app.include_router(family.router)
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(HTTPException, _not_found)
-    app.add_middleware(Gate, world=world)
-    return app
+    return Gate(app, stage)

@@ -5,10 +5,11 @@ the order desk refuses to sell what is not held.
 """
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 
+from api_gateway.simulator.broker_rules import AccountType
 from api_gateway.simulator.contracts import BY_CONID, Contract, stock
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.market import Market, to_decimal
@@ -16,6 +17,7 @@ from api_gateway.simulator.orders import Execution
 from api_gateway.simulator.prices import Floats
 from api_gateway.simulator.scenario import Scenario
 
+_CENT = Decimal("0.01")
 INITIAL_MARGIN, MAINTENANCE_MARGIN = Decimal("0.50"), Decimal("0.25")
 
 
@@ -42,14 +44,37 @@ class Position:
 
 
 @dataclass(frozen=True)
+class CashMovement:
+    """Cash that no trade explains. `external` for a deposit or withdrawal, which is no return on the account."""
+
+    session: int
+    amount: Decimal
+    external: bool
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A change of a holding in today's shares, as the history of net asset values needs it."""
+
+    session: int
+    conid: int
+    quantity: float
+
+
+@dataclass(frozen=True)
 class Valuation:
-    """The account at one instant. Margin: half of the stock value to open, a quarter to keep (Regulation T)."""
+    """The account at one instant.
+
+    Margin account: half of the stock value to open, a quarter to keep (Regulation T). Cash account: nothing is lent,
+    and the proceeds of a sale are spent once they have settled.
+    """
 
     cash: Decimal
     settled_cash: Decimal
     stock_value: Decimal
     unrealized: Decimal
     realized: Decimal
+    account_type: AccountType
 
     @property
     def net_liquidation(self) -> Decimal:
@@ -57,14 +82,16 @@ class Valuation:
 
     @property
     def initial_margin(self) -> Decimal:
-        return self.stock_value * INITIAL_MARGIN
+        return self.stock_value * (INITIAL_MARGIN if self.account_type == "margin" else 1)
 
     @property
     def maintenance_margin(self) -> Decimal:
-        return self.stock_value * MAINTENANCE_MARGIN
+        return self.stock_value * (MAINTENANCE_MARGIN if self.account_type == "margin" else 1)
 
     @property
     def available_funds(self) -> Decimal:
+        if self.account_type == "cash":
+            return self.settled_cash
         return self.net_liquidation - self.initial_margin
 
     @property
@@ -73,16 +100,18 @@ class Valuation:
 
     @property
     def buying_power(self) -> Decimal:
-        return max(self.available_funds / INITIAL_MARGIN, Decimal(0))
+        leverage = INITIAL_MARGIN if self.account_type == "margin" else 1
+        return max(self.available_funds / leverage, Decimal(0))
 
 
 class AccountBook:
     def __init__(self, cash: Decimal, positions: tuple[Position, ...], since: int) -> None:
         """`since` is the session row at whose close the account was funded and bought its positions."""
         self._opening_cash = cash
-        self._opening = {position.contract.conid: position for position in positions}
-        self._positions = dict(self._opening)
+        self._positions = {position.contract.conid: position for position in positions}
+        self._changes = [_Change(since, position.contract.conid, float(position.quantity)) for position in positions]
         self._executions: list[Execution] = []
+        self._movements: list[CashMovement] = []
         self.since = since
 
     @property
@@ -102,33 +131,71 @@ class AccountBook:
         before = self._positions.get(conid, Position(execution.contract, 0, Decimal(0)))
         self._positions[conid] = before.after(execution)
         self._executions.append(execution)
+        self._changes.append(_Change(execution.session, conid, float(execution.signed_quantity)))
+
+    def move_cash(self, amount: Decimal, session: int, *, external: bool) -> None:
+        """A deposit (external), a withdrawal (external, negative) or a dividend; settled at once."""
+        self._movements.append(CashMovement(session, amount, external))
+
+    def split(self, conid: int, ratio: Decimal, price: Decimal, session: int) -> None:
+        """`ratio` new shares for each old one; a fraction of a share is paid out at `price`, the new one."""
+        self._changes = [
+            replace(one, quantity=one.quantity * float(ratio)) if one.conid == conid else one for one in self._changes
+        ]
+        position = self._positions.get(conid)
+        if position is None or not position.quantity:
+            return
+        exact = position.quantity * ratio
+        whole = exact.to_integral_value(ROUND_FLOOR)
+        self._positions[conid] = replace(
+            position, quantity=int(whole), average_cost=position.average_cost / ratio if whole else Decimal(0)
+        )
+        if exact != whole:
+            self._changes.append(_Change(session, conid, float(whole - exact)))
+            self.move_cash(((exact - whole) * price).quantize(_CENT), session, external=False)
+
+    def _cash_flows(self) -> list[tuple[int, Decimal]]:
+        trades = [(one.session, one.cash_flow) for one in self._executions]
+        return trades + [(one.session, one.amount) for one in self._movements]
 
     def cash(self) -> Decimal:
         """Trade-date cash."""
-        return self._opening_cash + sum((one.cash_flow for one in self._executions), Decimal(0))
+        return self._opening_cash + sum((amount for _, amount in self._cash_flows()), Decimal(0))
 
     def settled_cash(self, session: int) -> Decimal:
-        """Cash settled in the given session: trades settle one session after they were made."""
-        settled = (one.cash_flow for one in self._executions if one.session < session)
-        return self._opening_cash + sum(settled, Decimal(0))
+        """Cash that may be spent in a session: proceeds come one session after the sale, payments go at once.
 
-    def valuation(self, marks: dict[int, Decimal], session: int) -> Valuation:
+        Source: IBKR, definition of settled cash (cash at settlement less purchases at the trade, fees included).
+        """
+        unsettled = sum(
+            (one.cash_flow for one in self._executions if one.session >= session and one.cash_flow > 0), Decimal(0)
+        )
+        return self.cash() - unsettled
+
+    def external_flows(self, last: int) -> Floats:
+        """Deposits less withdrawals by session from the funding to row `last`. Shape [last - since + 1]."""
+        flows = np.zeros(last + 1 - self.since)
+        for one in self._movements:
+            if one.external and one.session <= last:
+                flows[one.session - self.since] += float(one.amount)
+        return flows
+
+    def valuation(self, marks: dict[int, Decimal], session: int, account_type: AccountType) -> Valuation:
         """`marks` holds the price of every position by conid."""
         held = [position for position in self._positions.values() if position.quantity]
         value = sum((position.quantity * marks[position.contract.conid] for position in held), Decimal(0))
         cost = sum((position.quantity * position.average_cost for position in held), Decimal(0))
         realized = sum((position.realized for position in self._positions.values()), Decimal(0))
-        return Valuation(self.cash(), self.settled_cash(session), value, value - cost, realized)
+        return Valuation(self.cash(), self.settled_cash(session), value, value - cost, realized, account_type)
 
     def close_values(self, market: Market, last: int) -> Floats:
         """Net asset value at the close of every session from the funding to row `last`. Shape [last - since + 1]."""
         rows = np.arange(self.since, last + 1)
         value = np.full(rows.shape, float(self._opening_cash))
-        for position in self._opening.values():
-            value += position.quantity * market.closes(position.contract.conid)[rows]
-        for one in self._executions:
-            after = rows >= one.session
-            value += after * (float(one.cash_flow) + one.signed_quantity * market.closes(one.contract.conid)[rows])
+        for session, amount in self._cash_flows():
+            value += (rows >= session) * float(amount)
+        for one in self._changes:
+            value += (rows >= one.session) * one.quantity * market.closes(one.conid)[rows]
         return value
 
 

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import uvicorn
+import yaml
+from pydantic import ValidationError
 
 from api_gateway.simulator.application import create_app
 from api_gateway.simulator.errors import StartError
+from api_gateway.simulator.faults import RULES
+from api_gateway.simulator.order_faults import Rule
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
 from api_gateway.simulator.world import Options, World, build_world
 
@@ -38,10 +42,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=5055, help="port, 0 for any free one (default 5055)")
     parser.add_argument("--as-of", type=_date, help="market day (default: the last session of the price history)")
     parser.add_argument("--seed", type=int, default=7, help="seed of everything invented (default 7)")
-    parser.add_argument("--pacing", type=float, default=1.0, help="scale of all request limits (default 1.0)")
+    parser.add_argument(
+        "--pacing", type=float, default=1.0, help="scale of all request limits, 0 for none (default 1.0)"
+    )
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, help="YAML file of the starting account")
+    parser.add_argument("--faults", type=Path, help="YAML file with a list of fault rules, in force from the start")
     parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
     return parser
+
+
+def load_faults(path: Path) -> tuple[Rule, ...]:
+    """Raises: StartError with one line naming the file and the field."""
+    try:
+        return RULES.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise StartError(f"faults {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise StartError(f"faults {path}: not YAML ({str(error).splitlines()[0]})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise StartError(f"faults {path.name}: {where}: {first['msg']}") from error
 
 
 def loopback(host: str) -> str:
@@ -75,7 +96,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(world: World, listener: socket.socket) -> None:
-    config = uvicorn.Config(create_app(world), log_level="warning", access_log=False, lifespan="off", ws="none")
+    config = uvicorn.Config(
+        create_app(world),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        # A hanging request must not keep the process alive.
+        timeout_graceful_shutdown=2,
+    )
     host, port = listener.getsockname()[:2]
     marker = world.marker()
     sys.stdout.write(
@@ -91,7 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = _parser().parse_args(arguments)
         host = loopback(given.host)
-        options = Options(given.as_of, given.seed, given.pacing, given.scenario, given.data)
+        faults = load_faults(given.faults) if given.faults is not None else ()
+        options = Options(given.as_of, given.seed, given.pacing, given.scenario, given.data, faults)
         listener = listen(host, given.port)
         try:
             serve(build_world(options), listener)

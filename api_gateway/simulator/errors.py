@@ -17,10 +17,12 @@ class StartError(Exception):
 class GatewayRefusal(Exception):
     """An answer of the gateway that is not the one asked for. A refusal may well carry status 200."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
+    def __init__(self, status: int, body: dict[str, Any] | list[dict[str, Any]], text: str | None = None) -> None:
+        """`text` is the reason in words, for a body without an "error"."""
         super().__init__(f"{status} {body}")
         self.status = status
         self.body = body
+        self.text = text if text is not None or isinstance(body, list) else str(body.get("error", ""))
 
 
 def refused(status: int, text: str) -> GatewayRefusal:

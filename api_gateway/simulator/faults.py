@@ -1,20 +1,31 @@
 """Misbehaviour on demand: rules that spoil the next matching answers of the gateway.
 
-`drop_before` loses the request, `drop_after` loses the answer to a request that took effect; both look the same from
-outside, which is the point.
+`*_before` loses the request, `*_after` the answer to a request that took effect; from outside both look the same, which
+is the point. `drop` answers 504, `cut` closes the connection without a byte, `hang` says nothing until the client gives
+up. What goes wrong with the orders themselves is told in `order_faults`.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from api_gateway.simulator.order_faults import Ask, FillScript, Lag, LiveLater, OrderRule, Refusal, Rule
+from api_gateway.simulator.orders import OrderRequest
 
 Kind = Literal[
     "status",
+    "status_after",
     "drop_before",
     "drop_after",
+    "cut_before",
+    "cut_after",
+    "hang_before",
+    "hang_after",
     "logged_out",
+    "session_lost",
     "no_bridge",
     "competing",
     "empty",
@@ -23,8 +34,11 @@ Kind = Literal[
 ]
 
 
-class FaultRule(BaseModel):
-    """`path` is the gateway path without `/v1/api`; `*` stands for one segment. `seconds` is real time."""
+class FaultRule(Rule):
+    """`path` is the gateway path without `/v1/api`; `*` stands for one segment, `/**` for every path.
+
+    `seconds` is real time; a hang of 0 seconds lasts until the client gives up. `session_lost` lasts until a login.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,26 +46,37 @@ class FaultRule(BaseModel):
     method: Literal["GET", "POST", "DELETE"] | None = None
     kind: Kind
     status: Annotated[int, Field(ge=400, le=599)] = 503
-    times: Annotated[int, Field(ge=1)] = 1
     seconds: Annotated[float, Field(ge=0, le=120)] = 0.0
 
     def matches(self, method: str, path: str) -> bool:
+        if self.method not in (None, method):
+            return False
         pattern = "[^/]+".join(re.escape(part) for part in self.path.removeprefix("/v1/api").split("*"))
-        return self.method in (None, method) and re.fullmatch(pattern, path) is not None
+        return self.path == "/**" or re.fullmatch(pattern, path) is not None
+
+
+AnyRule = Annotated[FaultRule | Refusal | Ask | LiveLater | FillScript | Lag, Field(discriminator="kind")]
+RULES: TypeAdapter[tuple[AnyRule, ...]] = TypeAdapter(tuple[AnyRule, ...])
+_Order = TypeVar("_Order", bound=OrderRule)
+_Found = TypeVar("_Found", bound=Rule)
 
 
 @dataclass(frozen=True)
 class ActiveFault:
-    rule: FaultRule
+    """`waiting` is how many matches still pass unharmed, `left` how many will not."""
+
+    rule: Rule
     left: int
+    waiting: int
 
 
 class FaultBox:
-    def __init__(self) -> None:
+    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
         self._active: list[ActiveFault] = []
+        self.add(rules)
 
-    def add(self, rules: tuple[FaultRule, ...]) -> None:
-        self._active += [ActiveFault(rule, rule.times) for rule in rules]
+    def add(self, rules: tuple[Rule, ...]) -> None:
+        self._active += [ActiveFault(rule, rule.times, rule.after) for rule in rules]
 
     def active(self) -> tuple[ActiveFault, ...]:
         return tuple(self._active)
@@ -60,12 +85,29 @@ class FaultBox:
         self._active.clear()
 
     def take(self, method: str, path: str) -> FaultRule | None:
-        """The first rule that matches, used up by one."""
+        """The first rule that matches the request, used up by one."""
+        return self._take(FaultRule, lambda rule: rule.matches(method, path))
+
+    def take_for(self, kind: type[_Order], request: OrderRequest) -> _Order | None:
+        """The first rule of a kind that matches the order, used up by one."""
+        return self._take(kind, lambda rule: rule.matches(request))
+
+    def lag(self, listed: Literal["orders", "trades"]) -> Lag | None:
+        """The latest rule for the list; it stays in force."""
+        rules = [one.rule for one in self._active if isinstance(one.rule, Lag)]
+        return next((rule for rule in reversed(rules) if rule.list in ("both", listed)), None)
+
+    def _take(self, kind: type[_Found], matches: Callable[[_Found], bool]) -> _Found | None:
         for place, fault in enumerate(self._active):
-            if fault.rule.matches(method, path):
-                if fault.left == 1:
-                    del self._active[place]
-                else:
-                    self._active[place] = ActiveFault(fault.rule, fault.left - 1)
-                return fault.rule
+            rule = fault.rule
+            if not isinstance(rule, kind) or not matches(rule):
+                continue
+            if fault.waiting:
+                self._active[place] = replace(fault, waiting=fault.waiting - 1)
+                continue
+            if fault.left == 1:
+                del self._active[place]
+            else:
+                self._active[place] = replace(fault, left=fault.left - 1)
+            return rule
         return None

@@ -1,10 +1,11 @@
-"""The gateway's front door: every request passes here before a route sees it.
+"""The gateway's front door: every request passes here before a route sees it, so that it can also be cut off here.
 
 It tidies the path (clients send doubled and trailing slashes), counts, paces, spoils what a fault rule says and turns
 away a session that is logged out. Admin requests are none of these.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 
@@ -12,11 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.simulator.faults import FaultRule
 from api_gateway.simulator.routes.session import auth_status, logged_out_answer
+from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
 
 BASE = "/v1/api"
 _OPEN_WHEN_LOGGED_OUT = frozenset({"/iserver/auth/status", "/tickle"})
+_LONGEST_HANG = 120.0
 _VARIABLE = re.compile(r"/(?:(?P<account>DU\d+)|-?\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 
 
@@ -30,67 +33,77 @@ def template_of(path: str) -> str:
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, world: World) -> None:
+    """Outermost, with the server's own `send` in hand: a layer in between would answer where the line shall go dead."""
+
+    def __init__(self, app: ASGIApp, stage: Stage) -> None:
         self._app = app
-        self._world = world
+        self._stage = stage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         path = tidy(scope["path"])
-        scope = {**scope, "path": path}
+        world = self._stage.world
+        # One request belongs to one world, also when a reset comes in between.
+        scope = {**scope, "path": path, "world": world}
         if not path.startswith(f"{BASE}/"):
             await self._app(scope, receive, send)
             return
         method, gateway_path = scope["method"], path.removeprefix(BASE)
-        self._world.calls[f"{method} {template_of(gateway_path)}"] += 1
-        broken = self._world.pacer.admit(method, gateway_path)
+        world.calls[f"{method} {template_of(gateway_path)}"] += 1
+        broken = world.pacer.admit(method, gateway_path)
         if broken is not None:
             await answer({"error": f"Too Many Requests: {broken}", "statusCode": 429}, 429)(scope, receive, send)
             return
-        self._world.pacer.started(method, gateway_path)
+        world.pacer.started(method, gateway_path)
         try:
-            await self._admitted(scope, receive, send, gateway_path)
+            await self._admitted(world, scope, receive, send, gateway_path)
         finally:
-            self._world.pacer.finished(method, gateway_path)
+            world.pacer.finished(method, gateway_path)
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        self._world.look()
-        fault = self._world.faults.take(scope["method"], path)
+    async def _admitted(self, world: World, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        world.look()
+        fault = world.faults.take(scope["method"], path)
         if fault is not None:
-            await self._spoiled(fault, scope, receive, send, path)
-        elif not self._world.session.logged_in and path not in _OPEN_WHEN_LOGGED_OUT:
+            await self._spoiled(world, fault, scope, receive, send, path)
+        elif not world.session.logged_in and path not in _OPEN_WHEN_LOGGED_OUT:
             await logged_out_answer()(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _spoiled(self, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+    async def _spoiled(
+        self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
+    ) -> None:
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, send)
-        elif fault.kind == "status":
-            await answer({"error": "Service Unavailable", "statusCode": fault.status}, fault.status)(
-                scope, receive, send
-            )
-        elif fault.kind in ("logged_out", "no_bridge", "competing"):
-            await self._condition(fault, scope, receive, send, path)
+        elif fault.kind in ("logged_out", "session_lost", "no_bridge", "competing"):
+            await self._condition(world, fault, scope, receive, send, path)
+        elif fault.kind in ("cut_before", "cut_after", "hang_before", "hang_after"):
+            await self._darkened(fault, scope, receive, send)
         else:
-            status, body = (504, b"") if fault.kind == "drop_before" else await self._captured(scope, receive)
-            status, body = _spoil(fault, status, body)
-            await _send_raw(send, status, body)
+            without_effect = fault.kind in ("status", "drop_before")
+            status, body = (504, b"") if without_effect else await self._captured(scope, receive)
+            await _send_raw(send, *_spoil(fault, status, body))
 
-    async def _condition(self, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        session = self._world.session
-        if fault.kind != "competing":
-            session.lose_bridge()
-        if fault.kind == "logged_out":
-            session.portfolio_accounts_queried = False
+    async def _darkened(self, fault: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault.kind.endswith("_after"):
+            await self._captured(scope, receive)
+        if fault.kind.startswith("hang"):
+            await _until_gone(receive, fault.seconds or _LONGEST_HANG)
+        await _cut(receive, send)
+
+    async def _condition(
+        self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
+    ) -> None:
+        _lose(world, fault)
+        logged_out = fault.kind in ("logged_out", "session_lost")
         if path in _OPEN_WHEN_LOGGED_OUT:
-            status = auth_status(self._world, fault.kind)
+            status = auth_status(world, "logged_out" if logged_out else fault.kind)
             content = {"iserver": {"authStatus": status}} if path == "/tickle" else status
             await answer(content)(scope, receive, send)
-        elif fault.kind == "logged_out":
+        elif logged_out:
             await logged_out_answer()(scope, receive, send)
         elif path.startswith("/iserver"):
             await answer({"error": "Bad Request: no bridge", "statusCode": 400}, 400)(scope, receive, send)
@@ -112,11 +125,23 @@ class Gate:
         return status, b"".join(chunks)
 
 
+def _lose(world: World, fault: FaultRule) -> None:
+    session = world.session
+    if fault.kind == "session_lost":
+        session.log_out()
+    elif fault.kind != "competing":
+        session.lose_bridge()
+    if fault.kind == "logged_out":
+        session.portfolio_accounts_queried = False
+
+
 def _spoil(fault: FaultRule, status: int, body: bytes) -> tuple[int, bytes]:
     if fault.kind == "empty":
         return status, b"[]" if body.lstrip().startswith(b"[") else b"{}"
     if fault.kind == "malformed":
         return status, body[: max(len(body) * 2 // 3, 1)]
+    if fault.kind in ("status", "status_after"):
+        return fault.status, json.dumps({"error": "Service Unavailable", "statusCode": fault.status}).encode()
     return 504, json.dumps({"error": "Gateway Timeout", "statusCode": 504}).encode()
 
 
@@ -124,3 +149,22 @@ async def _send_raw(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _until_gone(receive: Receive, seconds: float) -> None:
+    """Until the client hangs up, at most `seconds` of real time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
+async def _cut(receive: Receive, send: Send) -> None:
+    """Closes the connection without a byte. Raises: ConnectionResetError where there is no connection to close."""
+    # uvicorn keeps the connection on the request's cycle, whose bound method `send` is; ASGI has no word for it.
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if not isinstance(transport, asyncio.Transport):
+        raise ConnectionResetError("the simulated gateway cut the connection")
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass

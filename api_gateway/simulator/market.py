@@ -105,12 +105,19 @@ class Market:
         self._series: dict[int, Floats] = {one.conid: history.of(one.symbol) for one in STOCKS}
         self._series[SPX.conid] = history.index
         self._series[VIX.conid] = np.round(realised, 2)
+        self.was_split = False
         self._deviations: dict[int, Floats] = {}
         self._paths: dict[tuple[int, int], SessionPath] = {}
 
     def closes(self, conid: int) -> Floats:
         """Shape [T]. Raises KeyError for a contract without prices."""
         return self._series[conid]
+
+    def split(self, conid: int, ratio: float) -> None:
+        """From now on every price of the contract, past ones included, is in new shares: `ratio` for each old one."""
+        self.was_split = True
+        self._series[conid] = self._series[conid] / ratio
+        self._paths = {key: path for key, path in self._paths.items() if key[0] != conid}
 
     def _deviation(self, conid: int) -> Floats:
         """Daily deviation known before each session opens, shape [T]."""

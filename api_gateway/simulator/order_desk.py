@@ -1,21 +1,24 @@
 """The order system: accepts, questions, fills, expires and cancels orders of one account.
 
-It remembers every request that ever reached it, accepted or not, so that a test can prove how often an order was
-sent. Nothing happens in the background: `advance` compares the open orders with the market up to a given moment.
+Nothing happens in the background: `advance` compares the open orders with the market up to a given moment. What goes
+wrong on purpose is asked of the fault box at the moment it can go wrong.
 """
 
 import uuid
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
+from api_gateway.simulator.arrivals import LIVE_LATER, Arrivals
 from api_gateway.simulator.book import AccountBook, Valuation
-from api_gateway.simulator.errors import order_error, refused
+from api_gateway.simulator.broker_rules import BrokerRules
+from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
+from api_gateway.simulator.faults import FaultBox
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.matching import Fill, commission, match
-from api_gateway.simulator.orders import Execution, Order, OrderRequest, Status
+from api_gateway.simulator.order_faults import Ask, FillScript, LiveLater, Refusal
+from api_gateway.simulator.orders import NEVER, Execution, Hold, Order, OrderRequest, Portion, Status
 from api_gateway.simulator.questions import Question, questions_for
 from api_gateway.simulator.sessions import NEW_YORK, Moment
 
@@ -25,41 +28,48 @@ _REPLY_NAMESPACE = uuid.UUID("6f1e4f0c-8a57-5d7e-9a38-2f3f0f1b7c55")
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """The latest known fate of a request. `state` is None once an order exists: then the order's status counts."""
-
-    coid: str | None
-    state: str | None
-    text: str
-    order_id: int | None
-
-
-@dataclass(frozen=True)
 class PendingReply:
+    """`stale` once its reply id works no more."""
+
     reply_id: str
     key: str
     request: OrderRequest
     question: Question
     remaining: tuple[Question, ...]
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class _Delayed:
+    key: str
+    request: OrderRequest
+    hold: Hold
 
 
 class OrderDesk:
-    def __init__(self, account_type: str, book: AccountBook, market: Market, seed: int) -> None:
-        self._account_type = account_type
+    def __init__(self, rules: BrokerRules, book: AccountBook, market: Market, faults: FaultBox, seed: int) -> None:
+        self._rules = rules
         self._book = book
         self._market = market
+        self._faults = faults
         self._seed = seed
         self._orders: dict[int, Order] = {}
+        self._external: list[int] = []
         self._pending: dict[str, PendingReply] = {}
+        self._delayed: list[_Delayed] = []
         self._replies = 0
-        self.arrivals: dict[str, Arrival] = {}
-        self.arrival_counts: Counter[str] = Counter()
+        self._looks = 0
+        self.arrivals = Arrivals()
 
     def orders(self) -> tuple[Order, ...]:
         return tuple(self._orders.values())
 
     def order(self, order_id: int) -> Order | None:
         return self._orders.get(order_id)
+
+    def external_orders(self) -> tuple[Order, ...]:
+        """Those placed in another program than the gateway."""
+        return tuple(self._orders[order_id] for order_id in self._external)
 
     def orders_of_the_day(self, now: datetime) -> tuple[Order, ...]:
         """Live orders are scoped to the day: what still works, and what was placed or ended today."""
@@ -70,17 +80,13 @@ class OrderDesk:
 
         return tuple(one for one in self.orders() if one.working or of_today(one.placed_at) or of_today(one.ended_at))
 
-    def arrived(self, coid: str | None) -> str:
-        """Count a request. Returns its key: the client's order id, or a number of our own when it has none."""
-        key = coid if coid is not None else f"#{len(self.arrivals) + 1}"
-        self.arrival_counts[key] += 1
-        self.arrivals.setdefault(key, Arrival(coid, "Received", "", None))
-        return key
+    def looked(self) -> None:
+        """Somebody reads orders, trades or a status: what waits for looks comes one nearer."""
+        self._looks += 1
 
-    def note(self, key: str, state: str, text: str) -> None:
-        """What became of a request that is not an order; a later duplicate never hides an accepted order."""
-        if self.arrivals[key].order_id is None:
-            self.arrivals[key] = replace(self.arrivals[key], state=state, text=text)
+    def forget_questions(self) -> None:
+        """What a restart of the gateway loses; the orders are the broker's and stay."""
+        self._pending.clear()
 
     def place(
         self, key: str, request: OrderRequest, moment: Moment, primed: bool, suppressed: frozenset[str]
@@ -88,35 +94,60 @@ class OrderDesk:
         """Raises: GatewayRefusal for a duplicate client order id, a short sale or too little buying power."""
         self._pending.clear()  # another order invalidates every open question
         self.check(request, moment)
+        refusal = self._faults.take_for(Refusal, request)
+        if refusal is not None:
+            raise _refused_on_purpose(refusal)
+        ask = self._faults.take_for(Ask, request)
+        if ask is not None:
+            chain = tuple(Question(one.id, one.text) for one in ask.questions)
+            return self._ask_or_accept(key, request, chain, moment, ask.stale)
         asked = questions_for(request, self.reference_price(request, moment), primed)
-        return self._ask_or_accept(
-            key, request, tuple(one for one in asked if one.message_id not in suppressed), moment
-        )
+        unanswered = tuple(one for one in asked if one.message_id not in suppressed)
+        return self._ask_or_accept(key, request, unanswered, moment)
+
+    def place_elsewhere(self, request: OrderRequest, moment: Moment) -> Order:
+        """An order of the account's owner in another program. Raises: GatewayRefusal as for any order."""
+        self._check_funds(request, moment)
+        order = self._open(request, moment)
+        self._external.append(order.order_id)
+        return order
 
     def reply(self, reply_id: str, confirmed: bool, moment: Moment) -> Order | PendingReply:
         """A reply id works once. Raises: GatewayRefusal 400 for an unknown one."""
         pending = self._pending.pop(reply_id, None)
-        if pending is None:
+        if pending is None or pending.stale:
             raise refused(400, f"reply id not found: '{reply_id}'")
         if not confirmed:
-            self.note(pending.key, "NotConfirmed", pending.question.message_id)
+            self.arrivals.note(pending.key, "NotConfirmed", pending.question.message_id)
             raise order_error("Order not confirmed ")
         self.check(pending.request, moment)
         return self._ask_or_accept(pending.key, pending.request, pending.remaining, moment)
 
     def _ask_or_accept(
-        self, key: str, request: OrderRequest, questions: tuple[Question, ...], moment: Moment
+        self, key: str, request: OrderRequest, questions: tuple[Question, ...], moment: Moment, stale: bool = False
     ) -> Order | PendingReply:
         if not questions:
             return self._accept(key, request, moment)
         self._replies += 1
         reply_id = str(uuid.uuid5(_REPLY_NAMESPACE, f"{self._seed}/{self._replies}"))
-        pending = PendingReply(reply_id, key, request, questions[0], questions[1:])
+        pending = PendingReply(reply_id, key, request, questions[0], questions[1:], stale)
         self._pending[reply_id] = pending
-        self.note(key, "Question", questions[0].message_id)
+        self.arrivals.note(key, "Question", questions[0].message_id)
         return pending
 
     def _accept(self, key: str, request: OrderRequest, moment: Moment) -> Order:
+        later = self._faults.take_for(LiveLater, request)
+        if later is not None:
+            hold = self._hold(later.looks, later.seconds, moment)
+            self.arrivals.note(key, LIVE_LATER, "")
+            self._delayed.append(_Delayed(key, request, hold))
+            raise refused(later.status, "Service Unavailable")
+        order = self._open(request, moment)
+        self.arrivals.accepted(key, order.order_id)
+        return order
+
+    def _open(self, request: OrderRequest, moment: Moment) -> Order:
+        script = self._faults.take_for(FillScript, request)
         order = Order(
             order_id=_FIRST_ORDER_ID + len(self._orders),
             request=request,
@@ -124,10 +155,14 @@ class OrderDesk:
             placed_at=moment.now,
             session=moment.session if moment.is_open else moment.session + 1,
             watched=(moment.session, moment.minute) if moment.is_open else (moment.session + 1, 0),
+            hold=self._hold(script.looks, script.seconds, moment) if script else None,
+            portion=_portion(script, request) if script else None,
         )
         self._orders[order.order_id] = order
-        self.arrivals[key] = replace(self.arrivals[key], state=None, text="", order_id=order.order_id)
         return order
+
+    def _hold(self, looks: float, seconds: float, moment: Moment) -> Hold:
+        return Hold(self._looks + looks, moment.now + timedelta(seconds=seconds))
 
     def reference_price(self, request: OrderRequest, moment: Moment) -> Decimal:
         return to_decimal(self._market.last_price(request.contract.conid, moment))
@@ -137,7 +172,7 @@ class OrderDesk:
         return request.quantity * price
 
     def valuation(self, moment: Moment) -> Valuation:
-        return self._book.valuation(self.marks(moment), moment.session)
+        return self._book.valuation(self.marks(moment), moment.session, self._rules.account_type)
 
     def marks(self, moment: Moment) -> dict[int, Decimal]:
         """Price of every position by conid."""
@@ -146,6 +181,9 @@ class OrderDesk:
 
     def check(self, request: OrderRequest, moment: Moment) -> None:
         self._check_client_id(request, moment)
+        self._check_funds(request, moment)
+
+    def _check_funds(self, request: OrderRequest, moment: Moment) -> None:
         working = [one for one in self._orders.values() if one.working and one.request.side == request.side]
         if request.side == "SELL":
             conid = request.contract.conid
@@ -158,21 +196,28 @@ class OrderDesk:
                 )
             return
         promised_cash = sum((self.value_of(one.request, moment) for one in working), Decimal(0))
-        valuation = self.valuation(moment)
-        power = valuation.buying_power if self._account_type == "margin" else valuation.settled_cash
+        power = self.valuation(moment).buying_power
         needed = self.value_of(request, moment) + promised_cash
-        if needed > power:
+        if needed <= power:
+            return
+        if self._rules.account_type == "cash":
             raise order_error(
-                "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR BUYING POWER "
-                f"[{power:.2f} USD] MUST EXCEED THE VALUE OF OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
+                "YOUR ORDER IS NOT ACCEPTED. IN A CASH ACCOUNT ONLY SETTLED CASH "
+                f"[{power:.2f} USD] MAY PAY FOR OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
             )
+        raise order_error(
+            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR BUYING POWER "
+            f"[{power:.2f} USD] MUST EXCEED THE VALUE OF OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
+        )
 
     def _check_client_id(self, request: OrderRequest, moment: Moment) -> None:
-        if request.coid is None:
+        if request.coid is None or not self._rules.dedupe:
             return
-        for order in self._orders.values():
-            if order.request.coid == request.coid and moment.now - order.placed_at < _COID_LIFE:
-                raise order_error(f"Order couldn't be submitted: Local order ID={request.coid} is already registered.")
+        placed = [(one.request.coid, one.placed_at) for one in self._orders.values()]
+        # What is about to go live is registered already.
+        placed += [(one.request.coid, moment.now) for one in self._delayed]
+        if any(coid == request.coid and moment.now - since < _COID_LIFE for coid, since in placed):
+            raise order_error(f"Order couldn't be submitted: Local order ID={request.coid} is already registered.")
 
     def cancel(self, order_id: int) -> Order:
         """Accepts the request only; the order ends when the market is looked at next."""
@@ -189,15 +234,19 @@ class OrderDesk:
             if order.working:
                 self.cancel(order.order_id)
 
+    def end_for_split(self, conid: int, when: datetime) -> None:
+        """What still works for the contract was priced in old shares."""
+        for order in self.orders():
+            if order.working and order.request.contract.conid == conid:
+                ended = replace(order, status=Status.CANCELLED, ended_at=when, ended_because="corporate action")
+                self._orders[order.order_id] = ended
+
     def advance(self, moment: Moment) -> None:
         """Fill, expire and cancel what the market between the last look and this one decides."""
-        working = [order for order in self._orders.values() if order.working]
+        self._open_delayed(moment)
         found: list[tuple[Fill, Order]] = []
-        for order in working:
-            fill = None
-            if order.status is not Status.PENDING_CANCEL:
-                conid = order.request.contract.conid
-                fill = match(order, moment, self._market.calendar, partial(self._market.path, conid))
+        for order in [one for one in self._orders.values() if one.working]:
+            fill = self._met(order, moment) if self._may_fill(order, moment) else None
             if fill is None:
                 self._orders[order.order_id] = _left_over(order, moment)
             else:
@@ -205,32 +254,86 @@ class OrderDesk:
         for fill, order in sorted(found, key=lambda one: (one[0].session, one[0].minute, one[1].order_id)):
             self._fill(order, fill, moment)
 
+    def _open_delayed(self, moment: Moment) -> None:
+        due = [one for one in self._delayed if one.hold.over(self._looks, moment.now)]
+        for one in due:
+            self._delayed.remove(one)
+            self.arrivals.accepted(one.key, self._open(one.request, moment).order_id)
+
+    def _may_fill(self, order: Order, moment: Moment) -> bool:
+        held = order.hold is not None and not order.hold.over(self._looks, moment.now)
+        halted = order.request.contract.symbol in self._rules.halted
+        return order.status is not Status.PENDING_CANCEL and not held and not halted
+
+    def _met(self, order: Order, moment: Moment) -> Fill | None:
+        return match(order, moment, self._market.calendar, partial(self._market.path, order.request.contract.conid))
+
     def _fill(self, order: Order, fill: Fill, moment: Moment) -> None:
-        request = order.request
+        quantity = order.remaining_quantity if order.portion is None else order.portion.first
+        filled = order.filled_quantity + quantity
+        when = self._time_of(order, fill, moment)
+        if quantity:
+            self._book.apply(self._execution(order, fill, quantity, when))
+        spent = order.filled_quantity * (order.average_price or Decimal(0)) + quantity * fill.price
+        done = filled == order.request.quantity
+        self._orders[order.order_id] = replace(
+            order,
+            status=Status.FILLED if done else Status.SUBMITTED,
+            filled_quantity=filled,
+            average_price=spent / filled if filled else None,
+            ended_at=when if done else None,
+            watched=(moment.session, moment.minute),
+            hold=self._hold(order.portion.looks, order.portion.seconds, moment) if order.portion else None,
+            portion=None,
+        )
+
+    def _time_of(self, order: Order, fill: Fill, moment: Moment) -> datetime:
         met = self._market.calendar.opening(fill.session) + timedelta(minutes=fill.minute)
         live = moment.is_open and (fill.session, fill.minute) == (moment.session, moment.minute)
-        when = moment.now if live else max(met, order.placed_at)
-        execution = Execution(
-            execution_id=f"0000e215.{order.order_id:08x}.01.01",
+        return moment.now if live else max(met, order.placed_at)
+
+    def _execution(self, order: Order, fill: Fill, quantity: int, when: datetime) -> Execution:
+        request = order.request
+        earlier = sum(1 for one in self._book.executions if one.order_id == order.order_id)
+        return Execution(
+            execution_id=f"0000e215.{order.order_id:08x}.01.{earlier + 1:02d}",
             order_id=order.order_id,
             coid=request.coid,
             contract=request.contract,
             side=request.side,
-            quantity=request.quantity,
+            quantity=quantity,
             price=fill.price,
-            commission=commission(request.quantity, fill.price),
+            commission=commission(quantity, fill.price),
             time=when,
             session=fill.session,
         )
-        self._book.apply(execution)
-        self._orders[order.order_id] = replace(
-            order,
-            status=Status.FILLED,
-            filled_quantity=request.quantity,
-            average_price=fill.price,
-            ended_at=when,
-            watched=(moment.session, moment.minute),
-        )
+
+
+def _portion(script: FillScript, request: OrderRequest) -> Portion | None:
+    """None for a whole fill."""
+    first = int(script.fraction * request.quantity)
+    if first == request.quantity:
+        return None
+    return Portion(first, script.rest_looks if script.rest == "later" else NEVER, script.rest_seconds)
+
+
+def _refused_on_purpose(rule: Refusal) -> GatewayRefusal:
+    if rule.kind == "reject":
+        return order_error(rule.text)
+    if rule.kind == "failed":
+        row = {"order_id": "-1", "order_status": "Failed", "text": rule.text, "warning_message": rule.text}
+        return GatewayRefusal(200, [row], rule.text)
+    reject = {
+        "orderId": -1,
+        "reqId": "1",
+        "dismissable": [],
+        "text": rule.text,
+        "options": [],
+        "type": "ADVANCED_REJECT",
+        "messageId": "1",
+        "prompt": False,
+    }
+    return GatewayRefusal(200, {"advancedOrderReject": reject}, rule.text)
 
 
 def _left_over(order: Order, moment: Moment) -> Order:

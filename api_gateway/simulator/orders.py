@@ -1,5 +1,6 @@
 """What an order is, from the moment it is accepted to its end. Values only; the order desk moves them along."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -38,6 +39,29 @@ class OrderRequest:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """The market does not meet the order before this many looks at orders and this market time."""
+
+    looks: float
+    until: datetime
+
+    def over(self, looks: int, now: datetime) -> bool:
+        return looks >= self.looks and now >= self.until
+
+
+@dataclass(frozen=True)
+class Portion:
+    """`first` fills at once, the rest after the hold; a hold of endless looks means never."""
+
+    first: int
+    looks: float
+    seconds: float
+
+
+NEVER = math.inf
+
+
+@dataclass(frozen=True)
 class Order:
     """`watched` is the (session row, minute) up to which the market has been compared with the order."""
 
@@ -51,6 +75,8 @@ class Order:
     average_price: Decimal | None = None
     ended_at: datetime | None = None
     ended_because: str = ""
+    hold: Hold | None = None
+    portion: Portion | None = None
 
     @property
     def working(self) -> bool:

@@ -1,7 +1,8 @@
 """The gateway's request limits, enforced exactly and on real time.
 
-All intervals, the penalty included, are multiplied by one scale: 0.1 makes every limit ten times looser. A violation
-is answered with status 429 and puts the caller into the penalty box, where every endpoint answers 429.
+All intervals, the penalty included, are multiplied by one scale: 0.1 makes every limit ten times looser, 0 switches
+them off. A violation is answered with status 429 and puts the caller into the penalty box, where every endpoint answers
+429.
 Source: IBKR documentation; the penalty is ten or fifteen minutes, depending on the page.
 """
 
@@ -41,20 +42,22 @@ class Pacer:
     def __init__(self, scale: float, monotonic: Monotonic, penalty_seconds: float = PENALTY_SECONDS) -> None:
         self.scale = scale
         self._monotonic = monotonic
-        self._penalty = penalty_seconds * scale
+        self._penalty = penalty_seconds
         self._boxed_until = float("-inf")
         self._seen: dict[Limit | tuple[str, str], deque[float]] = {}
         self._running: Counter[tuple[str, str]] = Counter()
 
     def admit(self, method: str, path: str) -> str | None:
         """None when the request may pass, else why not. Every request that passes counts against its windows."""
+        if self.scale == 0:
+            return None
         now = self._monotonic()
         if now < self._boxed_until:
             return f"penalty box: {self._boxed_until - now:.1f} s left"
         endpoint = ("POST", "/tickle") if path == "/tickle" else (method, path)
         broken = self._broken(endpoint, now)
         if broken is not None:
-            self._boxed_until = now + self._penalty
+            self._boxed_until = now + self._penalty * self.scale
         return broken
 
     def _broken(self, endpoint: tuple[str, str], now: float) -> str | None:
@@ -76,6 +79,12 @@ class Pacer:
             return False
         times.append(now)
         return True
+
+    def rescale(self, scale: float) -> None:
+        """From now on; what was counted and boxed before is forgotten."""
+        self.scale = scale
+        self._boxed_until = float("-inf")
+        self._seen.clear()
 
     def started(self, method: str, path: str) -> None:
         self._running[(method, path)] += 1

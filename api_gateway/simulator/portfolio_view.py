@@ -162,7 +162,7 @@ def summary(world: World, moment: Moment) -> dict[str, Any]:
         "cushion": entry(None, f"{cushion:.6f}", None),
         "leverage-s": entry(None, f"{leverage:.2f}", None),
         "daytradesremaining": entry(None, "-1", None),
-        "tradingtype-s": entry(None, "STKNOPT" if world.scenario.account_type == "cash" else "STKMRGN", None),
+        "tradingtype-s": entry(None, "STKNOPT" if world.rules.account_type == "cash" else "STKMRGN", None),
     }
     for key, amount in _amounts(valuation).items():
         answer[key] = entry(amount, None, currency)
@@ -238,7 +238,7 @@ def account_row(world: World) -> dict[str, Any]:
         "accountStatus": 1_577_836_800_000,
         "currency": world.scenario.currency,
         "type": "DEMO",
-        "tradingType": "STKNOPT" if world.scenario.account_type == "cash" else "STKMRGN",
+        "tradingType": "STKNOPT" if world.rules.account_type == "cash" else "STKMRGN",
         "businessType": "INDEPENDENT",
         "ibEntity": "IBLLC-US",
         "faclient": False,

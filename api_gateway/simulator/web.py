@@ -8,22 +8,35 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 
 from api_gateway.simulator.contracts import BY_CONID, Contract
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 
+def stage_of(request: Request) -> Stage:
+    return cast(Stage, request.app.state.stage)
+
+
 def world_of(request: Request) -> World:
-    return cast(World, request.app.state.world)
+    return cast(World, request.scope["world"])
 
 
+OnStage = Annotated[Stage, Depends(stage_of)]
 Here = Annotated[World, Depends(world_of)]
 
 
 def answer(content: object, status: int = 200) -> JSONResponse:
     return JSONResponse(content, status)
+
+
+def first_problem(error: ValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return answer({"error": f"{where}: {first['msg']}", "statusCode": 422}, 422)
 
 
 async def json_body(request: Request) -> object:

@@ -1,26 +1,30 @@
 """Everything one simulated gateway knows, put together once and passed to the routes.
 
-All state lives in this process; a restart with the same arguments is the same world again.
+All state lives in this process; a restart with the same arguments is the same world again, and so is a renewal.
 """
 
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from api_gateway.simulator.book import AccountBook, opening_book
+from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.brokerage import BrokerageSession
 from api_gateway.simulator.clock import MarketClock, Monotonic
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.faults import FaultBox
-from api_gateway.simulator.market import Market
+from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.order_desk import OrderDesk
+from api_gateway.simulator.order_faults import Rule
 from api_gateway.simulator.pacing import Pacer
 from api_gateway.simulator.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.sessions import MORNING, Moment, at, calendar_of
+from api_gateway.simulator.visibility import ListMemory
 
 VERSION = "1"
 EARLIER_SESSIONS = 300
@@ -28,28 +32,46 @@ EARLIER_SESSIONS = 300
 
 @dataclass(frozen=True)
 class Options:
-    """`as_of` None means the last session of the price history; `pacing` scales every request limit."""
+    """`as_of` None means the last session of the price history; `pacing` scales every request limit, 0 lifts them."""
 
     as_of: date | None = None
     seed: int = 7
     pacing: float = 1.0
     scenario: Path = DEFAULT_SCENARIO
     data: DataChoice = "auto"
+    faults: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Takes effect when session row `session` opens: `ratio` new shares for each old one."""
+
+    conid: int
+    ratio: Decimal
+    session: int
 
 
 @dataclass(frozen=True, eq=False)
 class World:
+    options: Options
     as_of: date
-    seed: int
     scenario: Scenario
     market: Market
     clock: MarketClock
     book: AccountBook
     desk: OrderDesk
     pacer: Pacer
+    rules: BrokerRules
+    faults: FaultBox
+    lists: ListMemory
+    monotonic: Monotonic
     session: BrokerageSession = field(default_factory=BrokerageSession)
-    faults: FaultBox = field(default_factory=FaultBox)
     calls: Counter[str] = field(default_factory=Counter)
+    splits: list[Split] = field(default_factory=list)
+
+    @property
+    def seed(self) -> int:
+        return self.options.seed
 
     @property
     def account(self) -> str:
@@ -58,11 +80,28 @@ class World:
     def look(self) -> Moment:
         """The present moment, after the open orders have met the market up to it."""
         moment = self.moment()
+        for split in [one for one in self.splits if one.session <= moment.session]:
+            self._carry_out(split)
         self.desk.advance(moment)
         return moment
 
     def moment(self) -> Moment:
-        return self.market.calendar.moment(self.clock.now())
+        moment = self.market.calendar.moment(self.clock.now())
+        if not (self.rules.closed and moment.is_open):
+            return moment
+        # A session that does not take place: the one before is still the last that was open.
+        earlier = moment.session - 1
+        return Moment(moment.now, earlier, self.market.calendar.length(earlier), False, earlier)
+
+    def _carry_out(self, split: Split) -> None:
+        self.splits.remove(split)
+        before = self.market.calendar.closing(split.session - 1)
+        # Orders of the day before end at old prices.
+        self.desk.advance(self.market.calendar.moment(before))
+        self.market.split(split.conid, float(split.ratio))
+        opening = to_decimal(float(self.market.closes(split.conid)[split.session - 1]))
+        self.book.split(split.conid, split.ratio, opening, split.session)
+        self.desk.end_for_split(split.conid, before)
 
     def marker(self) -> dict[str, Any]:
         """What tells a client that this gateway is a simulator."""
@@ -97,24 +136,47 @@ def session_row(history: PriceHistory, as_of: date | None) -> int:
 
 def build_world(options: Options, monotonic: Monotonic = time.monotonic) -> World:
     """Raises: StartError, one line, when the arguments do not describe a world."""
-    if not 0 < options.pacing <= 10:
-        raise StartError(f"--pacing {options.pacing:g}: give a scale above 0 and up to 10")
+    _check(options)
+    history = load_history(options.data, options.seed)
+    market = Market(history, calendar_of(history.sessions), options.seed)
+    return _assemble(options, load_scenario(options.scenario), market, monotonic)
+
+
+def renewed(world: World, options: Options, scenario: Scenario) -> World:
+    """A world as at its start; prices already read and drawn are kept where they are the same. Raises: StartError."""
+    _check(options)
+    market, same_seed = world.market, options.seed == world.seed
+    if not same_seed or market.was_split:
+        history = market.history
+        if not same_seed and history.origin == "synthetic":
+            history = load_history(options.data, options.seed)
+        market = Market(history, market.calendar, options.seed)
+    return _assemble(options, scenario, market, world.monotonic)
+
+
+def _check(options: Options) -> None:
+    if not 0 <= options.pacing <= 10:
+        raise StartError(f"--pacing {options.pacing:g}: give a scale from 0 (no limits) to 10")
     if not 0 <= options.seed < 2**32:
         raise StartError(f"--seed {options.seed}: give a number from 0 to 4294967295")
-    scenario = load_scenario(options.scenario)
-    history = load_history(options.data, options.seed)
-    row = session_row(history, options.as_of)
-    calendar = calendar_of(history.sessions)
-    market = Market(history, calendar, options.seed)
-    as_of = history.sessions[row]
+
+
+def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: Monotonic) -> World:
+    row = session_row(market.history, options.as_of)
+    as_of = market.history.sessions[row]
     book = opening_book(scenario, market, row)
+    rules, faults = BrokerRules(scenario.account_type), FaultBox(options.faults)
     return World(
+        options=options,
         as_of=as_of,
-        seed=options.seed,
         scenario=scenario,
         market=market,
-        clock=MarketClock(at(as_of, MORNING), calendar.end, monotonic),
+        clock=MarketClock(at(as_of, MORNING), market.calendar.end, monotonic),
         book=book,
-        desk=OrderDesk(scenario.account_type, book, market, options.seed),
+        desk=OrderDesk(rules, book, market, faults, options.seed),
         pacer=Pacer(options.pacing, monotonic),
+        rules=rules,
+        faults=faults,
+        lists=ListMemory(faults),
+        monotonic=monotonic,
     )

@@ -42,7 +42,10 @@ async def test_without_trading_there_is_no_tool_that_can_send_an_order() -> None
 async def test_with_trading_the_one_tool_that_trades_says_so() -> None:
     async with desk("paper") as here:
         tools = {tool.name: tool for tool in (await here.mcp.list_tools()).tools}
-        assert set(tools) == READS | {"place_order"}
+        assert set(tools) == READS | {"place_order", "cancel_order"}
+        annotations = tools["cancel_order"].annotations
+        assert annotations is not None
+        assert annotations.destructive_hint is True
         annotations = tools["place_order"].annotations
         assert annotations is not None
         assert annotations.destructive_hint is True

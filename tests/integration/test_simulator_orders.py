@@ -51,7 +51,8 @@ async def test_a_marketable_order_is_submitted_then_filled_and_the_books_move(ga
     assert decimal(after["cash"]) + value == decimal(after["net_liquidation"])
     ledger = await gateway.get(f"/portfolio/{ACCOUNT}/ledger")
     assert ledger["USD"]["cashbalance"] == pytest.approx(float(after["cash"]))
-    assert ledger["USD"]["settledcash"] == pytest.approx(float(before["cash"]))
+    # A purchase is paid at the trade; only proceeds wait for the settlement.
+    assert ledger["USD"]["settledcash"] == pytest.approx(float(after["cash"]))
 
 
 async def test_questions_come_one_after_the_other_and_each_reply_works_once(gateway: Gateway) -> None:

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api_gateway.simulator.arrivals import Arrival
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.faults import FaultRule
-from api_gateway.simulator.order_desk import Arrival
-from api_gateway.simulator.orders import Execution
-from api_gateway.simulator.web import Here, answer, json_body
+from api_gateway.simulator.faults import RULES
+from api_gateway.simulator.orders import Execution, Order
+from api_gateway.simulator.web import Here, answer, first_problem, json_body
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/simulator")
@@ -30,12 +30,6 @@ class ClockMove(BaseModel):
     next_session: bool = False
 
 
-def _first_problem(error: ValidationError) -> JSONResponse:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return answer({"error": f"{where}: {first['msg']}", "statusCode": 422}, 422)
-
-
 def _fill(execution: Execution) -> dict[str, Any]:
     return {
         "executionId": execution.execution_id,
@@ -46,20 +40,10 @@ def _fill(execution: Execution) -> dict[str, Any]:
     }
 
 
-def _arrival_row(world: World, key: str, arrival: Arrival) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "cOID": arrival.coid,
-        "state": arrival.state,
-        "text": arrival.text,
-        "arrivals": world.desk.arrival_counts[key],
-        "orderId": arrival.order_id,
-        "fills": [],
-    }
-    order = world.desk.order(arrival.order_id) if arrival.order_id is not None else None
-    if order is None:
-        return row
+def _order_row(world: World, order: Order) -> dict[str, Any]:
     request = order.request
-    return row | {
+    return {
+        "orderId": order.order_id,
         "state": order.status.value,
         "text": order.ended_because,
         "conid": request.contract.conid,
@@ -75,11 +59,42 @@ def _arrival_row(world: World, key: str, arrival: Arrival) -> dict[str, Any]:
     }
 
 
+def _arrival_row(world: World, arrival: Arrival) -> dict[str, Any]:
+    """`orderId` and the order's own fields are those of the first order; `orders` has every one."""
+    found = [world.desk.order(order_id) for order_id in arrival.order_ids]
+    orders = [_order_row(world, order) for order in found if order is not None]
+    row: dict[str, Any] = {"state": arrival.state, "text": arrival.text, "orderId": None, "fills": []}
+    return (
+        row
+        | (orders[0] if orders else {})
+        | {
+            "cOID": arrival.coid,
+            "arrivals": len(arrival.stamps),
+            "stamps": [
+                {"sequence": one.sequence, "monotonic": one.monotonic, "time": one.market.isoformat()}
+                for one in arrival.stamps
+            ],
+            "brokerOrders": len(orders),
+            "orders": orders,
+        }
+    )
+
+
 @router.get("/orders")
 async def orders(world: Here) -> JSONResponse:
-    """Every order that ever reached the gateway, accepted or not, with the number of times it was sent."""
+    """Every order that ever reached the gateway, accepted or not, with the number of times it was sent.
+
+    `external` are the orders of the account's owner in another program, which never came through the gateway.
+    """
     world.look()
-    return answer({"orders": [_arrival_row(world, key, one) for key, one in world.desk.arrivals.items()]})
+    return answer(
+        {
+            "orders": [_arrival_row(world, one) for one in world.desk.arrivals.rows()],
+            "external": [
+                _order_row(world, one) | {"order_ref": one.request.coid} for one in world.desk.external_orders()
+            ],
+        }
+    )
 
 
 @router.get("/state")
@@ -134,7 +149,7 @@ async def move_clock(request: Request, world: Here) -> JSONResponse:
     try:
         move = ClockMove.model_validate(await json_body(request))
     except ValidationError as error:
-        return _first_problem(error)
+        return first_problem(error)
     world.look()
     world.clock.move_to(_target(world, move))
     world.look()
@@ -147,7 +162,9 @@ async def clock(world: Here) -> JSONResponse:
 
 
 def _active(world: World) -> JSONResponse:
-    return answer({"faults": [fault.rule.model_dump() | {"left": fault.left} for fault in world.faults.active()]})
+    return answer(
+        {"faults": [fault.rule.model_dump(mode="json") | {"left": fault.left} for fault in world.faults.active()]}
+    )
 
 
 @router.post("/faults")
@@ -155,9 +172,9 @@ async def add_faults(request: Request, world: Here) -> JSONResponse:
     """One rule or a list of them; all or none are taken."""
     body = await json_body(request)
     try:
-        rules = tuple(FaultRule.model_validate(one) for one in (body if isinstance(body, list) else [body]))
+        rules = RULES.validate_python(body if isinstance(body, list) else [body])
     except ValidationError as error:
-        return _first_problem(error)
+        return first_problem(error)
     world.faults.add(rules)
     return _active(world)
 

@@ -33,7 +33,8 @@ def _arrival(world: World, body: object) -> str:
         coid = single_order(body).get("cOID")
     except GatewayRefusal:
         coid = None
-    return world.desk.arrived(coid if isinstance(coid, str) and coid else None)
+    known = coid if isinstance(coid, str) and coid else None
+    return world.desk.arrivals.arrived(known, world.monotonic(), world.clock.now())
 
 
 @router.post("/iserver/account/{account}/orders")
@@ -47,7 +48,7 @@ async def place(account: str, request: Request, world: Here) -> JSONResponse:
         primed = world.session.snapshot_reads.get(order.contract.conid, 0) > 0
         result = world.desk.place(key, order, world.look(), primed, world.session.suppressed_questions)
     except GatewayRefusal as refusal:
-        world.desk.note(key, "Refused", str(refusal.body.get("error", "")))
+        world.desk.arrivals.note(key, "Refused", refusal.text or "")
         raise
     return _outcome(result)
 
@@ -70,7 +71,7 @@ async def whatif(account: str, request: Request, world: Here) -> JSONResponse:
     try:
         world.desk.check(order, moment)
     except GatewayRefusal as refusal:
-        return answer(view.preview(world, order, moment, str(refusal.body["error"])))
+        return answer(view.preview(world, order, moment, refusal.text))
     return answer(view.preview(world, order, moment, None))
 
 
@@ -81,16 +82,18 @@ def _snake(status: str) -> str:
 @router.get("/iserver/account/orders")
 async def live_orders(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
-    moment = world.look()
     forced = request.query_params.get("force") == "true"
     if world.session.first_read("orders") or forced:
         # Empty although orders exist; forcing a refresh answers blank as well (observed on live paper accounts).
         return answer({"orders": [], "snapshot": False})
+    world.desk.looked()
+    moment = world.look()
     wanted = {part.strip() for part in request.query_params.get("filters", "").split(",") if part.strip()}
     rows = [
         view.live_order(world.account, order)
         for order in world.desk.orders_of_the_day(moment.now)
-        if not wanted or _snake(order.status.value) in wanted
+        if (not wanted or _snake(order.status.value) in wanted)
+        and world.lists.shows("orders", str(order.order_id), order.placed_at, moment.now)
     ]
     return answer({"orders": rows, "snapshot": True})
 
@@ -98,6 +101,7 @@ async def live_orders(request: Request, world: Here) -> JSONResponse:
 @router.get("/iserver/account/order/status/{order_id}")
 async def order_status(order_id: str, world: Here) -> JSONResponse:
     world.session.require_accounts()
+    world.desk.looked()
     moment = world.look()
     today = {order.order_id: order for order in world.desk.orders_of_the_day(moment.now)}
     number = whole_number(order_id)
@@ -110,15 +114,20 @@ async def order_status(order_id: str, world: Here) -> JSONResponse:
 @router.get("/iserver/account/trades")
 async def trades(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
-    moment = world.look()
     text = request.query_params.get("days", "1")
     days = whole_number(text)
     if days is None or not 1 <= days <= _MAXIMUM_TRADE_DAYS:
         raise refused(400, f"Bad Request: days must be 1 to {_MAXIMUM_TRADE_DAYS}")
     if world.session.first_read("trades"):
         return answer([])
+    world.desk.looked()
+    moment = world.look()
     since = moment.session - days + 1
-    recent = [one for one in world.book.executions if one.session >= since]
+    recent = [
+        one
+        for one in world.book.executions
+        if one.session >= since and world.lists.shows("trades", one.execution_id, one.time, moment.now)
+    ]
     return answer([view.trade(world.account, one, world.book.held(one.contract.conid)) for one in reversed(recent)])
 
 

@@ -31,7 +31,7 @@ def gated(on: date) -> tuple[Evaluation, tuple[Plan, ...]]:
     policy, portfolio, market, navs = default_policy(), inputs.portfolio, inputs.market, inputs.navs
     found: list[Plan] = []
     for plan in plans(policy, portfolio, market, evaluation, NO_MEMORY):
-        ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE)
+        ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
         assert ruling.refusals == ()
         assert set(ruling.allowed) == set(plan.orders)
         found.append(replace(plan, post_trade=post_trade(policy, portfolio, market, navs, ruling.allowed)))

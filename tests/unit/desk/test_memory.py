@@ -21,12 +21,18 @@ SALE = IntentRecord(
     symbol="AAPL",
     side=Side.SELL,
     quantity=Decimal(10),
+    reference_price=Decimal(100),
+    leg=1,
+    exit=True,
+    mandatory=True,
     state=OrderState.FILLED,
     limit_price=Decimal(100),
     filled_quantity=Decimal(10),
     average_price=Decimal(100),
     broker_order_id="1",
     sends=1,
+    sent_at=None,
+    absent_reads=0,
     reason=None,
     what_if=None,
 )
@@ -62,6 +68,17 @@ def test_a_profit_taken_in_several_parts_on_one_day_is_one_level() -> None:
     again = replace(part, coid="PM2", session_date=FRIDAY, run_id="run_2")
     memory = remember((part, replace(part, coid="PM1"), again), None, FakeCalendar(), FRIDAY + timedelta(days=3))
     assert memory.profit_levels_taken == {1000: 2}
+
+
+def test_the_newest_buy_and_the_newest_sale_by_choice_are_remembered_by_name() -> None:
+    chosen = replace(SALE, mandatory=False)
+    reinforced = replace(chosen, side=Side.BUY, action=Action.REINFORCE, rule="reinforce: unrealised 33.3%")
+    rotated = replace(chosen, action=Action.ROTATE, rule="rotate: Energy -3.0% to Health Care 9.0%")
+    again = replace(rotated, session_date=FRIDAY, action=Action.REBALANCE, rule="rebalance: weight 13.0%")
+    forced = replace(SALE, conid=1001, action=Action.ROTATE)
+    memory = remember((reinforced, rotated, forced, again), None, FakeCalendar(), FRIDAY + timedelta(days=3))
+    assert memory.bought == {1000: 5}
+    assert memory.sold == {1000: 1}
 
 
 def test_severities_caps_and_the_last_drawdown_action_come_from_the_last_report() -> None:

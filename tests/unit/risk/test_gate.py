@@ -229,7 +229,11 @@ def test_a_missing_prior_close_bars_a_buy_and_not_an_exit() -> None:
 def test_a_market_cap_or_volume_that_nobody_knows_is_not_enough() -> None:
     on = quoted(market(), "II", market_cap=None, average_volume=None)
     assert only(rule_on((buy("II", 30),), on=on)).rule == "universe.min_market_cap"
-    free = policy(universe__min_market_cap=Decimal(0), universe__min_average_volume=Decimal(0))
+    free = policy(
+        universe__min_market_cap=Decimal(0),
+        universe__min_average_volume=Decimal(0),
+        execution__max_share_of_volume=1.0,
+    )
     assert rule_on((buy("II", 30),), free, on=on).allowed
 
 
@@ -354,8 +358,8 @@ def test_exits_count_against_the_orders_of_the_day_before_any_buy() -> None:
 
 
 def test_the_limit_price_is_what_a_buy_costs() -> None:
-    asked = buy("II", 90, limit_price=Decimal(120))
-    rules = policy(execution__max_order_value=Decimal(6000))
+    asked = buy("II", 90, limit_price=Decimal(102))
+    rules = policy(execution__max_order_value=Decimal(5100))
     assert [o.quantity for o in rule_on((asked,), rules).allowed] == [50]
 
 

@@ -127,7 +127,7 @@ def test_cash_moves_with_the_trade_and_settles_one_session_later() -> None:
 
 def test_net_liquidation_is_cash_plus_what_the_positions_are_worth() -> None:
     book = AccountBook(Decimal(5000), (Position(STOCK, 50, Decimal(90)),), since=50)
-    valuation = book.valuation({AAPL: Decimal(110)}, 100)
+    valuation = book.valuation({AAPL: Decimal(110)}, 100, "margin")
     assert valuation.net_liquidation == Decimal(10_500)
     assert valuation.unrealized == Decimal(1000)
     assert valuation.available_funds == Decimal(10_500) - Decimal(2750)

@@ -84,7 +84,7 @@ def test_the_day_must_be_a_session_with_enough_history() -> None:
         assert refusal.value.exit_status == 2
 
 
-@pytest.mark.parametrize("options", [Options(pacing=0), Options(pacing=11), Options(seed=-1), Options(seed=2**40)])
+@pytest.mark.parametrize("options", [Options(pacing=-0.1), Options(pacing=11), Options(seed=-1), Options(seed=2**40)])
 def test_options_out_of_range_refuse_the_start(options: Options) -> None:
     with pytest.raises(StartError):
         build_world(options)

@@ -1,0 +1,188 @@
+"""The simulator's own endpoints for what happens to the account from outside, and for starting over.
+
+Like the other admin endpoints they are no part of the gateway and are never counted, paced or spoiled.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from api_gateway.simulator.broker_rules import BrokerChange
+from api_gateway.simulator.contracts import Contract, stock
+from api_gateway.simulator.errors import GatewayRefusal, StartError, refused
+from api_gateway.simulator.orders import OrderRequest, Side
+from api_gateway.simulator.stage import Reset
+from api_gateway.simulator.web import Here, OnStage, answer, json_body
+from api_gateway.simulator.world import Split, World
+
+router = APIRouter(prefix="/simulator")
+
+_Event = TypeVar("_Event", bound=BaseModel)
+_Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pacing(_Strict):
+    scale: Annotated[float, Field(ge=0, le=10)]
+
+
+class Restart(_Strict):
+    """`login` stands for a person who logs in right away."""
+
+    login: bool = False
+
+
+class ExternalOrder(_Strict):
+    """At the market without a limit; `order_ref` is another program's, if it sets one."""
+
+    symbol: str
+    side: Side
+    quantity: Annotated[int, Field(gt=0)]
+    limit_price: _Positive | None = None
+    order_ref: str | None = None
+
+
+class CashMove(_Strict):
+    """A deposit, or a withdrawal when negative."""
+
+    amount: Annotated[Decimal, Field(allow_inf_nan=False)]
+
+
+class SplitOrder(_Strict):
+    """`ratio` new shares for each old one: 4 for four for one, 0.1 for one for ten."""
+
+    symbol: str
+    ratio: _Positive
+
+
+class Dividend(_Strict):
+    """Per share held now, paid at once. The prices are adjusted closes, so nothing falls on the ex-date."""
+
+    symbol: str
+    amount: _Positive
+
+
+async def _read(request: Request, kind: type[_Event]) -> _Event:
+    """Raises: GatewayRefusal 422 with the first problem."""
+    try:
+        return kind.model_validate(await json_body(request))
+    except ValidationError as error:
+        raise _unprocessable(error) from error
+
+
+def _unprocessable(error: ValidationError) -> GatewayRefusal:
+    first = error.errors()[0]
+    return refused(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+
+
+def _stock(symbol: str) -> Contract:
+    contract = stock(symbol)
+    if contract is None:
+        raise refused(400, f"unknown symbol {symbol}")
+    return contract
+
+
+def _broker(world: World) -> dict[str, Any]:
+    rules = world.rules
+    return {
+        "dedupe": rules.dedupe,
+        "account_type": rules.account_type,
+        "halted": list(rules.halted),
+        "closed": rules.closed,
+    }
+
+
+@router.post("/reset")
+async def reset(request: Request, stage: OnStage) -> JSONResponse:
+    """The world as at the start, or with another day, seed, account, broker and faults; the pacing stays."""
+    try:
+        world = stage.reset(await _read(request, Reset))
+    except StartError as error:
+        raise refused(400, str(error)) from error
+    except ValidationError as error:
+        raise _unprocessable(error) from error
+    return answer({"simulator": world.marker(), "account": world.account, "broker": _broker(world)})
+
+
+@router.post("/pacing")
+async def pacing(request: Request, world: Here) -> JSONResponse:
+    """0 lifts every limit; the session status announces the scale."""
+    world.pacer.rescale((await _read(request, Pacing)).scale)
+    return answer({"pacing": world.pacer.scale})
+
+
+@router.get("/broker")
+async def broker(world: Here) -> JSONResponse:
+    return answer(_broker(world))
+
+
+@router.post("/broker")
+async def change_broker(request: Request, world: Here) -> JSONResponse:
+    change = await _read(request, BrokerChange)
+    # What the market did so far happened under the old rules.
+    world.look()
+    world.rules.change(change)
+    return answer(_broker(world))
+
+
+@router.post("/restart")
+async def restart(request: Request, world: Here) -> JSONResponse:
+    """The gateway starts again: session, primers, subscriptions and questions are lost; book and orders are not."""
+    wanted = await _read(request, Restart)
+    world.session.log_out()
+    world.desk.forget_questions()
+    if wanted.login:
+        world.session.log_in()
+    return answer({"loggedIn": world.session.logged_in})
+
+
+@router.post("/external-order")
+async def external_order(request: Request, world: Here) -> JSONResponse:
+    wanted = await _read(request, ExternalOrder)
+    order = world.desk.place_elsewhere(
+        OrderRequest(
+            contract=_stock(wanted.symbol),
+            side=wanted.side,
+            quantity=wanted.quantity,
+            order_type="MKT" if wanted.limit_price is None else "LMT",
+            limit_price=wanted.limit_price,
+            time_in_force="DAY",
+            coid=wanted.order_ref,
+        ),
+        world.look(),
+    )
+    world.look()
+    now = world.desk.order(order.order_id) or order
+    return answer({"orderId": now.order_id, "state": now.status.value, "filledQuantity": now.filled_quantity})
+
+
+@router.post("/cash")
+async def cash(request: Request, world: Here) -> JSONResponse:
+    moved = await _read(request, CashMove)
+    world.book.move_cash(moved.amount, world.look().session, external=True)
+    return answer({"cash": str(world.book.cash())})
+
+
+@router.post("/dividend")
+async def dividend(request: Request, world: Here) -> JSONResponse:
+    paid = await _read(request, Dividend)
+    held = world.book.held(_stock(paid.symbol).conid)
+    world.book.move_cash(paid.amount * held, world.look().session, external=False)
+    return answer({"paid": str(paid.amount * held), "cash": str(world.book.cash())})
+
+
+@router.post("/split")
+async def split(request: Request, world: Here) -> JSONResponse:
+    """Takes effect when the next session opens: quantities, prices, average cost and the price history from then on."""
+    wanted = await _read(request, SplitOrder)
+    row = world.look().session + 1
+    if row >= len(world.market.history.sessions):
+        raise refused(400, "split: the price data ends before the next session")
+    world.splits.append(Split(_stock(wanted.symbol).conid, wanted.ratio, row))
+    return answer({"session": world.market.session_date(row).isoformat()})

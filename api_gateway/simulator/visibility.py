@@ -1,0 +1,32 @@
+"""What the order and trade lists show yet: with a lag, what is new is missing from them for a while.
+
+A list never forgets: what it has shown once it shows for ever. Reads are counted per list, and only those that answer
+with the list; the empty first read of a session is none.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from api_gateway.simulator.faults import FaultBox
+
+Listed = Literal["orders", "trades"]
+
+
+class ListMemory:
+    def __init__(self, faults: FaultBox) -> None:
+        self._faults = faults
+        self._waited: dict[tuple[Listed, str], int] = {}
+        self._shown: set[tuple[Listed, str]] = set()
+
+    def shows(self, listed: Listed, key: str, since: datetime, now: datetime) -> bool:
+        """Counts as one read of the entry; `since` is the market time at which it came to be."""
+        entry = (listed, key)
+        if entry in self._shown:
+            return True
+        lag = self._faults.lag(listed)
+        waited = self._waited.get(entry, 0)
+        if lag is not None and (waited < lag.reads or (now - since).total_seconds() < lag.seconds):
+            self._waited[entry] = waited + 1
+            return False
+        self._shown.add(entry)
+        return True
