@@ -19,6 +19,7 @@ from app.domain.session import SessionState
 from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
 from app.web.problems import handle, problem, problem_of
+from app.web.startup import StartupErrors
 from app.wiring import Wiring, wire
 
 NDJSON = "application/x-ndjson"
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     token = settings.caller_token.get_secret_value() if settings.caller_token else None
     app = FastAPI(title="Portfolio manager", version="1", lifespan=lifespan)
     app.add_middleware(CallerGuard, token=token)
+    app.add_middleware(StartupErrors)
     app.add_exception_handler(PortfolioError, handle)
     app.include_router(router)
     return app
