@@ -71,6 +71,7 @@ def up(
 ) -> None:
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = settings_of(state)
+    read_policy(settings.policy_file)
     simulated = Simulated(_date(as_of), seed, pacing, data)
     with everything(settings.state_dir, Ports(port, mcp_port, gateway_port), simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")

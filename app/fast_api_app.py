@@ -21,6 +21,7 @@ from app.running import answer, kept
 from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
 from app.web.problems import handle, problem, problem_of
+from app.web.startup import StartupErrors
 from app.wiring import Wiring, wire
 
 NDJSON = "application/x-ndjson"
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     token = settings.caller_token.get_secret_value() if settings.caller_token else None
     app = FastAPI(title="Portfolio manager", version="1", lifespan=lifespan)
     app.add_middleware(CallerGuard, token=token)
+    app.add_middleware(StartupErrors)
     app.add_exception_handler(PortfolioError, handle)
     app.include_router(router)
     app.include_router(control_routes.router)

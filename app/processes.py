@@ -21,6 +21,8 @@ from app.settings import Settings, child_environment
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+# What the server says last, after it has said why.
+_CLOSING_WORDS = frozenset({"", "Application startup failed. Exiting."})
 
 
 class StartFailed(PortfolioError):
@@ -174,6 +176,8 @@ def _require_free(name: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
+        except OverflowError:
+            raise UsageError(f"{port} for the {name} is not a port", "Choose one from 1 to 65535") from None
         except OSError:
             raise StartFailed(
                 f"port {port} for the {name} is taken", "Stop what listens there, or choose another port"
@@ -200,7 +204,8 @@ def _last_line(log: Path, start: int) -> str:
     with log.open("rb") as file:
         file.seek(start)
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    said = [line.removeprefix("ERROR:").strip() for line in lines]
+    return next((line for line in reversed(said) if line not in _CLOSING_WORDS), "")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

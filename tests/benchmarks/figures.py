@@ -131,6 +131,7 @@ def _process_figures(measured: Measured) -> tuple[Figure, ...]:
         Figure("first 200 on /health, new ledger", median(new), "s", HEALTH_SECONDS, len(new)),
         Figure("resident memory after the first run", median(memory), "MiB", MEMORY_MEBIBYTES, len(memory)),
         Figure("resident memory after the later runs", measured.later.memory, "MiB", MEMORY_MEBIBYTES, 1),
+        Figure("resident memory that each of them added", measured.later.growth, "MiB", None, 1),
     )
 
 

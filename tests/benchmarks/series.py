@@ -43,11 +43,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What processes that have been at work for days show; `memory` in mebibytes after the quiet runs."""
+    """What processes that have been at work for days show; mebibytes: `memory` after the quiet runs, `growth` a run."""
 
     quiet: tuple[RunSample, ...]
     trading: tuple[RunSample, ...]
     memory: float
+    growth: float
     overheads: tuple[Overhead, ...]
     ledger: tuple[LedgerSample, ...]
 
@@ -119,6 +120,7 @@ def _later(world: World, counts: Counts) -> Later:
     with clients(world) as service:
         world.rest()
         measure_run(world, service)
+        memory_before = resident_mebibytes(world.ports.service)
         quiet = collect(world, service, world.next_session, without_orders, counts.runs)
         memory = resident_mebibytes(world.ports.service)
         world.rest()
@@ -126,7 +128,8 @@ def _later(world: World, counts: Counts) -> Later:
         ledger = asyncio.run(ledger_samples(world, world.next_session, counts.ledger_runs))
         trading = collect(world, service, world.next_quarter, with_orders, counts.runs)
         ledger += asyncio.run(ledger_samples(world, world.next_quarter, counts.ledger_runs))
-    return Later(quiet, trading, memory, overheads, ledger)
+    growth = (memory - memory_before) / counts.runs
+    return Later(quiet, trading, memory, growth, overheads, ledger)
 
 
 def _at_real_pacing(state: Path, counts: Counts) -> tuple[Group, ...]:

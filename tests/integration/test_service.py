@@ -1,0 +1,231 @@
+"""The service on the real MCP server and the gateway simulator, each in its own process."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.desk.report import Report
+from app.processes import free_ports, mcp_server, private_directory, simulator
+from tests.support.stack import ACCOUNT, AS_OF, SIMULATED, Stack, running, service
+
+
+@pytest.fixture(scope="session")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """For tests that leave the simulated account as it is."""
+    with running(tmp_path_factory.mktemp("shared")) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """An account of the test's own."""
+    with running(tmp_path / "stack") as own:
+        yield own
+
+
+async def test_fifty_calls_at_once_make_one_run_and_one_set_of_orders(stack: Stack, tmp_path: Path) -> None:
+    async with service(stack.settings(tmp_path / "state")) as http:
+        dry = await http.post("/run/daily?dry_run=true")
+        assert (dry.status_code, dry.json()["status"]) == (200, "dry_run")
+        assert stack.orders() == []
+
+        answers = await asyncio.gather(*(http.post("/run/daily") for _ in range(50)))
+
+        assert {answer.status_code for answer in answers} <= {200, 202}
+        (run_id,) = {answer.json()["run_id"] for answer in answers}
+        assert run_id != dry.json()["run_id"]
+        for answer in answers:
+            if answer.status_code == 202:
+                assert answer.headers["location"] == f"/runs/{run_id}"
+                assert answer.json() == {"run_id": run_id, "status": "running", "address": f"/runs/{run_id}"}
+        (report,) = _different(answer.json() for answer in answers if answer.status_code == 200)
+
+        later = await http.post("/run/daily")
+        assert (later.status_code, later.json()) == (200, report)
+        assert (await http.get(f"/runs/{run_id}")).json() == report
+    assert Report.model_validate(report).as_json() == report
+    arrived = stack.orders()
+    assert sorted(order["cOID"] for order in arrived) == sorted(order["coid"] for order in report["orders"])
+    assert {order["arrivals"] for order in arrived} == {1}
+    assert {order["state"] for order in arrived} == {"Filled"}
+    assert [order["state"] for order in report["orders"]] == ["FILLED"] * len(arrived)
+
+
+def _different(reports: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in {json.dumps(report, sort_keys=True) for report in reports}]
+
+
+async def test_another_process_on_the_same_ledger_gets_the_same_run(stack: Stack, tmp_path: Path) -> None:
+    settings = stack.settings(tmp_path / "state")
+    async with service(settings) as one, service(settings) as two:
+        answers = await asyncio.gather(*(http.post("/run/daily") for http in (one, two) * 5))
+        assert {answer.status_code for answer in answers} <= {200, 202}
+        assert len({answer.json()["run_id"] for answer in answers}) == 1
+    assert {order["arrivals"] for order in stack.orders()} == {1}
+
+
+async def test_the_next_session_is_a_new_run_on_the_account_that_the_last_one_left(
+    stack: Stack, tmp_path: Path
+) -> None:
+    async with service(stack.settings(tmp_path / "state")) as http:
+        first = (await http.post("/run/daily")).json()
+        stack.post("clock", {"next_session": True})
+        second = (await http.post("/run/daily")).json()
+        listed = (await http.get("/runs")).json()
+    assert (first["session_date"], second["session_date"]) == ("2022-03-14", "2022-03-15")
+    sold = {order["symbol"] for order in first["orders"]}
+    assert sold
+    assert not sold & {order["symbol"] for order in second["orders"]}
+    assert [run["run_id"] for run in listed] == [second["run_id"], first["run_id"]]
+    assert [run["status"] for run in listed] == ["done", "done"]
+
+
+async def test_an_order_whose_answer_got_lost_is_found_and_never_sent_again(stack: Stack, tmp_path: Path) -> None:
+    stack.post("faults", {"path": "/iserver/account/*/orders", "method": "POST", "kind": "drop_after", "times": 1})
+    async with service(stack.settings(tmp_path / "state")) as http:
+        answer = await http.post("/run/daily")
+    assert answer.status_code == 200, answer.text
+    assert {order["state"] for order in answer.json()["orders"]} == {"FILLED"}
+    assert {order["arrivals"] for order in stack.orders()} == {1}
+
+
+async def test_an_order_that_never_arrived_stops_the_day_and_is_not_sent_again(stack: Stack, tmp_path: Path) -> None:
+    stack.post("faults", {"path": "/iserver/account/*/orders", "method": "POST", "kind": "drop_before", "times": 1})
+    async with service(stack.settings(tmp_path / "state")) as http:
+        for _ in range(2):
+            answer = await http.post("/run/daily")
+            assert answer.status_code == 503
+            problem = answer.json()
+            assert problem["title"] == "OrderUncertain"
+            assert "run again later" in problem["remedy"].lower()
+        (run,) = (await http.get("/runs")).json()
+        assert run["status"] == "running"
+    assert stack.orders() == []
+
+
+async def test_a_ledger_that_does_not_know_our_orders_halts_the_day(stack: Stack, tmp_path: Path) -> None:
+    async with service(stack.settings(tmp_path / "one")) as http:
+        assert (await http.post("/run/daily")).json()["status"] == "done"
+    sent = len(stack.orders())
+    async with service(stack.settings(tmp_path / "two")) as http:
+        halted = (await http.post("/run/daily")).json()
+    assert halted["status"] == "halted"
+    assert "DATABASE_URL" in halted["note"]
+    assert len(stack.orders()) == sent
+
+
+async def test_progress_comes_line_by_line_and_ends_with_the_answer(shared_stack: Stack, tmp_path: Path) -> None:
+    headers = {"accept": "application/x-ndjson"}
+    async with (
+        service(shared_stack.settings(tmp_path)) as http,
+        http.stream("POST", "/run/daily?dry_run=true", headers=headers) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("application/x-ndjson")
+        lines = [json.loads(line) async for line in answer.aiter_lines()]
+    assert [set(line) for line in lines[:-1]] == [{"progress"}] * (len(lines) - 1)
+    assert lines[0]["progress"].startswith("account read: 12 positions")
+    assert lines[-1]["status"] == 200
+    assert lines[-1]["body"]["status"] == "dry_run"
+
+
+async def test_a_problem_ends_the_progress_too(shared_stack: Stack, tmp_path: Path) -> None:
+    async with service(shared_stack.settings(tmp_path)) as http:
+        answer = await http.post("/run/daily?account=DU0000000", headers={"accept": "application/x-ndjson"})
+    (line,) = answer.text.splitlines()
+    said = json.loads(line)
+    assert (said["status"], said["body"]["status"]) == (422, 422)
+
+
+async def test_an_unknown_account_or_slot_is_the_callers_mistake(shared_stack: Stack, tmp_path: Path) -> None:
+    async with service(shared_stack.settings(tmp_path)) as http:
+        for query in ("account=DU0000000", "slot=A%20slot", "slot=daily%7Crun"):
+            answer = await http.post(f"/run/daily?{query}")
+            assert answer.status_code == 422
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["remedy"]
+        assert (await http.get("/runs")).json() == []
+        assert "DU0000000" not in (await http.post("/run/daily?account=DU0000000")).text
+
+
+async def test_a_run_that_is_not_there_is_not_found(shared_stack: Stack, tmp_path: Path) -> None:
+    async with service(shared_stack.settings(tmp_path)) as http:
+        answer = await http.get("/runs/run_0000")
+        assert (answer.status_code, answer.json()["remedy"]) == (404, "GET /runs lists them")
+        assert (await http.get("/runs?limit=0")).status_code == 422
+
+
+async def test_ready_says_whose_prices_and_health_asks_nobody(shared_stack: Stack, tmp_path: Path) -> None:
+    async with service(shared_stack.settings(tmp_path)) as http:
+        ready = await http.get("/ready")
+        assert ready.status_code == 200
+        assert ready.json()["source"] == "simulator:synthetic"
+        assert (await http.get("/health")).json() == {"status": "ok"}
+    async with service(shared_stack.settings(tmp_path, mcp_url="http://127.0.0.1:1/mcp")) as http:
+        assert (await http.get("/health")).status_code == 200
+        assert (await http.get("/ready")).status_code == 503
+
+
+async def test_with_trading_off_in_the_service_the_day_is_previewed(shared_stack: Stack, tmp_path: Path) -> None:
+    async with service(shared_stack.settings(tmp_path, trading_mode="off")) as http:
+        report = (await http.post("/run/daily")).json()
+    assert (report["status"], report["mode_reason"]) == ("dry_run", "TRADING_MODE is off")
+    assert {order["state"] for order in report["orders"]} == {"PREVIEWED"}
+    assert all(order["what_if"]["error"] is None for order in report["orders"])
+    assert shared_stack.orders() == []
+
+
+async def test_a_wrong_token_for_the_broker_is_one_line_that_names_the_setting(
+    shared_stack: Stack, tmp_path: Path
+) -> None:
+    settings = shared_stack.settings(tmp_path, mcp_token="not the token", mcp_token_file=None)
+    async with service(settings) as http:
+        answer = await http.post("/run/daily")
+        assert answer.status_code == 503
+        assert "refused the token" in answer.json()["detail"]
+        assert answer.json()["remedy"] == "Give both sides the same MCP_TOKEN"
+        assert (await http.get("/runs")).json() == []
+
+
+async def test_a_wrong_ticket_key_sends_nothing(shared_stack: Stack, tmp_path: Path) -> None:
+    settings = shared_stack.settings(tmp_path, ticket_key="not the key", ticket_key_file=None)
+    async with service(settings) as http:
+        report = (await http.post("/run/daily")).json()
+    assert {order["state"] for order in report["orders"]} == {"NOT_SENT"}
+    assert shared_stack.orders() == []
+
+
+async def test_a_gateway_that_is_down_is_told_with_a_remedy_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    state, ports = private_directory(tmp_path / "stack"), free_ports()
+    with mcp_server(state, ports.mcp, f"http://127.0.0.1:{ports.gateway}", "paper") as variables:
+        stack = Stack("", variables)
+        async with service(stack.settings(tmp_path / "state", ibkr_account_id=ACCOUNT)) as http:
+            with simulator(state, ports.gateway, SIMULATED):
+                assert (await http.get("/ready")).status_code == 200
+            answer = await http.post("/run/daily")
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "60"
+            problem = answer.json()
+            assert problem["title"] in {"NotReady", "BrokerUnavailable"}
+            assert "gateway" in problem["detail"]
+            assert problem["remedy"]
+            ready = await http.get("/ready")
+            assert (ready.status_code, ready.json()["broker_session"]) == (503, "DOWN")
+            for run in (await http.get("/runs")).json():
+                assert run["status"] in {"not_ready", "failed"}
+            with simulator(state, ports.gateway, SIMULATED):
+                report = (await http.post("/run/daily")).json()
+                assert (report["status"], report["session_date"]) == ("done", AS_OF.isoformat())
+
+
+async def test_a_caller_token_is_asked_for_on_every_path_but_health(shared_stack: Stack, tmp_path: Path) -> None:
+    async with service(shared_stack.settings(tmp_path, caller_token="secret")) as http:
+        assert (await http.get("/health")).status_code == 200
+        for path in ("/runs", "/ready", "/runs/run_1", "/docs", "/openapi.json"):
+            assert (await http.get(path)).status_code == 401, path
+        assert (await http.post("/run/daily?dry_run=true")).status_code == 401
+        allowed = await http.get("/runs", headers={"authorization": "Bearer secret"})
+        assert (allowed.status_code, allowed.json()) == (200, [])
