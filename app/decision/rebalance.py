@@ -28,7 +28,7 @@ def rebalance(situation: Situation) -> Plan | None:
     if not broken and not drifted:
         return None
     now = _weights(situation)
-    targets = _on_target(situation, now) if drifted else dict(now)
+    targets = _rested(situation, now, _on_target(situation, now)) if drifted else dict(now)
     targets = _inside(situation, targets, broken)
     orders = _orders(situation, now, targets)
     if not orders:
@@ -69,8 +69,10 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
 
 
 def _drifted(situation: Situation) -> tuple[Drift, ...]:
-    allocation, last = situation.policy.allocation, situation.memory.last_rebalance
-    if last is not None and last < allocation.frequency.sessions:
+    """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would."""
+    allocation, memory = situation.policy.allocation, situation.memory
+    moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
+    if any(ago < allocation.frequency.sessions for ago in moved):
         return ()
     beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + 1e-9]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
@@ -105,6 +107,19 @@ def _on_target(situation: Situation, now: Targets) -> Targets:
     for drift in drifts:
         targets = _toward(situation, targets, drift)
     return targets
+
+
+def _rested(situation: Situation, now: Targets, targets: Targets) -> Targets:
+    """Drift sells nothing that was bought within the rebalancing frequency, and buys nothing that was sold."""
+    bought, sold = situation.memory.bought, situation.memory.sold
+    least = situation.policy.allocation.frequency.sessions
+    kept = dict(targets)
+    for conid, target in targets.items():
+        held = now.get(conid, 0.0)
+        recent = bought if target < held else sold
+        if recent.get(conid, least) < least:
+            kept[conid] = held
+    return kept
 
 
 def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool:

@@ -53,7 +53,9 @@ def _may_grow(situation: Situation, position: Position) -> bool:
     rules = situation.policy.strategies.reinforce_winners
     conid = position.instrument.conid
     earlier = situation.memory.reinforced.get(conid, ())
-    if len(earlier) >= rules.max_times or any(ago < rules.min_sessions_between for ago in earlier):
+    # Not while a sale of the same name is as recent as a reinforcement would have to be.
+    recent = (*earlier, situation.memory.sold.get(conid, rules.min_sessions_between))
+    if len(earlier) >= rules.max_times or any(ago < rules.min_sessions_between for ago in recent):
         return False
     if rules.min_sentiment is None:
         return True

@@ -11,7 +11,6 @@ from app.domain.evaluation import ExitRule
 from app.domain.order import Side, triggers
 from app.domain.plan import Action, Memory
 
-EXIT_RULES = frozenset(rule.value for rule in ExitRule)
 LOSS_RULES = frozenset({ExitRule.STOP_LOSS.value, Action.CUT_LOSERS.value.lower()})
 
 
@@ -30,7 +29,7 @@ def remember(
         ago = since[intent.session_date]
         rules = triggers(intent.rule)
         last[intent.action] = ago
-        if EXIT_RULES.isdisjoint(rules):
+        if not intent.mandatory:
             newest[intent.side][intent.conid] = ago
         if intent.side is Side.BUY and intent.action == Action.REINFORCE:
             reinforced[intent.conid].append(ago)

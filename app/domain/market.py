@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ class Trend(StrEnum):
     BEAR = "bear"
 
 
+def known(value: Decimal | None) -> TypeGuard[Decimal]:
+    """A number, and above zero."""
+    return value is not None and value.is_finite() and value > 0
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Prices of one instrument in its own currency; `as_of` is when bid and ask were received.
@@ -55,14 +61,14 @@ class Quote:
     @property
     def two_sided(self) -> bool:
         """Bid and ask are there and not crossed."""
-        return self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
+        return known(self.bid) and known(self.ask) and self.bid <= self.ask
 
     @property
     def price(self) -> Decimal:
         """Mid of a two-sided quote, else the last trade; raises MissingQuote where there is neither."""
-        if self.bid is not None and self.ask is not None and self.two_sided:
+        if known(self.bid) and known(self.ask) and self.bid <= self.ask:
             return (self.bid + self.ask) / 2
-        if self.last is not None and self.last > 0:
+        if known(self.last):
             return self.last
         raise MissingQuote(f"no price of conid {self.conid}")
 
@@ -110,7 +116,8 @@ class Market:
     """Everything that a decision may know of the market at `as_of`.
 
     `instruments` holds every name that may be held or bought; `untradable` gives the reason for each conid that must
-    not be ordered today. `sentiment` of the news by conid, in [-1, 1], where there is any.
+    not be ordered today. `sentiment` of the news by conid, in [-1, 1], where there is any. `live`: orders move real
+    money. `lots`: the broker's step of quantities by conid, where it is known not to be one share.
     """
 
     as_of: datetime
@@ -123,6 +130,15 @@ class Market:
     untradable: Mapping[int, str] = field(default_factory=dict)
     source: str = "ibkr"
     sentiment: Mapping[int, float] = field(default_factory=dict)
+    live: bool = True
+    lots: Mapping[int, Decimal] = field(default_factory=dict)
+
+    def lot(self, conid: int) -> Decimal | None:
+        """The step of quantities, one whole share at least; None where the broker's own makes no sense."""
+        step = self.lots.get(conid, Decimal(1))
+        if not known(step) or (step > 1 and step != step.to_integral_value()):
+            return None
+        return max(Decimal(1), step)
 
     def by_symbol(self, symbol: str) -> Instrument | None:
         """The instrument of that ticker, if the market knows it."""

@@ -1,7 +1,7 @@
 """Plans: what could be done, and the one that was chosen."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -70,6 +70,7 @@ class Memory:
     `reinforced`: conid → sessions since each earlier reinforcement.
     `sold_at_loss`: conid → sessions since a stop or a cut.
     `profit_levels_taken`: conid → how many take-profit sales its current cost basis has had.
+    `bought`, `sold`: conid → sessions since the newest buy, and since the newest sale that was not mandatory.
     `last_rebalance`, `last_rotation`: sessions since, None for never.
     `previous_severities`: metric → severity at the previous session's run.
     `drawdown_acted_at`: drawdown at the last drawdown action.
@@ -84,6 +85,8 @@ class Memory:
     previous_severities: dict[str, str] | None = None
     drawdown_acted_at: float | None = None
     previous_caps: dict[str, float] | None = None
+    bought: dict[int, int] = field(default_factory=dict)
+    sold: dict[int, int] = field(default_factory=dict)
 
 
 NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

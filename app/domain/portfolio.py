@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.domain.errors import DataError
 from app.domain.instrument import Instrument
 from app.domain.order import BrokerOrder, Side
 
@@ -68,10 +69,13 @@ class Portfolio:
     broker_net_liquidation: Decimal | None = None
 
     def rate(self, currency: str) -> Decimal:
-        """Base currency per unit of `currency`; KeyError where the account reports none."""
+        """Base currency per unit of `currency`. Raises DataError where the account reports none above zero."""
         if currency == self.currency:
             return Decimal(1)
-        return {balance.currency: balance.exchange_rate for balance in self.cash}[currency]
+        for balance in self.cash:
+            if balance.currency == currency and balance.exchange_rate > 0:
+                return balance.exchange_rate
+        raise DataError(f"the account has no exchange rate from {currency} to {self.currency}")
 
     @property
     def total_cash(self) -> Decimal:

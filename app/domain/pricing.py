@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from app.domain.instrument import ContractRules
-from app.domain.market import Quote, QuoteKind
+from app.domain.market import Quote, QuoteKind, known
 from app.domain.order import Side
 from app.domain.policy import Policy
 from app.domain.ruling import Refusal
@@ -14,13 +14,13 @@ def limit_price(
 ) -> Decimal | Refusal:
     """BUY at ask x (1 + offset), SELL at bid x (1 - offset), inside the collar; a refusal where no such price exists.
 
-    The collar is `price_collar` around the mid and `max_price_jump` around the prior close. A live two-sided quote
+    The collar is `collar_width` around the mid and `max_price_jump` around the prior close. A live two-sided quote
     confirms a jump for a sell, so that the prior close does not hold an exit back.
     """
     name = symbol or f"conid {quote.conid}"
     if not quote.two_sided or quote.bid is None or quote.ask is None:
         return Refusal("two_sided_quote", name, f"bid {quote.bid}, ask {quote.ask}", "a bid and an ask")
-    if quote.prior_close is None and side is Side.BUY:
+    if not known(quote.prior_close) and side is Side.BUY:
         return Refusal("prior_close", name, "unknown", "a prior close to collar a buy")
     offset = _fraction(policy.execution.limit_offset)
     low, high = _collar(policy, side, quote)
@@ -38,15 +38,21 @@ def limit_price(
     return price
 
 
+def collar_width(policy: Policy, quote: Quote) -> Decimal:
+    """How far from the mid an order's price may be, as a fraction; twice `price_collar` around a delayed mid."""
+    width = _fraction(policy.execution.price_collar)
+    return 2 * width if quote.kind is QuoteKind.DELAYED else width
+
+
 def _fraction(value: float) -> Decimal:
     return Decimal(str(value))
 
 
 def _collar(policy: Policy, side: Side, quote: Quote) -> tuple[Decimal, Decimal]:
-    width = _fraction(policy.execution.price_collar)
+    width = collar_width(policy, quote)
     low, high = quote.price * (1 - width), quote.price * (1 + width)
     confirmed = side is Side.SELL and quote.kind is QuoteKind.LIVE
-    if quote.prior_close is not None and not confirmed:
+    if known(quote.prior_close) and not confirmed:
         jump = _fraction(policy.execution.max_price_jump)
         low, high = max(low, quote.prior_close * (1 - jump)), min(high, quote.prior_close * (1 + jump))
     return low, high

@@ -11,9 +11,9 @@ ZERO = Decimal(0)
 HEADROOM = 0.01
 
 
-def whole(quantity: Decimal) -> Decimal:
-    """Whole shares in `quantity`, rounded towards zero for what is held long."""
-    return quantity.to_integral_value(ROUND_FLOOR)
+def whole(quantity: Decimal, lot: Decimal = Decimal(1)) -> Decimal:
+    """Whole lots in `quantity`, counted in shares and rounded towards zero for what is held long."""
+    return (quantity / lot).to_integral_value(ROUND_FLOOR) * lot
 
 
 def sellable(portfolio: Portfolio, conid: int) -> Decimal:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
-from app.domain.market import Market, QuoteKind
+from app.domain.market import Market, QuoteKind, known
 from app.domain.policy import Policy
 
 VOLATILITY_SESSIONS = 30
@@ -29,8 +29,8 @@ def sector_of(policy: Policy, market: Market, instrument: Instrument) -> str:
     """The sector that limits count it in; a diversified fund is a sector of its own."""
     if instrument.symbol in policy.universe.diversified_funds:
         return instrument.symbol
-    known = market.instruments.get(instrument.conid, instrument)
-    return instrument.sector if known.sector == UNKNOWN_SECTOR else known.sector
+    listed = market.instruments.get(instrument.conid, instrument)
+    return instrument.sector if listed.sector == UNKNOWN_SECTOR else listed.sector
 
 
 def position_limit(policy: Policy, symbol: str) -> float:
@@ -71,9 +71,9 @@ def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> O
 
 
 def _least(rule: str, value: Decimal | None, least: Decimal) -> Obstacle | None:
-    if least <= 0 or (value is not None and value >= least):
+    if least <= 0 or (known(value) and value >= least):
         return None
-    return Obstacle(rule, "unknown" if value is None else f"{value}", f"at least {least}")
+    return Obstacle(rule, f"{value}" if known(value) else "unknown", f"at least {least}")
 
 
 def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Evaluation
-from app.domain.market import Market
-from app.domain.order import Order
+from app.domain.market import Market, QuoteKind, known
+from app.domain.order import Order, Side
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
@@ -48,7 +48,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One buy against one stage, prices as floats in base currency."""
+    """One buy against one stage, prices as floats in base currency; `volume` and what is `bought` today in shares."""
 
     stage: Stage
     order: Order
@@ -60,6 +60,9 @@ class Judged:
     cost: float
     spendable: float
     funding: float
+    lot: int
+    volume: float | None
+    bought: float
 
 
 def counted(used: DayUse, portfolio: Portfolio, order: Order) -> DayUse:
@@ -80,7 +83,7 @@ def judge(stage: Stage, order: Order) -> tuple[Order | None, Refusal | None]:
     if _broken(judged, asked) is None:
         return _large_enough(stage, order, None)
     largest = _largest(judged, asked)
-    refusal = replace(_binding(judged, largest + 1, asked), largest=Decimal(largest))
+    refusal = replace(_binding(judged, largest + judged.lot, asked), largest=Decimal(largest))
     if largest == 0:
         return None, refusal
     return _large_enough(stage, replace(order, quantity=Decimal(largest)), refusal)
@@ -106,7 +109,7 @@ def _barred(stage: Stage, order: Order) -> Refusal | None:
     found = obstacle(stage.policy, stage.market, order.instrument)
     if found is not None:
         return _refuse(order, found.rule, found.value, found.limit)
-    return _cooling(stage, order) or _jumped(stage, order)
+    return _cooling(stage, order) or _jumped(stage, order) or _volume_unknown(stage, order)
 
 
 def _cooling(stage: Stage, order: Order) -> Refusal | None:
@@ -120,10 +123,17 @@ def _cooling(stage: Stage, order: Order) -> Refusal | None:
 def _jumped(stage: Stage, order: Order) -> Refusal | None:
     quote = stage.market.quotes[order.instrument.conid]
     limit = stage.policy.execution.max_price_jump
-    if quote.prior_close is None or quote.prior_close <= 0:
+    if not known(quote.prior_close):
         return _refuse(order, "price_jump", "no prior close", f"{limit:.3f}")
     jump = abs(float(quote.price / quote.prior_close - 1))
     return None if jump <= limit + TOLERANCE else _refuse(order, "price_jump", f"{jump:.3f}", f"{limit:.3f}")
+
+
+def _volume_unknown(stage: Stage, order: Order) -> Refusal | None:
+    limit = stage.policy.execution.max_share_of_volume
+    if limit >= 1 or known(stage.market.quotes[order.instrument.conid].average_volume):
+        return None
+    return _refuse(order, "max_share_of_volume", "average volume unknown", f"{limit:.4f} of it")
 
 
 def _out_of_budget(stage: Stage, order: Order) -> Refusal | None:
@@ -144,6 +154,7 @@ def _prepared(stage: Stage, order: Order) -> Judged | Refusal:
     rate = stage.then.rate(instrument.currency)
     held = stage.then.position(instrument.conid)
     now = statistics(stage.policy, book.weights[None, :], panel)
+    volume = stage.market.quotes[instrument.conid].average_volume
     return Judged(
         stage=stage,
         order=order,
@@ -155,7 +166,16 @@ def _prepared(stage: Stage, order: Order) -> Judged | Refusal:
         cost=float((order.limit_price or order.reference_price) * rate),
         spendable=float(spendable(stage.today, stage.proceeds) - stage.bought),
         funding=float(_in_currency(stage, instrument.currency) * rate - stage.then.open_buys),
+        lot=int(stage.market.lot(instrument.conid) or 1),
+        volume=float(volume) if known(volume) else None,
+        bought=float(_bought_today(stage, instrument.conid)),
     )
+
+
+def _bought_today(stage: Stage, conid: int) -> Decimal:
+    """Shares filled, still open and allowed before in this ruling, whoever ordered them."""
+    filled = sum((o.filled_quantity for o in stage.today.orders if o.conid == conid and o.side is Side.BUY), Decimal(0))
+    return filled + stage.then.held(conid) - stage.today.held(conid)
 
 
 def _in_currency(stage: Stage, currency: str) -> Decimal:
@@ -182,11 +202,19 @@ def _over(judged: Judged, rule: str, value: float, limit: float, digits: int = 4
 
 def _over_order_limits(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     rules, value = judged.stage.policy.execution, quantity * judged.cost
-    turnover = float(judged.stage.used.turnover)
-    yield _over(judged, "max_order_value", value, float(rules.max_order_value), 2)
+    turnover, size = float(judged.stage.used.turnover), _size(judged.stage, judged.order)
+    yield _over(judged, "max_order_value", value, size * float(rules.max_order_value), 2)
+    if judged.volume is not None:
+        share = (judged.bought + quantity) / judged.volume
+        yield _over(judged, "max_share_of_volume", share, size * rules.max_share_of_volume)
     yield _over(judged, "max_turnover", turnover + value, rules.max_turnover * float(judged.stage.before.nav), 2)
     yield _over(judged, "available_cash", value, judged.spendable, 2)
     yield _over(judged, "funding_currency", value, judged.funding, 2)
+
+
+def _size(stage: Stage, order: Order) -> float:
+    """Real money follows delayed prices at half the size."""
+    return 0.5 if stage.market.live and stage.market.quotes[order.instrument.conid].kind is QuoteKind.DELAYED else 1.0
 
 
 def _after(judged: Judged, quantity: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
@@ -225,15 +253,15 @@ def _over_statistics(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
 
 
 def _largest(judged: Judged, quantity: int) -> int:
-    """The largest whole quantity below `quantity` that breaks nothing, by bisection; 0 where none does."""
-    passes, fails = 0, quantity
+    """The largest quantity in whole lots below `quantity` that breaks nothing, by bisection; 0 where none does."""
+    passes, fails = 0, quantity // judged.lot
     while fails - passes > 1:
         middle = (passes + fails) // 2
-        if _broken(judged, middle) is None:
+        if _broken(judged, middle * judged.lot) is None:
             passes = middle
         else:
             fails = middle
-    return passes
+    return passes * judged.lot
 
 
 def _binding(judged: Judged, first: int, asked: int) -> Refusal:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from app.domain.errors import DataError
 from app.domain.market import Market
 from app.domain.navs import NavPoint
 from app.domain.order import Order, Side
-from app.domain.plan import NO_MEMORY, Memory
+from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Refusal, Ruling
@@ -29,18 +30,23 @@ def gate(
     orders: Sequence[Order],
     day: DayUse,
     level: KillLevel,
-    memory: Memory = NO_MEMORY,
+    memory: Memory,
 ) -> Ruling:
     """Sells first, then buys in the order given, each on the portfolio that the ones before it leave.
 
-    With `memory` the cool-down and the hysteresis of the volatility bands bind too.
+    Where the account cannot be valued nothing is bought, and exits pass.
     """
     possible, refusals = screen(Setting(policy, portfolio, market, level), orders)
     sells = tuple(order for order in possible if order.side is Side.SELL)
     buys = tuple(order for order in possible if order.side is Side.BUY)
     if not buys:
         return Ruling(sells, refusals)
-    allowed, cuts = _buys(_stage(policy, portfolio, market, navs, sells, day, memory), buys)
+    try:
+        stage = _stage(policy, portfolio, market, navs, sells, day, memory)
+    except DataError as error:
+        unknown = tuple(Refusal("unknown_risk", o.instrument.symbol, error.cause, "an account's value") for o in buys)
+        return Ruling(sells, (*refusals, *unknown))
+    allowed, cuts = _buys(stage, buys)
     return Ruling((*sells, *allowed), (*refusals, *cuts))
 
 

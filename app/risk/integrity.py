@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from app.domain.instrument import AssetClass
-from app.domain.market import Market, Quote, QuoteKind
+from app.domain.instrument import AssetClass, Instrument
+from app.domain.market import Market, Quote, QuoteKind, known
 from app.domain.order import Order, Side
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
+from app.domain.pricing import collar_width
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.sizing import sellable, whole
 from app.domain.universe import blocked
 
 EXCHANGE_ZONE = "America/New_York"
+NOTHING = Decimal(0)
+# More shares than any order of a private account: a slip, and beyond what the arithmetic of limits is made for.
+MOST_SHARES = Decimal(10**9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,23 @@ def _level(setting: Setting, order: Order) -> Refusal | None:
 
 def _identity(setting: Setting, order: Order) -> Refusal | None:
     instrument = order.instrument
-    known = setting.market.instruments.get(instrument.conid)
-    if known is None:
+    listed = setting.market.instruments.get(instrument.conid)
+    if listed is None:
         held = setting.portfolio.position(instrument.conid)
-        known = held.instrument if held is not None else None
-    if known is None:
+        listed = held.instrument if held is not None else None
+    if listed is None:
         return _refuse(order, "identity", f"conid {instrument.conid}", "a known instrument")
-    if (known.symbol, known.currency) != (instrument.symbol, instrument.currency):
-        return _refuse(order, "identity", f"conid {instrument.conid}", f"{known.symbol} in {known.currency}")
+    if _names(listed) != _names(instrument):
+        said, found = (" ".join(_names(one)) for one in (instrument, listed))
+        return _refuse(order, "identity", f"conid {instrument.conid} as {said}", found)
     if instrument.asset_class is AssetClass.INDEX:
         return _refuse(order, "identity", "an index", "a stock or fund")
     reason = blocked(setting.policy, setting.market, instrument)
     return _refuse(order, "untradable", reason, "no order today") if reason is not None else None
+
+
+def _names(instrument: Instrument) -> tuple[str, str, str]:
+    return instrument.symbol, instrument.asset_class.value, instrument.currency
 
 
 def _hours(setting: Setting, order: Order) -> Refusal | None:
@@ -97,19 +106,32 @@ def _quote(setting: Setting, order: Order) -> Refusal | None:
     if not quote.two_sided:
         return _refuse(order, "two_sided_quote", f"bid {quote.bid}, ask {quote.ask}", "a bid and an ask")
     rules = setting.policy.execution
-    if not _kind_allowed(setting.policy, quote):
+    if not _kind_allowed(setting, quote):
         return _refuse(order, "quote_kind", quote.kind.value, "live")
     # A quote from the future is as wrong as an old one.
     age = abs((setting.market.as_of - quote.as_of).total_seconds())
     if not age <= rules.max_quote_age_seconds:
         return _refuse(order, "quote_age", f"{age:.0f} s", f"{rules.max_quote_age_seconds} s")
-    return None
+    return _price(setting.policy, order, quote)
 
 
-def _kind_allowed(policy: Policy, quote: Quote) -> bool:
+def _kind_allowed(setting: Setting, quote: Quote) -> bool:
+    """Delayed prices move no real money unless the policy says so."""
     if quote.kind is QuoteKind.LIVE:
         return True
-    return quote.kind is QuoteKind.DELAYED and policy.execution.allow_delayed_quotes
+    return quote.kind is QuoteKind.DELAYED and (
+        not setting.market.live or setting.policy.execution.allow_delayed_quotes
+    )
+
+
+def _price(policy: Policy, order: Order, quote: Quote) -> Refusal | None:
+    """Every price that the order states is near the market: what it costs and brings is reckoned with them."""
+    width, mid = collar_width(policy, quote), quote.price
+    prices = [order.reference_price] if order.limit_price is None else [order.reference_price, order.limit_price]
+    for price in prices:
+        if not (known(price) and abs(price - mid) <= width * mid):
+            return _refuse(order, "price_collar", f"{price} against mid {mid}", f"{width:.3f} of the mid")
+    return None
 
 
 def _conflict(setting: Setting, order: Order, allowed: Sequence[Order]) -> Refusal | None:
@@ -128,17 +150,26 @@ def _conflict(setting: Setting, order: Order, allowed: Sequence[Order]) -> Refus
 
 
 def _quantity(setting: Setting, order: Order, allowed: Sequence[Order]) -> tuple[Decimal, Refusal | None]:
-    """(quantity that fits, refusal for what does not): whole shares, a sell no more than held less other sells."""
+    """(quantity that fits, refusal for what does not): whole lots, a sell no more than held less other sells."""
     conid = order.instrument.conid
-    most = whole(order.quantity) if order.quantity.is_finite() else Decimal(0)
-    rule, limit = "quantity", "whole shares above zero"
+    lot = setting.market.lot(conid)
+    if lot is None:
+        step = f"the broker's step is {setting.market.lots[conid]}"
+        return NOTHING, _refuse(order, "quantity_increment", step, "a whole number of shares")
+    most, rule = _in_lots(order, lot), "quantity"
+    limit = "whole shares above zero" if lot == 1 else f"lots of {lot} above zero"
     if order.side is Side.SELL:
-        earlier = sum((one.quantity for one in allowed if one.instrument.conid == conid), Decimal(0))
-        left = sellable(setting.portfolio, conid) - earlier
+        earlier = sum((one.quantity for one in allowed if one.instrument.conid == conid), NOTHING)
+        left = max(NOTHING, whole(sellable(setting.portfolio, conid) - earlier, lot))
         if left < most:
-            most, rule, limit = max(Decimal(0), left), "held_quantity", f"{max(Decimal(0), left)} held and unsold"
-    if most <= 0 or most < order.quantity:
-        return max(Decimal(0), most), Refusal(
-            rule, order.instrument.symbol, f"{order.quantity}", limit, max(Decimal(0), most)
-        )
-    return most, None
+            most, rule, limit = left, "held_quantity", f"{left} held and unsold"
+    if 0 < most == order.quantity:
+        return most, None
+    return most, Refusal(rule, order.instrument.symbol, f"{order.quantity}", limit, most)
+
+
+def _in_lots(order: Order, lot: Decimal) -> Decimal:
+    """Nothing of a buy that nobody can have meant; a sell is bounded by the holding in any case."""
+    if not known(order.quantity) or (order.side is Side.BUY and order.quantity > MOST_SHARES):
+        return NOTHING
+    return whole(min(order.quantity, MOST_SHARES), lot)

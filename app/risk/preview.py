@@ -1,4 +1,4 @@
-"""The broker's own preview of an order, judged. What it leaves out or warns of stops what increases risk, never an exit.
+"""The broker's own preview of an order, judged. What it omits or warns of stops what increases risk, never an exit.
 
 Must never send anything, and must never read a silence of the broker as consent.
 """

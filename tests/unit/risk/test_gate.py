@@ -80,14 +80,6 @@ def test_a_quote_from_the_future_is_refused() -> None:
     assert only(rule_on((sell("AA", 1),), on=ahead)).rule == "quote_age"
 
 
-@pytest.mark.parametrize("kind", [QuoteKind.FROZEN, QuoteKind.PREVIOUS_CLOSE, QuoteKind.DELAYED])
-def test_only_live_quotes_trade_unless_the_policy_admits_delayed_ones(kind: QuoteKind) -> None:
-    on = quoted(market(), "AA", kind=kind)
-    assert only(rule_on((sell("AA", 1),), on=on)).rule == "quote_kind"
-    lenient = rule_on((sell("AA", 1),), policy(execution__allow_delayed_quotes=True), on=on)
-    assert bool(lenient.allowed) is (kind is QuoteKind.DELAYED)
-
-
 def test_a_halted_name_is_untradable() -> None:
     refusal = only(rule_on((sell("AA", 1),), on=quoted(market(), "AA", kind=QuoteKind.HALTED)))
     assert (refusal.rule, refusal.value) == ("untradable", "trading is halted")
