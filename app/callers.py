@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx2
 
-from app.desk.attempt import RunResult
-from app.desk.daily import Conduct
+from app.desk.attempt import Conduct, RunResult
 from app.desk.desk import Desk, Progress
 from app.domain.errors import PortfolioError, UsageError
 from app.processes import free_ports, mcp_server, private_directory

@@ -17,7 +17,7 @@ from rich.console import Console
 from app import control_cli, processes
 from app.callers import ask_service, work_here
 from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
+from app.desk.daily import run_daily, run_when_ready
 from app.desk.reporting import overview
 from app.domain.errors import PolicyError, PortfolioError, UsageError
 from app.output import (
@@ -104,6 +104,7 @@ def run(
     account: AccountOption = None,
     slot: Annotated[str, typer.Option("--slot", help="Name of the day's slot.")] = "daily",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Preview only; the day stays free.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the broker's login.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """The daily run: by the service at --url, or here against IBKR_GATEWAY_URL."""
@@ -114,7 +115,8 @@ def run(
         show(ask_service(settings, url, f"/run/daily?{query}", None, tell), as_json)
         return
     request = RunRequest(account, slot, dry_run)
-    show(work_here(settings, lambda desk, conduct, told: run_daily(desk, request, conduct, told), tell), as_json)
+    start = run_when_ready if wait else run_daily
+    show(work_here(settings, lambda desk, conduct, told: start(desk, request, conduct, told), tell), as_json)
 
 
 @cli.command()

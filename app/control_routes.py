@@ -16,7 +16,7 @@ from app.desk.attempt import RunResult
 from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
 from app.desk.daily import reconcile_now
 from app.desk.desk import Desk, silent
-from app.domain.errors import UsageError
+from app.domain.errors import PortfolioError, UsageError
 from app.domain.ruling import KillLevel
 from app.running import answer, kept
 from app.wiring import Wiring
@@ -66,8 +66,14 @@ async def level(request: Request) -> dict[str, Any]:
 
 @router.post("/halt")
 async def halt(request: Request, asked: Asked) -> dict[str, Any]:
-    """Nothing is sent any more; own open buys are asked to be cancelled at the next run or reconcile."""
-    return await _set(request, KillLevel.HALTED, asked)
+    """Nothing is sent any more; own open buys are asked to be cancelled."""
+    told = await _set(request, KillLevel.HALTED, asked)
+    try:
+        done = await kept(request, _job(request, lambda desk: reconcile_now(desk, None, silent)))
+    except PortfolioError as error:
+        # Halting does not wait for a broker that cannot be reached; a person is told what was not done.
+        return {**told, "open_buys": f"not cancelled: {error}"}
+    return {**told, "open_buys": done.report["note"] if done.report else "another reconcile is in progress"}
 
 
 @router.post("/reduce")
@@ -133,7 +139,8 @@ async def _set(request: Request, level: KillLevel, asked: Asked) -> dict[str, An
 
 
 async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> Response:
-    async def job() -> RunResult:
-        return await work(await asyncio.to_thread(_wiring(request).desk))
+    return answer(await kept(request, _job(request, work)))
 
-    return answer(await kept(request, job()))
+
+async def _job(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> RunResult:
+    return await work(await asyncio.to_thread(_wiring(request).desk))

@@ -1,11 +1,12 @@
 """What only a person may ask for: an approval, a rejection, an exit, a kill level, an explanation, a release."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from app.desk.attempt import (
     Attempt,
+    Conduct,
     RunRequest,
     RunResult,
     attempt,
@@ -15,7 +16,6 @@ from app.desk.attempt import (
     journal_of,
 )
 from app.desk.committed import plan_record
-from app.desk.daily import Conduct
 from app.desk.deciding import intents_of
 from app.desk.desk import Desk, Progress, Run, known, silent
 from app.desk.executing import execute
@@ -37,7 +37,7 @@ async def approve(
 ) -> RunResult:
     """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
     record, tried = await _waiting_run(desk, run_id)
-    if _expired(desk, record, tried.clock.now()):
+    if _expired(desk, record, tried):
         return await _end(desk, record, tried, f"the approval expired before {actor} gave it", progress)
     claim = await desk.write(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
     journal = journal_of(desk, claim, tried.clock)
@@ -93,9 +93,18 @@ async def _waiting_run(desk: Desk, run_id: str) -> tuple[RunRecord, Attempt]:
     return record, replace(tried, key=record.key, mode=mode)
 
 
-def _expired(desk: Desk, record: RunRecord, now: datetime) -> bool:
+async def expire_waiting(desk: Desk, tried: Attempt, progress: Progress) -> None:
+    """At the day's close nobody can approve any more what waited in it."""
+    for record in await desk.write(desk.ledger.runs, 100, tried.key.book):
+        if record.status is RunStatus.AWAITING_APPROVAL and record.key.session_date <= tried.key.session_date:
+            mine = replace(tried, key=record.key)
+            await _end(desk, record, mine, "nobody approved it before the day's close", progress)
+
+
+def _expired(desk: Desk, record: RunRecord, tried: Attempt) -> bool:
     since = record.finished_at or record.started_at
-    return now.date() != since.date() or now - since > timedelta(minutes=desk.policy.approval.expires_minutes)
+    late = tried.clock.now() - since > timedelta(minutes=desk.policy.approval.expires_minutes)
+    return late or desk.calendar.local_date(tried.clock.now()) != record.key.session_date
 
 
 def _asked_prices(record: RunRecord) -> dict[str, Decimal]:

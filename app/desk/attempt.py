@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 from app.desk.clock import market_clock
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
@@ -27,8 +28,10 @@ from app.domain.ruling import KillLevel
 from app.domain.session import BrokerSession, SessionState
 
 Work = Callable[[Desk, Run], Awaitable[Run]]
+Conduct = Work
+DAILY_SLOT = "daily"
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
 SLOT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-AUTOMATIC = "automatic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,12 @@ async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = Non
     return RunResult(run.run_id, status, report, fresh=True)
 
 
+def too_late(desk: Desk, slot: str, clock: Clock) -> bool:
+    """The day's run must have started by the policy's latest start; other slots have no such hour."""
+    latest = desk.policy.execution.latest_start
+    return slot == DAILY_SLOT and clock.now().astimezone(EXCHANGE_ZONE).time() > latest
+
+
 def masked(account: str) -> str:
     """Enough of an account id to recognise it, too little to use it."""
     return f"{account[:2]}…{account[-3:]}" if len(account) > 6 else "…"
@@ -182,7 +191,8 @@ async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) ->
         key = _key(desk, session, clock, account, request.slot, request.dry_run)
         claim = await desk.write(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
         if isinstance(claim, Claim):
-            await desk.write(desk.ledger.abandon, claim, RunStatus.NOT_READY, str(error), clock.now())
+            status = RunStatus.MISSED if too_late(desk, request.slot, clock) else RunStatus.NOT_READY
+            await desk.write(desk.ledger.abandon, claim, status, str(error), clock.now())
     raise error
 
 

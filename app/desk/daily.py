@@ -3,30 +3,34 @@
 Only the clock, the feed, the broker and the chooser differ between a live day, a demo, the floor and a backtest.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
+from app.desk.asking import expire_waiting
 from app.desk.attempt import (
     Attempt,
+    Conduct,
     RunRequest,
     RunResult,
     attempt,
+    cancel_open_buys,
     carried_out,
     claimed,
     closed,
+    too_late,
 )
+from app.desk.clock import SystemClock
 from app.desk.closing import CLOSE_SLOT, close_day
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
 from app.desk.records import Event, RunStatus
 from app.desk.stages import in_order
+from app.domain.errors import NotReady
 from app.domain.policy import Mode
+from app.domain.ruling import KillLevel
 
-Conduct = Callable[[Desk, Run], Awaitable[Run]]
-DAILY_SLOT = "daily"
 RECONCILE_SLOT = "reconcile"
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
+WAIT_SECONDS = 60.0
 
 
 async def run_daily(
@@ -39,29 +43,48 @@ async def run_daily(
     """
     tried = await attempt(desk, request)
     if request.slot == CLOSE_SLOT:
+        await expire_waiting(desk, tried, progress)
         return await close_day(desk, tried, progress)
     run = await claimed(desk, tried, progress)
     if isinstance(run, RunResult):
         return run
     if tried.session is None:
         return await closed(desk, run, RunStatus.SKIPPED, f"the exchange is closed on {tried.key.session_date}")
-    latest = desk.policy.execution.latest_start
-    if request.slot == DAILY_SLOT and tried.clock.now().astimezone(EXCHANGE_ZONE).time() > latest and not run.resumes:
+    if too_late(desk, request.slot, tried.clock) and not run.resumes:
+        latest = desk.policy.execution.latest_start
         return await closed(desk, run, RunStatus.MISSED, f"the latest start of the day was {latest:%H:%M} New York")
     return await carried_out(desk, run, conduct, _ended)
 
 
+async def run_when_ready(
+    desk: Desk, request: RunRequest, conduct: Conduct = in_order, progress: Progress = silent
+) -> RunResult:
+    """Like `run_daily`, waiting for a person to log in until the latest start of the day has passed."""
+    while True:
+        try:
+            return await run_daily(desk, request, conduct, progress)
+        except NotReady as error:
+            if too_late(desk, request.slot, SystemClock()):
+                raise
+            progress(f"waiting for the broker's session: {error}")
+        await desk.sleep(WAIT_SECONDS)
+
+
 async def reconcile_now(desk: Desk, account: str | None = None, progress: Progress = silent) -> RunResult:
-    """Settle what the broker's books tell of open orders, and do nothing else."""
+    """Settle what the broker's books tell of open orders; under HALTED own open buys are taken back."""
     tried = await attempt(desk, RunRequest(account, RECONCILE_SLOT))
     run = await claimed(desk, _anyway(tried), progress)
     if isinstance(run, RunResult):
         return run
 
-    async def nothing_more(_: Desk, run: Run) -> Run:
-        return run
+    async def take_back(desk: Desk, run: Run) -> Run:
+        control = await desk.write(desk.ledger.level, run.key.book)
+        if control.level is not KillLevel.HALTED:
+            return run
+        count = await cancel_open_buys(desk, run)
+        return replace(run, level=control, note=f"trading is halted; {count} open buys were asked to be cancelled")
 
-    return await carried_out(desk, run, nothing_more, lambda _: RunStatus.RECONCILED)
+    return await carried_out(desk, replace(run, by_person=True), take_back, lambda _: RunStatus.RECONCILED)
 
 
 async def preview_run(desk: Desk, run_id: str, progress: Progress = silent) -> Run:
