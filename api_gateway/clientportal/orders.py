@@ -39,6 +39,7 @@ class OrderCalls:
         # A second order invalidates the first one's open question.
         self._placing = asyncio.Lock()
         self._live: tuple[float, tuple[Mapping[str, object], ...]] | None = None
+        self._cold = False
 
     async def live(self, account: str, *, reuse: bool = False) -> tuple[OrderRow, ...]:
         """The day's orders. `reuse` accepts an answer younger than the endpoint's limit if no order went since."""
@@ -49,10 +50,20 @@ class OrderCalls:
             self._live = (pacer.clock(), rows)
         return tuple(_live_row(row) for row in self._live[1] if wire.text(row, "acct", "account") in (account, None))
 
+    async def report(self, account: str) -> tuple[tuple[OrderRow, ...], tuple[Trade, ...]]:
+        """The day's orders and executions. Raises: Incomplete when fills without any trade show an unloaded list."""
+        # One after the other: the trades then hold what the orders show, and follow a cold answer of theirs.
+        orders = await self.live(account)
+        trades = await self.trades(account)
+        if _lacks_trades(orders, trades):
+            trades = await self.trades(account)
+        if _lacks_trades(orders, trades):
+            raise Incomplete("the gateway shows filled orders and not one trade: it has not loaded the trades")
+        return orders, trades
+
     async def trades(self, account: str) -> tuple[Trade, ...]:
         """Executions of the current day."""
-        answer = await self._session.guarded(lambda: self._transport.read("/iserver/account/trades", limit=TRADES))
-        rows = wire.rows(answer, "trades")
+        rows = wire.rows(await self._session.guarded(self._read_trades), "trades")
         return tuple(_trade(row) for row in rows if wire.text(row, "account", "accountCode") in (account, None))
 
     async def status(self, account: str, order_id: str) -> OrderRow:
@@ -130,7 +141,15 @@ class OrderCalls:
             # A cold answer is an empty list with snapshot false, whatever orders there are.
             if answer.get("snapshot") is True:
                 return tuple(wire.rows(answer.get("orders"), "live orders"))
+            self._cold = True
         raise Incomplete("the gateway has not loaded the live orders")
+
+    async def _read_trades(self) -> object:
+        # Where the orders were cold the trades are, too, and an unloaded list of trades does not say so.
+        if self._cold:
+            await self._transport.read("/iserver/account/trades", limit=TRADES)
+            self._cold = False
+        return await self._transport.read("/iserver/account/trades", limit=TRADES)
 
     async def _ask_preview(self, path: str, order: Limit) -> Mapping[str, object]:
         # An error inside a preview is part of it, so the answer is judged here and not by the transport.
@@ -141,6 +160,13 @@ class OrderCalls:
         if fault is not None and answer.status != 200:
             raise fault
         return wire.mapping(wire.decode(answer.body), "preview")
+
+
+def _lacks_trades(orders: tuple[OrderRow, ...], trades: tuple[Trade, ...]) -> bool:
+    """An order that is still open over night can have filled on an earlier day, whose trades are not listed."""
+    return not trades and any(
+        order.filled_quantity and (order.status == "Filled" or order.time_in_force == "DAY") for order in orders
+    )
 
 
 def is_order_id(text: str) -> bool:

@@ -37,6 +37,7 @@ class PortfolioReads:
             net_liquidation=wire.required_number(net, "amount"),
             available_funds=_summary_amount(answer, "availablefunds"),
             buying_power=_summary_amount(answer, "buyingpower"),
+            day_trades_remaining=_day_trades(answer),
         )
 
     async def ledger(self, account: str) -> Ledger:
@@ -119,6 +120,13 @@ def _summary_amount(summary: Mapping[str, object], key: str) -> Decimal:
     if row.get("isNull") is True:
         raise Malformed(f"summary {key} is null")
     return wire.required_number(row, "amount")
+
+
+def _day_trades(summary: Mapping[str, object]) -> int | None:
+    row = summary.get("daytradesremaining")
+    told = wire.optional_number(row, "value") if isinstance(row, dict) else None
+    # -1 stands for no limit.
+    return int(told) if told is not None and told >= 0 else None
 
 
 def _account_type(summary: Mapping[str, object]) -> AccountType | None:

@@ -61,11 +61,14 @@ class Position(Record):
 
 
 class Summary(Record):
+    """`day_trades_remaining` is None where the broker sets no limit or tells none."""
+
     currency: str
     account_type: AccountType | None
     net_liquidation: Amount
     available_funds: Amount
     buying_power: Amount
+    day_trades_remaining: int | None
 
 
 class Ledger(Record):

@@ -49,12 +49,15 @@ class SessionStatus(Record):
 
 
 class Portfolio(Record):
+    """`day_trades_remaining` is None where the broker sets no limit or tells none."""
+
     account: str
     currency: str
     account_type: AccountType | None
     net_liquidation: Amount
     available_funds: Amount
     buying_power: Amount
+    day_trades_remaining: int | None
     unrealized_pnl: Amount
     realized_pnl: Amount
     cash: tuple[Cash, ...]

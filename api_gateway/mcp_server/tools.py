@@ -71,6 +71,7 @@ def register_account_tools(
             net_liquidation=summary.net_liquidation,
             available_funds=summary.available_funds,
             buying_power=summary.buying_power,
+            day_trades_remaining=summary.day_trades_remaining,
             unrealized_pnl=ledger.unrealized_pnl,
             realized_pnl=ledger.realized_pnl,
             cash=ledger.cash,
@@ -148,7 +149,7 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
         """The day's orders and executions of the account, ours and others', read fresh."""
         with reported():
             await admission.require(account)
-            orders, trades = await asyncio.gather(portal.orders.live(account), portal.orders.trades(account))
+            orders, trades = await portal.orders.report(account)
         return OrderReport(
             orders=orders, trades=trades, as_of=portal.session.market_now(), source=portal.session.source
         )

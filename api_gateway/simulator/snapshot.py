@@ -4,6 +4,7 @@ Which fields come from closes, which are derived and which are fiction is said i
 that does not exist for a contract is absent, never zero.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,12 @@ def _fixed(contract: Contract) -> dict[str, str]:
     }
 
 
-def _prices(quote: Quote) -> dict[str, str]:
+def _prices(quote: Quote, halted: bool) -> dict[str, str]:
     change = quote.last - quote.prior_close
+    # C marks a close that is not a price of now, H the last price before a halt.
+    mark = "H" if halted else "" if quote.is_open else "C"
     fields = {
-        # C marks a close that is not a price of now.
-        "31": price_text(quote.last) if quote.is_open else f"C{price_text(quote.last)}",
+        "31": f"{mark}{price_text(quote.last)}",
         "70": price_text(quote.high),
         "71": price_text(quote.low),
         "82": f"{change:+.2f}",
@@ -95,9 +97,9 @@ def _marks(contract: Contract, fields: dict[str, str]) -> dict[str, list[str]]:
 
 
 def snapshot_row(
-    market: Market, contract: Contract, moment: Moment, wanted: frozenset[str], earlier: int
+    market: Market, contract: Contract, moment: Moment, wanted: frozenset[str], earlier: int, halted: bool
 ) -> dict[str, Any]:
-    """`earlier` is the number of snapshots already taken of the contract in this session.
+    """`earlier` is the number of snapshots already taken of the contract in this session. Nobody quotes a halted one.
 
     The first one answers with the conid alone, the second without the slow fields (observed on live paper accounts).
     """
@@ -108,7 +110,9 @@ def snapshot_row(
     if not contract.has_prices:
         return row | {"6509": "N", **{key: value for key, value in _fixed(contract).items() if key in wanted}}
     quote = market.quote(contract, moment)
-    fields = _fixed(contract) | _prices(quote) | _statistics(market, contract, moment) | _volumes(market, quote)
+    if halted:
+        quote = replace(quote, bid=None, ask=None)
+    fields = _fixed(contract) | _prices(quote, halted) | _statistics(market, contract, moment) | _volumes(market, quote)
     held_back = SLOW_FIELDS if earlier == 1 else frozenset()
     fields = {key: value for key, value in fields.items() if key in wanted and key not in held_back}
     return row | fields | {"6509": "RpB", "simulator": _marks(contract, fields)}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
@@ -73,7 +74,8 @@ def _performance(world: World, period: str) -> dict[str, Any]:
     """Net asset values at the closes before the session that runs, from the session the account was funded in."""
     moment = world.look()
     last = moment.session - 1 if moment.is_open else moment.completed
-    values = world.book.close_values(world.market, last)[-_PERIODS[period] :]
+    count = _PERIODS[period]
+    values, flows = world.book.close_values(world.market, last)[-count:], world.book.external_flows(last)[-count:]
     rows = range(last - len(values) + 1, last + 1)
     dates = [f"{world.market.session_date(row):%Y%m%d}" for row in rows]
     common = {
@@ -85,7 +87,9 @@ def _performance(world: World, period: str) -> dict[str, Any]:
     }
     navs = [round(float(value), 2) for value in values]
     start = {"date": dates[0], "val": navs[0]}
-    returns = [round(nav / navs[0] - 1.0, 6) for nav in navs]
+    # Time-weighted: what was paid in or out on a day is taken off before the day's growth is measured.
+    growth = np.concatenate(([1.0], (values[1:] - flows[1:]) / values[:-1]))
+    returns = [round(float(total) - 1.0, 6) for total in np.cumprod(growth)]
     return {
         "currencyType": "base",
         "rc": 0,

@@ -163,7 +163,12 @@ async def clock(world: Here) -> JSONResponse:
 
 def _active(world: World) -> JSONResponse:
     return answer(
-        {"faults": [fault.rule.model_dump(mode="json") | {"left": fault.left} for fault in world.faults.active()]}
+        {
+            "faults": [
+                fault.rule.model_dump(mode="json") | {"left": fault.left, "waiting": fault.waiting}
+                for fault in world.faults.active()
+            ]
+        }
     )
 
 

@@ -201,7 +201,8 @@ async def trading_schedule(request: Request, world: Here) -> JSONResponse:
     today = now.astimezone(NEW_YORK).date()
     schedules: dict[str, Any] = {}
     for row, day in enumerate(calendar.sessions):
-        if today <= day < today + timedelta(days=_SCHEDULE_DAYS):
+        shut = world.rules.closed and day == today
+        if today <= day < today + timedelta(days=_SCHEDULE_DAYS) and not shut:
             hours = {"opening": int(calendar.opens[row]), "closing": int(calendar.closes[row])}
             schedules[f"{day:%Y%m%d}"] = {
                 "liquid_hours": [hours],

@@ -39,7 +39,15 @@ async def snapshot(request: Request, world: Here) -> JSONResponse:
         raise refused(400, f"Bad Request: at most {_MAXIMUM_FIELDS} fields")
     moment = world.look()
     rows = [
-        snapshot_row(world.market, one, moment, fields, world.session.snapshot_read(one.conid)) for one in contracts
+        snapshot_row(
+            world.market,
+            one,
+            moment,
+            fields,
+            world.session.snapshot_read(one.conid),
+            halted=one.tradable and one.symbol in world.rules.halted,
+        )
+        for one in contracts
     ]
     return answer(rows)
 
