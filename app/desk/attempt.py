@@ -123,7 +123,9 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
     try:
         async with _lease_kept(desk, claim):
             with run.journal.listening():
-                await _stop_if_halted(desk, run)
+                stopped = await _stopped(desk, run)
+                if stopped is not None:
+                    return await closed(desk, run, RunStatus.HALTED, stopped)
                 run = await reconcile(desk, run, claim)
             run = await work(desk, run)
     except Halted as halted:
@@ -162,14 +164,14 @@ def masked(account: str) -> str:
     return f"{account[:2]}…{account[-3:]}" if len(account) > 6 else "…"
 
 
-async def _stop_if_halted(desk: Desk, run: Run) -> None:
-    """Under HALTED nothing runs but what a person confirmed; own open buys are taken back."""
+async def _stopped(desk: Desk, run: Run) -> str | None:
+    """Under HALTED nothing runs but what a person confirmed; own open buys are taken back. Why, in words."""
     control = await desk.write(desk.ledger.level, run.key.book)
     if control.level is not KillLevel.HALTED or run.by_person:
-        return
+        return None
     cancelled = 0 if run.key.dry_run else await cancel_open_buys(desk, run)
     tail = f"; {cancelled} open buys were asked to be cancelled" if cancelled else ""
-    raise Halted(f"trading is halted since {control.at:%Y-%m-%d %H:%M} UTC by {control.actor}: {control.reason}{tail}")
+    return f"trading is halted by {control.actor}: {control.reason}{tail}"
 
 
 async def cancel_open_buys(desk: Desk, run: Run) -> int:

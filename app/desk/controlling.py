@@ -33,8 +33,12 @@ class Release:
 
 
 def set_level(ledger: Ledger, level: KillLevel, reason: str, actor: str, at: datetime) -> dict[str, Any]:
-    """For all books; lowering takes a person and a reason, and so does raising by hand."""
-    return _told(ledger.set_level(None, level, reason, actor, at))
+    """For all books, and for the newest run's own level; it takes a person and a reason, up or down."""
+    told = ledger.set_level(None, level, reason, actor, at)
+    newest = ledger.runs(1)
+    if newest and ledger.level(newest[0].key.book).level is not level:
+        told = ledger.set_level(newest[0].key.book, level, reason, actor, at)
+    return _told(told)
 
 
 def level_of(ledger: Ledger, account: str | None = None) -> dict[str, Any]:
