@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import DataError, InsufficientHistory
@@ -91,7 +91,6 @@ def test_a_value_that_is_not_finite_is_an_error_and_never_skipped(bad: float) ->
         metrics.portfolio_returns(np.array([[bad, 0, 0, 0, 0]]), sample())
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(2, 40), st.integers(1, 25), st.integers(0, 10**6))
 def test_a_portfolio_among_many_gets_the_bits_it_gets_alone(portfolios: int, names: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -101,7 +100,6 @@ def test_a_portfolio_among_many_gets_the_bits_it_gets_alone(portfolios: int, nam
         assert measure(together)[0] == measure(alone)[0]
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.floats(0.01, 3), st.integers(0, 10**6))
 def test_every_loss_statistic_grows_in_proportion_to_the_position(scale: float, seed: int) -> None:
     series = sample(120, 1, seed).T
