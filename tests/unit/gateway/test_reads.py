@@ -290,6 +290,16 @@ async def test_a_summary_reads_amounts_and_whether_the_account_may_borrow() -> N
             await portal.portfolio.summary(ACCOUNT)
 
 
+@pytest.mark.parametrize(
+    ("told", "remaining"), [({"value": "3"}, 3), ({"value": "0"}, 0), ({"value": "-1"}, None), ({}, None), (None, None)]
+)
+async def test_day_trades_are_counted_where_the_broker_counts_them(told: object, remaining: int | None) -> None:
+    keys = ("netliquidation", "availablefunds", "buyingpower")
+    answer = {key: {"amount": 1.5, "currency": "USD", "isNull": False} for key in keys}
+    gateway = ready_gateway().on(f"GET /portfolio/{ACCOUNT}/summary", ok({**answer, "daytradesremaining": told}))
+    assert (await portal_to(gateway).portfolio.summary(ACCOUNT)).day_trades_remaining == remaining
+
+
 async def test_the_base_row_of_a_ledger_is_no_currency() -> None:
     row = {"cashbalance": 100.5, "settledcash": 90, "exchangerate": 1, "unrealizedpnl": -5, "realizedpnl": 2}
     path = f"GET /portfolio/{ACCOUNT}/ledger"

@@ -1,10 +1,16 @@
 """Fault rules: what they match and how often."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
+from api_gateway.simulator.contracts import BY_CONID
 from api_gateway.simulator.faults import FaultBox, FaultRule
 from api_gateway.simulator.gate import template_of, tidy
+from api_gateway.simulator.order_faults import Lag, Refusal
+from api_gateway.simulator.orders import OrderRequest
+from tests.unit.simulator.worlds import AAPL
 
 
 def test_a_star_stands_for_one_segment() -> None:
@@ -24,6 +30,33 @@ def test_a_rule_is_used_up() -> None:
     box.add((FaultRule(path="/tickle", kind="empty", times=2),))
     assert [box.take("GET", "/tickle") is not None for _ in range(3)] == [True, True, False]
     assert box.active() == ()
+
+
+def test_a_rule_may_wait_for_some_matches_and_name_every_path() -> None:
+    box = FaultBox((FaultRule(path="/**", kind="session_lost", after=2),))
+    assert [box.take("GET", path) is not None for path in ("/tickle", "/a/b/c", "/a", "/a")] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_rule_for_orders_spoils_no_request_and_waits_for_its_own_order() -> None:
+    box = FaultBox((Refusal(kind="reject", side="SELL"), FaultRule(path="/tickle", kind="empty")))
+    request = OrderRequest(BY_CONID[AAPL], "BUY", 10, "MKT", None, "DAY", "one")
+    assert box.take_for(Refusal, request) is None
+    assert box.take_for(Refusal, replace(request, side="SELL")) is not None
+    assert box.take_for(Refusal, replace(request, side="SELL")) is None
+    assert [fault.rule.times for fault in box.active()] == [1]
+
+
+def test_the_latest_lag_of_a_list_counts() -> None:
+    box = FaultBox((Lag(kind="lag", reads=1), Lag(kind="lag", reads=3, list="orders")))
+    found = [box.lag("orders"), box.lag("trades")]
+    assert [lag.reads for lag in found if lag is not None] == [3, 1]
+    box.clear()
+    assert box.lag("orders") is None
 
 
 @pytest.mark.parametrize(
