@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
@@ -17,6 +18,7 @@ from app.desk.desk import Progress, silent
 from app.desk.reporting import overview
 from app.domain.errors import PortfolioError
 from app.domain.session import SessionState
+from app.market.calendar import ExchangeCalendar
 from app.running import answer, kept
 from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
@@ -35,7 +37,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.wiring = await asyncio.to_thread(wire, settings)
         app.state.runs = set()
+        # The calendar takes half a second to load: now, while nobody waits.
+        calendar = asyncio.create_task(asyncio.to_thread(ExchangeCalendar().is_session, datetime.now(UTC).date()))
         yield
+        await calendar
         # A run is not cut off half way: an order on the wire needs its answer on record.
         await asyncio.gather(*app.state.runs, return_exceptions=True)
         await app.state.wiring.close()

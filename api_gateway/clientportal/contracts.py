@@ -1,6 +1,7 @@
 """Finds the one contract that a symbol means, or says why there is none: the first hit of a search is often wrong."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 
 from api_gateway.clientportal import wire
@@ -21,6 +22,7 @@ class ContractReads:
         self._session = session
         self._contracts: dict[tuple[str, str], Contract] = {}
         self._asset_classes: dict[int, str] = {}
+        self._rules: dict[tuple[int, Side], tuple[date, ContractRules]] = {}
 
     async def resolve(
         self, symbols: Iterable[str], asset_class: str
@@ -51,6 +53,14 @@ class ContractReads:
         return self._asset_classes.get(conid)
 
     async def rules(self, conid: int, side: Side) -> ContractRules:
+        """Kept for the session date: an exchange does not change its price grid while it is open."""
+        key, today = (conid, side), self._session.market_now().date()
+        kept = self._rules.get(key)
+        if kept is None or kept[0] != today:
+            kept = self._rules[key] = (today, await self._read_rules(conid, side))
+        return kept[1]
+
+    async def _read_rules(self, conid: int, side: Side) -> ContractRules:
         body = {"conid": conid, "isBuy": side == "BUY"}
         answer = wire.mapping(await self._read("/iserver/contract/rules", body=body), "contract rules")
         accounts = answer.get("canTradeAcctIds")
@@ -82,14 +92,13 @@ class ContractReads:
         hits = [row for row in wire.rows(answer, "search") if _is_us_index(row, symbol)]
         if len(hits) != 1:
             return Unresolved(symbol=symbol, reason=f"{len(hits)} indices on US exchanges, exactly one is needed")
-        conid = wire.conid(hits[0].get("conid"))
-        info = await self._info(conid)
         return Contract(
             symbol=symbol,
-            conid=conid,
+            conid=wire.conid(hits[0].get("conid")),
             name=wire.required_text(hits[0], "companyName", "companyHeader"),
             exchange=wire.required_text(hits[0], "description"),
-            currency=wire.required_text(info, "currency"),
+            # US exchanges quote their indices in dollars.
+            currency="USD",
             asset_class="IND",
         )
 

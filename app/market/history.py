@@ -47,6 +47,9 @@ class CachedMarketData:
         key = (conid, before)
         task = self._series.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            # Yesterday's series is not asked for again.
+            for old in [old for old in self._series if old[0] == conid and old[1] < before]:
+                del self._series[old]
             task = self._series[key] = asyncio.create_task(self._fetch(conid, before))
             # Looked at here too, so that an error nobody waits for any more is not reported as lost.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
