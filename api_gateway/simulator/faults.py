@@ -12,7 +12,16 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from api_gateway.simulator.order_faults import Ask, FillScript, Lag, LiveLater, OrderRule, Refusal, Rule
+from api_gateway.simulator.order_faults import (
+    Ask,
+    CancelTooLate,
+    FillScript,
+    Lag,
+    LiveLater,
+    OrderRule,
+    Refusal,
+    Rule,
+)
 from api_gateway.simulator.orders import OrderRequest
 
 Kind = Literal[
@@ -55,7 +64,9 @@ class FaultRule(Rule):
         return self.path == "/**" or re.fullmatch(pattern, path) is not None
 
 
-AnyRule = Annotated[FaultRule | Refusal | Ask | LiveLater | FillScript | Lag, Field(discriminator="kind")]
+AnyRule = Annotated[
+    FaultRule | Refusal | Ask | LiveLater | FillScript | CancelTooLate | Lag, Field(discriminator="kind")
+]
 RULES: TypeAdapter[tuple[AnyRule, ...]] = TypeAdapter(tuple[AnyRule, ...])
 _Order = TypeVar("_Order", bound=OrderRule)
 _Found = TypeVar("_Found", bound=Rule)

@@ -17,7 +17,7 @@ from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
 from api_gateway.simulator.faults import FaultBox
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.matching import Fill, commission, match
-from api_gateway.simulator.order_faults import Ask, FillScript, LiveLater, Refusal
+from api_gateway.simulator.order_faults import Ask, CancelTooLate, FillScript, LiveLater, Refusal
 from api_gateway.simulator.orders import NEVER, Execution, Hold, Order, OrderRequest, Portion, Status
 from api_gateway.simulator.questions import Question, questions_for
 from api_gateway.simulator.sessions import NEW_YORK, Moment
@@ -226,7 +226,10 @@ class OrderDesk:
             raise refused(400, f"OrderID {order_id} doesn't exist")
         if not order.working:
             raise refused(400, "Order is inactive")
-        self._orders[order_id] = replace(order, status=Status.PENDING_CANCEL)
+        if self._faults.take_for(CancelTooLate, order.request) is not None:
+            self._orders[order_id] = replace(order, hold=None, portion=None)
+        else:
+            self._orders[order_id] = replace(order, status=Status.PENDING_CANCEL)
         return self._orders[order_id]
 
     def cancel_all(self) -> None:

@@ -78,6 +78,12 @@ class FillScript(OrderRule):
     rest_seconds: Seconds = 0.0
 
 
+class CancelTooLate(OrderRule):
+    """The request to cancel is taken and changes nothing: the order goes on, and fills where the market allows it."""
+
+    kind: Literal["cancel_too_late"]
+
+
 class Lag(Rule):
     """What is new is missing from its list for `reads` further reads of it and for `seconds` of market time."""
 

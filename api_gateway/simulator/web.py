@@ -4,17 +4,19 @@ Handlers run on the event loop and never wait, so the world needs no locks.
 """
 
 import json
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from api_gateway.simulator.contracts import BY_CONID, Contract
-from api_gateway.simulator.errors import refused
+from api_gateway.simulator.errors import GatewayRefusal, refused
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
+
+_Body = TypeVar("_Body", bound=BaseModel)
 
 
 def stage_of(request: Request) -> Stage:
@@ -33,10 +35,10 @@ def answer(content: object, status: int = 200) -> JSONResponse:
     return JSONResponse(content, status)
 
 
-def first_problem(error: ValidationError) -> JSONResponse:
+def unprocessable(error: ValidationError) -> GatewayRefusal:
+    """422 with the first problem."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return answer({"error": f"{where}: {first['msg']}", "statusCode": 422}, 422)
+    return refused(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
 
 
 async def json_body(request: Request) -> object:
@@ -48,6 +50,14 @@ async def json_body(request: Request) -> object:
         return json.loads(raw)
     except ValueError as error:
         raise refused(400, "Failed to parse body as JSON") from error
+
+
+async def read_body(request: Request, kind: type[_Body]) -> _Body:
+    """Raises: GatewayRefusal 422 with the first problem."""
+    try:
+        return kind.model_validate(await json_body(request))
+    except ValidationError as error:
+        raise unprocessable(error) from error
 
 
 async def json_object(request: Request) -> dict[str, Any]:

@@ -48,6 +48,7 @@ async def test_a_reset_is_the_world_as_at_the_start(gateway: Gateway) -> None:
     await gateway.post("/simulator/cash", {"amount": "100"})
     await gateway.post("/simulator/broker", {"dedupe": False})
     await gateway.post("/simulator/faults", {"kind": "lag", "reads": 3})
+    await gateway.post("/simulator/split", {"symbol": "AAPL", "ratio": "4"})
     await gateway.post("/simulator/clock", {"next_session": True})
     await gateway.post("/simulator/reset")
     after = await gateway.get("/simulator/state")

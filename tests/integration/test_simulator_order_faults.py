@@ -208,6 +208,16 @@ async def test_an_order_may_never_fill_and_still_be_cancelled(gateway: Gateway) 
     assert (await gateway.get("/iserver/account/orders"))["orders"][0]["status"] == "Cancelled"
 
 
+async def test_a_cancel_that_comes_too_late_is_taken_and_the_order_fills(gateway: Gateway) -> None:
+    await fault(gateway, kind="late_fill", looks=100)
+    await fault(gateway, kind="cancel_too_late")
+    accepted = await buy(gateway)
+    assert await filled(gateway) == 0.0
+    answer = await gateway.answered("DELETE", f"/iserver/account/{ACCOUNT}/order/{accepted['order_id']}")
+    assert answer.json()["msg"] == "Request was submitted"
+    assert await filled(gateway) == 10.0
+
+
 async def test_a_halted_symbol_has_no_quotes_and_fills_after_the_halt(gateway: Gateway) -> None:
     await gateway.post("/simulator/broker", {"halted": ["AAPL"]})
     quote = await gateway.quote()

@@ -14,7 +14,7 @@ from api_gateway.simulator.arrivals import Arrival
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.faults import RULES
 from api_gateway.simulator.orders import Execution, Order
-from api_gateway.simulator.web import Here, answer, first_problem, json_body
+from api_gateway.simulator.web import Here, answer, json_body, read_body, unprocessable
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/simulator")
@@ -146,10 +146,7 @@ def _target(world: World, move: ClockMove) -> datetime:
 
 @router.post("/clock")
 async def move_clock(request: Request, world: Here) -> JSONResponse:
-    try:
-        move = ClockMove.model_validate(await json_body(request))
-    except ValidationError as error:
-        return first_problem(error)
+    move = await read_body(request, ClockMove)
     world.look()
     world.clock.move_to(_target(world, move))
     world.look()
@@ -179,7 +176,7 @@ async def add_faults(request: Request, world: Here) -> JSONResponse:
     try:
         rules = RULES.validate_python(body if isinstance(body, list) else [body])
     except ValidationError as error:
-        return first_problem(error)
+        raise unprocessable(error) from error
     world.faults.add(rules)
     return _active(world)
 

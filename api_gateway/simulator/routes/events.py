@@ -4,7 +4,7 @@ Like the other admin endpoints they are no part of the gateway and are never cou
 """
 
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -12,15 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.contracts import Contract, stock
-from api_gateway.simulator.errors import GatewayRefusal, StartError, refused
+from api_gateway.simulator.errors import StartError, refused
 from api_gateway.simulator.orders import OrderRequest, Side
 from api_gateway.simulator.stage import Reset
-from api_gateway.simulator.web import Here, OnStage, answer, json_body
+from api_gateway.simulator.web import Here, OnStage, answer, read_body, unprocessable
 from api_gateway.simulator.world import Split, World
 
 router = APIRouter(prefix="/simulator")
 
-_Event = TypeVar("_Event", bound=BaseModel)
 _Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -68,19 +67,6 @@ class Dividend(_Strict):
     amount: _Positive
 
 
-async def _read(request: Request, kind: type[_Event]) -> _Event:
-    """Raises: GatewayRefusal 422 with the first problem."""
-    try:
-        return kind.model_validate(await json_body(request))
-    except ValidationError as error:
-        raise _unprocessable(error) from error
-
-
-def _unprocessable(error: ValidationError) -> GatewayRefusal:
-    first = error.errors()[0]
-    return refused(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
-
-
 def _stock(symbol: str) -> Contract:
     contract = stock(symbol)
     if contract is None:
@@ -102,18 +88,18 @@ def _broker(world: World) -> dict[str, Any]:
 async def reset(request: Request, stage: OnStage) -> JSONResponse:
     """The world as at the start, or with another day, seed, account, broker and faults; the pacing stays."""
     try:
-        world = stage.reset(await _read(request, Reset))
+        world = stage.reset(await read_body(request, Reset))
     except StartError as error:
         raise refused(400, str(error)) from error
     except ValidationError as error:
-        raise _unprocessable(error) from error
+        raise unprocessable(error) from error
     return answer({"simulator": world.marker(), "account": world.account, "broker": _broker(world)})
 
 
 @router.post("/pacing")
 async def pacing(request: Request, world: Here) -> JSONResponse:
     """0 lifts every limit; the session status announces the scale."""
-    world.pacer.rescale((await _read(request, Pacing)).scale)
+    world.pacer.rescale((await read_body(request, Pacing)).scale)
     return answer({"pacing": world.pacer.scale})
 
 
@@ -124,7 +110,7 @@ async def broker(world: Here) -> JSONResponse:
 
 @router.post("/broker")
 async def change_broker(request: Request, world: Here) -> JSONResponse:
-    change = await _read(request, BrokerChange)
+    change = await read_body(request, BrokerChange)
     # What the market did so far happened under the old rules.
     world.look()
     world.rules.change(change)
@@ -134,7 +120,7 @@ async def change_broker(request: Request, world: Here) -> JSONResponse:
 @router.post("/restart")
 async def restart(request: Request, world: Here) -> JSONResponse:
     """The gateway starts again: session, primers, subscriptions and questions are lost; book and orders are not."""
-    wanted = await _read(request, Restart)
+    wanted = await read_body(request, Restart)
     world.session.log_out()
     world.desk.forget_questions()
     if wanted.login:
@@ -144,7 +130,7 @@ async def restart(request: Request, world: Here) -> JSONResponse:
 
 @router.post("/external-order")
 async def external_order(request: Request, world: Here) -> JSONResponse:
-    wanted = await _read(request, ExternalOrder)
+    wanted = await read_body(request, ExternalOrder)
     order = world.desk.place_elsewhere(
         OrderRequest(
             contract=_stock(wanted.symbol),
@@ -164,14 +150,14 @@ async def external_order(request: Request, world: Here) -> JSONResponse:
 
 @router.post("/cash")
 async def cash(request: Request, world: Here) -> JSONResponse:
-    moved = await _read(request, CashMove)
+    moved = await read_body(request, CashMove)
     world.book.move_cash(moved.amount, world.look().session, external=True)
     return answer({"cash": str(world.book.cash())})
 
 
 @router.post("/dividend")
 async def dividend(request: Request, world: Here) -> JSONResponse:
-    paid = await _read(request, Dividend)
+    paid = await read_body(request, Dividend)
     held = world.book.held(_stock(paid.symbol).conid)
     world.book.move_cash(paid.amount * held, world.look().session, external=False)
     return answer({"paid": str(paid.amount * held), "cash": str(world.book.cash())})
@@ -180,7 +166,7 @@ async def dividend(request: Request, world: Here) -> JSONResponse:
 @router.post("/split")
 async def split(request: Request, world: Here) -> JSONResponse:
     """Takes effect when the next session opens: quantities, prices, average cost and the price history from then on."""
-    wanted = await _read(request, SplitOrder)
+    wanted = await read_body(request, SplitOrder)
     row = world.look().session + 1
     if row >= len(world.market.history.sessions):
         raise refused(400, "split: the price data ends before the next session")
