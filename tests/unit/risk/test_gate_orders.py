@@ -247,3 +247,11 @@ def test_the_first_moment_of_the_session_counts_and_the_oldest_quote_allowed() -
     rules = policy(execution__avoid_open_minutes=0)
     at_open = replace(quoted(market(), "AA", as_of=SESSION.opens), as_of=SESSION.opens)
     assert rule_on((sell("AA", 1),), rules, on=at_open).allowed
+
+
+def test_orders_that_are_over_and_open_sells_bring_and_take_nothing() -> None:
+    cancelled = replace(working("II", Side.BUY, 60, "other"), status="Cancelled")
+    pending = working("AA", Side.SELL, 90, "other")
+    tight = policy(risk_limits__max_exposure=0.85)
+    account = even(orders=(cancelled, pending))
+    assert bought(rule_on((buy("JJ", 90),), tight, account=account)) == [50]

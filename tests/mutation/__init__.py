@@ -1,0 +1,1 @@
+"""Mutants of the product, made and run outside the test suite."""
