@@ -297,6 +297,7 @@ def _run_here(settings: Settings, account: str | None, slot: str, dry_run: bool)
         )
 
         async def work() -> Mapping[str, Any]:
+            _cancel_when_terminated()
             wiring = wire(here)
             try:
                 result = await run_daily(wiring.desk(), RunRequest(account, slot, dry_run), conduct, _tell)
@@ -306,7 +307,19 @@ def _run_here(settings: Settings, account: str | None, slot: str, dry_run: bool)
                 raise ServiceFailed(f"run {result.run_id} is in progress elsewhere", "`portfolio show` it later")
             return result.report
 
-        return asyncio.run(work())
+        try:
+            return asyncio.run(work())
+        except asyncio.CancelledError:
+            raise ServiceFailed("the run was stopped", "Run again: the next run goes on where it stopped") from None
+        finally:
+            signal.signal(signal.SIGTERM, _stop)
+
+
+def _cancel_when_terminated() -> None:
+    """An order on the wire gets its answer on record before the process ends, which an exit at once would not leave."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _show(report: Mapping[str, Any], as_json: bool) -> None:
