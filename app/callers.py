@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -64,16 +65,30 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
         )
 
         async def work() -> RunResult:
+            _cancel_when_terminated()
             wiring = wire(here)
             try:
                 return await job(wiring.desk(), conduct, tell)
             finally:
                 await wiring.close()
 
-        result = asyncio.run(work())
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            result = asyncio.run(work())
+        except asyncio.CancelledError:
+            raise ServiceFailed("the run was stopped", "Run again: the next run goes on where it stopped") from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
     if result.report is None:
         raise ServiceFailed(f"run {result.run_id} is in progress elsewhere", "`portfolio show` it later")
     return result.report
+
+
+def _cancel_when_terminated() -> None:
+    """An order on the wire gets its answer on record before the process ends, which an exit at once would not leave."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _report(url: str, status: int, body: Report, headers: Mapping[str, str], tell: Progress) -> Report:

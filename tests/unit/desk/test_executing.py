@@ -8,15 +8,16 @@ from decimal import Decimal
 
 import pytest
 
+from app.desk.committed import plan_record
 from app.desk.daily import RunRequest, RunResult, run_daily
 from app.desk.ports import ModelUse, Offer
-from app.desk.records import RunStatus
+from app.desk.records import Claim, Intent, RunKey, RunStatus
 from app.domain.errors import OrderUncertain, UsageError
-from app.domain.order import OrderState, Side
-from app.domain.plan import Action, Choice
+from app.domain.order import Order, OrderState, Side, client_order_id
+from app.domain.plan import Action, Choice, Plan
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import FakeChooser, Fate, Office, policy
-from tests.support.world import ACCOUNT, OPENING, PRICE, SPREAD, conid
+from tests.support.world import ACCOUNT, OPENING, PRICE, SPREAD, TODAY, conid, instrument
 
 DAY = RunRequest()
 
@@ -214,3 +215,28 @@ async def test_an_order_that_rests_is_followed_until_the_broker_is_done_with_it(
     result = await run_daily(replace(office.desk(), sleep=fill_meanwhile), DAY)
     assert ledger.intents(result.run_id)[0].state is OrderState.FILLED
     assert orders_of(result)["AAPL"]["filled_quantity"] == "170"
+
+
+async def test_a_committed_buy_is_held_to_the_cool_down_that_began_since(office: Office, ledger: SqlLedger) -> None:
+    first = await run_daily(office.desk(), DAY)
+    book = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
+    tomorrow = TODAY + timedelta(days=1)
+    office.world.next_day(tomorrow)
+    # The broker lists the day's orders only.
+    office.broker.orders.clear()
+    key = RunKey(book, ACCOUNT, tomorrow, "daily")
+    claim = ledger.claim(key, "interrupted", office.policy.hash, office.world.now())
+    assert isinstance(claim, Claim)
+    buy = Order(instrument("AAPL"), Side.BUY, Decimal(10), PRICE, "rebalance: too little of it")
+    plan = Plan(Action.REBALANCE, (buy,), "drift")
+    coid = client_order_id(book, tomorrow, "daily", conid("AAPL"), Side.BUY, 1)
+    record = plan_record(plan, Choice(plan.id, "as it was", "rules"))
+    ledger.commit_plan(claim, record, [Intent(coid, buy)], office.world.now())
+    ledger.abandon(claim, RunStatus.FAILED, "the process ended", office.world.now())
+
+    result = await run_daily(office.desk(), DAY)
+
+    assert result.run_id == claim.run_id != first.run_id
+    assert orders_of(result)["AAPL"]["state"] == "NOT_SENT"
+    assert "cool_down: AAPL sold at a loss 1 sessions ago" in str(orders_of(result)["AAPL"]["reason"])
+    assert office.broker.sends[coid] == 0

@@ -1,0 +1,93 @@
+"""The `portfolio` command as a person's shell starts it, with an empty home and none of this process's settings."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = Path(sys.executable).parent / "portfolio"
+# Far beyond what any command takes: it only keeps a hanging one from hanging the tests.
+PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left: its exit status, its output, and on stderr its progress and its errors apart."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def errors(self) -> list[str]:
+        """Lines on stderr that are not progress."""
+        return [line for line in self.err.splitlines() if not line.startswith("·")]
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """Nothing but a home, a path and what is given."""
+    return {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
+
+
+def portfolio(home: Path, *arguments: str | Path, **variables: str) -> Said:
+    """Run the command to its end in `home`."""
+    home.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [PROGRAM, *arguments],
+        cwd=home,
+        env=environment(home, **variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def foreground(home: Path, *arguments: str | Path, **variables: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A command that stays, once it said READY, with what it said before that; ended by SIGTERM after the block."""
+    home.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(
+        [PROGRAM, *arguments], cwd=home, env=environment(home, **variables), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        try:
+            for line in process.stdout:
+                if line == "READY\n":
+                    break
+                said += line
+            assert process.poll() is None, f"ended before it was ready: {said}"
+            yield process, said
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_SECONDS)
+
+
+def children(parent: int) -> Sequence[int]:
+    """Ids of the processes that it started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = re.sub(r"\(.*\)", "name", stat.read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields.split()[3]) == parent:
+            found.append(int(fields.split()[0]))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of that id still runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,212 @@
+"""`portfolio demo` on real prices: one run a day, told truly, and what famous days must bring."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.desk.report import Report
+from tests.e2e.command import Said, portfolio
+
+SCENARIO = Path(__file__).resolve().parents[2] / "api_gateway" / "simulator" / "scenarios" / "default.yaml"
+FEAR = {"stop_loss", "drawdown", "limit_breach", "cut_losers"}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One demo as JSON, and the state directory that it left."""
+
+    report: dict[str, Any]
+    said: Said
+    state: Path
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """By name."""
+        return {metric["name"]: metric for metric in self.report["evaluation"]["metrics"]}
+
+    def exits(self, rule: str) -> dict[str, float]:
+        """Symbol → value that triggered the rule."""
+        return {e["symbol"]: e["value"] for e in self.report["evaluation"]["exits_due"] if e["rule"] == rule}
+
+    @property
+    def triggers(self) -> set[str]:
+        """Every rule that an order names."""
+        return {rule for o in self.report["orders"] for rule in o["trigger"].partition(":")[0].split("+")}
+
+    def sold(self) -> set[str]:
+        """Symbols."""
+        return {order["symbol"] for order in self.report["orders"] if order["side"] == "SELL"}
+
+    def bought(self) -> set[str]:
+        """Symbols."""
+        return {order["symbol"] for order in self.report["orders"] if order["side"] == "BUY"}
+
+
+def demo(home: Path, *arguments: str) -> Demo:
+    """A demo with `--json`."""
+    said = portfolio(home, "demo", "--json", "--state", home / "state", *arguments)
+    assert said.status == 0, said.err
+    return Demo(json.loads(said.out), said, home / "state")
+
+
+def returns(found: Demo) -> dict[str, float]:
+    """Price over average cost less one, of every position in the report, worked out anew."""
+    positions = found.report["portfolio"]["positions"]
+    return {row["symbol"]: float(row["price"]) / float(row["average_cost"]) - 1 for row in positions}
+
+
+def check_reasons(found: Demo) -> None:
+    """Whatever the day, the reasons match the numbers of the same report."""
+    gains = returns(found)
+    stops, profits = found.exits("stop_loss"), found.exits("take_profit")
+    assert set(stops) == {symbol for symbol, gain in gains.items() if gain <= -0.15}
+    assert set(profits) == {symbol for symbol, gain in gains.items() if gain >= 0.5}
+    for symbol, value in {**stops, **profits}.items():
+        assert value == pytest.approx(gains[symbol], abs=1e-3), symbol
+    for order in found.report["orders"]:
+        if "stop_loss" in order["trigger"]:
+            assert f"unrealised {gains[order['symbol']]:.1%} against -15.0%" in order["trigger"]
+    drawdown = found.report["evaluation"]["drawdown"]
+    assert found.metrics["drawdown"]["value"] == drawdown
+    assert (drawdown >= 0.15) == (found.metrics["drawdown"]["severity"] in {"HIGH", "CRITICAL"})
+    nav = sum(float(row["market_value"]) for row in found.report["portfolio"]["positions"])
+    assert float(found.report["portfolio"]["nav"]) == pytest.approx(nav + float(found.report["portfolio"]["cash"]))
+    assert Report.model_validate(found.report).as_json() == found.report
+
+
+@pytest.fixture(scope="module")
+def today(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The default day, the last of the sample."""
+    return demo(tmp_path_factory.mktemp("today"))
+
+
+@pytest.mark.real_prices
+def test_the_demo_ends_with_a_filled_run_on_real_prices(today: Demo) -> None:
+    assert today.report["status"] == "done"
+    assert today.report["mode"] == "paper"
+    assert today.report["source"] == "simulator:sample"
+    assert today.report["session_date"] == "2022-12-28"
+    assert {order["state"] for order in today.report["orders"]} == {"FILLED"}
+    assert set(today.exits("stop_loss")) == {"AAPL", "MSFT", "BAC", "HD"}
+    assert set(today.exits("take_profit")) == {"XOM"}
+    check_reasons(today)
+    assert today.said.errors == []
+
+
+@pytest.mark.real_prices
+def test_a_second_demo_on_the_same_state_reports_the_run_and_orders_nothing(today: Demo, tmp_path: Path) -> None:
+    again = portfolio(tmp_path, "demo", "--json", "--state", today.state)
+    assert again.status == 0, again.err
+    assert json.loads(again.out) == today.report
+    assert "filled" not in again.err
+    runs = portfolio(tmp_path, "runs", "--json", "--state", today.state)
+    assert [run["run_id"] for run in json.loads(runs.out)] == [today.report["run_id"]]
+
+
+@pytest.mark.real_prices
+def test_a_run_can_be_shown_again(today: Demo, tmp_path: Path) -> None:
+    run_id = today.report["run_id"]
+    shown = portfolio(tmp_path, "show", run_id, "--json", "--state", today.state)
+    assert json.loads(shown.out) == today.report
+    text = portfolio(tmp_path, "show", run_id, "--state", today.state).out
+    for title in ("What was seen", "What was measured", "What could be done", "What was chosen", "What was ordered"):
+        assert title in text
+    assert "SIMULATED" in text
+    assert run_id in portfolio(tmp_path, "runs", "--state", today.state, COLUMNS="200").out
+
+
+@pytest.mark.real_prices
+def test_another_simulated_day_in_the_same_state_is_a_run_of_its_own(today: Demo, tmp_path: Path) -> None:
+    state = shutil.copytree(today.state, tmp_path / "state")
+    said = portfolio(tmp_path, "demo", "--json", "--state", state, "--as-of", "2017-06-01")
+    assert said.status == 0, said.err
+    calm = Demo(json.loads(said.out), said, state)
+    assert calm.report["run_id"] != today.report["run_id"]
+    assert calm.report["session_date"] == "2017-06-01"
+    assert calm.report["evaluation"]["drawdown"] < 0.01
+    assert calm.metrics["annual_volatility"]["value"] < 0.1
+    assert not calm.triggers & FEAR
+    assert not {exit["rule"] for exit in calm.report["evaluation"]["exits_due"]} - {"take_profit"}
+    assert set(calm.exits("take_profit")) == {"AAPL", "BAC"}
+    assert min(returns(calm).values()) == pytest.approx(-0.06, abs=0.01)
+    check_reasons(calm)
+
+
+@pytest.mark.real_prices
+def test_the_crash_of_2020_breaches_drawdown_and_volatility_and_sells_the_stops(tmp_path: Path) -> None:
+    crash = demo(tmp_path, "--as-of", "2020-03-16")
+    assert crash.report["evaluation"]["drawdown"] == pytest.approx(0.177, abs=0.005)
+    assert crash.metrics["annual_volatility"]["value"] > crash.metrics["annual_volatility"]["limit"]
+    assert crash.report["market"]["vix"] == pytest.approx(69, abs=1)
+    assert set(crash.exits("stop_loss")) == {"BAC", "PFE", "GE", "XOM"}
+    assert {"BAC", "PFE", "GE", "XOM"} <= crash.sold()
+    assert crash.exits("drawdown")
+    assert crash.bought() == set()
+    caps = {cap["rule"]: cap["limit"] for cap in crash.report["evaluation"]["exposure_caps"]}
+    assert caps["vix"] == pytest.approx(0.4)
+    check_reasons(crash)
+
+
+@pytest.mark.real_prices
+def test_the_week_of_october_2008_sells_ten_names_at_their_stops_and_buys_nothing(tmp_path: Path) -> None:
+    crash = demo(tmp_path, "--as-of", "2008-10-10")
+    stopped = {"AAPL", "MSFT", "JPM", "BAC", "PFE", "UNH", "KO", "HD", "XOM", "GE"}
+    assert crash.report["evaluation"]["drawdown"] == pytest.approx(0.327, abs=0.005)
+    assert crash.metrics["drawdown"]["severity"] == "CRITICAL"
+    assert crash.report["market"]["vix"] == pytest.approx(62, abs=1)
+    assert set(crash.exits("stop_loss")) == stopped
+    assert stopped <= crash.sold()
+    assert crash.bought() == set()
+    check_reasons(crash)
+
+
+def test_every_day_with_expectations_is_tested_here() -> None:
+    scenario = yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))
+    assert {each["as_of"].isoformat() for each in scenario["expectations"]} == {
+        "2022-12-28",
+        "2020-03-16",
+        "2008-10-10",
+        "2017-06-01",
+    }
+
+
+def test_generated_prices_are_called_synthetic_wherever_they_are_shown(tmp_path: Path) -> None:
+    said = portfolio(tmp_path, "demo", "--data", "synthetic", "--state", tmp_path / "state")
+    assert said.status == 0, said.err
+    assert "SYNTHETIC" in said.out
+    (run,) = json.loads(portfolio(tmp_path, "runs", "--json", "--state", tmp_path / "state").out)
+    shown = portfolio(tmp_path, "show", run["run_id"], "--state", tmp_path / "state")
+    assert "SYNTHETIC" in shown.out
+
+
+@pytest.mark.real_prices
+def test_the_audit_trail_of_a_demo_is_intact(today: Demo, tmp_path: Path) -> None:
+    said = portfolio(tmp_path, "audit", "verify", "--json", "--state", today.state)
+    assert said.status == 0
+    found = json.loads(said.out)
+    assert found["ok"]
+    assert found["problems"] == []
+    assert found["events"] > 50
+
+
+@pytest.mark.real_prices
+@pytest.mark.parametrize("which", ["MIN(seq)", "MAX(seq) / 2", "MAX(seq)"])
+@pytest.mark.parametrize(
+    "change", ["payload = replace(payload, '{', '{ ')", "kind = kind || '_'", "hash = replace(hash, '1', '2')"]
+)
+def test_the_audit_fails_after_any_event_is_altered(today: Demo, tmp_path: Path, which: str, change: str) -> None:
+    state = shutil.copytree(today.state, tmp_path / "state")
+    with closing(sqlite3.connect(state / "portfolio.db")) as database, database:
+        altered = database.execute(f"UPDATE events SET {change} WHERE seq = (SELECT {which} FROM events)")  # noqa: S608 - literals above
+        assert altered.rowcount == 1
+    said = portfolio(tmp_path, "audit", "verify", "--state", state)
+    assert said.status == 1
+    assert "ALTERED" in said.out
+    assert "NOT intact" in said.out

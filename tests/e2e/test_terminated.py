@@ -1,0 +1,56 @@
+"""A run that is told to stop while an order is on the wire first gets the answer on record."""
+
+import itertools
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+
+from app.processes import free_ports, private_directory, simulator
+from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, environment
+from tests.support.stack import SIMULATED
+
+PLACING = "/iserver/account/*/orders"
+
+
+def wait_for_an_order(gateway: str) -> None:
+    """Until the first order is at the gateway, which takes its time to answer."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    with httpx2.Client(base_url=gateway, trust_env=False) as http:
+        for _ in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count()):
+            calls = http.get("/simulator/calls").json()["calls"]
+            if any(call.startswith("POST") and call.endswith("/orders") for call in calls):
+                return
+    raise AssertionError("no order was sent")
+
+
+def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_more(tmp_path: Path) -> None:
+    port = free_ports().gateway
+    with simulator(private_directory(tmp_path / "simulator"), port, SIMULATED) as gateway:
+        fault = {"path": PLACING, "method": "POST", "kind": "delay", "seconds": 2}
+        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, trust_env=False).status_code == 200
+        with subprocess.Popen(
+            [PROGRAM, "run", "--state", tmp_path / "state"],
+            cwd=tmp_path,
+            env=environment(tmp_path, IBKR_GATEWAY_URL=gateway, TRADING_MODE="paper"),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            wait_for_an_order(gateway)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        orders = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
+
+    assert process.returncode == 1, err
+    (line,) = [line for line in err.splitlines() if line.startswith("portfolio: ")]
+    assert line.startswith("portfolio: the run was stopped")
+    assert "Traceback" not in err
+    assert len(orders) == 1
+    with closing(sqlite3.connect(tmp_path / "state" / "portfolio.db")) as database:
+        rows = database.execute("SELECT coid, state, sends FROM intents ORDER BY position").fetchall()
+    assert rows[0] == (orders[0]["cOID"], "ACKED", 1)
+    assert {(state, sends) for _, state, sends in rows[1:]} == {("PLANNED", 0)}

@@ -1,0 +1,140 @@
+"""`portfolio up` and those who ask it, `portfolio simulate` and a run in front of it."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.processes import Ports, free_ports, private_directory, simulator
+from tests.e2e.command import PATIENCE_SECONDS, children, foreground, is_alive, portfolio
+from tests.support.stack import SIMULATED
+
+DAY = ("--as-of", "2022-03-14", "--data", "synthetic")
+
+
+@dataclass(frozen=True)
+class Up:
+    """Everything up, and where."""
+
+    url: str
+    gateway: str
+    ports: Ports
+    home: Path
+    said: str
+    process: int
+
+
+def up_arguments(home: Path, ports: Ports) -> tuple[str | Path, ...]:
+    """On those ports."""
+    numbers = ("--port", str(ports.service), "--mcp-port", str(ports.mcp), "--gateway-port", str(ports.gateway))
+    return ("up", "--state", home / "state", *numbers, "--pacing", "0.01", *DAY)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    home, ports = tmp_path_factory.mktemp("up"), free_ports()
+    with foreground(home, *up_arguments(home, ports)) as (process, said):
+        here = "http://127.0.0.1"
+        yield Up(f"{here}:{ports.service}", f"{here}:{ports.gateway}", ports, home, said, process.pid)
+
+
+def test_up_says_where_everything_is_and_all_three_answer(up: Up) -> None:
+    assert up.url in up.said
+    assert up.gateway in up.said
+    assert httpx2.get(f"{up.url}/ready", trust_env=False).json()["ready"] is True
+    assert httpx2.get(f"{up.gateway}/simulator/state", trust_env=False).status_code == 200
+    assert httpx2.get(f"http://127.0.0.1:{up.ports.mcp}/mcp", trust_env=False).status_code == 401
+
+
+def test_the_state_directory_and_its_secrets_are_private(up: Up) -> None:
+    state = up.home / "state"
+    assert state.stat().st_mode & 0o077 == 0
+    for secret in ("mcp.token", "ticket.key"):
+        assert (state / secret).stat().st_mode & 0o077 == 0
+    token = (state / "mcp.token").read_text()
+    for log in (state / "logs").iterdir():
+        assert token not in log.read_text()
+
+
+def test_a_run_by_address_previews_then_trades_then_reports_what_was_done(up: Up, tmp_path: Path) -> None:
+    dry = portfolio(tmp_path, "run", "--url", up.url, "--dry-run", "--json")
+    assert dry.status == 0, dry.err
+    assert json.loads(dry.out)["status"] == "dry_run"
+    first = portfolio(tmp_path, "run", "--url", up.url, "--json")
+    assert first.status == 0, first.err
+    report = json.loads(first.out)
+    assert report["status"] == "done"
+    assert any(line.startswith("· filled: SELL") for line in first.err.splitlines())
+    again = portfolio(tmp_path, "run", "--url", up.url, "--json")
+    assert json.loads(again.out) == report
+    orders = httpx2.get(f"{up.gateway}/simulator/orders", trust_env=False).json()["orders"]
+    assert sorted(order["cOID"] for order in orders) == sorted(order["coid"] for order in report["orders"])
+    assert {order["arrivals"] for order in orders} == {1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--account", "DU0000000"), "account DU…000 is not one of this session's"),
+        (("--slot", "A slot"), "slot 'A slot' is not a name"),
+    ],
+)
+def test_a_wrong_request_by_address_is_wrong_usage(
+    up: Up, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    answer = portfolio(tmp_path, "run", "--url", up.url, *arguments)
+    (line,) = answer.errors
+    assert said in line
+    assert answer.status == 2
+
+
+def test_a_taken_port_is_named_before_anything_starts(up: Up, tmp_path: Path) -> None:
+    said = portfolio(tmp_path, *up_arguments(tmp_path, up.ports))
+    (line,) = said.errors
+    assert f"port {up.ports.gateway} for the simulator is taken" in line
+    assert said.status == 1
+
+
+def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
+    ports = free_ports()
+    with foreground(tmp_path, *up_arguments(tmp_path, ports)) as (process, _):
+        started = children(process.pid)
+        assert len(started) == 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    assert [each for each in started if is_alive(each)] == []
+    for port in (ports.service, ports.mcp, ports.gateway):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_run_here_trades_in_paper_mode_against_a_simulator_that_runs_alone(tmp_path: Path) -> None:
+    port = free_ports().gateway
+    with foreground(tmp_path, "simulate", "--port", str(port), *DAY) as (_, said):
+        gateway = f"http://127.0.0.1:{port}"
+        assert f"{gateway}/v1/api" in said
+        real = portfolio(tmp_path, "run", "--json", IBKR_GATEWAY_URL=f"{gateway}/v1/api", TRADING_MODE="paper")
+        assert real.status == 0, real.err
+        report = json.loads(real.out)
+        assert (report["status"], report["mode"]) == ("done", "paper")
+        orders = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
+    assert len(orders) == len(report["orders"]) > 0
+    assert {order["state"] for order in report["orders"]} == {"FILLED"}
+
+
+def test_a_run_here_previews_by_default_and_knows_a_strange_account(tmp_path: Path) -> None:
+    with simulator(private_directory(tmp_path / "simulator"), free_ports().gateway, SIMULATED) as gateway:
+        preview = portfolio(tmp_path, "run", "--json", IBKR_GATEWAY_URL=gateway)
+        stranger = portfolio(tmp_path, "run", "--account", "DU0000000", IBKR_GATEWAY_URL=gateway)
+    assert preview.status == 0, preview.err
+    report = json.loads(preview.out)
+    assert (report["status"], report["mode_reason"]) == ("dry_run", "TRADING_MODE is off")
+    assert {order["state"] for order in report["orders"]} == {"PREVIEWED"}
+    assert (tmp_path / ".portfolio" / "portfolio.db").exists()
+    assert stranger.status == 2
+    assert "account DU…000 is not one of this session's. Check IBKR_ACCOUNT_ID" in stranger.errors[0]
