@@ -4,6 +4,7 @@ Must never send anything, and must never read a silence of the broker as consent
 """
 
 from decimal import Decimal
+from typing import TypeGuard
 
 from app.domain.order import Order, Side, WhatIf
 from app.domain.policy import Policy
@@ -16,38 +17,24 @@ def what_if_refusal(policy: Policy, order: Order, what_if: WhatIf, rate: Decimal
         return _refuse(order, "what_if", what_if.error, "accepted by the broker's preview")
     if order.side is Side.SELL:
         return None
-    return _missing(order, what_if) or _dear(policy, order, what_if, rate) or _unfunded(order, what_if)
+    if what_if.warnings:
+        return _refuse(order, "what_if_warning", "; ".join(what_if.warnings), "no warning")
+    commission, equity, margin = what_if.commission, what_if.equity_after, what_if.initial_margin_after
+    if not (_number(commission) and _number(equity) and _number(margin)):
+        value = f"commission {commission}, equity after {equity}, initial margin after {margin}"
+        return _refuse(order, "what_if_unknown", value, "all three known")
+    share = Decimal(str(policy.execution.max_commission))
+    most = order.notional * rate * share
+    if not 0 <= commission <= most:
+        return _refuse(order, "max_commission", f"{commission}", f"0 to {most:.2f}, {share:.3%} of the order's value")
+    if not 0 <= margin <= equity:
+        return _refuse(order, "margin_after", f"initial margin {margin}", f"0 to {equity}, the equity after the order")
+    return None
 
 
 def _refuse(order: Order, rule: str, value: str, limit: str) -> Refusal:
     return Refusal(rule, order.instrument.symbol, value, limit)
 
 
-def _missing(order: Order, what_if: WhatIf) -> Refusal | None:
-    """A warning is refused whatever it says; so is a number that nobody can compare."""
-    if what_if.warnings:
-        return _refuse(order, "what_if_warning", "; ".join(what_if.warnings), "no warning")
-    numbers = {
-        "commission": what_if.commission,
-        "equity after": what_if.equity_after,
-        "initial margin after": what_if.initial_margin_after,
-    }
-    unknown = [name for name, number in numbers.items() if number is None or not number.is_finite()]
-    if not unknown:
-        return None
-    return _refuse(order, "what_if_unknown", f"unknown: {', '.join(unknown)}", "commission, equity and margin known")
-
-
-def _dear(policy: Policy, order: Order, what_if: WhatIf, rate: Decimal) -> Refusal | None:
-    commission, share = what_if.commission, Decimal(str(policy.execution.max_commission))
-    most = order.notional * rate * share
-    if commission is not None and 0 <= commission <= most:
-        return None
-    return _refuse(order, "max_commission", f"{commission}", f"0 to {most:.2f}, {share:.3%} of the order's value")
-
-
-def _unfunded(order: Order, what_if: WhatIf) -> Refusal | None:
-    equity, margin = what_if.equity_after, what_if.initial_margin_after
-    if equity is not None and margin is not None and 0 <= margin <= equity:
-        return None
-    return _refuse(order, "margin_after", f"initial margin {margin}", f"0 to {equity}, the equity after the order")
+def _number(value: Decimal | None) -> TypeGuard[Decimal]:
+    return value is not None and value.is_finite()

@@ -11,7 +11,7 @@ from app.domain.order import Order, Side
 from app.domain.plan import NO_MEMORY, Action
 from app.domain.portfolio import CashBalance, Portfolio
 from app.risk import after
-from tests.support.worlds import buy, conid, evaluate, even, market, policy, rule_on
+from tests.support.worlds import buy, conid, evaluate, even, market, policy, rule_on, sell
 
 RATE = Decimal("1.25")
 
@@ -74,3 +74,32 @@ def test_a_sale_is_split_by_its_value_in_base_currency() -> None:
     hold = plans(rules, holder, abroad(), evaluation, NO_MEMORY)[-1]
     assert hold.action is Action.HOLD
     assert [(o.side, int(o.quantity)) for o in hold.orders] == [(Side.SELL, 40), (Side.SELL, 40)]
+
+
+def test_the_proceeds_of_a_sale_abroad_pay_for_a_buy_at_home() -> None:
+    holder = replace(account(), available_funds=Decimal(4000))
+    sale = replace(sell("AA", 40), instrument=abroad().instruments[conid("AA")])
+    ruling = rule_on((sale, buy("JJ", 110)), account=holder, on=abroad())
+    assert [(o.instrument.symbol, int(o.quantity)) for o in ruling.allowed] == [("AA", 40), ("JJ", 90)]
+    assert [refusal.rule for refusal in ruling.refusals] == ["available_cash"]
+
+
+def test_the_turnover_of_earlier_buys_and_sales_abroad_is_converted() -> None:
+    rules = policy(execution__max_turnover=0.1)
+    sale = replace(sell("AA", 40), instrument=abroad().instruments[conid("AA")])
+    ruling = rule_on((sale, buy("JJ", 110)), rules, account(), abroad())
+    assert [int(o.quantity) for o in ruling.allowed] == [40, 50]
+    first = rule_on((in_euros(20), buy("JJ", 110)), rules, account(), abroad())
+    assert [int(o.quantity) for o in first.allowed] == [20, 75]
+
+
+def test_the_smallest_order_is_in_base_currency() -> None:
+    rules = policy(execution__min_order_value=Decimal(2500))
+    assert rule_on((in_euros(20),), rules, account(), abroad()).allowed
+    assert not rule_on((in_euros(19),), rules, account(), abroad()).allowed
+
+
+def test_what_earlier_buys_cost_is_taken_from_the_available_funds() -> None:
+    holder = replace(account(), available_funds=Decimal(5000))
+    ruling = rule_on((in_euros(20), buy("JJ", 110)), account=holder, on=abroad())
+    assert [int(o.quantity) for o in ruling.allowed] == [20, 25]

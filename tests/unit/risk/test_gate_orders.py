@@ -255,3 +255,9 @@ def test_orders_that_are_over_and_open_sells_bring_and_take_nothing() -> None:
     tight = policy(risk_limits__max_exposure=0.85)
     account = even(orders=(cancelled, pending))
     assert bought(rule_on((buy("JJ", 90),), tight, account=account)) == [50]
+
+
+def test_money_is_counted_to_the_cent() -> None:
+    assert bought(rule_on((buy("II", 90),), account=even(available_funds=Decimal("3999.99")))) == [39]
+    assert bought(rule_on((buy("II", 90),), day=DayUse(turnover=Decimal("25000.01")))) == [49]
+    assert bought(rule_on((buy("II", 90),), day=DayUse(turnover=Decimal("25000.00")))) == [50]

@@ -84,6 +84,6 @@ def test_the_refusal_gives_every_warning_and_every_missing_number() -> None:
     assert warned.value == "you will be short of cash; think again"
     silent = judged(WhatIf(None, None, None, None, None))
     assert silent is not None
-    assert silent.value == "unknown: commission, equity after, initial margin after"
+    assert silent.value == "commission None, equity after None, initial margin after None"
     dear = judged(OBJECTIONS["commission above its share"][1])
     assert str(dear) == "max_commission: II 30.01, limit 0 to 30.00, 1.000% of the order's value"
