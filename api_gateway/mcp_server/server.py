@@ -33,7 +33,7 @@ _TRADES: Final = ToolAnnotations(
 
 def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
     """The ASGI app; `portal` is kept running for the app's life and closed with it."""
-    server = _server(settings, portal)
+    server = create_server(settings, portal)
     hosts = [*_LOOPBACK, *settings.mcp_allowed_hosts]
     app = server.streamable_http_app(
         stateless_http=True,
@@ -57,7 +57,8 @@ def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
     return app
 
 
-def _server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
+def create_server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
+    """The tools alone."""
     server: MCPServer[None] = MCPServer(
         "ibkr", instructions="Reads and, where enabled, trades an Interactive Brokers account.", log_level="WARNING"
     )

@@ -1,0 +1,180 @@
+"""One case: a script, a lag, one or two deaths. The fork happens in a process without threads and without a loop."""
+
+import os
+import random
+import shutil
+import ssl
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Self
+
+import httpx2
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from app.ledger.engine import open_ledger
+from app.processes import Simulated, free_ports, simulator
+from tests.reliability.crash.judging import Broker, Judgement, judge
+from tests.reliability.crash.life import AS_OF, HOLDINGS, Memoir, Server, Setting, learn, live, memoir
+from tests.reliability.crash.scripts import LAGS, rules
+from tests.reliability.crash.witness import sightings
+
+SECOND_DEATHS: Final = (0.1, 0.35, 0.6, 0.85)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`kill_at` is the point of the first death, counted from 1, None for none; `again_at` that of the second process.
+
+    `label` says what the first point is.
+    """
+
+    script: str
+    lag: int
+    kill_at: int | None = None
+    label: str = ""
+    again_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A case judged. `deaths` are the labels at which processes died."""
+
+    case: Case
+    deaths: tuple[str, ...]
+    judgement: Judgement
+    memoir: Memoir
+
+    def as_json(self) -> dict[str, Any]:
+        """What the full suite writes of a case."""
+        return {
+            "case": asdict(self.case),
+            "deaths": self.deaths,
+            **asdict(self.judgement),
+        }
+
+
+@dataclass
+class Laboratory:
+    """A simulator of its own, a migrated ledger to copy, and what processes inherit."""
+
+    gateway: str
+    folder: Path
+    http: httpx2.Client
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    facts: Mapping[object, Any] = field(default_factory=dict)
+
+    def prepare(self) -> Self:
+        """Everything slow, once."""
+        self.reset(Case("nothing goes wrong", 0))
+        self.facts = learn(Server.of(self.gateway, self.tls))
+        open_ledger(self._url(self.folder / "migrated.db")).dispose()
+        # One life in this process, so that its children find every module imported and every table computed.
+        setting = self._setting()
+        live(setting, Server.of(self.gateway, self.tls), 0, None)
+        if threading.active_count() != 1:
+            raise RuntimeError("a process with threads is not forked")
+        shutil.rmtree(setting.folder)
+        self.server = Server.of(self.gateway, self.tls)
+        return self
+
+    def reset(self, case: Case) -> Broker:
+        """The opening of the day, and what is held then; the broker takes a client order id twice."""
+        wanted = {
+            "scenario": {"holdings": HOLDINGS},
+            "pacing": 0,
+            "broker": {"dedupe": False},
+            "faults": rules(case.script, case.lag),
+        }
+        answer = self.http.post("/simulator/reset", json=wanted)
+        if answer.status_code != 200:
+            raise RuntimeError(f"the simulator refused {case.script}: {answer.text}")
+        return Broker((), self._held(), {})
+
+    def run(self, case: Case) -> Verdict:
+        """From the opening to the judgement."""
+        opening = self.reset(case)
+        setting = self._setting()
+        deaths: list[str] = []
+        plan = (case.kill_at, case.again_at) if case.kill_at is not None else ()
+        number = 0
+        for number, kill_at in enumerate((*(at for at in plan if at is not None), None)):
+            fork(setting, self.server, number, kill_at)
+            if setting.memoir(number).exists():
+                break
+            deaths.append(setting.epitaph(number).read_text(encoding="ascii"))
+        verdict = Verdict(case, tuple(deaths), self._judged(opening, setting), memoir(setting.memoir(number)))
+        shutil.rmtree(setting.folder)
+        return verdict
+
+    def points(self, script: str, lag: int) -> tuple[str, ...]:
+        """The points of a life without a death."""
+        return self.run(Case(script, lag)).memoir.labels
+
+    def _judged(self, opening: Broker, setting: Setting) -> Judgement:
+        orders = self.http.get("/simulator/orders").json()["orders"]
+        engine = create_engine(setting.database, poolclass=NullPool)
+        return judge(replace(opening, orders=orders, after=self._held()), engine, sightings(setting.sightings))
+
+    def _held(self) -> dict[str, Decimal]:
+        state = self.http.get("/simulator/state").json()
+        return {row["symbol"]: Decimal(str(row["quantity"])) for row in state["positions"]}
+
+    def _setting(self) -> Setting:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        database = folder / "ledger.db"
+        shutil.copy(self.folder / "migrated.db", database)
+        return Setting(self.gateway, self._url(database), folder, self.tls, self.facts)
+
+    def _url(self, path: Path) -> str:
+        return f"sqlite:///{path}"
+
+
+@contextmanager
+def laboratory() -> Iterator[Laboratory]:
+    """In memory where the machine has a folder there: a killed process loses nothing that it wrote to a file."""
+    memory = Path("/dev/shm")  # noqa: S108 (a folder of ours inside it)
+    with tempfile.TemporaryDirectory(prefix="crash-", dir=memory if memory.is_dir() else None) as name:
+        folder = Path(name)
+        with (
+            simulator(folder, free_ports().gateway, Simulated(AS_OF, 7, 0.0, "synthetic")) as gateway,
+            httpx2.Client(base_url=gateway, trust_env=False, timeout=30) as http,
+        ):
+            yield Laboratory(gateway, folder, http).prepare()
+
+
+def fork(setting: Setting, server: Server, number: int, kill_at: int | None) -> None:
+    """A life in a process of its own, until it dies or ends. Raises RuntimeError where it ends in any other way."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            live(setting, server, number, kill_at)
+            status = 0
+        except BaseException:  # noqa: BLE001 (the child must not return into its parent's code)
+            traceback.print_exc(file=sys.stderr)
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
+        raise RuntimeError(f"process {number} of a case ended with status {os.WEXITSTATUS(status)}")
+
+
+def covering(script: str, lag: int, labels: Sequence[str], seed: int, *, all_lags: bool) -> Iterator[Case]:
+    """A death at each point; half the cases have a second one, at one of four positions of the life after it.
+
+    Over the lags every point is covered once, with `all_lags` at each of them.
+    """
+    pick = random.Random(f"{seed}/{script}/{lag}")  # noqa: S311 (which cases, nothing secret)
+    turn = LAGS.index(lag)
+    for at, label in enumerate(labels, start=1):
+        again = 1 + int(pick.choice(SECOND_DEATHS) * max(len(labels) - at, 8))
+        if all_lags or at % len(LAGS) == turn:
+            yield Case(script, lag, at, label, again if (at // len(LAGS) + turn) % 2 else None)

@@ -1,0 +1,279 @@
+"""One process's life: it runs the day from wherever the one before it died, to the end of the close and the sweeps.
+
+Everything slow is made ready before: what a process needs of it, it inherits.
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+import httpx2
+
+from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.transport import base_url
+from api_gateway.mcp_server.server import create_server
+from api_gateway.settings import Settings
+from app.broker.mcp import McpBroker, McpMarketData
+from app.broker.signing import HmacSigner
+from app.desk.attempt import RunRequest, RunResult
+from app.desk.closing import CLOSE_SLOT
+from app.desk.daily import reconcile_now, run_daily
+from app.desk.desk import Desk
+from app.desk.ports import Broker, Chooser, Ledger, MarketData
+from app.desk.records import RunStatus
+from app.domain.errors import PortfolioError
+from app.domain.instrument import AssetClass, ContractRules, Instrument
+from app.domain.market import PriceSeries, Quote
+from app.domain.order import Side
+from app.domain.plan import Action
+from app.domain.policy import Policy
+from app.ledger.engine import create_ledger_engine
+from app.ledger.sql_ledger import SqlLedger
+from app.market.calendar import ExchangeCalendar
+from app.market.sectors import SECTORS
+from tests.reliability.crash.points import BROKER, CHOOSER, LEDGER, MARKET, Points, Watched
+from tests.reliability.crash.witness import Witness
+from tests.support.fakes import FakeChooser, no_sleep, policy
+from tests.support.in_process import InProcessConnection
+
+AS_OF: Final = date(2022, 3, 14)
+AFTER_THE_CLOSE: Final = "2022-03-14T20:25:00Z"
+# One name past its stop, one below its target and one that is not held: a sell and two buys that it pays for.
+HOLDINGS: Final = ({"symbol": "PFE", "weight_pct": 8}, {"symbol": "HD", "weight_pct": 6})
+SYMBOLS: Final = ("PFE", "HD", "KO")
+# Past the lease and past the time in which anything under way must have landed.
+LATER: Final = timedelta(seconds=200)
+ATTEMPTS: Final = 9
+SWEEPS: Final = 3
+KEY: Final = "key-of-the-crash-suite-0123456789"
+ENDED: Final = frozenset({RunStatus.DONE, RunStatus.HALTED, RunStatus.REJECTED, RunStatus.MISSED, RunStatus.SKIPPED})
+
+
+@dataclass
+class Known:
+    """MarketData whose contracts, rules and histories are asked once and kept; quotes are asked anew each time."""
+
+    source: MarketData
+    found: dict[object, Any] = field(default_factory=dict)
+
+    async def instruments(
+        self, symbols: Sequence[str], asset_class: AssetClass = AssetClass.STOCK
+    ) -> tuple[dict[str, Instrument], dict[str, str]]:
+        """See `MarketData.instruments`."""
+        key = (tuple(symbols), asset_class)
+        if key not in self.found:
+            self.found[key] = await self.source.instruments(symbols, asset_class)
+        answer: tuple[dict[str, Instrument], dict[str, str]] = self.found[key]
+        return answer
+
+    async def quotes(self, conids: Sequence[int]) -> tuple[dict[int, Quote], dict[int, str]]:
+        """See `MarketData.quotes`."""
+        return await self.source.quotes(conids)
+
+    async def history(self, conid: int, before: date) -> PriceSeries:
+        """See `MarketData.history`."""
+        if (conid, before) not in self.found:
+            self.found[conid, before] = await self.source.history(conid, before)
+        series: PriceSeries = self.found[conid, before]
+        return series
+
+    async def rules(self, conid: int, side: Side) -> ContractRules:
+        """See `MarketData.rules`."""
+        if (conid, side) not in self.found:
+            self.found[conid, side] = await self.source.rules(conid, side)
+        found: ContractRules = self.found[conid, side]
+        return found
+
+
+@dataclass
+class Times:
+    """The real clock, moved on by hand: leases lapse and windows close without anybody waiting."""
+
+    ahead: timedelta
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every process of one case shares. `facts` is what was learnt of contracts and histories beforehand."""
+
+    gateway: str
+    database: str
+    folder: Path
+    tls: ssl.SSLContext
+    facts: Mapping[object, Any] = field(default_factory=dict)
+
+    @property
+    def sightings(self) -> Path:
+        """Where the witness writes."""
+        return self.folder / "sightings"
+
+    def epitaph(self, number: int) -> Path:
+        """Where the process says at which point it died."""
+        return self.folder / f"epitaph-{number}"
+
+    def memoir(self, number: int) -> Path:
+        """Where a process that lived to the end says what it saw."""
+        return self.folder / f"memoir-{number}"
+
+
+@dataclass(frozen=True)
+class Memoir:
+    """What a process that lived to the end tells: its points in their order, how each attempt ended."""
+
+    labels: tuple[str, ...]
+    attempts: tuple[str, ...]
+
+
+@cache
+def three_names() -> Policy:
+    """The shipped default over three names, whose orders are looked at once."""
+    shipped = policy()
+    return shipped.model_copy(
+        update={"universe": shipped.universe.model_copy(update={"symbols": SYMBOLS})},
+    )
+
+
+@dataclass
+class Life:
+    """A desk of one process, and the day as it goes through it."""
+
+    setting: Setting
+    number: int
+    points: Points
+    times: Times
+    http: httpx2.Client
+    attempts: list[str] = field(default_factory=list)
+
+    async def run(self, desk: Desk) -> None:
+        """The daily run until it has ended, the close until it is recorded, and sweeps."""
+        await self._until(desk, "daily", ENDED)
+        self._post("clock", {"to": AFTER_THE_CLOSE})
+        await self._until(desk, CLOSE_SLOT, ENDED)
+        for _ in range(SWEEPS):
+            await self._tried("reconcile", reconcile_now(self._owned(desk)))
+
+    async def _until(self, desk: Desk, slot: str, ended: frozenset[RunStatus]) -> None:
+        for _ in range(ATTEMPTS):
+            result = await self._tried(slot, run_daily(self._owned(desk), RunRequest(slot=slot)))
+            if result is not None and result.status in ended:
+                return
+
+    async def _tried(self, what: str, work: Any) -> RunResult | None:  # noqa: ANN401 (a coroutine of the desk)
+        self._post("login", {})
+        try:
+            result: RunResult = await work
+        except PortfolioError as error:
+            self.attempts.append(f"{what}: {type(error).__name__}: {error}")
+            return None
+        finally:
+            self._later()
+        self.attempts.append(f"{what}: {result.status}")
+        return result
+
+    def _owned(self, desk: Desk) -> Desk:
+        return replace(desk, owner=f"process-{self.number}-{len(self.attempts)}")
+
+    def _later(self) -> None:
+        self.times.ahead += LATER
+        now = self.http.get("/simulator/clock").json()["now"]
+        # Past the close the market's clock has nothing more to say.
+        if now < "2022-03-14T19:00":
+            self._post("clock", {"advance_seconds": LATER.total_seconds()})
+
+    def _post(self, path: str, body: object) -> None:
+        answer = self.http.post(f"/simulator/{path}", json=body)
+        if answer.status_code not in {200, 400}:
+            raise RuntimeError(f"the simulator answered {answer.status_code} to {path}")
+
+
+@dataclass(frozen=True)
+class Server:
+    """The gateway side of one process, made before the process is: its client, its tools, its witness at the wire."""
+
+    witness: Witness
+    connection: InProcessConnection
+
+    @staticmethod
+    def of(gateway: str, tls: ssl.SSLContext) -> "Server":
+        """Connects to nothing yet, and belongs to no event loop before its first use."""
+        witness = Witness(tls)
+        http = httpx2.AsyncClient(base_url=base_url(gateway), transport=witness, timeout=15, trust_env=False)
+        settings = Settings(_env_file=None, trading_mode="paper", mcp_token="token", ticket_key=KEY)
+        server = create_server(settings, ClientPortal(http, refuse_simulator=False))
+        return Server(witness, InProcessConnection(server))
+
+
+def live(setting: Setting, server: Server, number: int, kill_at: int | None) -> None:
+    """To the end of the sweeps, or to the point to die at; in a process of its own."""
+    points = Points(kill_at, setting.epitaph(number))
+    times = Times(LATER * 100 * number)
+    engine = create_ledger_engine(setting.database)
+    ledger = SqlLedger(engine, now=times.now)
+    server.witness.attend(setting.database, setting.sightings, points)
+    with httpx2.Client(base_url=setting.gateway, trust_env=False, timeout=30, verify=setting.tls) as http:
+        life = Life(setting, number, points, times, http)
+        asyncio.run(_live(life, desk_of(setting, server, points, times, ledger, number), server.witness))
+    engine.dispose()
+    memoir = {"labels": points.labels, "attempts": life.attempts}
+    setting.memoir(number).write_text(json.dumps(memoir), encoding="utf-8")
+
+
+async def _live(life: Life, desk: Desk, witness: Witness) -> None:
+    await life.run(desk)
+    await witness.aclose()
+
+
+def desk_of(setting: Setting, server: Server, points: Points, times: Times, ledger: SqlLedger, number: int) -> Desk:
+    """Every port that matters has its points around it."""
+    market_data = Known(McpMarketData(server.connection), dict(setting.facts))
+    # Who comes after a crash would choose differently, if anybody asked him.
+    chooser = FakeChooser(Action.REBALANCE if number == 0 else Action.HOLD)
+    return Desk(
+        policy=three_names(),
+        broker=cast(Broker, Watched("broker", McpBroker(server.connection), BROKER, points)),
+        market_data=cast(MarketData, Watched("market", market_data, MARKET, points)),
+        calendar=ExchangeCalendar(),
+        ledger=cast(Ledger, Watched("ledger", ledger, LEDGER, points)),
+        chooser=cast(Chooser, Watched("chooser", chooser, CHOOSER, points)),
+        signer=HmacSigner(KEY),
+        sectors=SECTORS,
+        trading_mode="paper",
+        owner=f"process-{number}",
+        sleep=no_sleep,
+        now=times.now,
+    )
+
+
+def learn(server: Server) -> dict[object, Any]:
+    """Contracts, rules and histories of every name, for processes to inherit."""
+
+    async def ask() -> dict[object, Any]:
+        await McpBroker(server.connection).session()
+        known = Known(McpMarketData(server.connection))
+        stocks, _ = await known.instruments(SYMBOLS)
+        indices, _ = await known.instruments(("SPX", "VIX"), AssetClass.INDEX)
+        for instrument in (*stocks.values(), *indices.values()):
+            await known.history(instrument.conid, AS_OF)
+        for instrument in stocks.values():
+            for side in Side:
+                await known.rules(instrument.conid, side)
+        await server.witness.aclose()
+        return known.found
+
+    return asyncio.run(ask())
+
+
+def memoir(path: Path) -> Memoir:
+    """What was written by a process that lived to the end."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return Memoir(tuple(told["labels"]), tuple(told["attempts"]))
