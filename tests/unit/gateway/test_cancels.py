@@ -3,7 +3,8 @@
 import httpx2
 import pytest
 
-from tests.unit.gateway.scripted import ACCOUNT, Reply, ok, portal_to, raw, ready_gateway
+from api_gateway.clientportal.errors import LoginRequired
+from tests.unit.gateway.scripted import ACCOUNT, READY, Reply, ok, portal_to, raw, ready_gateway
 
 CANCEL = f"DELETE /iserver/account/{ACCOUNT}/order/7"
 TAKEN = {"msg": "Request was submitted", "order_id": 7, "conid": 265598, "account": ACCOUNT}
@@ -41,6 +42,13 @@ async def test_after_a_429_no_cancel_is_sent() -> None:
     await portal.orders.cancel(ACCOUNT, "7")
     assert (await portal.orders.cancel(ACCOUNT, "7")).outcome == "refused"
     assert gateway.count(CANCEL) == 1
+
+
+async def test_a_session_that_cannot_be_used_sends_no_cancel() -> None:
+    gateway = ready_gateway().on("POST /iserver/auth/status", ok({**READY, "authenticated": False, "connected": False}))
+    with pytest.raises(LoginRequired):
+        await portal_to(gateway).orders.cancel(ACCOUNT, "7")
+    assert gateway.count(CANCEL) == 0
 
 
 async def test_orders_are_not_reused_from_before_a_cancel() -> None:

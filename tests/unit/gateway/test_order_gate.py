@@ -17,6 +17,7 @@ from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, ok, portal_to,
 KEY = "key"
 NOW = 1_700_000_000
 PLACE = f"POST /iserver/account/{ACCOUNT}/orders"
+CANCEL = f"DELETE /iserver/account/{ACCOUNT}/order/7"
 POSITIONS = f"GET /portfolio2/{ACCOUNT}/positions"
 ACCEPTED = ok([{"order_id": "1", "order_status": "Submitted"}])
 
@@ -75,6 +76,27 @@ async def test_mode_login_and_account_list_must_agree(
     gateway = tradable(paper=paper)
     assert (await place(gate_to(gateway, mode, listed))).outcome == outcome
     assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "paper", "listed", "outcome"),
+    [
+        ("paper", True, (), "requested"),
+        ("paper", True, ("DU7654321",), "refused"),
+        ("paper", False, (ACCOUNT,), "refused"),
+        ("live", True, (ACCOUNT,), "refused"),
+        ("live", False, (ACCOUNT,), "requested"),
+    ],
+)
+async def test_a_cancel_goes_where_an_order_may_go(
+    mode: TradingMode, paper: bool, listed: tuple[str, ...], outcome: str
+) -> None:
+    row = {"order_id": 7, "conid": 265598, "side": "B", "order_status": "Submitted", "order_ref": "PM01"}
+    sizes = {"size": "10.0", "total_size": "10.0", "cum_fill": "0.0", "account": ACCOUNT}
+    gateway = ready_gateway(paper=paper).on("GET /iserver/account/order/status/7", ok({**row, **sizes}))
+    gateway.on(CANCEL, ok({"msg": "Request was submitted"}))
+    assert (await gate_to(gateway, mode, listed).cancel(ACCOUNT, "7")).outcome == outcome
+    assert gateway.count(CANCEL) == (1 if outcome == "requested" else 0)
 
 
 async def test_the_cap_on_the_value_of_a_buy_is_inclusive() -> None:

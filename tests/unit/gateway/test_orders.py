@@ -266,6 +266,33 @@ async def test_a_trade_is_read_from_the_second_answer_in_exact_numbers() -> None
     assert json.loads(trade.model_dump_json())["price"] == "101.20"
 
 
+async def test_after_cold_orders_the_first_list_of_trades_is_not_believed() -> None:
+    row = {"execution_id": "1", "order_id": 7, "conid": 265598, "symbol": "AAPL", "side": "B", "account": ACCOUNT}
+    trade = {**row, "size": 10.0, "price": "101.20", "trade_time": "20260709-17:28:31"}
+    warm, cold = ok({"orders": [], "snapshot": True}), ok({"orders": [], "snapshot": False})
+    gateway = (
+        ready_gateway().on(ORDERS, cold, cold, warm).on("GET /iserver/account/trades", ok([]), ok([]), ok([trade]))
+    )
+    orders, trades = await portal_to(gateway).orders.report(ACCOUNT)
+    assert (orders, [found.order_id for found in trades]) == ((), ["7"])
+
+
+@pytest.mark.parametrize(
+    ("status", "time_in_force", "told"),
+    [("Filled", "DAY", False), ("Filled", "GTC", False), ("Submitted", "DAY", False), ("Submitted", "GTC", True)],
+)
+async def test_fills_of_today_without_trades_are_an_unloaded_list(status: str, time_in_force: str, told: bool) -> None:
+    row = {"orderId": 7, "conid": 265598, "side": "BUY", "filledQuantity": 4.0, "remainingQuantity": 6.0}
+    order = {**row, "status": status, "timeInForce": time_in_force, "acct": ACCOUNT}
+    gateway = ready_gateway().on(ORDERS, ok({"orders": [order], "snapshot": True}))
+    orders = portal_to(gateway).orders
+    if told:
+        assert (await orders.report(ACCOUNT))[1] == ()
+        return
+    with pytest.raises(Incomplete, match="trades"):
+        await orders.report(ACCOUNT)
+
+
 WHAT_IF = f"POST /iserver/account/{ACCOUNT}/orders/whatif"
 
 

@@ -142,3 +142,10 @@ def test_prices_become_money_without_binary_dust() -> None:
     assert str(to_decimal(125.674)) == "125.674"
     assert str(to_decimal(100.0)) == "100"
     assert str(to_decimal(0.1 + 0.2)) == "0.3"
+
+
+def test_a_split_divides_the_paths_that_were_drawn_before_it() -> None:
+    market = market_of(wavy_closes())
+    before = market.path(AAPL, 310).price
+    market.split(AAPL, 4.0)
+    assert market.path(AAPL, 310).price == pytest.approx(before / 4, abs=0.01)
