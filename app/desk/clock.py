@@ -1,10 +1,19 @@
 """Market time: the system's, or the simulated broker's."""
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
 from app.desk.ports import Clock
 from app.domain.session import BrokerSession
+
+
+def steady_seconds() -> float:
+    """Seconds since some moment, for deadlines: they never go back, and they pass while the machine sleeps."""
+    if sys.platform == "linux":
+        # There the monotonic clock stands still in a suspended machine, and an old deadline would seem far away.
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 class SystemClock:

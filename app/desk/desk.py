@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
+from app.desk.clock import steady_seconds
 from app.desk.continuity import Continuity
 from app.desk.journal import Journal
 from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Signer
@@ -69,6 +70,7 @@ class Desk:
 
     `sectors`: symbol → GICS sector. `account` is the only one to work on, None for the broker's only one.
     `trading_mode` is the setting: off, paper or live. `owner` is unique to the process.
+    `steady` measures deadlines, in seconds.
     """
 
     policy: Policy
@@ -85,6 +87,7 @@ class Desk:
     lease_seconds: float = 120.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], datetime] = real_time
+    steady: Callable[[], float] = steady_seconds
 
     async def write(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs

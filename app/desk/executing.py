@@ -144,7 +144,9 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
 async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, portfolio: Portfolio) -> OrderResult:
     """SENDING committed, then at most one placement, then what became of it committed."""
     order, limit = ready.order, known(ready.order.limit_price, "the limit price")
-    due = time.monotonic() + SEND_BUDGET_SECONDS
+    due = desk.steady() + SEND_BUDGET_SECONDS
+    # Counted from here too: a sender that is held up between its deadline check and the wire has an expired ticket.
+    expires = int(time.time()) + TICKET_LIFE_SECONDS
     if desk.signer is None:
         raise UsageError("no key to sign order tickets with", "Set TICKET_KEY or TICKET_KEY_FILE")
     budget = _budget(desk, run, order, portfolio)
@@ -153,7 +155,7 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
         reason = str(refusal)
         await desk.write(desk.ledger.settle, claim, coid, OrderState.NOT_SENT, run.clock.now(), reason=reason)
         return OrderResult(coid, order, OrderState.NOT_SENT.value, what_if=ready.what_if, reason=reason)
-    if time.monotonic() > due:
+    if desk.steady() > due:
         raise OrderUncertain(
             f"{order.instrument.symbol} was not sent in time", "Run again: the next run reconciles first"
         )
@@ -167,7 +169,7 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
         coid=coid,
         run_id=run.run_id,
         policy_hash=desk.policy.hash,
-        expires=int(time.time()) + TICKET_LIFE_SECONDS,
+        expires=expires,
     )
     placement = await desk.broker.place(ticket, desk.signer.sign(ticket))
     state = _state(placement)
@@ -245,7 +247,7 @@ async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Or
     ).broker_order_id
     if order_id is None:
         return result
-    until = time.monotonic() + desk.policy.execution.follow_seconds
+    until = desk.steady() + desk.policy.execution.follow_seconds
     pause = FIRST_POLL_SECONDS
     while True:
         try:
@@ -253,7 +255,7 @@ async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Or
         except (BrokerUnavailable, NotReady) as error:
             # It was accepted; what became of it is for the next reconciliation to find out.
             return replace(result, reason=f"at the broker, its status could not be read: {error.cause}")
-        if row.state.is_final or time.monotonic() + pause > until:
+        if row.state.is_final or desk.steady() + pause > until:
             return await _settle_as(desk, run, claim, result, row)
         await desk.sleep(pause)
         pause = min(pause * 2, SLOWEST_POLL_SECONDS)

@@ -1,6 +1,9 @@
 """Orders: sells first, each through gate and preview, sent once, and every answer on record."""
 
 import asyncio
+import itertools
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,8 +11,11 @@ from decimal import Decimal
 
 import pytest
 
+from app.desk.attempt import RunRequest, RunResult
+from app.desk.clock import steady_seconds
 from app.desk.committed import plan_record
-from app.desk.daily import RunRequest, RunResult, run_daily
+from app.desk.daily import run_daily
+from app.desk.executing import SEND_BUDGET_SECONDS
 from app.desk.ports import ModelUse, Offer
 from app.desk.records import Claim, Intent, RunKey, RunStatus
 from app.domain.errors import OrderUncertain, UsageError
@@ -240,3 +246,20 @@ async def test_a_committed_buy_is_held_to_the_cool_down_that_began_since(office:
     assert orders_of(result)["AAPL"]["state"] == "NOT_SENT"
     assert "cool_down: AAPL sold at a loss 1 sessions ago" in str(orders_of(result)["AAPL"]["reason"])
     assert office.broker.sends[coid] == 0
+
+
+async def test_an_order_that_is_not_committed_within_the_send_budget_is_never_sent(
+    office: Office, ledger: SqlLedger
+) -> None:
+    seconds = itertools.count(0, SEND_BUDGET_SECONDS + 1)
+    with pytest.raises(OrderUncertain, match="not sent in time"):
+        await run_daily(replace(office.desk(), steady=lambda: float(next(seconds))), DAY)
+    assert office.broker.placed == []
+    (record,) = ledger.runs()
+    assert ledger.intents(record.run_id)[0].state is OrderState.SENDING
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock that passes while a machine sleeps is Linux's")
+def test_deadlines_pass_while_the_machine_sleeps() -> None:
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= steady_seconds() <= time.clock_gettime(time.CLOCK_BOOTTIME)
