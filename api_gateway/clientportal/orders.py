@@ -27,6 +27,8 @@ from api_gateway.clientportal.transport import Answer, Transport, error_text, fa
 
 # Observed chains have three questions.
 _MOST_QUESTIONS: Final = 5
+# As far back as the gateway goes.
+_TRADE_DAYS: Final = {"days": "7"}
 # The gateway takes -1 for every order of the account.
 _ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _CANCEL_TAKEN: Final = "Request was submitted"
@@ -62,7 +64,7 @@ class OrderCalls:
         return orders, trades
 
     async def trades(self, account: str) -> tuple[Trade, ...]:
-        """Executions of the current day."""
+        """Executions of the last seven days."""
         rows = wire.rows(await self._session.guarded(self._read_trades), "trades")
         return tuple(_trade(row) for row in rows if wire.text(row, "account", "accountCode") in (account, None))
 
@@ -147,9 +149,9 @@ class OrderCalls:
     async def _read_trades(self) -> object:
         # Where the orders were cold the trades are, too, and an unloaded list of trades does not say so.
         if self._cold:
-            await self._transport.read("/iserver/account/trades", limit=TRADES)
+            await self._transport.read("/iserver/account/trades", {"days": "7"}, limit=TRADES)
             self._cold = False
-        return await self._transport.read("/iserver/account/trades", limit=TRADES)
+        return await self._transport.read("/iserver/account/trades", {"days": "7"}, limit=TRADES)
 
     async def _ask_preview(self, path: str, order: Limit) -> Mapping[str, object]:
         # An error inside a preview is part of it, so the answer is judged here and not by the transport.

@@ -126,7 +126,8 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
                 stopped = await _stopped(desk, run)
                 if stopped is not None:
                     return await closed(desk, run, RunStatus.HALTED, stopped)
-                run = await reconcile(desk, run, claim)
+                # A preview settles nothing and waits for nothing.
+                run = run if run.key.dry_run else await reconcile(desk, run, claim)
             run = await work(desk, run)
     except Halted as halted:
         await desk.write(desk.ledger.tighten, run.key.book, KillLevel.HALTED, str(halted), run.clock.now())

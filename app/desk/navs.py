@@ -50,16 +50,17 @@ def flow_since(flows: tuple[Flow, ...], newest: NavPoint | None, until: date) ->
     return sum(between, Decimal(0))
 
 
-def nav_point(run: Run, status: RunStatus) -> NavPoint | None:
-    """The value at which the run worked, at the close slot the day's; a dry run or a doubt leaves none."""
-    if (
-        status not in {RunStatus.DONE, RunStatus.AWAITING_APPROVAL}
-        or run.portfolio is None
-        or run.unexplained_flow != 0
-    ):
+def today(run: Run) -> NavPoint | None:
+    """The account's value now, money from outside taken out of it; None without an account or with a doubt about it."""
+    if run.portfolio is None or run.unexplained_flow != 0:
         return None
     earlier = [point for point in closes(run.navs) if point.session_date < run.key.session_date]
     newest = earlier[-1] if earlier else None
     flow = flow_since(run.flows, newest, run.key.session_date)
     kind = NavKind.CLOSE if run.at_close else NavKind.RUN
     return follow(newest, run.key.session_date, kind, run.portfolio.nav, flow)
+
+
+def nav_point(run: Run, status: RunStatus) -> NavPoint | None:
+    """What the ledger keeps of this run's value: at the close slot the day's; of a dry run nothing."""
+    return today(run) if status in {RunStatus.DONE, RunStatus.AWAITING_APPROVAL} else None

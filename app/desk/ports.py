@@ -160,7 +160,10 @@ class Ledger(Protocol):
     """
 
     def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
-        """Insert the run, or join it: done → its result, leased → busy, lapsed → taken over with the next fence."""
+        """Insert the run, or join it: done → its result, leased → busy, lapsed → taken over with the next fence.
+
+        Busy too while another run of the book is at work, whatever its slot; one whose lease has lapsed is fenced.
+        """
         ...
 
     def renew(self, claim: Claim) -> None:
@@ -192,7 +195,10 @@ class Ledger(Protocol):
         ...
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
-        """An approved run goes on: awaiting_approval → running with the next fence; LedgerError from elsewhere."""
+        """An approved run goes on: awaiting_approval → running with the next fence; LedgerError from elsewhere.
+
+        LedgerError too while another run of the book is at work.
+        """
         ...
 
     def sending(

@@ -1,14 +1,15 @@
 """Stages one and two: what the account holds, and what the market says. Nothing is filled in that was not answered."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from app.desk.continuity import continuity, snapshot_of
 from app.desk.desk import Desk, Run, known
 from app.desk.memory import remember
-from app.desk.navs import nav_history
+from app.desk.navs import nav_history, today
 from app.desk.reconciling import refuse_strangers
 from app.desk.records import Quarantine
 from app.domain.errors import DataError, PolicyError
@@ -41,7 +42,11 @@ async def read_account(desk: Desk, run: Run) -> Run:
         desk.calendar,
         run.key.session_date,
     )
-    return replace(run, navs=await nav_history(desk, run), memory=memory)
+    run = replace(run, navs=await nav_history(desk, run), memory=memory)
+    now = today(run)
+    earlier = tuple(point for point in run.navs if point.session_date < run.key.session_date)
+    # Without any earlier value there is nothing to measure today's by.
+    return replace(run, navs=(*earlier, now)) if now is not None and earlier else run
 
 
 async def read_market(desk: Desk, run: Run) -> Run:
@@ -95,6 +100,7 @@ async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio) -> Run:
     if last is not None:
         books = run.broker_report or await desk.broker.report(run.key.account)
         trades = books.trades
+        trades += await _fills_on_record(desk, run, last, trades)
     found = continuity(snapshot_of(last) if last else None, portfolio, trades, recorded)
     if run.claim is not None and not run.key.dry_run:
         for doubt in found.doubts:
@@ -116,6 +122,31 @@ async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio) -> Run:
             run, note=f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
         )
     return run
+
+
+async def _fills_on_record(desk: Desk, run: Run, last: Mapping[str, Any], listed: Sequence[Trade]) -> tuple[Trade, ...]:
+    """Our own fills since the last report that the broker, who lists a few days only, no longer shows."""
+    since = await desk.write(desk.ledger.run, last["run_id"])
+    known_there = {trade.coid for trade in listed}
+    found: list[Trade] = []
+    for intent in await desk.write(desk.ledger.history, run.key.book):
+        if since is None or intent.coid in known_there or intent.session_date < since.key.session_date:
+            continue
+        its_run = await desk.write(desk.ledger.run, intent.run_id)
+        if its_run is not None and its_run.started_at >= since.started_at and intent.average_price is not None:
+            found.append(
+                Trade(
+                    execution_id=f"ledger:{intent.coid}",
+                    order_id=intent.broker_order_id or "",
+                    conid=intent.conid,
+                    side=intent.side,
+                    quantity=intent.filled_quantity,
+                    price=intent.average_price,
+                    time=run.clock.now(),
+                    coid=intent.coid,
+                )
+            )
+    return tuple(found)
 
 
 async def _histories(desk: Desk, conids: Iterable[int], run: Run) -> tuple[dict[int, PriceSeries], dict[int, str]]:

@@ -76,7 +76,8 @@ def migrate(connection: Connection, revision: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     try:
-        (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+        down = revision == "base" or revision < (stored_revision(connection) or revision)
+        (command.downgrade if down else command.upgrade)(config, revision)
     except CommandError as error:
         raise LedgerError(
             f"the ledger's schema is at revision {stored_revision(connection)}, which this version does not know",

@@ -22,6 +22,7 @@ class OwnKind(StrEnum):
 
     RUN_CLAIMED = "run_claimed"
     RUN_TAKEN_OVER = "run_taken_over"
+    RUN_FENCED = "run_fenced"
     RUN_ABANDONED = "run_abandoned"
     RUN_SEALED = "run_sealed"
     RUN_REOPENED = "run_reopened"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from app.desk.records import HOLDS_KEY, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
 from app.domain.errors import Fenced, LedgerError
@@ -22,6 +22,8 @@ from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
 from app.ledger.transactions import insert_if_absent
 
+# Owns a run that was fenced and that nobody has taken over yet.
+NOBODY = "nobody"
 _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 _UNSETTLED = {
     RunStatus.DONE: (OrderState.PLANNED, *_IN_DOUBT),
@@ -57,18 +59,51 @@ def claim(
         "policy_hash": policy_hash,
         "started_at": at,
     }
-    held = None
-    # On PostgreSQL the holder may free the key between the two statements.
-    while held is None:
+    _one_claim_at_a_time(connection, key.book)
+    while True:
+        held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
+        if held is not None and held.status != RunStatus.RUNNING:
+            return _result(held)
+        if held is not None and held.lease_until > now:
+            return Busy(held.run_id)
+        at_work = None if key.dry_run else _put_to_rest(connection, fresh, at, now)
+        if at_work is not None:
+            return Busy(at_work)
+        if held is not None:
+            return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, lease_until)
+        # Runs end without this lock: another one may have had the key until a moment ago.
         if insert_if_absent(connection, runs, values):
             _tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
             return fresh
-        held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
-    if held.status != RunStatus.RUNNING:
-        return _result(held)
-    if held.lease_until > now:
-        return Busy(held.run_id)
-    return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, lease_until)
+
+
+def _one_claim_at_a_time(connection: Connection, book: str) -> None:
+    # SQLite has one writer at a time as it is.
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(book))))
+
+
+def _put_to_rest(connection: Connection, claimant: Claim, at: datetime, now: datetime) -> str | None:
+    """The book's other run that is at work, as one account's orders go one after the other, whatever their slot.
+
+    One whose lease has lapsed is fenced instead: whoever slept on it sends nothing beside the claimant.
+    """
+    key = claimant.key
+    others = connection.execute(
+        select(runs)
+        .where(runs.c.book == key.book, runs.c.status == RunStatus.RUNNING, runs.c.dry_run.is_(False))
+        .where(runs.c.day_key != key.text, runs.c.owner != NOBODY)
+        .order_by(runs.c.number)
+        .with_for_update()
+    ).all()
+    for other in others:
+        if other.lease_until > now:
+            return str(other.run_id)
+    for other in others:
+        fenced = replace(claimant, run_id=other.run_id, fence=other.fence + 1)
+        connection.execute(update(runs).where(runs.c.run_id == other.run_id).values(fence=fenced.fence, owner=NOBODY))
+        _tell(connection, fenced, OwnKind.RUN_FENCED, {"from_owner": other.owner, "by_run": key.text}, at)
+    return None
 
 
 def _result(held: Row[Any]) -> Done:
@@ -93,8 +128,13 @@ def _take_over(
     return taken
 
 
-def reopen(connection: Connection, run_id: str, owner: str, at: datetime, *, lease_until: datetime) -> Claim:
+def reopen(
+    connection: Connection, run_id: str, owner: str, at: datetime, *, now: datetime, lease_until: datetime
+) -> Claim:
     """The report that asked for approval stays until the run is closed again."""
+    book = connection.execute(select(runs.c.book).where(runs.c.run_id == run_id)).scalar_one_or_none()
+    if book is not None:
+        _one_claim_at_a_time(connection, book)
     row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).one_or_none()
     if row is None:
         raise LedgerError(f"run {run_id} is not in the ledger", "`portfolio runs` lists those that are")
@@ -102,6 +142,9 @@ def reopen(connection: Connection, run_id: str, owner: str, at: datetime, *, lea
         raise LedgerError(f"run {run_id} is {row.status} and waits for no approval")
     key = RunKey(row.book, row.account, row.session_date, row.slot, row.dry_run)
     claim = Claim(run_id, key, owner, row.fence + 1, None if row.plan is None else json.loads(row.plan))
+    at_work = _put_to_rest(connection, claim, at, now)
+    if at_work is not None:
+        raise LedgerError(f"run {at_work} is at work on the same account", "Try again when it has ended")
     connection.execute(
         update(runs)
         .where(runs.c.run_id == run_id)

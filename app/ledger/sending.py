@@ -74,6 +74,8 @@ def _check(intent: Row[Any], quantity: Decimal, limit_price: Decimal, budget: Se
         )
     if not is_positive(budget.value):
         raise LedgerError(f"intent {intent.coid} cannot be sent with a value of {budget.value} in base currency")
+    if not budget.max_turnover.is_finite():
+        raise LedgerError(f"intent {intent.coid} cannot be sent under a turnover limit of {budget.max_turnover}")
     if budget.exit and intent.side != Side.SELL:
         raise LedgerError(f"intent {intent.coid} is a {intent.side} and no exit")
 
@@ -90,7 +92,6 @@ def _stopped(intent: Row[Any], level: KillLevel, budget: SendBudget) -> Refusal 
 def _exhausted(intent: Row[Any], quantity: Decimal, used: DayUse, budget: SendBudget) -> Refusal | None:
     if used.orders >= budget.max_orders:
         return Refusal("max_orders_per_day", intent.symbol, f"{used.orders + 1}", f"{budget.max_orders}")
-    # Written so that a limit that is not a number lets nothing through.
     if used.turnover + budget.value <= budget.max_turnover:
         return None
     refusal = Refusal(

@@ -91,7 +91,8 @@ class SqlLedger:
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
         with self._write() as connection:
-            return runs.reopen(connection, run_id, owner, at, lease_until=self._now() + self._lease)
+            now = self._now()
+            return runs.reopen(connection, run_id, owner, at, now=now, lease_until=now + self._lease)
 
     def sending(
         self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget

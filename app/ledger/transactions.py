@@ -45,9 +45,16 @@ def ledger_errors() -> Iterator[None]:
         if isinstance(cause, LedgerError):
             raise cause from error
         raise LedgerError(
-            f"the ledger could not be read or written: {cause}",
+            f"the ledger could not be read or written: {_words(cause)}",
             "Check the database that DATABASE_URL names and run again; an interrupted run is resumed, never repeated",
         ) from error
+
+
+def _words(cause: object) -> str:
+    # PostgreSQL answers with fields, of which the message, "M", is the only one that never repeats a stored value.
+    if isinstance(cause, Exception) and cause.args and isinstance(cause.args[0], Mapping):
+        return str(cause.args[0].get("M", type(cause).__name__))
+    return str(cause)
 
 
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:

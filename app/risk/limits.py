@@ -119,14 +119,15 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
 
 
 def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
-    """Loss since the previous session's close, 0 for a gain."""
+    """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither."""
     limit = policy.risk_limits.max_daily_loss
     today = market.session.date
     closes = [p for p in navs if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER}]
     previous: date | None = max(previous_sessions(market), default=None)
     if not closes or (previous is not None and closes[-1].session_date != previous):
         return unknown("daily_loss", limit, "no value of the account at the previous session's close")
-    return limited("daily_loss", max(0.0, 1 - float(portfolio.nav / closes[-1].nav)), limit)
+    now = follow(navs[-1], today, NavKind.RUN, portfolio.nav)
+    return limited("daily_loss", max(0.0, 1 - now.index / closes[-1].index), limit)
 
 
 def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:

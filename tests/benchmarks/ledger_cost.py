@@ -7,7 +7,8 @@ from time import perf_counter
 from typing import Any, cast
 
 from app.agent import conduct
-from app.desk.daily import RunRequest, run_daily
+from app.desk.attempt import RunRequest
+from app.desk.daily import run_daily
 from app.desk.ports import Ledger
 from app.processes import LOOPBACK
 from app.settings import Settings, load_settings, shipped_policy

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from zoneinfo import ZoneInfo
 
-from app.desk.desk import Desk
+from app.desk.desk import Desk, real_time
 from app.desk.journal import Call, record_call
 from app.desk.ports import Broker, Calendar, Chooser, Ledger, MarketData, ModelUse, Offer, Signer
 from app.domain.errors import BrokerUnavailable, InsufficientHistory
@@ -292,6 +292,7 @@ class Office:
     policy: Policy = field(default_factory=policy)
     trading_mode: str = "paper"
     account: str | None = None
+    now: Callable[[], datetime] = real_time
 
     def __post_init__(self) -> None:
         self.broker = FakeBroker(self.world)
@@ -317,4 +318,5 @@ class Office:
             owner=owner,
             account=self.account,
             sleep=no_sleep,
+            now=self.now,
         )

@@ -106,7 +106,8 @@ class World:
         self._began = time.monotonic()
 
     def next_day(self, day: date) -> None:
-        """Move the clock to 11:00 New York of that day, which the world's name does not follow."""
+        """Move the clock to 11:00 New York of that day; the broker knows the closes up to then."""
+        self.performance = steady(day) if self.performance else ()
         self.session = replace(self.session, now=OPENING + (day - TODAY))
         self._began = time.monotonic()
 

@@ -1,12 +1,14 @@
 """The daily run on a real ledger: one a day, told truly, and nothing left behind where it could not work."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from app.desk.daily import RunRequest, run_daily
-from app.desk.records import Busy, Claim, RunKey, RunStatus
+from app.desk.attempt import RunRequest
+from app.desk.daily import run_daily
+from app.desk.records import Busy, Claim, Flow, RunKey, RunStatus
 from app.domain.errors import BrokerUnavailable, LedgerError, NotReady, PolicyError, UsageError
 from app.domain.navs import NavKind
 from app.domain.order import Side
@@ -181,16 +183,39 @@ async def test_without_a_broker_record_drawdown_is_unknown_and_nothing_is_bought
 
 async def test_the_next_day_follows_the_running_peak(office: Office, ledger: SqlLedger) -> None:
     await run_daily(office.desk(), DAY)
-    office.world.cash -= 50_000
     tomorrow = TODAY + timedelta(days=1)
     office.world.next_day(tomorrow)
+    fallen = {number: replace(p, price=Decimal(70)) for number, p in office.world.positions.items()}
+    office.world.positions = fallen
     result = await run_daily(office.desk(), DAY)
     newest = ledger.navs(BOOK)[-1]
     assert newest.session_date == tomorrow
     assert newest.peak == 1.0
-    assert newest.drawdown == pytest.approx(0.2, abs=0.01)
+    assert newest.drawdown == pytest.approx(0.2, abs=0.02)
     assert result.report is not None
     assert result.report["evaluation"]["drawdown"] == pytest.approx(newest.drawdown)
+
+
+async def test_money_that_left_is_unexplained_until_a_person_says_what_it_was(
+    office: Office, ledger: SqlLedger
+) -> None:
+    await run_daily(office.desk(), DAY)
+    tomorrow = TODAY + timedelta(days=1)
+    office.world.next_day(tomorrow)
+    office.world.cash -= 50_000
+    doubtful = await run_daily(office.desk(), DAY)
+    assert doubtful.report is not None
+    assert doubtful.report["continuity"]["unexplained_flow"] == "-50000.00"
+    assert doubtful.report["evaluation"]["drawdown"] is None
+    assert "portfolio flow add" in doubtful.report["note"]
+    assert ledger.navs(BOOK)[-1].session_date == TODAY
+
+    ledger.add_flow(BOOK, Flow(tomorrow, Decimal(-50_000), "a withdrawal", "owner"), office.world.now())
+    clear = await run_daily(office.desk(), RunRequest(slot="afternoon"))
+    assert clear.report is not None
+    assert clear.report["continuity"]["unexplained_flow"] == "0"
+    assert clear.report["evaluation"]["drawdown"] == pytest.approx(0, abs=0.001)
+    assert ledger.navs(BOOK)[-1].index == pytest.approx(1, abs=0.001)
 
 
 async def test_a_name_sold_at_a_loss_yesterday_is_remembered_from_the_ledger(office: Office) -> None:

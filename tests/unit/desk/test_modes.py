@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.desk.daily import RunRequest, run_daily
+from app.desk.attempt import RunRequest
+from app.desk.daily import run_daily
 from app.desk.records import RunStatus
 from app.domain.errors import UsageError
 from app.domain.order import OrderState, Side

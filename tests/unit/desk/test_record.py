@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.desk.daily import RunRequest, run_daily
+from app.desk.attempt import RunRequest
+from app.desk.daily import run_daily
 from app.desk.report import Report
 from app.desk.stages import STAGES
 from app.domain.errors import BrokerUnavailable
