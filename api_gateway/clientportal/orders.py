@@ -5,6 +5,7 @@ An order is sent once: nothing here repeats it, nothing guesses what became of i
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -53,14 +54,14 @@ class OrderCalls:
         return tuple(_live_row(row) for row in self._live[1] if wire.text(row, "acct", "account") in (account, None))
 
     async def report(self, account: str) -> tuple[tuple[OrderRow, ...], tuple[Trade, ...]]:
-        """The day's orders and executions. Raises: Incomplete when fills without any trade show an unloaded list."""
+        """The day's orders and executions. Raises: Incomplete when the trades do not add up to the fills."""
         # One after the other: the trades then hold what the orders show, and follow a cold answer of theirs.
         orders = await self.live(account)
         trades = await self.trades(account)
         if _lacks_trades(orders, trades):
             trades = await self.trades(account)
         if _lacks_trades(orders, trades):
-            raise Incomplete("the gateway shows filled orders and not one trade: it has not loaded the trades")
+            raise Incomplete("the gateway shows more filled than its trades add up to: it has not loaded them all")
         return orders, trades
 
     async def trades(self, account: str) -> tuple[Trade, ...]:
@@ -165,10 +166,13 @@ class OrderCalls:
 
 
 def _lacks_trades(orders: tuple[OrderRow, ...], trades: tuple[Trade, ...]) -> bool:
-    """An order that is still open over night can have filled on an earlier day, whose trades are not listed."""
-    return not trades and any(
-        order.filled_quantity and (order.status == "Filled" or order.time_in_force == "DAY") for order in orders
-    )
+    """An order shows more filled than its executions add up to: the list of trades is not loaded, or behind."""
+    executed: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for trade in trades:
+        executed[trade.order_id] += trade.quantity
+    # One that is still open over night can have filled before the days that are listed.
+    of_today = (order for order in orders if order.status == "Filled" or order.time_in_force == "DAY")
+    return any(executed[order.order_id] < order.filled_quantity for order in of_today)
 
 
 def is_order_id(text: str) -> bool:
