@@ -23,7 +23,7 @@ from app.domain.order import Order, OrderState, Side, client_order_id
 from app.domain.plan import Action, Choice, Plan
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import FakeChooser, Fate, Office, policy
-from tests.support.world import ACCOUNT, OPENING, PRICE, SPREAD, TODAY, conid, instrument
+from tests.support.world import ACCOUNT, OPENING, PRICE, SPREAD, TODAY, conid, instrument, steady
 
 DAY = RunRequest()
 
@@ -228,6 +228,7 @@ async def test_a_committed_buy_is_held_to_the_cool_down_that_began_since(office:
     book = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
     tomorrow = TODAY + timedelta(days=1)
     office.world.next_day(tomorrow)
+    office.world.performance = steady(tomorrow)
     # The broker lists the day's orders only.
     office.broker.orders.clear()
     key = RunKey(book, ACCOUNT, tomorrow, "daily")
