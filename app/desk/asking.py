@@ -15,7 +15,7 @@ from app.desk.attempt import (
     closed,
     journal_of,
 )
-from app.desk.committed import plan_record
+from app.desk.committed import plan_record, restore_plan
 from app.desk.deciding import intents_of
 from app.desk.desk import Desk, Progress, Run, known, silent
 from app.desk.executing import execute
@@ -23,6 +23,7 @@ from app.desk.reading import read_account
 from app.desk.records import Event, RunRecord, RunStatus
 from app.desk.stages import in_order
 from app.domain.errors import UsageError
+from app.domain.instrument import Instrument
 from app.domain.market import Market
 from app.domain.order import Order, OrderState, Side
 from app.domain.plan import Action, Choice, Plan
@@ -132,28 +133,24 @@ def _by_hand(tried: Attempt) -> Attempt:
 
 async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
     portfolio = known(run.portfolio, "the portfolio")
+    if run.claim is not None and run.claim.plan is not None:
+        held = {p.instrument.conid: p.instrument for p in portfolio.positions}
+        choice, plan = restore_plan(run.claim.plan, held)
+        market = await _market_of(desk, run, plan.orders[0].instrument)
+        return await execute(desk, replace(run, market=market, plan=plan, choice=choice, plans=(plan,)))
     position = next((p for p in portfolio.positions if p.instrument.symbol == symbol), None)
     if position is None or position.quantity <= 0:
         raise UsageError(f"{symbol} is not held", "`portfolio show` lists what is")
-    conid = position.instrument.conid
-    quotes, missing = await desk.market_data.quotes((conid,))
-    if conid not in quotes:
-        raise UsageError(f"{symbol} has no quote: {missing.get(conid, 'none')}", "Sell it in the broker's own program")
-    market = Market(
-        as_of=run.clock.now(),
-        session=run.session,
-        instruments={conid: position.instrument},
-        quotes=quotes,
-        history={},
-        index=None,
-        vix=None,
-        source=run.broker_session.source,
-    )
+    instrument = position.instrument
+    quantity = sellable(portfolio, instrument.conid)
+    if quantity <= 0:
+        raise UsageError(f"all that can be sold of {symbol} is being sold", "`portfolio show` lists the open orders")
+    market = await _market_of(desk, run, instrument)
     order = Order(
-        instrument=position.instrument,
+        instrument=instrument,
         side=Side.SELL,
-        quantity=sellable(portfolio, conid),
-        reference_price=quotes[conid].price,
+        quantity=quantity,
+        reference_price=market.quotes[instrument.conid].price,
         reason=f"manual_exit: asked for by {actor}",
         exit=True,
         mandatory=True,
@@ -166,3 +163,21 @@ async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
         at = run.clock.now()
         await desk.write(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)
     return await execute(desk, run)
+
+
+async def _market_of(desk: Desk, run: Run, instrument: Instrument) -> Market:
+    """One name: leaving it needs no more."""
+    conid, symbol = instrument.conid, instrument.symbol
+    quotes, missing = await desk.market_data.quotes((conid,))
+    if conid not in quotes:
+        raise UsageError(f"{symbol} has no quote: {missing.get(conid, 'none')}", "Sell it in the broker's own program")
+    return Market(
+        as_of=run.clock.now(),
+        session=run.session,
+        instruments={conid: instrument},
+        quotes=quotes,
+        history={},
+        index=None,
+        vix=None,
+        source=run.broker_session.source,
+    )

@@ -10,8 +10,8 @@ from app.desk.attempt import Attempt, RunResult, carried_out, claimed, closed
 from app.desk.desk import Desk, OrderResult, Progress, Run
 from app.desk.reading import read_account
 from app.desk.reconciling import refuse_strangers, settle
-from app.desk.records import Event, IntentRecord, RunStatus
-from app.domain.errors import UsageError
+from app.desk.records import Claim, Event, IntentRecord, RunStatus
+from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderState
 
@@ -43,11 +43,7 @@ async def _record_close(desk: Desk, run: Run) -> Run:
     for intent in await desk.write(desk.ledger.open_intents, run.key.book, run.key.session_date):
         ended = await settle(desk, run, run.claim, intent, report)
         if ended.state in WORKING:
-            # Day orders end with the day; the broker's list shows it late, or no longer.
-            reason = "its day ended"
-            at = run.clock.now()
-            await desk.write(desk.ledger.settle, run.claim, intent.coid, OrderState.CANCELLED, at, reason=reason)
-            ended = replace(ended, state=OrderState.CANCELLED, reason=reason)
+            ended = await _last_word(desk, run, run.claim, ended)
         results.append(_result(ended))
     run = await read_account(desk, replace(run, broker_report=report))
     external = run.continuity.external_trades
@@ -56,6 +52,31 @@ async def _record_close(desk: Desk, run: Run) -> Run:
         run.journal.add(Event("external_trade", {**facts, "quantity": f"{trade.quantity:f}"}))
     run.progress(f"day closed: {len(results)} orders settled, {len(external)} trades of others")
     return replace(run, results=tuple(results), trades=report.trades)
+
+
+async def _last_word(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> IntentRecord:
+    """A day order ends with the day. What it filled is asked of the order itself, as the broker's list shows it late."""
+    state, filled, price = OrderState.CANCELLED, intent.filled_quantity, intent.average_price
+    if intent.broker_order_id is not None:
+        try:
+            row = await desk.broker.order(run.key.account, intent.broker_order_id)
+        except (BrokerUnavailable, NotReady):
+            # It stays as it is known: the next session's reconciliation asks the executions.
+            return intent
+        state = row.state if row.state.is_final else state
+        filled, price = row.filled_quantity, row.average_price
+    reason = "its day ended" if state is OrderState.CANCELLED else None
+    await desk.write(
+        desk.ledger.settle,
+        claim,
+        intent.coid,
+        state,
+        run.clock.now(),
+        filled_quantity=filled,
+        average_price=price,
+        reason=reason,
+    )
+    return replace(intent, state=state, filled_quantity=filled, average_price=price, reason=reason)
 
 
 def _result(intent: IntentRecord) -> OrderResult:

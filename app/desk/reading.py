@@ -11,11 +11,11 @@ from app.desk.desk import Desk, Run, known
 from app.desk.memory import remember
 from app.desk.navs import nav_history, today
 from app.desk.reconciling import refuse_strangers
-from app.desk.records import Quarantine
+from app.desk.records import IntentRecord, Quarantine
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
-from app.domain.order import Trade
+from app.domain.order import BrokerOrder, Trade
 from app.domain.portfolio import Portfolio
 
 INDEX = "SPX"
@@ -31,7 +31,8 @@ async def read_account(desk: Desk, run: Run) -> Run:
             "Set `currency` in the policy to the account's",
         )
     await refuse_strangers(desk, run, portfolio.orders)
-    run = replace(run, portfolio=_with_sectors(desk, portfolio))
+    portfolio = _with_sectors(desk, await _with_unlisted(desk, run, portfolio))
+    run = replace(run, portfolio=portfolio)
     run.progress(
         f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
     )
@@ -81,6 +82,34 @@ async def read_market(desk: Desk, run: Run) -> Run:
     )
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
     return replace(run, market=market)
+
+
+async def _with_unlisted(desk: Desk, run: Run, portfolio: Portfolio) -> Portfolio:
+    """With our orders of today that may still fill and that the broker's list does not show, as it can lag behind.
+
+    They only narrow what may be ordered: what they sell is not sold twice, what they buy is paid for.
+    """
+    if run.at_close:
+        return portfolio
+    listed = {order.coid for order in portfolio.orders}
+    sent = await desk.write(desk.ledger.open_intents, run.key.book, run.key.session_date)
+    unlisted = tuple(_as_open(intent) for intent in sent if intent.coid not in listed)
+    return replace(portfolio, orders=(*portfolio.orders, *unlisted))
+
+
+def _as_open(intent: IntentRecord) -> BrokerOrder:
+    return BrokerOrder(
+        order_id=intent.broker_order_id or intent.coid,
+        conid=intent.conid,
+        side=intent.side,
+        quantity=intent.quantity,
+        filled_quantity=intent.filled_quantity,
+        status="Submitted",
+        symbol=intent.symbol,
+        coid=intent.coid,
+        limit_price=intent.limit_price,
+        average_price=intent.average_price,
+    )
 
 
 def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
