@@ -1,4 +1,4 @@
-"""Processes that share one ledger file. Each opens it by itself, as two instances of the service would."""
+"""Processes that share one ledger. Each opens it by itself, as two instances of the service would."""
 
 import multiprocessing
 import os
@@ -9,14 +9,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
+
+import pytest
 
 from app.desk.records import Claim, Event, Intent, RunKey, RunStatus, SendBudget
 from app.domain.errors import LedgerError
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderState, Side, client_order_id
 from app.ledger.engine import open_ledger
+from tests.support.ledgers import Databases
 
 AT = datetime(2022, 3, 14, 14, 0, tzinfo=UTC)
 KEY = RunKey("DU100", "DU100", date(2022, 3, 14), "daily")
@@ -26,6 +28,13 @@ INTENT = Intent(
     client_order_id(KEY.book, KEY.session_date, KEY.slot, 1, Side.SELL, 1),
     Order(Instrument(1, "ONE", "USD"), Side.SELL, Decimal(10), Decimal(150), "stop_loss", exit=True),
 )
+
+
+@pytest.fixture
+def url(databases: Databases) -> Iterator[str]:
+    url = databases.empty()
+    yield url
+    databases.drop(url)
 
 
 @contextmanager
@@ -98,8 +107,7 @@ def _received(link: Connection) -> Any:  # noqa: ANN401 (whatever the other proc
     return link.recv()
 
 
-def test_two_processes_racing_from_a_new_file_share_every_session_out_between_them(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def test_two_processes_racing_from_an_empty_database_share_every_session_out_between_them(url: str) -> None:
     with process(claim_every_session, url) as (one, _), process(claim_every_session, url) as (two, _):
         assert (_received(one), _received(two)) == ("ready", "ready")
         one.send("go")
@@ -114,8 +122,7 @@ def test_two_processes_racing_from_a_new_file_share_every_session_out_between_th
     ledger.dispose()
 
 
-def test_a_killed_senders_run_is_taken_over_with_its_plan_and_its_order_in_doubt(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+def test_a_killed_senders_run_is_taken_over_with_its_plan_and_its_order_in_doubt(url: str) -> None:
     with process(send_and_hang, url) as (link, pid):
         run_id = _received(link)
         os.kill(pid, signal.SIGKILL)
@@ -129,8 +136,7 @@ def test_a_killed_senders_run_is_taken_over_with_its_plan_and_its_order_in_doubt
     ledger.dispose()
 
 
-def test_a_frozen_sender_that_wakes_after_a_takeover_sends_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+def test_a_frozen_sender_that_wakes_after_a_takeover_sends_nothing(url: str) -> None:
     with process(write_after_takeover, url) as (link, _):
         run_id = _received(link)
         ledger = open_ledger(url, now=lambda: datetime.now(UTC) + timedelta(seconds=121))

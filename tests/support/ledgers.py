@@ -1,26 +1,115 @@
-"""Fixtures of a real ledger on a file of its own; a package's conftest takes them by importing them."""
+"""Fixtures of real ledgers, each in a database of its own; a package's conftest takes them by importing them.
 
+`ledger` is on SQLite. Where `databases` is taken too, everything runs on SQLite and on PostgreSQL.
+"""
+
+import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn, Protocol
 
 import pytest
 
 from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
+from tests.support.postgres import Server, server
 from tests.unit.ledger.builders import ManualTime
+
+NO_SERVER = (
+    "no PostgreSQL to test with: set TEST_DATABASE_URL, install PostgreSQL's server, or use a platform for which "
+    "the pgserver wheel exists"
+)
+
+
+class Databases(Protocol):
+    """Makes databases of one kind."""
+
+    def empty(self) -> str:
+        """The URL of one without tables."""
+        ...
+
+    def copy(self, url: str) -> str:
+        """A copy of one that nobody has open."""
+        ...
+
+    def drop(self, url: str) -> None:
+        """It is not needed any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqliteDatabases:
+    """A file each."""
+
+    folder: Path
+    made: list[Path] = field(default_factory=list)
+
+    def empty(self) -> str:
+        self.made.append(self.folder / f"{len(self.made)}.db")
+        return f"sqlite:///{self.made[-1]}"
+
+    def copy(self, url: str) -> str:
+        copied = self.empty()
+        shutil.copy(url.removeprefix("sqlite:///"), copied.removeprefix("sqlite:///"))
+        return copied
+
+    def drop(self, url: str) -> None:
+        Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class PostgresDatabases:
+    """All in one server."""
+
+    server: Server
+
+    def empty(self) -> str:
+        return self.server.create()
+
+    def copy(self, url: str) -> str:
+        return self.server.create(template=url)
+
+    def drop(self, url: str) -> None:
+        self.server.drop(url)
+
+
+def no_server() -> NoReturn:
+    """Without a server a test is skipped; where CI must have one it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(NO_SERVER)
+    pytest.skip(NO_SERVER)
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ledger") / "migrated.db"
-    open_ledger(f"sqlite:///{path}").dispose()
-    return path
+def postgres() -> Iterator[Server]:
+    """One server for the whole session."""
+    with server() as found:
+        if found is None:
+            no_server()
+        else:
+            yield found
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    if request.param == "sqlite":
+        return SqliteDatabases(tmp_path_factory.mktemp("databases"))
+    return PostgresDatabases(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A ledger to copy: the schema is made once."""
+    url = SqliteDatabases(tmp_path_factory.mktemp("ledger")).empty()
+    open_ledger(url).dispose()
+    return url
 
 
 @pytest.fixture
-def ledger_url(migrated: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'ledger.db')}"
+def ledger_url(migrated: str, tmp_path: Path) -> str:
+    return SqliteDatabases(tmp_path).copy(migrated)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests, thrown away at the end: TEST_DATABASE_URL's, the system's own binaries or a wheel's.
 
-The test server forgets to be durable against a power cut; it survives being killed, which is what tests do to it.
+Unless told, it is not durable against a power cut; it survives being killed, which is what tests do to it.
 """
 
 import importlib.util
@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -18,9 +18,8 @@ from uuid import uuid4
 from sqlalchemy import URL, create_engine, make_url
 
 _USER = "portfolio"
+_ALONE = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200"}
 _FAST = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
     "fsync": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
@@ -28,7 +27,6 @@ _FAST = {
     "max_wal_size": "4GB",
     "autovacuum": "off",
     "shared_buffers": "64MB",
-    "max_connections": "200",
 }
 
 
@@ -63,8 +61,9 @@ class Server:
 class OwnServer(Server):
     """A server that tests may also kill and start again."""
 
-    def __init__(self, control: Path, folder: Path, port: int, user: str | None) -> None:
+    def __init__(self, control: Path, folder: Path, port: int, user: str | None, settings: Mapping[str, str]) -> None:
         """`folder` holds its data, `control` is its pg_ctl, `user` who runs it, None for oneself."""
+        self._settings = settings
         self._control = control
         self._folder = folder
         self._as = user
@@ -73,7 +72,7 @@ class OwnServer(Server):
 
     def start(self) -> None:
         """Returns when it answers."""
-        options = " ".join(f"-c {name}='{value}'" for name, value in _FAST.items())
+        options = " ".join(f"-c {name}='{value}'" for name, value in self._settings.items())
         log = self._folder / "log"
         _as_user(
             self._as,
@@ -99,8 +98,11 @@ def server() -> Iterator[Server | None]:
 
 
 @contextmanager
-def own_server(binaries: Path | None = None) -> Iterator[OwnServer | None]:
-    """One to do anything to, made of these binaries or of the first that are found; None where there are none."""
+def own_server(binaries: Path | None = None, *, durable: bool = False) -> Iterator[OwnServer | None]:
+    """One to do anything to, made of these binaries or of the first that are found; None where there are none.
+
+    `durable`: every commit waits for the disk, as it would in earnest.
+    """
     binaries = binaries or next(found(), None)
     if binaries is None:
         yield None
@@ -114,7 +116,7 @@ def own_server(binaries: Path | None = None) -> Iterator[OwnServer | None]:
             binaries = _reachable(binaries, folder)
         setup = ["-U", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         _as_user(user, [binaries / "initdb", "-D", folder / "data", *setup])
-        own = OwnServer(binaries / "pg_ctl", folder, _free_port(), user)
+        own = OwnServer(binaries / "pg_ctl", folder, _free_port(), user, _ALONE if durable else {**_ALONE, **_FAST})
         own.start()
         try:
             yield own

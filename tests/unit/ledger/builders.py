@@ -1,17 +1,19 @@
 """What the ledger's tests have in common: a clock that is moved by hand, and a day's worth of records."""
 
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from app.desk.records import Claim, Intent, RunKey, SendBudget
 from app.domain.instrument import Instrument
 from app.domain.navs import NavKind, NavPoint
 from app.domain.order import Order, OrderState, Side, client_order_id
+from app.ledger.engine import create_ledger_engine
+from app.ledger.schema import metadata
 from app.ledger.sql_ledger import SqlLedger
 
 BOOK = "DU100"
@@ -87,26 +89,41 @@ def point(day: date = TODAY, kind: NavKind = NavKind.RUN, nav: str = "1000", ind
     return NavPoint(day, kind, Decimal(nav), index=index, peak=max(1.0, index))
 
 
-def database(ledger_url: str) -> Path:
-    """The file behind the URL."""
-    return Path(ledger_url.removeprefix("sqlite:///"))
+@contextmanager
+def direct(ledger_url: str) -> Iterator[Connection]:
+    """A connection past the ledger, rolled back at the end."""
+    engine = create_ledger_engine(ledger_url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def execute(ledger_url: str, *statements: str) -> int:
     """SQL past the ledger, as an intruder or an administrator would run it; the number of rows it changed."""
-    with closing(sqlite3.connect(database(ledger_url))) as connection, connection:
-        for statement in statements:
-            connection.execute(statement)
-        return connection.total_changes
+    with direct(ledger_url) as connection:
+        changed = run_each(connection, *statements)
+        connection.commit()
+        return changed
+
+
+def run_each(connection: Connection, *statements: str) -> int:
+    """The number of rows that were changed."""
+    return sum(max(0, connection.exec_driver_sql(statement).rowcount) for statement in statements)
 
 
 def rows(ledger_url: str, query: str) -> list[tuple[Any, ...]]:
     """What is stored, unconverted."""
-    with closing(sqlite3.connect(database(ledger_url))) as connection:
-        return connection.execute(query).fetchall()
+    with direct(ledger_url) as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
-def dump(ledger_url: str) -> list[str]:
+def dump(ledger_url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is stored."""
-    with closing(sqlite3.connect(database(ledger_url))) as connection:
-        return list(connection.iterdump())
+    stored = {}
+    with direct(ledger_url) as connection:
+        for name in metadata.tables:
+            found = connection.exec_driver_sql(f"SELECT * FROM {name}")  # noqa: S608 (names of the schema)
+            stored[name] = sorted((tuple(row) for row in found), key=repr)
+    return stored

@@ -1,35 +1,24 @@
-"""Ledgers on real files. The schema is migrated once, and each test gets a copy."""
+"""Every test of the ledger runs on SQLite and on PostgreSQL. The schema is migrated once, and each test gets a copy."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from app.ledger.engine import open_ledger
-from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import ManualTime
+from tests.support.ledgers import Databases, databases, lease_time, ledger, postgres
+
+__all__ = ["databases", "lease_time", "ledger", "postgres"]
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ledger") / "migrated.db"
-    open_ledger(f"sqlite:///{path}").dispose()
-    return path
+def migrated(databases: Databases) -> str:
+    url = databases.empty()
+    open_ledger(url).dispose()
+    return url
 
 
 @pytest.fixture
-def ledger_url(migrated: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'ledger.db')}"
-
-
-@pytest.fixture
-def time() -> ManualTime:
-    return ManualTime()
-
-
-@pytest.fixture
-def ledger(ledger_url: str, time: ManualTime) -> Iterator[SqlLedger]:
-    opened = open_ledger(ledger_url, lease_seconds=120, now=time)
-    yield opened
-    opened.dispose()
+def ledger_url(databases: Databases, migrated: str) -> Iterator[str]:
+    url = databases.copy(migrated)
+    yield url
+    databases.drop(url)

@@ -46,27 +46,36 @@ CALLS: dict[str, tuple[str, Call]] = {
 
 
 def _break(ledger_url: str, condition: str, table: str = "events") -> None:
+    trigger = f"CREATE TRIGGER broken BEFORE INSERT ON {table} "
+    if ledger_url.startswith("sqlite"):
+        execute(ledger_url, f"{trigger} WHEN {condition} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+        return
     execute(
         ledger_url,
-        f"CREATE TRIGGER broken BEFORE INSERT ON {table} WHEN {condition} "
-        "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$",
+        f"{trigger} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse()",
     )
+
+
+def _mend(ledger_url: str, table: str = "events") -> None:
+    execute(ledger_url, "DROP TRIGGER broken" if ledger_url.startswith("sqlite") else f"DROP TRIGGER broken ON {table}")
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_that_fails_at_its_last_event_leaves_nothing(
-    ledger: SqlLedger, ledger_url: str, time: ManualTime, call: str
+    ledger: SqlLedger, ledger_url: str, lease_time: ManualTime, call: str
 ) -> None:
     claim = claimed(ledger)
     ledger.commit_plan(claim, PLAN, [ONE, TWO], AT)
-    time.advance(121)
+    lease_time.advance(121)
     kind, act = CALLS[call]
     _break(ledger_url, f"NEW.kind = '{kind}'")
     before = dump(ledger_url)
     with pytest.raises(LedgerError, match="the disk is full"):
         act(ledger, claim)
     assert dump(ledger_url) == before
-    execute(ledger_url, "DROP TRIGGER broken")
+    _mend(ledger_url)
     act(ledger, claim)
     assert dump(ledger_url) != before
     assert ledger.verify().ok
@@ -78,7 +87,7 @@ def test_a_first_claim_that_cannot_be_recorded_is_no_claim(ledger: SqlLedger, le
     with pytest.raises(LedgerError):
         ledger.claim(KEY, "one", "policy-1", AT)
     assert dump(ledger_url) == before
-    execute(ledger_url, "DROP TRIGGER broken")
+    _mend(ledger_url)
     claimed(ledger)
 
 
@@ -87,12 +96,12 @@ def test_a_plan_whose_second_half_cannot_be_written_is_not_committed(
     ledger: SqlLedger, ledger_url: str, table: str
 ) -> None:
     claim = claimed(ledger)
-    _break(ledger_url, "NEW.position = 1" if table == "intents" else "1", table)
+    _break(ledger_url, "NEW.position = 1" if table == "intents" else "1 = 1", table)
     before = dump(ledger_url)
     with pytest.raises(LedgerError, match="the disk is full"):
         ledger.commit_plan(claim, PLAN, [ONE, TWO], AT)
     assert dump(ledger_url) == before
-    execute(ledger_url, "DROP TRIGGER broken")
+    _mend(ledger_url, table)
     ledger.commit_plan(claim, PLAN, [ONE, TWO], AT)
 
 

@@ -1,18 +1,21 @@
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
-from app.desk.records import Event, RunStatus, Verification
+from app.desk.records import Event, Flow, Quarantine, RunStatus, Verification
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState
+from app.domain.ruling import KillLevel
+from app.ledger import audit
 from app.ledger.engine import open_ledger
 from app.ledger.events import OwnKind, link_hash
 from app.ledger.sql_ledger import SqlLedger
+from tests.support.ledgers import Databases
 from tests.unit.ledger.builders import (
     AT,
     BOOK,
@@ -20,25 +23,26 @@ from tests.unit.ledger.builders import (
     REPORT,
     TODAY,
     claimed,
-    execute,
+    direct,
     filled,
     intent,
     planned,
     point,
     rows,
+    run_each,
     sent,
 )
 
 # Events of the story below in its first book.
-LENGTH = 15
+LENGTH = 18
 POSITIONS = range(1, LENGTH + 1)
 
 
 @pytest.fixture(scope="session")
-def told(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two books; in the first a run with a fill and an unknown, a run that failed and a word from outside."""
-    path = shutil.copy(migrated, tmp_path_factory.mktemp("audit") / "told.db")
-    ledger = open_ledger(f"sqlite:///{path}")
+def url(databases: Databases, migrated: str) -> Iterator[str]:
+    """Two books; in the first a run with a fill and an order never found, a run that failed and a word from outside."""
+    url = databases.copy(migrated)
+    ledger = open_ledger(url)
     ledger.observe("DU200", [Event("noted", {"amount": "5"})], AT)
     one, two = intent(1), intent(2)
     claim = planned(ledger, [one, two])
@@ -52,47 +56,65 @@ def told(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ledger.close(claim, RunStatus.DONE, REPORT, [Event("closing")], AT, point())
     failed = claimed(ledger, replace(KEY, slot="close"))
     ledger.abandon(failed, RunStatus.FAILED, "no answer", AT)
-    ledger.observe(BOOK, [Event("noted", {"amount": "7"})], AT)
+    ledger.tighten(BOOK, KillLevel.REDUCING, "drawdown", AT)
+    ledger.set_level(BOOK, KillLevel.HALTED, "looks wrong", "a person", AT)
+    ledger.add_flow(BOOK, Flow(TODAY, Decimal("7.50"), "salary", "a person"), AT)
+    ledger.quarantine(BOOK, Quarantine(9, "SPLT", "price halved", TODAY), AT)
     ledger.dispose()
-    return Path(path)
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture
-def url(told: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(told, tmp_path / 'ledger.db')}"
+def at_hand(url: str) -> Iterator[Connection]:
+    """To change what is stored by hand; in the end nothing was."""
+    with direct(url) as connection:
+        yield connection
 
 
-@pytest.fixture
-def again(told: Path, tmp_path: Path) -> Callable[[int], str]:
-    """A copy of the story under a number."""
-    return lambda number: f"sqlite:///{shutil.copy(told, tmp_path / f'{number}.db')}"
+def _after(connection: Connection, *statements: str) -> Verification:
+    """The verdict once these have run, which are then undone."""
+    with connection.begin_nested() as change:
+        assert run_each(connection, *statements) > 0
+        verification = audit.verify(connection)
+        change.rollback()
+    return verification
 
 
-def _verify(url: str) -> Verification:
-    ledger = open_ledger(url)
-    try:
-        return ledger.verify()
-    finally:
-        ledger.dispose()
+def _unguard(url: str) -> str:
+    """Takes the foreign key out of the way within a transaction."""
+    if url.startswith("sqlite"):
+        return "PRAGMA defer_foreign_keys = ON"
+    return "ALTER TABLE intents DROP CONSTRAINT fk_intents_run_id"
 
 
-def _event(url: str, seq: int, book: str = BOOK) -> tuple[Any, ...]:
+def _event(connection: Connection, seq: int) -> tuple[Any, ...]:
     query = "SELECT book, seq, run_id, kind, at, payload, prev, hash FROM events"
-    return rows(url, f"{query} WHERE book = '{book}' AND seq = {seq}")[0]
+    return tuple(connection.exec_driver_sql(f"{query} WHERE book = '{BOOK}' AND seq = {seq}").one())
 
 
 def test_an_empty_ledger_is_sound(ledger: SqlLedger) -> None:
     assert ledger.verify() == Verification(events=0, books=0, problems=())
 
 
-def test_an_untouched_ledger_is_sound(url: str) -> None:
-    assert _verify(url) == Verification(events=LENGTH + 1, books=2, problems=())
+def test_an_untouched_ledger_is_sound(at_hand: Connection) -> None:
+    assert audit.verify(at_hand) == Verification(events=LENGTH + 1, books=2, problems=())
 
 
 CHANGES = {
     "payload": "payload = replace(payload, '}', ' }')",
     "payload padded": "payload = payload || ' '",
     "payload emptied": "payload = '{\"altered\":1}'",
+    "kind": "kind = kind || 'x'",
+    "time": "at = replace(at, '2022', '2021')",
+    "run": "run_id = coalesce(run_id, '') || 'x'",
+    "link": "prev = replace(replace(prev, '0', 'x'), 'a', '0')",
+    "hash": "hash = upper(hash) || ''",
+    "book": "book = 'DU300'",
+    "sequence": "seq = seq + 1000",
+}
+# Only SQLite lets anything into a text column.
+CHANGES_OF_TYPE = {
     "payload as a number": "payload = 5",
     "payload as bytes": "payload = x'00ff'",
     "kind as bytes": "kind = x'00ff'",
@@ -102,124 +124,120 @@ CHANGES = {
     "hash as bytes": "hash = x'00ff'",
     "book as bytes": "book = x'00ff'",
     "sequence as bytes": "seq = x'00ff'",
-    "kind": "kind = kind || 'x'",
-    "time": "at = replace(at, '2022', '2021')",
-    "run": "run_id = coalesce(run_id, '') || 'x'",
-    "link": "prev = replace(replace(prev, '0', 'x'), 'a', '0')",
-    "hash": "hash = upper(hash) || ''",
-    "book": "book = 'DU300'",
-    "sequence": "seq = seq + 1000",
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_any_event_is_found_and_placed(again: Callable[[int], str], change: str) -> None:
+def test_a_change_of_any_event_is_found_and_placed(at_hand: Connection, change: str) -> None:
+    _change_every_event(at_hand, change, CHANGES[change])
+
+
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("change", CHANGES_OF_TYPE)
+def test_a_change_of_any_events_type_is_found_and_placed(at_hand: Connection, change: str) -> None:
+    _change_every_event(at_hand, change, CHANGES_OF_TYPE[change])
+
+
+def _change_every_event(connection: Connection, change: str, assignment: str) -> None:
     for seq in POSITIONS:
-        url = again(seq)
-        assert execute(url, f"UPDATE events SET {CHANGES[change]} WHERE book = '{BOOK}' AND seq = {seq}") == 1  # noqa: S608
-        verification = _verify(url)
+        verification = _after(connection, f"UPDATE events SET {assignment} WHERE book = '{BOOK}' AND seq = {seq}")  # noqa: S608
         assert not verification.ok, f"{change} at {seq}"
         named = [problem for problem in verification.problems if f"book {BOOK}, event" in problem]
         assert named or change.startswith("book"), verification.problems
 
 
-def test_a_removed_event_is_found_wherever_it_was(again: Callable[[int], str]) -> None:
+def test_a_removed_event_is_found_wherever_it_was(at_hand: Connection) -> None:
     for seq in POSITIONS:
-        url = again(seq)
-        execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = {seq}")  # noqa: S608
-        assert any(f"book {BOOK}, event" in problem for problem in _verify(url).problems), seq
+        verification = _after(at_hand, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = {seq}")  # noqa: S608
+        assert any(f"book {BOOK}, event" in problem for problem in verification.problems), seq
 
 
-def test_the_gap_that_a_removed_event_leaves_is_named(url: str) -> None:
-    execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = 3")  # noqa: S608
-    assert _verify(url).problems == (
+def test_the_gap_that_a_removed_event_leaves_is_named(at_hand: Connection) -> None:
+    verification = _after(at_hand, f"DELETE FROM events WHERE book = '{BOOK}' AND seq = 3")  # noqa: S608
+    assert verification.problems == (
         f"book {BOOK}, event 4: 3 was expected, so events are missing or were inserted",
         f"book {BOOK}, event 4: does not link to the event before it",
     )
 
 
-def test_a_removed_tail_of_any_length_is_found(again: Callable[[int], str]) -> None:
+def test_a_removed_tail_of_any_length_is_found(at_hand: Connection) -> None:
     for seq in POSITIONS:
-        url = again(seq)
-        execute(url, f"DELETE FROM events WHERE book = '{BOOK}' AND seq >= {seq}")  # noqa: S608
-        assert any(f"recorded as event {LENGTH}" in problem for problem in _verify(url).problems), seq
+        verification = _after(at_hand, f"DELETE FROM events WHERE book = '{BOOK}' AND seq >= {seq}")  # noqa: S608
+        assert any(f"recorded as event {LENGTH}" in problem for problem in verification.problems), seq
 
 
-def test_a_removed_start_of_any_length_is_found_even_when_renumbered(again: Callable[[int], str]) -> None:
+def test_a_removed_start_of_any_length_is_found_even_when_renumbered(at_hand: Connection) -> None:
     for seq in POSITIONS:
-        url = again(seq)
-        execute(
-            url,
+        verification = _after(
+            at_hand,
             f"DELETE FROM events WHERE book = '{BOOK}' AND seq <= {seq}",  # noqa: S608
-            f"UPDATE events SET seq = seq - {seq} WHERE book = '{BOOK}'",  # noqa: S608
-        )
-        assert not _verify(url).ok, seq
-
-
-def test_an_inserted_event_is_found_wherever_it_is(again: Callable[[int], str]) -> None:
-    for seq in POSITIONS:
-        url = again(seq)
-        book, _, run_id, kind, at, payload, prev, _ = _event(url, seq)
-        forged = link_hash(prev, book, seq, run_id, kind, at, payload)
-        execute(
-            url,
             # Two steps, so that no two rows share a number on the way.
+            f"UPDATE events SET seq = {seq} - seq WHERE book = '{BOOK}'",  # noqa: S608
+            f"UPDATE events SET seq = -seq WHERE book = '{BOOK}'",  # noqa: S608
+        )
+        assert not verification.ok, seq
+
+
+def test_an_inserted_event_is_found_wherever_it_is(at_hand: Connection) -> None:
+    for seq in POSITIONS:
+        book, _, run_id, kind, at, payload, prev, _ = _event(at_hand, seq)
+        forged = link_hash(prev, book, seq, run_id, kind, at, payload)
+        verification = _after(
+            at_hand,
             f"UPDATE events SET seq = -seq - 1 WHERE book = '{BOOK}' AND seq >= {seq}",  # noqa: S608
             f"UPDATE events SET seq = -seq WHERE book = '{BOOK}' AND seq < 0",  # noqa: S608
             f"INSERT INTO events SELECT book, {seq}, run_id, kind, at, payload, prev, '{forged}' FROM events "  # noqa: S608
             f"WHERE book = '{BOOK}' AND seq = {seq + 1}",
             f"UPDATE chain SET seq = seq + 1 WHERE book = '{BOOK}'",  # noqa: S608
         )
-        assert not _verify(url).ok, seq
+        assert not verification.ok, seq
 
 
-def test_an_event_appended_past_the_ledger_is_found(url: str) -> None:
-    last = _event(url, LENGTH)
+def test_an_event_appended_past_the_ledger_is_found(at_hand: Connection) -> None:
+    last = _event(at_hand, LENGTH)
     forged = link_hash(last[-1], BOOK, LENGTH + 1, None, "noted", last[4], "{}")
-    execute(
-        url,
+    verification = _after(
+        at_hand,
         f"INSERT INTO events VALUES ('{BOOK}', {LENGTH + 1}, NULL, 'noted', '{last[4]}', '{{}}', "  # noqa: S608
         f"'{last[-1]}', '{forged}')",
     )
-    assert _verify(url).problems == (
+    assert verification.problems == (
         f"book {BOOK}, event {LENGTH + 1}: the chain's head was recorded as event {LENGTH}, so events at the end are "
         "missing, changed or were added",
     )
 
 
-def test_two_events_that_change_places_are_found(again: Callable[[int], str]) -> None:
+def test_two_events_that_change_places_are_found(at_hand: Connection) -> None:
     for seq in POSITIONS[:-1]:
-        url = again(seq)
-        execute(
-            url,
+        verification = _after(
+            at_hand,
             f"UPDATE events SET seq = -1 WHERE book = '{BOOK}' AND seq = {seq}",  # noqa: S608
             f"UPDATE events SET seq = {seq} WHERE book = '{BOOK}' AND seq = {seq + 1}",  # noqa: S608
             f"UPDATE events SET seq = {seq + 1} WHERE book = '{BOOK}' AND seq = -1",  # noqa: S608
         )
-        assert not _verify(url).ok, seq
+        assert not verification.ok, seq
 
 
 @pytest.mark.parametrize("altered", ['{"altered":1}', "[]", "not JSON", "null"])
-def test_an_altered_event_with_its_own_hash_recomputed_is_found(again: Callable[[int], str], altered: str) -> None:
+def test_an_altered_event_with_its_own_hash_recomputed_is_found(at_hand: Connection, altered: str) -> None:
     for seq in POSITIONS:
-        url = again(seq)
-        book, _, run_id, kind, at, _, prev, _ = _event(url, seq)
+        book, _, run_id, kind, at, _, prev, _ = _event(at_hand, seq)
         forged = link_hash(prev, book, seq, run_id, kind, at, altered)
-        execute(
-            url,
+        verification = _after(
+            at_hand,
             f"UPDATE events SET payload = '{altered}', hash = '{forged}' "  # noqa: S608
             f"WHERE book = '{BOOK}' AND seq = {seq}",
         )
-        assert any("event" in problem for problem in _verify(url).problems), seq
+        assert any("event" in problem for problem in verification.problems), seq
 
 
-def test_a_chain_moved_to_another_book_is_found(url: str) -> None:
-    execute(
-        url,
+def test_a_chain_moved_to_another_book_is_found(at_hand: Connection) -> None:
+    verification = _after(
+        at_hand,
         f"UPDATE events SET book = 'DU300' WHERE book = '{BOOK}'",  # noqa: S608
         f"UPDATE chain SET book = 'DU300' WHERE book = '{BOOK}'",  # noqa: S608
     )
-    assert not _verify(url).ok
+    assert not verification.ok
 
 
 OTHER_RECORDS = {
@@ -239,12 +257,23 @@ OTHER_RECORDS = {
     "intent removed": "DELETE FROM intents WHERE position = 1",
     "intent's state": "UPDATE intents SET state = 'REJECTED' WHERE position = 1",
     "intent's quantity": "UPDATE intents SET quantity = '9' WHERE position = 0",
-    "intent's quantity as bytes": "UPDATE intents SET quantity = x'00ff' WHERE position = 0",
     "intent's quantity as words": "UPDATE intents SET quantity = 'ten' WHERE position = 0",
     "intent's limit": "UPDATE intents SET limit_price = '1' WHERE position = 0",
     "intent's limit removed": "UPDATE intents SET limit_price = NULL WHERE position = 0",
     "intent's fill": "UPDATE intents SET filled_quantity = '9' WHERE position = 0",
     "intent's average price": "UPDATE intents SET average_price = '1' WHERE position = 0",
+    "intent's value": "UPDATE intents SET value = '1' WHERE position = 0",
+    "intent's value removed": "UPDATE intents SET value = NULL WHERE position = 0",
+    "intent's reference price": "UPDATE intents SET reference_price = '1' WHERE position = 0",
+    "intent's absences": "UPDATE intents SET absent_reads = 2 WHERE position = 1",
+    "intent's time": "UPDATE intents SET sent_at = replace(sent_at, '2026', '2025') WHERE position = 1",
+    "intent's side": "UPDATE intents SET side = 'BUY' WHERE position = 0",
+    "intent's leg": "UPDATE intents SET leg = 2 WHERE position = 0",
+    "intent's instrument": "UPDATE intents SET conid = 3 WHERE position = 0",
+    "intent's symbol": "UPDATE intents SET symbol = 'X' WHERE position = 0",
+    "intent's rule": "UPDATE intents SET rule = 'rebalance' WHERE position = 0",
+    "intent no exit any more": "UPDATE intents SET exit = NOT exit WHERE position = 0",
+    "intent not mandatory any more": "UPDATE intents SET mandatory = NOT mandatory WHERE position = 0",
     "fill put where none was": "UPDATE intents SET filled_quantity = '1' WHERE position = 1",
     "intent added": "INSERT INTO intents SELECT run_id, 'PMforged', book, session_date, 7, action, rule, conid, symbol,"
     " side, leg, quantity, reference_price, mandatory, exit, 'PLANNED', 0, fence, NULL, NULL, '0', NULL, NULL, NULL,"
@@ -253,37 +282,67 @@ OTHER_RECORDS = {
     "NAV's index": "UPDATE navs SET idx = 0.5",
     "NAV's peak": "UPDATE navs SET peak = 2.0",
     "NAV removed": "DELETE FROM navs",
+    "level lowered": "UPDATE control SET level = 'ACTIVE'",
+    "level's reason": "UPDATE control SET reason = 'fine'",
+    "level's actor": "UPDATE control SET actor = 'somebody'",
+    "level's time": "UPDATE control SET at = replace(at, '2022', '2021')",
+    "level's review": "UPDATE control SET reviewed = 99",
+    "level removed": "DELETE FROM control",
+    "level as if never set": "UPDATE control SET level = 'ACTIVE', reason = NULL, actor = NULL, at = NULL, "
+    "reviewed = NULL",
+    "flow": "UPDATE flows SET amount = '8'",
+    "flow's day": "UPDATE flows SET session_date = '2022-03-15'",
+    "flow's note": "UPDATE flows SET note = 'bonus'",
+    "flow removed": "DELETE FROM flows",
+    "flow added": "INSERT INTO flows SELECT book, 1, session_date, amount, note, actor FROM flows",
+    "quarantine's reason": "UPDATE quarantines SET reason = 'none'",
+    "quarantine lifted": "DELETE FROM quarantines",
+    "quarantine added": "INSERT INTO quarantines SELECT book, 10, symbol, reason, since FROM quarantines",
 }
 
 
 @pytest.mark.parametrize("change", OTHER_RECORDS)
-def test_a_change_of_any_other_record_is_found(url: str, change: str) -> None:
-    assert execute(url, "PRAGMA foreign_keys = OFF", OTHER_RECORDS[change]) > 0
-    verification = _verify(url)
+def test_a_change_of_any_other_record_is_found(url: str, at_hand: Connection, change: str) -> None:
+    run_each(at_hand, _unguard(url))
+    # The row of all books is there too, as a lock.
+    statement = OTHER_RECORDS[change]
+    verification = _after(at_hand, f"{statement} WHERE book = '{BOOK}'" if "UPDATE control" in statement else statement)
     assert len(verification.problems) >= 1
     assert all(problem.startswith(f"book {BOOK}") for problem in verification.problems)
 
 
-def test_a_rewritten_report_with_its_stored_hash_rewritten_too_is_found(url: str) -> None:
-    execute(url, "UPDATE runs SET report = '{}', report_hash = '44136fa3' WHERE status = 'done'")
-    (problem,) = _verify(url).problems
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+def test_an_amount_stored_as_bytes_is_found(at_hand: Connection) -> None:
+    assert not _after(at_hand, "UPDATE intents SET quantity = x'00ff' WHERE position = 0").ok
+
+
+def test_a_level_put_on_a_book_without_an_event_is_found(at_hand: Connection) -> None:
+    forged = "INSERT INTO control VALUES ('DU200', 'HALTED', 'why', 'who', '2022-03-14T14:00:00.000000+00:00', NULL)"
+    assert _after(at_hand, forged).problems == ("book DU200: its kill level is not what the events say",)
+    unset = "INSERT INTO control VALUES ('DU200', 'ACTIVE', NULL, NULL, NULL, NULL)"
+    assert _after(at_hand, unset).ok
+
+
+def test_a_rewritten_report_with_its_stored_hash_rewritten_too_is_found(at_hand: Connection) -> None:
+    verification = _after(at_hand, "UPDATE runs SET report = '{}', report_hash = '44136fa3' WHERE status = 'done'")
+    (problem,) = verification.problems
     assert "its report is not the one that event" in problem
 
 
-def test_a_truncated_chain_with_a_rewritten_head_still_owes_the_report_its_seal(url: str) -> None:
+def test_a_truncated_chain_with_a_rewritten_head_still_owes_the_report_its_seal(at_hand: Connection) -> None:
     kept = 5
-    before = _event(url, kept)
-    execute(
-        url,
+    before = _event(at_hand, kept)
+    verification = _after(
+        at_hand,
         f"DELETE FROM events WHERE book = '{BOOK}' AND seq > {kept}",  # noqa: S608
         f"UPDATE chain SET seq = {kept}, hash = '{before[-1]}' WHERE book = '{BOOK}'",  # noqa: S608
     )
-    assert any("no intact event" in problem for problem in _verify(url).problems)
+    assert any("no intact event" in problem for problem in verification.problems)
 
 
-def test_one_books_damage_leaves_the_other_books_verdict_alone(url: str) -> None:
-    execute(url, "UPDATE events SET kind = 'x' WHERE book = 'DU200'")
-    assert _verify(url).problems == ("book DU200, event 1: its content is not what its hash was taken over",)
+def test_one_books_damage_leaves_the_other_books_verdict_alone(at_hand: Connection) -> None:
+    verification = _after(at_hand, "UPDATE events SET kind = 'x' WHERE book = 'DU200'")
+    assert verification.problems == ("book DU200, event 1: its content is not what its hash was taken over",)
 
 
 @pytest.mark.parametrize("kind", list(OwnKind))

@@ -121,6 +121,7 @@ def test_the_database_itself_refuses_a_second_send(ledger: SqlLedger, ledger_url
 def test_an_id_that_was_sent_is_never_sent_by_another_run(ledger: SqlLedger) -> None:
     first = planned(ledger, [ONE])
     sent(ledger, first, ONE)
+    ledger.abandon(first, RunStatus.FAILED, "the broker was away", AT)
     # An id that two runs share should not happen; were it to, the second could not send it.
     other = planned(ledger, [ONE], replace(KEY, slot="manual"))
     with pytest.raises(LedgerError, match=f"sent by run {first.run_id}"):
@@ -315,6 +316,7 @@ def test_history_is_every_fill_of_the_book_oldest_first(ledger: SqlLedger) -> No
     claim = planned(ledger, [later], tomorrow)
     sent(ledger, claim, later)
     filled(ledger, claim, later)
+    ledger.abandon(claim, RunStatus.FAILED, "the broker was away", AT)
     claim = planned(ledger, [none, first])
     for each in (none, first):
         sent(ledger, claim, each)
@@ -325,10 +327,12 @@ def test_history_is_every_fill_of_the_book_oldest_first(ledger: SqlLedger) -> No
     assert ledger.history("DU200") == ()
 
 
-def test_a_crashed_senders_intent_is_found_as_sending_by_the_next_claimant(ledger: SqlLedger, time: ManualTime) -> None:
+def test_a_crashed_senders_intent_is_found_as_sending_by_the_next_claimant(
+    ledger: SqlLedger, lease_time: ManualTime
+) -> None:
     old = planned(ledger, [ONE])
     sent(ledger, old, ONE)
-    time.advance(121)
+    lease_time.advance(121)
     new = ledger.claim(KEY, "two", "policy-1", AT)
     assert isinstance(new, Claim)
     assert [record.state for record in ledger.open_intents(BOOK, TODAY)] == [OrderState.SENDING]

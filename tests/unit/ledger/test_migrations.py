@@ -1,7 +1,6 @@
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -12,25 +11,46 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
+from app.desk.records import Event, RunStatus
 from app.domain.errors import LedgerError
+from app.ledger import events
 from app.ledger.engine import MIGRATIONS, create_ledger_engine, migrate, open_ledger, stored_revision
 from app.ledger.schema import HEAD, metadata
 from app.ledger.transactions import reading, writing
-from tests.unit.ledger.builders import claimed, execute, rows
+from tests.support.ledgers import Databases
+from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, budget, claimed, dump, execute, intent, planned, sent
 
-OBJECTS = "SELECT name, sql FROM sqlite_master WHERE name != 'alembic_version' AND sql IS NOT NULL ORDER BY name"
+OBJECTS = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name != 'alembic_version' AND sql IS NOT NULL",
+    "postgresql": """
+        SELECT table_name || '.' || column_name, concat_ws(' ', data_type, is_nullable, column_default)
+            FROM information_schema.columns WHERE table_schema = 'public' AND table_name != 'alembic_version'
+        UNION ALL SELECT conname, pg_get_constraintdef(oid)
+            FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%'
+        UNION ALL SELECT indexname, indexdef FROM pg_indexes
+            WHERE schemaname = 'public' AND tablename != 'alembic_version'
+    """,
+}
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Engine]:
-    engine = create_ledger_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+def empty_url(databases: Databases) -> Iterator[str]:
+    url = databases.empty()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Engine]:
+    engine = create_ledger_engine(empty_url)
     yield engine
     engine.dispose()
 
 
 def _objects(engine: Engine) -> dict[str, str]:
     with reading(engine) as connection:
-        return {name: " ".join(sql.split()) for name, sql in connection.execute(text(OBJECTS))}
+        found = connection.exec_driver_sql(OBJECTS[engine.dialect.name].replace("%", "%%"))
+        return {name: " ".join(sql.split()) for name, sql in found}
 
 
 def test_the_newest_migration_is_the_one_the_code_expects() -> None:
@@ -39,58 +59,85 @@ def test_the_newest_migration_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-def test_migrations_lead_to_the_tables_that_the_code_declares(empty: Engine, tmp_path: Path) -> None:
+def test_migrations_lead_to_the_tables_that_the_code_declares(empty: Engine, databases: Databases) -> None:
     with writing(empty) as connection:
         migrate(connection, HEAD)
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    declared = create_ledger_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    url = databases.empty()
+    declared = create_ledger_engine(url)
     with writing(declared) as connection:
         metadata.create_all(connection)
     # To the letter, so that checks and partial indices count too.
     assert _objects(empty) == _objects(declared)
     declared.dispose()
+    databases.drop(url)
 
 
-def test_migrations_go_down_to_nothing_and_up_again(empty: Engine) -> None:
+@pytest.mark.parametrize(("lower", "upper"), [("base", "0001"), ("0001", "0002"), ("base", HEAD)])
+def test_each_migration_goes_down_to_where_it_started_and_up_again(empty: Engine, lower: str, upper: str) -> None:
+    if lower != "base":
+        with writing(empty) as connection:
+            migrate(connection, lower)
+    start = _objects(empty)
+    for _ in range(2):
+        with writing(empty) as connection:
+            migrate(connection, upper)
+        there = _objects(empty)
+        assert there != start
+        with writing(empty) as connection:
+            migrate(connection, lower)
+        assert _objects(empty) == start
+
+
+def test_records_live_through_a_migration_down_and_up(empty: Engine, empty_url: str) -> None:
+    ledger = open_ledger(empty_url)
+    one, two = intent(1), intent(2)
+    claim = planned(ledger, [one, two])
+    sent(ledger, claim, one)
+    before = dump(empty_url)
+    with writing(empty) as connection:
+        migrate(connection, "0001")
     with writing(empty) as connection:
         migrate(connection, HEAD)
-    there = _objects(empty)
-    with writing(empty) as connection:
-        migrate(connection, "base")
-    assert _objects(empty) == {}
-    with writing(empty) as connection:
-        migrate(connection, HEAD)
-    assert _objects(empty) == there
+    # The value in base currency is what the older schema has no place for.
+    after = dump(empty_url)
+    assert [row[:-2] for row in after["intents"]] == [row[:-2] for row in before["intents"]]
+    assert {name: after[name] for name in ("runs", "events", "chain")} == {
+        name: before[name] for name in ("runs", "events", "chain")
+    }
+    assert ledger.day_use(BOOK, TODAY).turnover == 1500
+    assert ledger.sending(claim, two.coid, two.order.quantity, two.order.reference_price, AT, budget()) is None
+    ledger.abandon(claim, RunStatus.FAILED, "the broker was away", AT)
+    claimed(ledger, replace(KEY, slot="manual"))
+    ledger.dispose()
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: Engine) -> None:
     with writing(empty) as connection:
         connection.execute(text("CREATE TABLE navs (book TEXT)"))
     before = _objects(empty)
-    with pytest.raises(LedgerError, match="navs already exists"), writing(empty) as connection:
+    with pytest.raises(LedgerError, match="already exists"), writing(empty) as connection:
         migrate(connection, HEAD)
     assert _objects(empty) == before
     with reading(empty) as connection:
         assert stored_revision(connection) is None
 
 
-def test_opening_makes_the_schema_and_opening_again_keeps_the_records(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
-    first = open_ledger(url)
+def test_opening_makes_the_schema_and_opening_again_keeps_the_records(empty_url: str) -> None:
+    first = open_ledger(empty_url)
     claim = claimed(first)
     first.dispose()
-    second = open_ledger(url)
+    second = open_ledger(empty_url)
     assert second.run(claim.run_id) is not None
     second.dispose()
 
 
-def test_twenty_callers_who_open_a_new_ledger_at_once_all_get_it(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def test_twenty_callers_who_open_a_new_ledger_at_once_all_get_it(empty_url: str) -> None:
     together = Barrier(20)
 
     def call(_: int) -> bool:
         together.wait()
-        ledger = open_ledger(url)
+        ledger = open_ledger(empty_url)
         ok = ledger.verify().ok
         ledger.dispose()
         return ok
@@ -105,6 +152,7 @@ def test_a_ledger_of_a_newer_version_is_refused(ledger_url: str) -> None:
         open_ledger(ledger_url)
 
 
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 def test_sqlite_is_durable_and_lets_readers_work_beside_the_writer(ledger_url: str) -> None:
     engine = create_ledger_engine(ledger_url)
     with reading(engine) as connection:
@@ -116,14 +164,25 @@ def test_sqlite_is_durable_and_lets_readers_work_beside_the_writer(ledger_url: s
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 15_000}
 
 
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+def test_postgresql_waits_for_the_disk_and_not_for_ever_for_a_lock(ledger_url: str) -> None:
+    engine = create_ledger_engine(ledger_url)
+    with reading(engine) as connection:
+        names = ("synchronous_commit", "lock_timeout", "transaction_isolation", "transaction_read_only")
+        settings = [connection.execute(text(f"SHOW {name}")).scalar_one() for name in names]
+    engine.dispose()
+    assert settings == ["on", "15s", "repeatable read", "on"]
+
+
 def test_a_reader_does_not_wait_for_a_writer(ledger_url: str) -> None:
     ledger = open_ledger(ledger_url)
-    with closing(sqlite3.connect(ledger_url.removeprefix("sqlite:///"), isolation_level=None)) as writer:
-        writer.execute("BEGIN IMMEDIATE")
-        assert ledger.runs() == ()
-        writer.execute("ROLLBACK")
+    engine = create_ledger_engine(ledger_url)
+    with writing(engine) as connection:
+        events.observe(connection, BOOK, [Event("noted")], AT)
+        assert ledger.verify().events == 0
+    assert ledger.verify().events == 1
+    engine.dispose()
     ledger.dispose()
-    assert rows(ledger_url, "SELECT count(*) FROM runs") == [(0,)]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
-import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.desk.records import RunStatus
 from app.domain.errors import LedgerError
 from app.domain.navs import NavKind, NavPoint
-from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
 from tests.unit.ledger.builders import AT, BOOK, KEY, REPORT, TODAY, claimed, point
 
@@ -96,7 +93,7 @@ def test_a_closed_runs_nav_is_in_the_history(ledger: SqlLedger) -> None:
     assert [each.kind for each in ledger.navs(BOOK)] == [NavKind.RUN, NavKind.CLOSE]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     offered=st.lists(
         st.tuples(st.dates(date(2022, 3, 1), date(2022, 3, 4)), st.sampled_from(NavKind), st.integers(1, 9)),
@@ -104,22 +101,21 @@ def test_a_closed_runs_nav_is_in_the_history(ledger: SqlLedger) -> None:
     )
 )
 def test_whatever_is_offered_the_history_only_goes_forward(
-    migrated: Path, offered: list[tuple[date, NavKind, int]]
+    ledger: SqlLedger, offered: list[tuple[date, NavKind, int]]
 ) -> None:
     order = {NavKind.BROKER: 0, NavKind.RUN: 1, NavKind.CLOSE: 2}
     expected: dict[tuple[date, int], NavPoint] = {}
-    with TemporaryDirectory() as folder:
-        ledger = open_ledger(f"sqlite:///{shutil.copy(migrated, Path(folder) / 'ledger.db')}")
-        for day, kind, nav in offered:
-            rank = (day, order[kind])
-            newest = max(expected, default=None)
-            forward = newest is None or rank > newest or (rank == newest and kind is NavKind.RUN)
-            each = point(day, kind, str(nav))
-            if forward:
-                ledger.add_navs(BOOK, [each])
-                expected[rank] = each
-            else:
-                with pytest.raises(LedgerError):
-                    ledger.add_navs(BOOK, [each])
-        assert ledger.navs(BOOK) == tuple(expected.values())
-        ledger.dispose()
+    # One ledger for all examples, and a book for each.
+    book = uuid4().hex
+    for day, kind, nav in offered:
+        rank = (day, order[kind])
+        newest = max(expected, default=None)
+        forward = newest is None or rank > newest or (rank == newest and kind is NavKind.RUN)
+        each = point(day, kind, str(nav))
+        if forward:
+            ledger.add_navs(book, [each])
+            expected[rank] = each
+        else:
+            with pytest.raises(LedgerError):
+                ledger.add_navs(book, [each])
+    assert ledger.navs(book) == tuple(expected.values())

@@ -1,0 +1,173 @@
+"""Kill levels, flows and quarantines: set by somebody for a reason, on record, and lowered by people only."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+
+import pytest
+
+from app.desk.records import Flow, Quarantine, RunStatus
+from app.domain.errors import LedgerError
+from app.domain.order import OrderState
+from app.domain.ruling import KillLevel
+from app.ledger.sql_ledger import SqlLedger
+from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, intent, planned, rows, sent
+
+LEVELS = list(KillLevel)
+NAME = Quarantine(9, "SPLT", "price halved overnight", TODAY)
+
+
+def _levels_told(ledger_url: str) -> list[tuple[str, str]]:
+    query = "SELECT book, kind FROM events WHERE kind LIKE 'level%%' ORDER BY book, seq"
+    return [(book, kind) for book, kind in rows(ledger_url, query)]
+
+
+def test_a_book_trades_until_somebody_says_otherwise(ledger: SqlLedger) -> None:
+    control = ledger.level(BOOK)
+    assert (control.level, control.actor, control.at) == (KillLevel.ACTIVE, "", None)
+
+
+@pytest.mark.parametrize(("own", "for_all"), list(product(LEVELS, LEVELS)))
+def test_the_stricter_of_the_books_level_and_that_of_all_is_in_force(
+    ledger: SqlLedger, own: KillLevel, for_all: KillLevel
+) -> None:
+    ledger.set_level(BOOK, own, "own", "one", AT)
+    ledger.set_level(None, for_all, "all", "two", AT)
+    assert ledger.level(BOOK).level is LEVELS[max(LEVELS.index(own), LEVELS.index(for_all))]
+    assert ledger.level("DU200").level is for_all
+    assert ledger.verify().ok
+
+
+@pytest.mark.parametrize(("before", "wanted"), list(product(LEVELS, LEVELS)))
+def test_an_alarm_only_tightens(ledger: SqlLedger, ledger_url: str, before: KillLevel, wanted: KillLevel) -> None:
+    ledger.set_level(BOOK, before, "set", "a person", AT)
+    control = ledger.tighten(BOOK, wanted, "drawdown", AT + timedelta(minutes=1))
+    raised = LEVELS.index(wanted) > LEVELS.index(before)
+    assert control == ledger.level(BOOK)
+    assert (control.level, control.reason) == ((wanted, "drawdown") if raised else (before, "set"))
+    assert ((BOOK, "level_raised") in _levels_told(ledger_url)) is raised
+    assert ledger.verify().ok
+
+
+def test_an_alarm_under_a_stricter_level_of_all_is_kept_for_when_that_is_lowered(ledger: SqlLedger) -> None:
+    ledger.set_level(None, KillLevel.HALTED, "all", "a person", AT)
+    assert ledger.tighten(BOOK, KillLevel.REDUCING, "drawdown", AT).level is KillLevel.HALTED
+    ledger.set_level(None, KillLevel.ACTIVE, "fine", "a person", AT)
+    assert (ledger.level(BOOK).level, ledger.level("DU200").level) == (KillLevel.REDUCING, KillLevel.ACTIVE)
+
+
+def test_alarms_at_once_leave_the_strictest(ledger: SqlLedger) -> None:
+    wanted = [KillLevel.REDUCING, KillLevel.HALTED] * 8
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda level: ledger.tighten(BOOK, level, "alarm", AT), wanted))
+    assert ledger.level(BOOK).level is KillLevel.HALTED
+    assert ledger.verify().ok
+
+
+def test_a_person_lowers_the_level_and_is_on_record(ledger: SqlLedger, ledger_url: str) -> None:
+    ledger.tighten(BOOK, KillLevel.HALTED, "a stranger's order", AT)
+    control = ledger.set_level(BOOK, KillLevel.ACTIVE, "looked at it", "ana", AT)
+    assert (control.level, control.reason, control.actor, control.at) == (
+        KillLevel.ACTIVE,
+        "looked at it",
+        "ana",
+        AT,
+    )
+    assert _levels_told(ledger_url) == [(BOOK, "level_raised"), (BOOK, "level_set")]
+
+
+def test_the_level_of_all_books_has_a_chain_of_its_own(ledger: SqlLedger, ledger_url: str) -> None:
+    ledger.set_level(None, KillLevel.HALTED, "why", "ana", AT)
+    assert _levels_told(ledger_url) == [("*", "level_set")]
+
+
+@pytest.mark.parametrize(("reason", "actor"), [("", "ana"), (" ", "ana"), ("why", ""), ("why", " ")])
+def test_nothing_is_set_without_a_reason_and_a_name(ledger: SqlLedger, reason: str, actor: str) -> None:
+    with pytest.raises(LedgerError, match="without"):
+        ledger.set_level(BOOK, KillLevel.HALTED, reason, actor, AT)
+    assert ledger.level(BOOK).at is None
+    ledger.quarantine(BOOK, NAME, AT)
+    with pytest.raises(LedgerError, match="without"):
+        ledger.release(BOOK, NAME.conid, reason, actor, AT)
+    assert ledger.quarantined(BOOK) == (NAME,)
+    with pytest.raises(LedgerError, match="without a reason"):
+        ledger.tighten(BOOK, KillLevel.HALTED, " ", AT)
+
+
+def test_runs_since_a_review_are_those_that_sent_orders(ledger: SqlLedger) -> None:
+    assert ledger.runs_since_review(BOOK) == 0
+    for day, sends in enumerate([True, True, False]):
+        key = replace(KEY, session_date=TODAY + timedelta(days=day))
+        order = intent(1, key=key)
+        claim = planned(ledger, [order], key)
+        if sends:
+            sent(ledger, claim, order)
+            ledger.settle(claim, order.coid, OrderState.REJECTED, AT)
+        else:
+            ledger.settle(claim, order.coid, OrderState.NOT_SENT, AT)
+        ledger.close(claim, RunStatus.DONE, {}, [], AT)
+    assert (ledger.runs_since_review(BOOK), ledger.runs_since_review("DU200")) == (2, 0)
+    # An alarm is no review.
+    ledger.tighten(BOOK, KillLevel.REDUCING, "two runs", AT)
+    assert ledger.runs_since_review(BOOK) == 2
+
+
+@pytest.mark.parametrize("where", [BOOK, None])
+def test_a_person_who_sets_the_level_has_reviewed_the_runs_before(ledger: SqlLedger, where: str | None) -> None:
+    order = intent()
+    claim = planned(ledger, [order])
+    sent(ledger, claim, order)
+    ledger.close(claim, RunStatus.HALTED, {}, [], AT)
+    ledger.set_level(where, KillLevel.ACTIVE, "looked", "ana", AT)
+    assert ledger.runs_since_review(BOOK) == 0
+    key = replace(KEY, slot="manual")
+    later = intent(key=key)
+    sent(ledger, planned(ledger, [later], key), later)
+    assert ledger.runs_since_review(BOOK) == 1
+    ledger.set_level("DU200", KillLevel.ACTIVE, "looked", "ana", AT)
+    assert ledger.runs_since_review(BOOK) == 1
+
+
+def test_flows_are_read_back_by_session_and_within_one_as_they_came(ledger: SqlLedger) -> None:
+    late = Flow(TODAY + timedelta(days=1), Decimal("-250.10"), "fees", "ana")
+    first, second = Flow(TODAY, Decimal(1000), "salary", "ana"), Flow(TODAY, Decimal(1000), "salary", "ana")
+    for flow in (late, first, second):
+        ledger.add_flow(BOOK, flow, AT)
+    assert ledger.flows(BOOK) == (first, second, late)
+    assert ledger.flows("DU200") == ()
+    assert ledger.verify().ok
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Flow(TODAY, Decimal(0), "nothing", "ana"),
+        Flow(TODAY, Decimal("NaN"), "unknown", "ana"),
+        Flow(TODAY, Decimal(1), " ", "ana"),
+        Flow(TODAY, Decimal(1), "salary", ""),
+    ],
+)
+def test_a_flow_needs_an_amount_a_note_and_a_name(ledger: SqlLedger, flow: Flow) -> None:
+    with pytest.raises(LedgerError):
+        ledger.add_flow(BOOK, flow, AT)
+    assert ledger.flows(BOOK) == ()
+
+
+def test_a_name_in_quarantine_stays_as_it_is_until_a_person_releases_it(ledger: SqlLedger) -> None:
+    ledger.quarantine(BOOK, NAME, AT)
+    count = ledger.verify().events
+    ledger.quarantine(BOOK, replace(NAME, reason="again", since=TODAY + timedelta(days=1)), AT)
+    assert (ledger.quarantined(BOOK), ledger.verify().events) == ((NAME,), count)
+    other = Quarantine(3, "AAA", "quantity changed", TODAY)
+    ledger.quarantine(BOOK, other, AT)
+    assert ledger.quarantined(BOOK) == (other, NAME)
+    assert ledger.quarantined("DU200") == ()
+    ledger.release(BOOK, NAME.conid, "it was a split", "ana", AT)
+    assert ledger.quarantined(BOOK) == (other,)
+    with pytest.raises(LedgerError, match="not in quarantine"):
+        ledger.release(BOOK, NAME.conid, "again", "ana", AT)
+    ledger.quarantine(BOOK, NAME, AT)
+    assert ledger.quarantined(BOOK) == (other, NAME)
+    assert ledger.verify().ok
