@@ -22,9 +22,10 @@ from sqlalchemy.pool import NullPool
 from app.ledger.engine import open_ledger
 from app.processes import Simulated, free_ports, simulator
 from tests.reliability.crash.judging import Broker, Judgement, judge
-from tests.reliability.crash.life import AS_OF, HOLDINGS, Memoir, Server, Setting, learn, live, memoir
+from tests.reliability.crash.life import AS_OF, HOLDINGS, LATER, Fate, Memoir, Server, Setting, learn, live, memoir
 from tests.reliability.crash.scripts import LAGS, rules
 from tests.reliability.crash.witness import sightings
+from tests.support.ledgers import Databases, SqliteDatabases
 
 SECOND_DEATHS: Final = (0.1, 0.35, 0.6, 0.85)
 
@@ -63,11 +64,12 @@ class Verdict:
 
 @dataclass
 class Laboratory:
-    """A simulator of its own, a migrated ledger to copy, and what processes inherit."""
+    """A simulator of its own, ledgers to make, and what processes inherit."""
 
     gateway: str
     folder: Path
     http: httpx2.Client
+    databases: Databases
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     facts: Mapping[object, Any] = field(default_factory=dict)
 
@@ -75,13 +77,14 @@ class Laboratory:
         """Everything slow, once."""
         self.reset(Case("nothing goes wrong", 0))
         self.facts = learn(Server.of(self.gateway, self.tls))
-        open_ledger(self._url(self.folder / "migrated.db")).dispose()
+        self.migrated = self.databases.empty()
+        open_ledger(self.migrated).dispose()
         # One life in this process, so that its children find every module imported and every table computed.
-        setting = self._setting()
-        live(setting, Server.of(self.gateway, self.tls), 0, None)
+        setting = self.setting()
+        live(setting, Server.of(self.gateway, self.tls), 0, Fate())
         if threading.active_count() != 1:
             raise RuntimeError("a process with threads is not forked")
-        shutil.rmtree(setting.folder)
+        self.clear(setting)
         self.server = Server.of(self.gateway, self.tls)
         return self
 
@@ -101,45 +104,51 @@ class Laboratory:
     def run(self, case: Case) -> Verdict:
         """From the opening to the judgement."""
         opening = self.reset(case)
-        setting = self._setting()
+        setting = self.setting()
         deaths: list[str] = []
         plan = (case.kill_at, case.again_at) if case.kill_at is not None else ()
         number = 0
-        for number, kill_at in enumerate((*(at for at in plan if at is not None), None)):
-            fork(setting, self.server, number, kill_at)
+        for number, fatal in enumerate((*(at for at in plan if at is not None), None)):
+            ended(fork(setting, self.server, number, Fate(fatal)))
             if setting.memoir(number).exists():
                 break
+            setting.times.later(LATER)
             deaths.append(setting.epitaph(number).read_text(encoding="ascii"))
-        verdict = Verdict(case, tuple(deaths), self._judged(opening, setting), memoir(setting.memoir(number)))
-        shutil.rmtree(setting.folder)
+        verdict = Verdict(case, tuple(deaths), self.judged(opening, setting), memoir(setting.memoir(number)))
+        self.clear(setting)
         return verdict
+
+    def setting(self) -> Setting:
+        """A ledger of its own, and everything else that the processes of a case share."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return Setting(self.gateway, self.databases.copy(self.migrated), folder, self.tls, self.facts)
+
+    def clear(self, setting: Setting) -> None:
+        """Nobody needs it any more."""
+        self.databases.drop(setting.database)
+        shutil.rmtree(setting.folder)
+
+    def judged(self, opening: Broker, setting: Setting) -> Judgement:
+        """As things stand now."""
+        orders = self.http.get("/simulator/orders").json()["orders"]
+        engine = create_engine(setting.database, poolclass=NullPool)
+        return judge(replace(opening, orders=orders, after=self._held()), engine, sightings(setting.sightings))
 
     def points(self, script: str, lag: int) -> tuple[str, ...]:
         """The points of a life without a death."""
         return self.run(Case(script, lag)).memoir.labels
 
-    def _judged(self, opening: Broker, setting: Setting) -> Judgement:
-        orders = self.http.get("/simulator/orders").json()["orders"]
-        engine = create_engine(setting.database, poolclass=NullPool)
-        return judge(replace(opening, orders=orders, after=self._held()), engine, sightings(setting.sightings))
-
     def _held(self) -> dict[str, Decimal]:
         state = self.http.get("/simulator/state").json()
         return {row["symbol"]: Decimal(str(row["quantity"])) for row in state["positions"]}
 
-    def _setting(self) -> Setting:
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        database = folder / "ledger.db"
-        shutil.copy(self.folder / "migrated.db", database)
-        return Setting(self.gateway, self._url(database), folder, self.tls, self.facts)
-
-    def _url(self, path: Path) -> str:
-        return f"sqlite:///{path}"
-
 
 @contextmanager
-def laboratory() -> Iterator[Laboratory]:
-    """In memory where the machine has a folder there: a killed process loses nothing that it wrote to a file."""
+def laboratory(databases: Databases | None = None) -> Iterator[Laboratory]:
+    """With ledgers of SQLite unless others are given.
+
+    Files are in memory where the machine has a folder there: a killed process loses nothing that it wrote to one.
+    """
     memory = Path("/dev/shm")  # noqa: S108 (a folder of ours inside it)
     with tempfile.TemporaryDirectory(prefix="crash-", dir=memory if memory.is_dir() else None) as name:
         folder = Path(name)
@@ -147,24 +156,36 @@ def laboratory() -> Iterator[Laboratory]:
             simulator(folder, free_ports().gateway, Simulated(AS_OF, 7, 0.0, "synthetic")) as gateway,
             httpx2.Client(base_url=gateway, trust_env=False, timeout=30) as http,
         ):
-            yield Laboratory(gateway, folder, http).prepare()
+            yield Laboratory(gateway, folder, http, databases or SqliteDatabases(folder)).prepare()
 
 
-def fork(setting: Setting, server: Server, number: int, kill_at: int | None) -> None:
-    """A life in a process of its own, until it dies or ends. Raises RuntimeError where it ends in any other way."""
+def fork(setting: Setting, server: Server, number: int, fate: Fate) -> int:
+    """The id of a process that lives a life of its own."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            live(setting, server, number, kill_at)
+            live(setting, server, number, fate)
             status = 0
         except BaseException:  # noqa: BLE001 (the child must not return into its parent's code)
             traceback.print_exc(file=sys.stderr)
         finally:
             os._exit(status)
+    return child
+
+
+def ended(child: int) -> None:
+    """Waits for its end, or for its death. Raises RuntimeError where it ended in any other way."""
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
-        raise RuntimeError(f"process {number} of a case ended with status {os.WEXITSTATUS(status)}")
+        raise RuntimeError(f"a process of a case ended with status {os.WEXITSTATUS(status)}")
+
+
+def frozen(child: int) -> None:
+    """Waits until it is stopped."""
+    _, status = os.waitpid(child, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        raise RuntimeError(f"a process of a case was not frozen, its status is {status}")
 
 
 def covering(script: str, lag: int, labels: Sequence[str], seed: int, *, all_lags: bool) -> Iterator[Case]:

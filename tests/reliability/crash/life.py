@@ -5,7 +5,10 @@ Everything slow is made ready before: what a process needs of it, it inherits.
 
 import asyncio
 import json
+import mmap
+import signal
 import ssl
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +25,7 @@ from api_gateway.settings import Settings
 from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.desk.attempt import RunRequest, RunResult
+from app.desk.clock import steady_seconds
 from app.desk.closing import CLOSE_SLOT
 from app.desk.daily import reconcile_now, run_daily
 from app.desk.desk import Desk
@@ -48,9 +52,10 @@ AFTER_THE_CLOSE: Final = "2022-03-14T20:25:00Z"
 HOLDINGS: Final = ({"symbol": "PFE", "weight_pct": 8}, {"symbol": "HD", "weight_pct": 6})
 SYMBOLS: Final = ("PFE", "HD", "KO")
 # Past the lease and past the time in which anything under way must have landed.
-LATER: Final = timedelta(seconds=200)
+LATER: Final = 200.0
 ATTEMPTS: Final = 9
 SWEEPS: Final = 3
+_SECONDS: Final = struct.Struct("d")
 KEY: Final = "key-of-the-crash-suite-0123456789"
 ENDED: Final = frozenset({RunStatus.DONE, RunStatus.HALTED, RunStatus.REJECTED, RunStatus.MISSED, RunStatus.SKIPPED})
 
@@ -91,15 +96,30 @@ class Known:
         return found
 
 
-@dataclass
 class Times:
-    """The real clock, moved on by hand: leases lapse and windows close without anybody waiting."""
+    """The machine's clocks, moved on by hand for every process of a case: leases lapse and nobody waits."""
 
-    ahead: timedelta
+    def __init__(self) -> None:
+        # Shared with every process forked later.
+        self._ahead = mmap.mmap(-1, _SECONDS.size)
+
+    @property
+    def ahead(self) -> float:
+        """Seconds."""
+        seconds: float = _SECONDS.unpack(self._ahead[: _SECONDS.size])[0]
+        return seconds
+
+    def later(self, seconds: float) -> None:
+        """Everybody's clock goes forward."""
+        self._ahead[: _SECONDS.size] = _SECONDS.pack(self.ahead + seconds)
 
     def now(self) -> datetime:
         """Aware, UTC."""
-        return datetime.now(UTC) + self.ahead
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
+
+    def steady(self) -> float:
+        """Seconds for deadlines."""
+        return steady_seconds() + self.ahead
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,7 @@ class Setting:
     folder: Path
     tls: ssl.SSLContext
     facts: Mapping[object, Any] = field(default_factory=dict)
+    times: Times = field(default_factory=Times)
 
     @property
     def sightings(self) -> Path:
@@ -150,13 +171,14 @@ class Life:
     setting: Setting
     number: int
     points: Points
-    times: Times
     http: httpx2.Client
     attempts: list[str] = field(default_factory=list)
 
-    async def run(self, desk: Desk) -> None:
+    async def run(self, desk: Desk, only_daily: bool) -> None:
         """The daily run until it has ended, the close until it is recorded, and sweeps."""
-        await self._until(desk, "daily", ENDED)
+        await self._until(desk, RunRequest().slot, ENDED)
+        if only_daily:
+            return
         self._post("clock", {"to": AFTER_THE_CLOSE})
         await self._until(desk, CLOSE_SLOT, ENDED)
         for _ in range(SWEEPS):
@@ -184,11 +206,11 @@ class Life:
         return replace(desk, owner=f"process-{self.number}-{len(self.attempts)}")
 
     def _later(self) -> None:
-        self.times.ahead += LATER
+        self.setting.times.later(LATER)
         now = self.http.get("/simulator/clock").json()["now"]
         # Past the close the market's clock has nothing more to say.
         if now < "2022-03-14T19:00":
-            self._post("clock", {"advance_seconds": LATER.total_seconds()})
+            self._post("clock", {"advance_seconds": LATER})
 
     def _post(self, path: str, body: object) -> None:
         answer = self.http.post(f"/simulator/{path}", json=body)
@@ -213,27 +235,35 @@ class Server:
         return Server(witness, InProcessConnection(server))
 
 
-def live(setting: Setting, server: Server, number: int, kill_at: int | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """`fatal` is the point, counted from 1, at which a process is sent the signal; None for none."""
+
+    fatal: int | None = None
+    sent: signal.Signals = signal.SIGKILL
+    only_daily: bool = False
+
+
+def live(setting: Setting, server: Server, number: int, fate: Fate) -> None:
     """To the end of the sweeps, or to the point to die at; in a process of its own."""
-    points = Points(kill_at, setting.epitaph(number))
-    times = Times(LATER * 100 * number)
+    points = Points(fate.fatal, setting.epitaph(number), fate.sent)
     engine = create_ledger_engine(setting.database)
-    ledger = SqlLedger(engine, now=times.now)
+    ledger = SqlLedger(engine, now=setting.times.now)
     server.witness.attend(setting.database, setting.sightings, points)
     with httpx2.Client(base_url=setting.gateway, trust_env=False, timeout=30, verify=setting.tls) as http:
-        life = Life(setting, number, points, times, http)
-        asyncio.run(_live(life, desk_of(setting, server, points, times, ledger, number), server.witness))
+        life = Life(setting, number, points, http)
+        asyncio.run(_live(life, desk_of(setting, server, points, ledger, number), server.witness, fate.only_daily))
     engine.dispose()
     memoir = {"labels": points.labels, "attempts": life.attempts}
     setting.memoir(number).write_text(json.dumps(memoir), encoding="utf-8")
 
 
-async def _live(life: Life, desk: Desk, witness: Witness) -> None:
-    await life.run(desk)
+async def _live(life: Life, desk: Desk, witness: Witness, only_daily: bool) -> None:
+    await life.run(desk, only_daily)
     await witness.aclose()
 
 
-def desk_of(setting: Setting, server: Server, points: Points, times: Times, ledger: SqlLedger, number: int) -> Desk:
+def desk_of(setting: Setting, server: Server, points: Points, ledger: SqlLedger, number: int) -> Desk:
     """Every port that matters has its points around it."""
     market_data = Known(McpMarketData(server.connection), dict(setting.facts))
     # Who comes after a crash would choose differently, if anybody asked him.
@@ -250,7 +280,8 @@ def desk_of(setting: Setting, server: Server, points: Points, times: Times, ledg
         trading_mode="paper",
         owner=f"process-{number}",
         sleep=no_sleep,
-        now=times.now,
+        now=setting.times.now,
+        steady=setting.times.steady,
     )
 
 

@@ -1,12 +1,12 @@
 """Labelled points: the moments before and after every call through a port that changes or reads something outside.
 
 The wrappers stand around the ports, so the product knows nothing of them. A process that comes to its point is killed
-by a signal that nobody can catch.
+or frozen by a signal that nobody can catch.
 """
 
 import inspect
-import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -34,20 +34,22 @@ CHOOSER = frozenset({"choose"})
 
 
 class Points:
-    """Counts the points of one process; at the one to die at, it writes the label down and dies."""
+    """Counts the points of one process; at the fatal one it writes the label down and is sent the signal."""
 
-    def __init__(self, kill_at: int | None, epitaph: Path) -> None:
-        """`kill_at` counts from 1; None lets the process live. `epitaph` gets the label of the fatal point."""
-        self._kill_at = kill_at
+    def __init__(self, fatal: int | None, epitaph: Path, sent: signal.Signals = signal.SIGKILL) -> None:
+        """`fatal` counts from 1; None lets the process live. `epitaph` gets the label of the fatal point."""
+        self._fatal = fatal
         self._epitaph = epitaph
+        self._sent = sent
         self.labels: list[str] = []
 
     def reached(self, label: str) -> None:
         """One more point."""
         self.labels.append(label)
-        if len(self.labels) == self._kill_at:
+        if len(self.labels) == self._fatal:
             self._epitaph.write_text(label, encoding="ascii")
-            os.kill(os.getpid(), signal.SIGKILL)
+            # To this very thread: sent to the process, it could find another one first and let this one go on.
+            signal.pthread_kill(threading.get_ident(), self._sent)
 
 
 class Watched:

@@ -1,0 +1,53 @@
+"""A process is stopped at a point, the world goes on without it, and then it wakes up."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.reliability.crash.cases import Case, Laboratory, ended, fork, frozen
+from tests.reliability.crash.judging import Judgement
+from tests.reliability.crash.life import LATER, Fate, Memoir, Setting, memoir
+
+SCRIPT = "nothing goes wrong"
+
+
+@dataclass(frozen=True)
+class Thawed:
+    """How it ended. `orders` are what reached the broker, by symbol; `sleeper` is the frozen process's own account."""
+
+    judgement: Judgement
+    orders: Mapping[str, Mapping[str, Any]]
+    sleeper: Memoir
+
+
+def freeze(bench: Laboratory, label: str, meanwhile: Callable[[Setting], None], lag: int = 0) -> Thawed:
+    """The first process is frozen where it first comes to the label; it wakes after `meanwhile` and goes on."""
+    at = 1 + bench.points(SCRIPT, lag).index(label)
+    opening = bench.reset(Case(SCRIPT, lag))
+    setting = bench.setting()
+    sleeper = fork(setting, bench.server, 0, Fate(at, signal.SIGSTOP))
+    frozen(sleeper)
+    meanwhile(setting)
+    os.kill(sleeper, signal.SIGCONT)
+    ended(sleeper)
+    orders = bench.http.get("/simulator/orders").json()["orders"]
+    thawed = Thawed(
+        bench.judged(opening, setting),
+        {str(row.get("symbol")): row for row in orders},
+        memoir(setting.memoir(0)),
+    )
+    bench.clear(setting)
+    return thawed
+
+
+def takeover(bench: Laboratory) -> Callable[[Setting], None]:
+    """The lease lapses, and another process does the daily run."""
+
+    def take_over(setting: Setting) -> None:
+        setting.times.later(LATER)
+        bench.http.post("/simulator/clock", json={"advance_seconds": LATER})
+        ended(fork(setting, bench.server, 1, Fate(only_daily=True)))
+
+    return take_over
