@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     ticket_key: SecretStr | None = None
     ticket_key_file: Path | None = None
     max_order_value: Decimal = Field(default=Decimal(50_000), gt=0, allow_inf_nan=False)
+    max_messages_per_day: int = Field(default=500, ge=1)
     mcp_allowed_hosts: _Words = ()
     mcp_state_file: Path | None = None
 

@@ -5,7 +5,8 @@ of none but our own orders.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -34,12 +35,15 @@ class OrderGate:
         *,
         trading_mode: TradingMode,
         max_order_value: Decimal,
+        max_messages_per_day: int = 500,
     ) -> None:
         self._portal = portal
         self._admission = admission
         self._office = office
         self._trading_mode = trading_mode
         self._max_order_value = max_order_value
+        self._max_messages = max_messages_per_day
+        self._messages: Counter[date] = Counter()
         self._gate = asyncio.Lock()
         self._sells: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
 
@@ -60,6 +64,8 @@ class OrderGate:
         try:
             refusal = await self._cancel_refusal(account, order_id)
             if refusal is None:
+                # Counted, never refused for their number: a cancel only lessens what is at the broker.
+                self._count(1)
                 return await self._portal.orders.cancel(account, order_id)
         except ClientPortalError as error:
             refusal = f"{error}. {error.remedy}"
@@ -96,12 +102,21 @@ class OrderGate:
             if refusal is not None:
                 return PlaceResult(outcome="refused", message=refusal)
             placement = await self._portal.orders.place_once(order)
+            self._count(1 + sum(question.confirmed for question in placement.questions))
             if order.side == "SELL" and placement.order_id is not None:
                 self._sells[order.account, order.conid].append(placement.order_id)
             return _result(placement)
 
+    def _count(self, messages: int) -> None:
+        """Orders, answers to questions and cancels of one day, as this process has sent them."""
+        today = datetime.now(UTC).date()
+        self._messages = Counter({today: self._messages[today] + messages})
+
     async def _refusal(self, order: Limit) -> str | None:
         """Why the order may not go to the broker; read fresh, as the ticket may be a minute old."""
+        sent = self._messages[datetime.now(UTC).date()]
+        if sent >= self._max_messages:
+            return f"max_messages_per_day: {sent} were sent today, limit {self._max_messages}"
         value = order.quantity * order.limit_price
         if order.side == "BUY" and value > self._max_order_value:
             return f"max_order_value: the order is worth {value:f}, limit {self._max_order_value:f}"

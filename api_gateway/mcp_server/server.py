@@ -73,6 +73,7 @@ def create_server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
             TicketOffice(settings.signing_key()),
             trading_mode=settings.trading_mode,
             max_order_value=settings.max_order_value,
+            max_messages_per_day=settings.max_messages_per_day,
         )
         _register_trading(server, gate)
 

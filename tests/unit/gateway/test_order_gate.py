@@ -28,11 +28,22 @@ def tradable(*, paper: bool = True) -> ScriptedGateway:
 
 
 def gate_to(
-    gateway: ScriptedGateway, mode: TradingMode = "paper", listed: tuple[str, ...] = (), maximum: int = 50_000
+    gateway: ScriptedGateway,
+    mode: TradingMode = "paper",
+    listed: tuple[str, ...] = (),
+    maximum: int = 50_000,
+    messages: int = 500,
 ) -> OrderGate:
     portal = portal_to(gateway, refuse_simulator=mode == "live")
     office = TicketOffice(KEY, lambda: NOW)
-    return OrderGate(portal, Admission(portal, listed), office, trading_mode=mode, max_order_value=Decimal(maximum))
+    return OrderGate(
+        portal,
+        Admission(portal, listed),
+        office,
+        trading_mode=mode,
+        max_order_value=Decimal(maximum),
+        max_messages_per_day=messages,
+    )
 
 
 def ticket(**changes: object) -> Ticket:
@@ -196,3 +207,13 @@ async def test_an_unanswered_question_is_unknown_to_the_caller_with_its_text() -
 async def test_an_order_that_could_not_leave_is_refused() -> None:
     result = await place(gate_to(tradable().on(PLACE, httpx2.ConnectError("refused"))))
     assert result.outcome == "refused"
+
+
+async def test_a_day_has_only_so_many_messages() -> None:
+    gateway = tradable()
+    gate = gate_to(gateway, messages=2)
+    assert (await place(gate, coid="PM01")).outcome == "accepted"
+    assert (await place(gate, coid="PM02")).outcome == "accepted"
+    third = await place(gate, coid="PM03")
+    assert third.outcome == "refused"
+    assert third.message == "max_messages_per_day: 2 were sent today, limit 2"
