@@ -47,7 +47,7 @@ class World:
 
     policy: Policy
     portfolio: Portfolio
-    market: Market
+    market: Market = field(repr=False)
     navs: tuple[NavPoint, ...]
     memory: Memory
     day: DayUse = field(default_factory=DayUse)

@@ -261,3 +261,15 @@ def test_money_is_counted_to_the_cent() -> None:
     assert bought(rule_on((buy("II", 90),), account=even(available_funds=Decimal("3999.99")))) == [39]
     assert bought(rule_on((buy("II", 90),), day=DayUse(turnover=Decimal("25000.01")))) == [49]
     assert bought(rule_on((buy("II", 90),), day=DayUse(turnover=Decimal("25000.00")))) == [50]
+
+
+def test_an_order_of_ours_that_ended_without_a_fill_is_in_nobodys_way() -> None:
+    ended = replace(working("AA", Side.BUY, 20, "PM1"), status="Cancelled")
+    account = even(orders=(ended,))
+    assert rule_on((sell("AA", 20),), account=account).allowed == (sell("AA", 20),)
+    assert bought(rule_on((buy("AA", 20),), account=account)) == [20]
+
+
+def test_what_is_unknown_or_no_whole_share_is_said_in_words() -> None:
+    assert only(rule_on((buy("II", 30),), on=market(vix=None))).value == "unknown: vix"
+    assert only(rule_on((buy("II", "0.5"),))).limit == "whole shares above zero"
