@@ -144,7 +144,8 @@ def _conflict(setting: Setting, order: Order, allowed: Sequence[Order]) -> Refus
     ours = [one for one in setting.portfolio.orders if one.is_ours and one.conid == conid]
     if any(one.side is not order.side and (one.is_open or one.filled_quantity > 0) for one in ours):
         return _refuse(order, "one_side_per_session", f"{order.side} after the other side", "one side in a session")
-    if order.side is Side.BUY and any(one.is_open and one.side is Side.BUY for one in ours):
+    # A sell does not come this far beside an open buy.
+    if any(one.is_open and one.side is Side.BUY for one in ours):
         return _refuse(order, "duplicate", "an open buy of the same name", "once")
     return None
 

@@ -264,12 +264,13 @@ def test_money_is_counted_to_the_cent() -> None:
 
 
 def test_an_order_of_ours_that_ended_without_a_fill_is_in_nobodys_way() -> None:
-    ended = replace(working("AA", Side.BUY, 20, "PM1"), status="Cancelled")
+    ended = replace(working("EE", Side.BUY, 20, "PM1"), status="Cancelled")
     account = even(orders=(ended,))
-    assert rule_on((sell("AA", 20),), account=account).allowed == (sell("AA", 20),)
-    assert bought(rule_on((buy("AA", 20),), account=account)) == [20]
+    assert rule_on((sell("EE", 20),), account=account).allowed == (sell("EE", 20),)
+    assert bought(rule_on((buy("EE", 20),), account=account)) == [20]
 
 
 def test_what_is_unknown_or_no_whole_share_is_said_in_words() -> None:
     assert only(rule_on((buy("II", 30),), on=market(vix=None))).value == "unknown: vix"
     assert only(rule_on((buy("II", "0.5"),))).limit == "whole shares above zero"
+    assert [refusal.rule for refusal in rule_on((sell("AA", "100.5"),)).refusals] == ["quantity"]
