@@ -76,16 +76,16 @@ class Laboratory:
     def prepare(self) -> Self:
         """Everything slow, once."""
         self.reset(Case("nothing goes wrong", 0))
-        self.facts = learn(Server.of(self.gateway, self.tls))
+        self.facts = learn(Server.within(self.gateway, self.tls))
         self.migrated = self.databases.empty()
         open_ledger(self.migrated).dispose()
         # One life in this process, so that its children find every module imported and every table computed.
         setting = self.setting()
-        live(setting, Server.of(self.gateway, self.tls), 0, Fate())
+        live(setting, Server.within(self.gateway, self.tls), 0, Fate())
         if threading.active_count() != 1:
             raise RuntimeError("a process with threads is not forked")
         self.clear(setting)
-        self.server = Server.of(self.gateway, self.tls)
+        self.server = Server.within(self.gateway, self.tls)
         return self
 
     def reset(self, case: Case) -> Broker:
@@ -101,15 +101,15 @@ class Laboratory:
             raise RuntimeError(f"the simulator refused {case.script}: {answer.text}")
         return Broker((), self._held(), {})
 
-    def run(self, case: Case) -> Verdict:
-        """From the opening to the judgement."""
+    def run(self, case: Case, server: Server | None = None) -> Verdict:
+        """From the opening to the judgement; over another server than the processes' own where one is given."""
         opening = self.reset(case)
         setting = self.setting()
         deaths: list[str] = []
         plan = (case.kill_at, case.again_at) if case.kill_at is not None else ()
         number = 0
         for number, fatal in enumerate((*(at for at in plan if at is not None), None)):
-            ended(fork(setting, self.server, number, Fate(fatal)))
+            ended(fork(setting, server or self.server, number, Fate(fatal)))
             if setting.memoir(number).exists():
                 break
             setting.times.later(LATER)

@@ -22,7 +22,8 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.transport import base_url
 from api_gateway.mcp_server.server import create_server
 from api_gateway.settings import Settings
-from app.broker.mcp import McpBroker, McpMarketData
+from app.broker.connection import McpConnection
+from app.broker.mcp import McpMarketData
 from app.broker.signing import HmacSigner
 from app.desk.attempt import RunRequest, RunResult
 from app.desk.clock import steady_seconds
@@ -42,7 +43,7 @@ from app.ledger.sql_ledger import SqlLedger
 from app.market.calendar import ExchangeCalendar
 from app.market.sectors import SECTORS
 from tests.reliability.crash.points import BROKER, CHOOSER, LEDGER, MARKET, Points, Watched
-from tests.reliability.crash.witness import Witness
+from tests.reliability.crash.witness import Observer, SeenBroker, Witness
 from tests.support.fakes import FakeChooser, no_sleep, policy
 from tests.support.in_process import InProcessConnection
 
@@ -220,19 +221,48 @@ class Life:
 
 @dataclass(frozen=True)
 class Server:
-    """The gateway side of one process, made before the process is: its client, its tools, its witness at the wire."""
+    """The gateway side of one process, made before the process is: its broker, its tools, its witness at the wire.
 
-    witness: Witness
-    connection: InProcessConnection
+    `key` signs tickets. A server that is another process has no witness.
+    """
+
+    broker: SeenBroker
+    connection: McpConnection
+    witness: Witness | None
+    key: str = KEY
 
     @staticmethod
-    def of(gateway: str, tls: ssl.SSLContext) -> "Server":
+    def within(gateway: str, tls: ssl.SSLContext) -> "Server":
         """Connects to nothing yet, and belongs to no event loop before its first use."""
         witness = Witness(tls)
         http = httpx2.AsyncClient(base_url=base_url(gateway), transport=witness, timeout=15, trust_env=False)
         settings = Settings(_env_file=None, trading_mode="paper", mcp_token="token", ticket_key=KEY)
-        server = create_server(settings, ClientPortal(http, refuse_simulator=False))
-        return Server(witness, InProcessConnection(server))
+        connection = InProcessConnection(create_server(settings, ClientPortal(http, refuse_simulator=False)))
+        return Server(SeenBroker(connection), connection, witness)
+
+    @staticmethod
+    def apart(variables: Mapping[str, str]) -> "Server":
+        """The MCP server's own process, under the variables that its clients get."""
+        token, key = (
+            Path(variables[name]).read_text(encoding="ascii") for name in ("MCP_TOKEN_FILE", "TICKET_KEY_FILE")
+        )
+        connection = McpConnection(variables["MCP_URL"], token)
+        return Server(SeenBroker(connection), connection, None, key)
+
+    def attend(self, setting: Setting, points: Points) -> None:
+        """From now on every order that leaves is seen once."""
+        observer = Observer(setting.database, setting.sightings)
+        if self.witness is None:
+            self.broker.observer = observer
+        else:
+            self.witness.attend(observer, points)
+
+    async def close(self) -> None:
+        """Leave every connection."""
+        if self.witness is None:
+            await self.connection.close()
+        else:
+            await self.witness.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,18 +279,18 @@ def live(setting: Setting, server: Server, number: int, fate: Fate) -> None:
     points = Points(fate.fatal, setting.epitaph(number), fate.sent)
     engine = create_ledger_engine(setting.database)
     ledger = SqlLedger(engine, now=setting.times.now)
-    server.witness.attend(setting.database, setting.sightings, points)
+    server.attend(setting, points)
     with httpx2.Client(base_url=setting.gateway, trust_env=False, timeout=30, verify=setting.tls) as http:
         life = Life(setting, number, points, http)
-        asyncio.run(_live(life, desk_of(setting, server, points, ledger, number), server.witness, fate.only_daily))
+        asyncio.run(_live(life, desk_of(setting, server, points, ledger, number), server, fate.only_daily))
     engine.dispose()
     memoir = {"labels": points.labels, "attempts": life.attempts}
     setting.memoir(number).write_text(json.dumps(memoir), encoding="utf-8")
 
 
-async def _live(life: Life, desk: Desk, witness: Witness, only_daily: bool) -> None:
+async def _live(life: Life, desk: Desk, server: Server, only_daily: bool) -> None:
     await life.run(desk, only_daily)
-    await witness.aclose()
+    await server.close()
 
 
 def desk_of(setting: Setting, server: Server, points: Points, ledger: SqlLedger, number: int) -> Desk:
@@ -270,12 +300,12 @@ def desk_of(setting: Setting, server: Server, points: Points, ledger: SqlLedger,
     chooser = FakeChooser(Action.REBALANCE if number == 0 else Action.HOLD)
     return Desk(
         policy=three_names(),
-        broker=cast(Broker, Watched("broker", McpBroker(server.connection), BROKER, points)),
+        broker=cast(Broker, Watched("broker", server.broker, BROKER, points)),
         market_data=cast(MarketData, Watched("market", market_data, MARKET, points)),
         calendar=ExchangeCalendar(),
         ledger=cast(Ledger, Watched("ledger", ledger, LEDGER, points)),
         chooser=cast(Chooser, Watched("chooser", chooser, CHOOSER, points)),
-        signer=HmacSigner(KEY),
+        signer=HmacSigner(server.key),
         sectors=SECTORS,
         trading_mode="paper",
         owner=f"process-{number}",
@@ -289,7 +319,7 @@ def learn(server: Server) -> dict[object, Any]:
     """Contracts, rules and histories of every name, for processes to inherit."""
 
     async def ask() -> dict[object, Any]:
-        await McpBroker(server.connection).session()
+        await server.broker.session()
         known = Known(McpMarketData(server.connection))
         stocks, _ = await known.instruments(SYMBOLS)
         indices, _ = await known.instruments(("SPX", "VIX"), AssetClass.INDEX)
@@ -298,7 +328,7 @@ def learn(server: Server) -> dict[object, Any]:
         for instrument in stocks.values():
             for side in Side:
                 await known.rules(instrument.conid, side)
-        await server.witness.aclose()
+        await server.close()
         return known.found
 
     return asyncio.run(ask())

@@ -27,7 +27,7 @@ async def _all_at_once(desk: Desk) -> list[RunResult]:
 def _process(bench: Laboratory, setting: Setting, number: int, starting_shot: int) -> None:
     engine = create_ledger_engine(setting.database)
     points = Points(None, setting.epitaph(number))
-    bench.server.witness.attend(setting.database, setting.sightings, points)
+    bench.server.attend(setting, points)
     desk = desk_of(setting, bench.server, points, SqlLedger(engine, now=setting.times.now), 0)
     os.read(starting_shot, 1)
     results = asyncio.run(_all_at_once(replace(desk, owner=f"process-{number}")))
