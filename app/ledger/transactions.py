@@ -39,7 +39,8 @@ def ledger_errors() -> Iterator[None]:
     """The database's errors as LedgerError."""
     try:
         yield
-    except SQLAlchemyError as error:
+    # PostgreSQL's driver lets some of the network's own errors through.
+    except (SQLAlchemyError, OSError) as error:
         # The driver's words only: SQLAlchemy's own message would repeat every bound value, account ids included.
         cause = error.orig if isinstance(error, StatementError) and error.orig is not None else type(error).__name__
         if isinstance(cause, LedgerError):

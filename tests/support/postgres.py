@@ -70,6 +70,11 @@ class OwnServer(Server):
         self._port = port
         super().__init__(URL.create("postgresql+pg8000", _USER, host="127.0.0.1", port=port, database="postgres"))
 
+    @property
+    def running(self) -> bool:
+        """As far as its own file says."""
+        return (self._folder / "data" / "postmaster.pid").exists()
+
     def start(self) -> None:
         """Returns when it answers."""
         options = " ".join(f"-c {name}='{value}'" for name, value in self._settings.items())
@@ -122,7 +127,8 @@ def own_server(binaries: Path | None = None, *, durable: bool = False) -> Iterat
             yield own
         finally:
             own.dispose()
-            own.kill()
+            if own.running:
+                own.kill()
 
 
 def found() -> Iterator[Path]:

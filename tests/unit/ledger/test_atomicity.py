@@ -9,6 +9,7 @@ from app.desk.records import Claim, Event, RunStatus
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState
 from app.ledger.sql_ledger import SqlLedger
+from app.ledger.transactions import ledger_errors
 from tests.unit.ledger.builders import (
     AT,
     BOOK,
@@ -108,9 +109,18 @@ def test_a_plan_whose_second_half_cannot_be_written_is_not_committed(
 def test_a_plan_that_lists_an_intent_twice_is_not_committed(ledger: SqlLedger, ledger_url: str) -> None:
     claim = claimed(ledger)
     before = dump(ledger_url)
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError) as caught:
         ledger.commit_plan(claim, PLAN, [ONE, TWO, ONE], AT)
     assert dump(ledger_url) == before
+    # The database's words, without the values that it would repeat.
+    assert "unique" in str(caught.value).lower()
+    assert ONE.coid not in str(caught.value)
+
+
+def test_the_networks_own_errors_come_out_as_the_ledgers() -> None:
+    with pytest.raises(LedgerError, match="ConnectionResetError") as caught, ledger_errors():
+        raise ConnectionResetError
+    assert caught.value.remedy
 
 
 def test_a_report_that_is_not_json_closes_nothing(ledger: SqlLedger, ledger_url: str) -> None:
