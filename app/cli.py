@@ -14,13 +14,9 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app import control_cli, processes
-from app.callers import ask_service, work_here
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily, run_when_ready
-from app.desk.reporting import overview
-from app.domain.errors import PolicyError, PortfolioError, UsageError
-from app.output import (
+from app.commands import control, processes
+from app.commands.callers import ask_service, work_here
+from app.commands.output import (
     AccountOption,
     JsonOption,
     StateOption,
@@ -31,7 +27,7 @@ from app.output import (
     show,
     tell,
 )
-from app.processes import (
+from app.commands.processes import (
     LOOPBACK,
     Ports,
     Simulated,
@@ -41,7 +37,11 @@ from app.processes import (
     private_directory,
     simulator,
 )
-from app.screen import show_runs
+from app.commands.screen import show_runs
+from app.desk.attempt import RunRequest
+from app.desk.daily import run_daily, run_when_ready
+from app.desk.reporting import overview
+from app.domain.errors import PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
 
 DEMO_PACING = 0.1
@@ -51,7 +51,7 @@ policy_cli = typer.Typer(no_args_is_help=True, help="The investment policy.")
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(policy_cli, name="policy")
 cli.add_typer(audit_cli, name="audit")
-control_cli.register(cli)
+control.register(cli)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]

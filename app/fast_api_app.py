@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from app import control_routes
 from app.agent import conduct
 from app.desk.attempt import RunRequest, RunResult
 from app.desk.daily import run_daily
@@ -19,7 +18,8 @@ from app.desk.reporting import overview
 from app.domain.errors import PortfolioError
 from app.domain.session import SessionState
 from app.market.calendar import ExchangeCalendar
-from app.running import answer, kept
+from app.routes import control
+from app.routes.running import answer, kept
 from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
 from app.web.problems import handle, problem, problem_of
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(StartupErrors)
     app.add_exception_handler(PortfolioError, handle)
     app.include_router(router)
-    app.include_router(control_routes.router)
+    app.include_router(control.router)
     return app
 
 

@@ -55,7 +55,7 @@ async def _record_close(desk: Desk, run: Run) -> Run:
 
 
 async def _last_word(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> IntentRecord:
-    """A day order ends with the day. What it filled is asked of the order itself, as the broker's list shows it late."""
+    """A day order ends with the day; what it filled is asked of the order itself, as the list shows it late."""
     state, filled, price = OrderState.CANCELLED, intent.filled_quantity, intent.average_price
     if intent.broker_order_id is not None:
         try:

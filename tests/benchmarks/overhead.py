@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx2
 
 from app.broker.connection import McpConnection
-from app.processes import LOOPBACK
+from app.commands.processes import LOOPBACK
 from tests.benchmarks.world import MeasurementFailed, World
 
 CONID: Final = 265598

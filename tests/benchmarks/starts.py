@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
-from app.processes import free_ports, service
+from app.commands.processes import free_ports, service
 from app.settings import child_environment
 from tests.benchmarks.world import NEUTRAL, MeasurementFailed
 

@@ -10,7 +10,16 @@ from typing import Final
 
 import httpx2
 
-from app.processes import LOOPBACK, Ports, Simulated, free_ports, mcp_server, private_directory, service, simulator
+from app.commands.processes import (
+    LOOPBACK,
+    Ports,
+    Simulated,
+    free_ports,
+    mcp_server,
+    private_directory,
+    service,
+    simulator,
+)
 from app.settings import shipped_policy
 
 AS_OF: Final = date(2014, 5, 12)

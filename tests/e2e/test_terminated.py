@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.processes import free_ports, private_directory, simulator
+from app.commands.processes import free_ports, private_directory, simulator
 from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, environment
 from tests.support.stack import SIMULATED
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.processes import Ports, free_ports, private_directory, simulator
+from app.commands.processes import Ports, free_ports, private_directory, simulator
 from tests.e2e.command import PATIENCE_SECONDS, children, foreground, is_alive, portfolio
 from tests.support.stack import SIMULATED
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2
 
+from app.commands.processes import Simulated, free_ports, mcp_server, private_directory, simulator
 from app.fast_api_app import create_app
-from app.processes import Simulated, free_ports, mcp_server, private_directory, simulator
 from app.settings import Settings, load_settings
 from tests.support.serving import served
 

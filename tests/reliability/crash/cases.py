@@ -19,8 +19,8 @@ import httpx2
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from app.commands.processes import Simulated, free_ports, simulator
 from app.ledger.engine import open_ledger
-from app.processes import Simulated, free_ports, simulator
 from tests.reliability.crash.judging import Broker, Judgement, judge
 from tests.reliability.crash.life import AS_OF, HOLDINGS, LATER, Fate, Memoir, Server, Setting, learn, live, memoir
 from tests.reliability.crash.scripts import LAGS, rules

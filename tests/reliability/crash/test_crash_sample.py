@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.processes import free_ports, mcp_server
+from app.commands.processes import free_ports, mcp_server
 from tests.reliability.crash.cases import Case, Laboratory
 from tests.reliability.crash.life import Server
 from tests.reliability.crash.sampling import sampled

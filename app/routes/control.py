@@ -18,7 +18,7 @@ from app.desk.daily import reconcile_now
 from app.desk.desk import Desk, silent
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.ruling import KillLevel
-from app.running import answer, kept
+from app.routes.running import answer, kept
 from app.wiring import Wiring
 
 Words = Annotated[str, Field(min_length=1, max_length=500)]

@@ -8,13 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.callers import Job, ask_service, work_here
-from app.desk.asking import approve, exit_position, reject
-from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
-from app.desk.daily import reconcile_now
-from app.domain.errors import UsageError
-from app.domain.ruling import KillLevel
-from app.output import (
+from app.commands.callers import Job, ask_service, work_here
+from app.commands.output import (
     AccountOption,
     JsonOption,
     StateOption,
@@ -25,6 +20,11 @@ from app.output import (
     show,
     tell,
 )
+from app.desk.asking import approve, exit_position, reject
+from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
+from app.desk.daily import reconcile_now
+from app.domain.errors import UsageError
+from app.domain.ruling import KillLevel
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
 ActorOption = Annotated[str | None, typer.Option("--actor", help="Who; the user of this machine if not given.")]

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx2
 
+from app.commands.processes import free_ports, mcp_server, private_directory
 from app.desk.attempt import Conduct, RunResult
 from app.desk.desk import Desk, Progress
 from app.domain.errors import PortfolioError, UsageError
-from app.processes import free_ports, mcp_server, private_directory
 from app.settings import Settings, load_settings
 
 NDJSON = "application/x-ndjson"

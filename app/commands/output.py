@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.commands.screen import show_report
 from app.domain.errors import UsageError
 from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
-from app.screen import show_report
 from app.settings import Settings, load_settings
 
 StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]

@@ -100,7 +100,7 @@ def service(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[st
 @contextmanager
 def playground(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[str]:
     """The agent framework's own development page on the five agents; it can preview and nothing else."""
-    agents = str(Path(__file__).parent)
+    agents = str(Path(__file__).parent.parent)
     kept = ["--session_service_uri", "memory://", "--artifact_service_uri", "memory://"]
     command = ["-m", "google.adk.cli", "web", agents, "--host", LOOPBACK, "--port", str(port), *kept]
     url = f"http://{LOOPBACK}:{port}"
