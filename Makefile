@@ -53,6 +53,9 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 
+mutants: install ## Change the gate's source and count what its tests notice
+	@$(RUN) python -m tests.mutation.gate_mutants $(ARGS)
+
 playground: install ## The five agents in the ADK playground, which previews; needs `make up` beside it
 	@$(RUN) portfolio playground $(ARGS)
 

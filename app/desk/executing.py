@@ -126,7 +126,12 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
     limit = limit_price(desk.policy, order.side, quotes[conid], rules)
     if isinstance(limit, Refusal):
         return Refused((replace(limit, symbol=symbol),))
-    market = replace(market, as_of=run.clock.now(), quotes={**market.quotes, conid: quotes[conid]})
+    market = replace(
+        market,
+        as_of=run.clock.now(),
+        quotes={**market.quotes, conid: quotes[conid]},
+        lots={**market.lots, conid: rules.quantity_increment},
+    )
     priced = replace(order, limit_price=limit, reference_price=quotes[conid].price)
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
     level = KillLevel.ACTIVE if run.by_person else run.level.level

@@ -79,6 +79,7 @@ async def read_market(desk: Desk, run: Run) -> Run:
         vix=vix,
         untradable=untradable,
         source=run.broker_session.source,
+        live=desk.trading_mode != "paper",
     )
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
     return replace(run, market=market)
