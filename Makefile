@@ -52,6 +52,7 @@ docs: install ## Write the generated documents anew
 bench: install ## Measure the daily run, imports, start and memory; a table and JSON
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
+	@$(RUN) python -m tests.benchmarks.ledger
 
 mutants: install ## Change the gate's source and count what its tests notice
 	@$(RUN) python -m tests.mutation.gate_mutants $(ARGS)
