@@ -132,6 +132,15 @@ class FakeBroker:
         known = order_id if _ANSWERS[fate] is Outcome.ACCEPTED else None
         return Placement(_ANSWERS[fate], known, "Submitted" if known else None, _MESSAGES.get(fate))
 
+    async def cancel(self, account: str, order_id: str) -> str:
+        """Taken, and done at once."""
+        self._heard("cancel_order")
+        self.orders = [
+            replace(order, status="Cancelled") if order.order_id == order_id and order.is_open else order
+            for order in self.orders
+        ]
+        return "requested"
+
     async def report(self, account: str) -> OrderReport:
         self._heard("order_report")
         return OrderReport(tuple(self.orders), (), self.world.now())
