@@ -4,7 +4,7 @@ It sends nothing. Half days close early; the slot opens twenty minutes after the
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from app.desk.attempt import Attempt, RunResult, carried_out, claimed, closed
 from app.desk.desk import Desk, OrderResult, Progress, Run
@@ -24,7 +24,7 @@ async def close_day(desk: Desk, tried: Attempt, progress: Progress) -> RunResult
     """Raises UsageError before the slot opens."""
     opens = tried.session.closes + AFTER_CLOSE if tried.session else None
     if opens is not None and tried.clock.now() < opens:
-        raise UsageError(f"the close slot opens at {opens:%H:%M} UTC", "Run it after the exchange's close")
+        raise UsageError(f"the close slot opens at {opens.astimezone(UTC):%H:%M} UTC", "Run it after the exchange's close")
     # It records in every mode and sends in none.
     run = await claimed(desk, replace(tried, key=replace(tried.key, dry_run=False)), progress)
     if isinstance(run, RunResult):

@@ -92,6 +92,8 @@ class World:
     cash: Decimal = Decimal(46000)
     currency: str = "USD"
     missing_quotes: dict[str, str] = field(default_factory=dict)
+    # Prices of today that are not 100.
+    moved: dict[str, Decimal] = field(default_factory=dict)
     vix: Decimal | None = Decimal(15)
     performance: tuple[tuple[date, Decimal], ...] = steady(TODAY)
     _began: float = field(default_factory=time.monotonic)
@@ -115,14 +117,15 @@ class World:
         """Two-sided around 100; the volatility index has a last price only."""
         if symbol == "VIX":
             return Quote(conid(symbol), QuoteKind.LIVE, self.now(), "fake", last=self.vix, marks=("derived",))
+        price = self.moved.get(symbol, PRICE)
         return Quote(
             conid(symbol),
             QuoteKind.LIVE,
             self.now(),
             "fake",
-            bid=PRICE - SPREAD,
-            ask=PRICE + SPREAD,
-            last=PRICE,
+            bid=price - SPREAD,
+            ask=price + SPREAD,
+            last=price,
             prior_close=PRICE,
             average_volume=Decimal(5_000_000),
             market_cap=Decimal(100_000_000_000),

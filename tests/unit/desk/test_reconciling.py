@@ -1,6 +1,7 @@
 """After an interruption: what arrived is settled, what is not found stops the day, and nothing is ever sent twice."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -69,6 +70,18 @@ async def test_an_order_that_is_not_found_stops_the_day_until_enough_complete_re
     aapl, msft = ledger.intents(run_id)
     assert (aapl.state, aapl.sends, msft.state) == (OrderState.ABANDONED, 1, OrderState.FILLED)
     assert office.broker.sent_symbols() == [("AAPL", Side.SELL), ("MSFT", Side.SELL)]
+
+
+async def test_one_read_is_no_evidence_of_absence_however_late_it_comes(
+    office: Office, ledger: SqlLedger, lease_time: ManualTime
+) -> None:
+    run_id = await interrupted(office, ledger)
+    lease_time.advance(3600)
+    late = replace(office.desk("two"), now=lambda: lease_time() + timedelta(hours=1))
+    with pytest.raises(OrderUncertain):
+        await run_daily(late, DAY)
+    aapl = ledger.intents(run_id)[0]
+    assert (aapl.state, aapl.absent_reads) == (OrderState.UNKNOWN, 1)
 
 
 async def test_many_reads_at_once_are_no_evidence_of_absence(office: Office, ledger: SqlLedger) -> None:
