@@ -24,7 +24,8 @@ async def close_day(desk: Desk, tried: Attempt, progress: Progress) -> RunResult
     """Raises UsageError before the slot opens."""
     opens = tried.session.closes + AFTER_CLOSE if tried.session else None
     if opens is not None and tried.clock.now() < opens:
-        raise UsageError(f"the close slot opens at {opens.astimezone(UTC):%H:%M} UTC", "Run it after the exchange's close")
+        hour = f"{opens.astimezone(UTC):%H:%M} UTC"
+        raise UsageError(f"the close slot opens at {hour}", "Run it after the exchange's close")
     # It records in every mode and sends in none.
     run = await claimed(desk, replace(tried, key=replace(tried.key, dry_run=False)), progress)
     if isinstance(run, RunResult):
