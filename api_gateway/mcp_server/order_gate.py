@@ -54,7 +54,7 @@ class OrderGate:
         # Burnt before the first await, so that two calls with one ticket cannot both pass.
         self._office.use(ticket)
         # Shielded: a caller that goes away must not leave a question half answered.
-        return await asyncio.shield(asyncio.create_task(self._checked(order_of(ticket))))
+        return await asyncio.shield(asyncio.create_task(self._checked(ticket)))
 
     async def cancel(self, account: str, order_id: str) -> Cancellation:
         """Without a ticket: a cancel only lessens what is at the broker."""
@@ -92,11 +92,13 @@ class OrderGate:
             return f"trading_mode: the login is {kind}, TRADING_MODE is {self._trading_mode}"
         return None
 
-    async def _checked(self, order: Limit) -> PlaceResult:
+    async def _checked(self, ticket: Ticket) -> PlaceResult:
+        order = order_of(ticket)
         # One order at a time, so that two sells cannot both count the same shares.
         async with self._gate:
             try:
-                refusal = await self._refusal(order)
+                # Waiting for another order and for a slow gateway takes time that the ticket may not have.
+                refusal = await self._refusal(order) or self._office.expiry(ticket)
             except ClientPortalError as error:
                 refusal = f"{error}. {error.remedy}"
             if refusal is not None:

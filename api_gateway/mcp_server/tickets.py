@@ -69,10 +69,16 @@ class TicketOffice:
         self._used = {coid: expires for coid, expires in self._used.items() if expires > now}
         self._used[ticket.coid] = ticket.expires
 
+    def expiry(self, ticket: Ticket) -> str | None:
+        """Why a ticket that was good is so no more; None while it is."""
+        now = self._now()
+        return f"ticket: expired {now - ticket.expires:.0f} s ago" if ticket.expires <= now else None
+
     def _wrong_time(self, ticket: Ticket) -> str | None:
         now = self._now()
-        if ticket.expires <= now:
-            return f"ticket: expired {now - ticket.expires:.0f} s ago"
+        expired = self.expiry(ticket)
+        if expired is not None:
+            return expired
         if ticket.expires - now > _LONGEST_LIFE_SECONDS:
             return f"ticket: expires in {ticket.expires - now:.0f} s, at most {_LONGEST_LIFE_SECONDS} s are allowed"
         if ticket.expires - _LIFE_SECONDS < int(self._started):

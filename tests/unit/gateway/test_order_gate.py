@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import httpx2
@@ -33,9 +34,10 @@ def gate_to(
     listed: tuple[str, ...] = (),
     maximum: int = 50_000,
     messages: int = 500,
+    now: Callable[[], float] = lambda: NOW,
 ) -> OrderGate:
     portal = portal_to(gateway, refuse_simulator=mode == "live")
-    office = TicketOffice(KEY, lambda: NOW)
+    office = TicketOffice(KEY, now)
     return OrderGate(
         portal,
         Admission(portal, listed),
@@ -171,6 +173,19 @@ async def test_a_ticket_shown_twice_at_once_is_used_once() -> None:
     results = await asyncio.gather(*(place(gate) for _ in range(5)))
     assert sorted(result.outcome for result in results) == ["accepted"] + ["refused"] * 4
     assert gateway.count(PLACE) == 1
+
+
+async def test_a_ticket_that_expires_while_the_gateway_keeps_it_waiting_sends_nothing() -> None:
+    seconds = [0]
+
+    def slow(request: httpx2.Request) -> httpx2.Response:
+        seconds[0] = 60
+        return ok({"instrument_type": "STK", "currency": "USD"})
+
+    gateway = tradable().on("GET /iserver/contract/265598/info", slow)
+    result = await place(gate_to(gateway, now=lambda: NOW + seconds[0]))
+    assert (result.outcome, result.message) == ("refused", "ticket: expired 0 s ago")
+    assert gateway.count(PLACE) == 0
 
 
 async def test_a_caller_that_goes_away_does_not_stop_an_order_half_way() -> None:
