@@ -149,6 +149,19 @@ async def test_another_slot_settles_what_an_ended_run_left_open(office: Office, 
     assert ledger.verify().ok
 
 
+@pytest.mark.parametrize("fate", [Fate.REFUSED, Fate.REJECTED])
+async def test_an_order_at_the_broker_that_the_ledger_knows_as_refused_halts(
+    office: Office, ledger: SqlLedger, fate: Fate
+) -> None:
+    office.broker.fates["AAPL"] = fate
+    ended = await run_daily(office.desk(), DAY)
+    coid = ledger.intents(ended.run_id)[0].coid
+    office.broker.arrive(coid, "AAPL", Side.SELL, Decimal(170))
+    result = await run_daily(office.desk("two"), RunRequest(slot="afternoon"))
+    assert result.status is RunStatus.HALTED
+    assert office.broker.sends[coid] == 1
+
+
 async def test_a_preview_settles_nothing(office: Office, ledger: SqlLedger) -> None:
     run_id = await interrupted(office, ledger)
     coid = ledger.intents(run_id)[0].coid

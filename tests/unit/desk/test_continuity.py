@@ -1,0 +1,143 @@
+"""Does the account follow from what it was? Worked out by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.desk.continuity import Continuity, Snapshot, continuity
+from app.domain.instrument import Instrument
+from app.domain.order import Side, Trade
+from app.domain.portfolio import CashBalance, Portfolio, Position
+
+BEFORE = datetime(2022, 3, 14, 15, 0, tzinfo=UTC)
+LATER = BEFORE + timedelta(days=1)
+KO, PG = Instrument(1, "KO", "USD"), Instrument(2, "PG", "USD")
+
+
+def snapshot(cash: str = "10000", detected: str = "0") -> Snapshot:
+    """100 KO at 50 and 10 PG at 150."""
+    return Snapshot(
+        date(2022, 3, 14),
+        BEFORE,
+        Decimal(cash),
+        Decimal(detected),
+        {1: Decimal(100), 2: Decimal(10)},
+        {1: Decimal(50), 2: Decimal(150)},
+    )
+
+
+def account(cash: str = "10000", ko: tuple[str, str] = ("100", "50"), pg: str = "10") -> Portfolio:
+    """The same a day later, changed as told: `ko` is quantity and price."""
+    positions = [
+        Position(KO, Decimal(ko[0]), Decimal(ko[1]), Decimal(40)),
+        Position(PG, Decimal(pg), Decimal(150), Decimal(140)),
+    ]
+    return Portfolio(
+        account="DU1234567",
+        currency="USD",
+        positions=tuple(p for p in positions if p.quantity != 0),
+        cash=(CashBalance("USD", Decimal(cash), Decimal(cash)),),
+        available_funds=Decimal(cash),
+        buying_power=Decimal(cash),
+        as_of=LATER,
+        source="test",
+    )
+
+
+def trade(
+    side: Side, quantity: str, price: str, *, coid: str | None = "PMx", at: datetime = LATER, fee: str = "1"
+) -> Trade:
+    return Trade("e", "o", 1, side, Decimal(quantity), Decimal(price), at, coid, Decimal(fee))
+
+
+NOTHING = Decimal(0)
+
+
+def test_an_account_that_did_not_change_follows() -> None:
+    found = continuity(snapshot(), account(), (), NOTHING)
+    assert found == Continuity()
+
+
+def test_executions_and_their_fees_explain_cash_and_quantity() -> None:
+    sold = trade(Side.SELL, "40", "52")
+    found = continuity(snapshot(), account("12079", ko=("60", "52")), (sold,), NOTHING)
+    assert (found.detected, found.doubts) == (NOTHING, ())
+
+
+def test_what_was_executed_before_the_snapshot_is_in_it_already() -> None:
+    old = trade(Side.SELL, "40", "52", at=BEFORE - timedelta(minutes=1))
+    assert continuity(snapshot(), account(), (old,), NOTHING).doubts == ()
+
+
+def test_money_that_came_in_is_detected_and_unexplained_until_it_is_recorded() -> None:
+    came = continuity(snapshot(), account("15000"), (), NOTHING)
+    nav = account("15000").nav
+    assert came.unexplained(nav) == Decimal(5000)
+    explained = continuity(snapshot(), account("15000"), (), Decimal(5000))
+    assert explained.unexplained(nav) == 0
+
+
+def test_a_flow_that_was_detected_earlier_stays_unexplained() -> None:
+    found = continuity(snapshot("15000", detected="5000"), account("15000"), (), NOTHING)
+    assert found.unexplained(account("15000").nav) == Decimal(5000)
+
+
+def test_a_dividend_too_small_to_matter_is_a_return_and_no_flow() -> None:
+    # 0.3 % of the account's 16,500 is 49.50.
+    assert continuity(snapshot(), account("10049"), (), NOTHING).detected == 0
+    assert continuity(snapshot(), account("10051"), (), NOTHING).detected == Decimal(51)
+
+
+def test_a_split_shows_in_the_quantity() -> None:
+    (doubt,) = continuity(snapshot(), account(ko=("200", "25")), (), NOTHING).doubts
+    assert (doubt.symbol, doubt.reason) == (
+        "KO",
+        "quantity went from 100 to 200 without an execution, like a split of 2:1",
+    )
+
+
+def test_a_split_that_only_the_price_shows_yet_is_doubted_too() -> None:
+    (doubt,) = continuity(snapshot(), account(ko=("100", "25.2")), (), NOTHING).doubts
+    assert doubt.reason == "price went from 50 to 25.2"
+
+
+def test_a_bad_day_is_no_split() -> None:
+    assert continuity(snapshot(), account(ko=("100", "41")), (), NOTHING).doubts == ()
+
+
+def test_a_position_that_vanished_is_doubted() -> None:
+    (doubt,) = continuity(snapshot(), account(ko=("0", "50")), (), NOTHING).doubts
+    assert doubt.reason == "100 left without an execution"
+
+
+def test_trades_of_others_explain_and_are_listed() -> None:
+    theirs = trade(Side.BUY, "10", "50", coid=None)
+    found = continuity(snapshot(), account("9499", ko=("110", "50")), (theirs,), NOTHING)
+    assert (found.detected, found.doubts, found.external_trades) == (NOTHING, (), (theirs,))
+
+
+def test_without_a_past_nothing_is_detected() -> None:
+    found = continuity(None, account(), (), Decimal(700))
+    assert found.unexplained(account().nav) == 0
+    assert found.doubts == ()
+
+
+@given(st.integers(0, 100), st.decimals("30", "80", places=2), st.decimals(0, 5, places=2))
+def test_any_sale_at_any_price_and_fee_is_explained_by_its_execution(
+    quantity: int, price: Decimal, fee: Decimal
+) -> None:
+    sold = trade(Side.SELL, str(quantity), str(price), fee=str(fee))
+    cash = Decimal(10000) + quantity * price - fee
+    found = continuity(snapshot(), account(str(cash), ko=(str(100 - quantity), "50")), (sold,), NOTHING)
+    assert found.detected == 0
+    assert found.doubts == ()
+
+
+@pytest.mark.parametrize("ratio", ["2", "3", "4", "5", "10", "20"])
+def test_every_usual_split_is_recognised_both_ways(ratio: str) -> None:
+    times = Decimal(ratio)
+    for price in (50 * times, 50 / times):
+        assert continuity(snapshot(), account(ko=("100", str(price))), (), NOTHING).doubts
