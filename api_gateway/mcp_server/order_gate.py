@@ -16,7 +16,7 @@ from api_gateway.clientportal.orders import is_order_id
 from api_gateway.clientportal.records import Cancellation, Limit, Placement
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.models import PlaceResult, Ticket
-from api_gateway.mcp_server.tickets import TicketOffice, order_of
+from api_gateway.mcp_server.tickets import ALREADY_USED, TicketOffice, order_of
 from api_gateway.settings import TradingMode
 
 # The broker lists exchange-traded funds as stocks.
@@ -50,7 +50,9 @@ class OrderGate:
     async def place(self, ticket: Ticket, signature: str) -> PlaceResult:
         refusal = self._office.refusal(ticket, signature)
         if refusal is not None:
-            return PlaceResult(outcome="refused", message=refusal)
+            # "Refused" says that nothing was sent; with a used ticket, an earlier call may have sent the order.
+            used = refusal == ALREADY_USED
+            return PlaceResult(outcome="already_registered" if used else "refused", message=refusal)
         # Burnt before the first await, so that two calls with one ticket cannot both pass.
         self._office.use(ticket)
         # Shielded: a caller that goes away must not leave a question half answered.

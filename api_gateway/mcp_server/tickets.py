@@ -15,6 +15,7 @@ from typing import Final, Literal
 from api_gateway.clientportal.records import Limit
 from api_gateway.mcp_server.models import Ticket
 
+ALREADY_USED: Final = "ticket: already used; the order report tells what became of the order"
 _VERSION: Final = 1
 _LIFE_SECONDS: Final = 60
 # Clocks of two machines differ; a longer life than this is not a clock difference.
@@ -87,7 +88,7 @@ class TicketOffice:
 
     def _wrong_use(self, ticket: Ticket) -> str | None:
         if ticket.coid in self._used:
-            return "ticket: already used; the order report tells what became of the order"
+            return ALREADY_USED
         return None
 
 

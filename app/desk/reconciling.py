@@ -19,6 +19,8 @@ from app.domain.order import BrokerOrder, OrderReport, OrderState, Trade
 SETTLE_SECONDS = 180
 ABSENT_READS = 2
 UNSETTLED = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+# Final by a definite answer, after which nothing at the broker is looked for any more.
+NEVER_LIVE = frozenset({OrderState.NOT_SENT, OrderState.REJECTED})
 
 
 async def reconcile(desk: Desk, run: Run, claim: Claim) -> Run:
@@ -49,7 +51,7 @@ def _watched(desk: Desk, run: Run, intent: IntentRecord) -> bool:
 
 
 async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) -> None:
-    """Halted where the broker holds an order under our name that the ledger never sent, or one of them twice."""
+    """Halted where the broker holds an order under our name that the ledger never sent, or holds differently."""
     seen: dict[str, str] = {}
     for order in orders:
         if not order.is_ours or order.coid is None:
@@ -61,6 +63,11 @@ async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) 
             raise Halted(
                 f"the broker holds order {order.coid} under our name and the ledger never sent it",
                 "Check that this is the right ledger (DATABASE_URL, state directory), and the order at the broker",
+            )
+        if intent.state in NEVER_LIVE and (order.is_open or order.filled_quantity > 0):
+            raise Halted(
+                f"order {order.coid} is {order.status} at the broker and {intent.state} in the ledger",
+                "Look at the order at the broker before anything is sent",
             )
         if (order.conid, order.side, order.quantity) != (intent.conid, intent.side, intent.quantity):
             raise Halted(
