@@ -10,7 +10,7 @@ PORT ?= 8085
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench playground local-backend backend docs clean
+.PHONY: help install demo up test check lint format bench crash-suite playground local-backend backend docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,11 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 mutants: install ## Change the gate's source and count what its tests notice
 	@$(RUN) python -m tests.mutation.gate_mutants $(ARGS)
 
+crash-suite: install ## Hours, for the whole proof that orders cannot double: crashes, rivals, mutants; resumable
+	@$(RUN) python -m tests.reliability.crash --workers 2 $(ARGS)
+	@$(RUN) python -m tests.reliability.interleaving --seeds 20000 --workers 2
+	@$(RUN) python -m tests.reliability.mutants
+
 playground: install ## The five agents in the ADK playground, which previews; needs `make up` beside it
 	@$(RUN) portfolio playground $(ARGS)
 
@@ -66,4 +71,4 @@ local-backend: install ## The service alone, with reload, against the settings o
 backend: local-backend ## The same as local-backend
 
 clean: ## Remove environments, caches and the default state directory
-	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .crash-suite .import_linter_cache

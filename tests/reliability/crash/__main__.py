@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.reliability.crash.suite import run, written
 from tests.reliability.crash.tally import WRONGS, by_script, table, uncovered
+from tests.reliability.document import put
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--all-lags", action="store_true", help="every point at every lag, three times the cases")
     parser.add_argument("--folder", type=Path, default=Path(".crash-suite"), help="where the cases are kept")
     parser.add_argument("--json", action="store_true", help="figures as JSON in place of the table")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     run(given.folder, given.workers, given.seed, given.all_lags)
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps({name: row.cells() for name, row in figures.items()}))  # noqa: T201 (what was asked for)
     else:
         print(table(figures))  # noqa: T201 (what was asked for)
+    if given.write and not wrong and not missed:
+        put("crash suite", table(figures))
     for case in wrong:
         sys.stderr.write(json.dumps(case) + "\n")
     for label in missed:

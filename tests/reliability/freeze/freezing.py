@@ -22,9 +22,9 @@ class Thawed:
     sleeper: Memoir
 
 
-def freeze(bench: Laboratory, label: str, meanwhile: Callable[[Setting], None], lag: int = 0) -> Thawed:
-    """The first process is frozen where it first comes to the label; it wakes after `meanwhile` and goes on."""
-    at = 1 + bench.points(SCRIPT, lag).index(label)
+def freeze(bench: Laboratory, label: str, meanwhile: Callable[[Setting], None], lag: int = 0, nth: int = 1) -> Thawed:
+    """The first process is frozen where it comes to the label for the `nth` time; it wakes after `meanwhile`."""
+    at = [at for at, found in enumerate(bench.points(SCRIPT, lag), start=1) if found == label][nth - 1]
     opening = bench.reset(Case(SCRIPT, lag))
     setting = bench.setting()
     sleeper = fork(setting, bench.server, 0, Fate(at, signal.SIGSTOP))
