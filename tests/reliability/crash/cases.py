@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import ssl
 import sys
 import tempfile
@@ -181,11 +182,19 @@ def ended(child: int) -> None:
         raise RuntimeError(f"a process of a case ended with status {os.WEXITSTATUS(status)}")
 
 
-def frozen(child: int) -> None:
-    """Waits until it is stopped."""
+@contextmanager
+def frozen(child: int) -> Iterator[None]:
+    """Stopped while the block lasts, for which it waits; awake and at its end after it, dead where the block raised."""
     _, status = os.waitpid(child, os.WUNTRACED)
     if not os.WIFSTOPPED(status):
         raise RuntimeError(f"a process of a case was not frozen, its status is {status}")
+    wake = signal.SIGKILL
+    try:
+        yield
+        wake = signal.SIGCONT
+    finally:
+        os.kill(child, wake)
+        ended(child)
 
 
 def covering(script: str, lag: int, labels: Sequence[str], seed: int, *, all_lags: bool) -> Iterator[Case]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reliability.crash.cases import Case, Laboratory, ended, fork, frozen, laboratory
+from tests.reliability.crash.cases import Case, Laboratory, fork, frozen, laboratory
 from tests.reliability.crash.life import Fate, memoir
 from tests.reliability.crash.sampling import sampled
 from tests.reliability.crash.scripts import LAGS, SCRIPTS
@@ -60,11 +60,9 @@ def test_a_database_that_is_killed_and_started_again_mid_run_costs_no_order_twic
     opening = postgres_bench.reset(Case(SCRIPT, 0))
     setting = postgres_bench.setting()
     running = fork(setting, postgres_bench.server, 0, Fate(at, signal.SIGSTOP))
-    frozen(running)
-    server.kill()
-    server.start()
-    os.kill(running, signal.SIGCONT)
-    ended(running)
+    with frozen(running):
+        server.kill()
+        server.start()
     judgement = postgres_bench.judged(opening, setting)
     attempts = memoir(setting.memoir(0)).attempts
     postgres_bench.clear(setting)

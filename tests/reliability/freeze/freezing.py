@@ -1,6 +1,5 @@
 """A process is stopped at a point, the world goes on without it, and then it wakes up."""
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,10 +27,8 @@ def freeze(bench: Laboratory, label: str, meanwhile: Callable[[Setting], None], 
     opening = bench.reset(Case(SCRIPT, lag))
     setting = bench.setting()
     sleeper = fork(setting, bench.server, 0, Fate(at, signal.SIGSTOP))
-    frozen(sleeper)
-    meanwhile(setting)
-    os.kill(sleeper, signal.SIGCONT)
-    ended(sleeper)
+    with frozen(sleeper):
+        meanwhile(setting)
     orders = bench.http.get("/simulator/orders").json()["orders"]
     thawed = Thawed(
         bench.judged(opening, setting),
