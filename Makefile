@@ -60,6 +60,7 @@ mutants: install ## Change the gate's source and count what its tests notice
 crash-suite: install ## Hours, for the whole proof that orders cannot double: crashes, rivals, mutants; resumable
 	@$(RUN) python -m tests.reliability.crash --workers 2 $(ARGS)
 	@$(RUN) python -m tests.reliability.interleaving --seeds 20000 --workers 2
+	@$(RUN) pytest -q tests/reliability/stateful --hypothesis-profile=full
 	@$(RUN) python -m tests.reliability.mutants
 
 playground: install ## The five agents in the ADK playground, which previews; needs `make up` beside it
