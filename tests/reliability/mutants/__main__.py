@@ -34,7 +34,7 @@ def run(number: int, *, changed: bool = True) -> dict[str, Any]:
 
 def table(shown: Sequence[dict[str, Any]]) -> str:
     """Markdown."""
-    lines = ["| safeguard | test that misses it | violations without it |", "| --- | --- | --- |"]
+    lines = ["| safeguard | test that fails without it | violations without it |", "| --- | --- | --- |"]
     for mutant, told in zip(MUTANTS, shown, strict=True):
         unit = "cases" if mutant.probes else "tests"
         lines.append(f"| {mutant.name} | `{mutant.test}` | {told['wrong']} of {told['cases']} {unit} |")
