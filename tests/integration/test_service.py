@@ -101,7 +101,7 @@ async def test_an_order_that_never_arrived_stops_the_day_and_is_not_sent_again(s
             assert answer.status_code == 503
             problem = answer.json()
             assert problem["title"] == "OrderUncertain"
-            assert "run again later" in problem["remedy"].lower()
+            assert "nothing" in problem["remedy"].lower()
         (run,) = (await http.get("/runs")).json()
         assert run["status"] == "running"
     assert stack.orders() == []
