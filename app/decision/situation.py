@@ -10,7 +10,7 @@ from app.domain.instrument import Instrument
 from app.domain.market import Market, Trend
 from app.domain.order import Order, Side
 from app.domain.plan import Memory
-from app.domain.policy import Policy, TrendFilter
+from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.sizing import HEADROOM, ZERO, in_legs, sellable, spendable
 from app.domain.universe import blocked, position_limit, sector_of
@@ -154,11 +154,17 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
 
 
 def _affordable(situation: Situation, orders: Sequence[Order], wish: Wish, price: Decimal) -> Decimal:
-    """Whole shares inside every room, at the worst price that the limit order may pay."""
+    """Whole shares inside every room, at the worst price that the limit order may pay.
+
+    What the cash in the name's own currency does not cover is cut off under `fx: hold`, and ends the buy otherwise.
+    """
     rate = situation.portfolio.rate(wish.instrument.currency)
     each = float(price * rate) * (1 + situation.policy.execution.limit_offset)
     value = min(wish.value, _room(situation, orders, wish), _money(situation, orders))
-    return Decimal(max(0, math.floor(value / each)))
+    fits, funded = (max(0, math.floor(most / each)) for most in (value, _funds(situation, orders, wish.instrument)))
+    if fits <= funded:
+        return Decimal(fits)
+    return Decimal(funded) if situation.policy.execution.fx is Fx.HOLD else ZERO
 
 
 def _room(situation: Situation, orders: Sequence[Order], wish: Wish) -> float:
@@ -180,6 +186,15 @@ def _room(situation: Situation, orders: Sequence[Order], wish: Wish) -> float:
     if sector in policy.universe.diversified_funds:
         group = position + HEADROOM
     return min(position, exposure, group - HEADROOM) * situation.nav
+
+
+def _funds(situation: Situation, orders: Sequence[Order], instrument: Instrument) -> float:
+    """Cash in the name's own currency after those orders, in base currency; what is on order ties it up."""
+    portfolio, currency = situation.portfolio, instrument.currency
+    cash = sum((b.cash * b.exchange_rate for b in portfolio.cash if b.currency == currency), ZERO)
+    alike = (order for order in orders if order.instrument.currency == currency)
+    spent = sum(order.side.sign * situation.base_value(order) for order in alike)
+    return float(cash - portfolio.open_buys) - spent
 
 
 def _money(situation: Situation, orders: Sequence[Order]) -> float:
