@@ -20,13 +20,16 @@ $(TOOLS)/bin/uv:
 	@python3 -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 install: $(filter $(TOOLS)/%,$(UV)) ## Install everything that the lock file names into .venv
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet $(GROUPS)
 
 demo: install ## Run the daily job for real: simulator, MCP server, agents, fills, ledger, report
 	@$(RUN) portfolio demo $(ARGS)
 
 up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
+
+# Only the tests and the measurements need the libraries that the statistics are held against.
+test bench: GROUPS := --group oracles
 
 test: check ## Checks, then all tests
 	@$(RUN) pytest $(ARGS)

@@ -1,5 +1,7 @@
 """The portfolio and its price history as arrays. The one place where money becomes float64."""
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -48,10 +50,13 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Aligned daily returns of the book's columns. Shape: `returns` [T, N], `pairs` correlation [N, N]."""
+    """Aligned daily returns of the book's columns, and the index's of the same days where it has them all.
+
+    Shape: `returns` [T, N], `index` [T].
+    """
 
     returns: Array
-    pairs: Array
+    index: Array | None
 
 
 def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[Instrument] = ()) -> Book:
@@ -60,19 +65,22 @@ def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[In
     Raises: DataError for a NAV that is not above zero.
     """
     nav = float(portfolio.nav)
-    if not nav > 0:
+    if not 0 < nav < math.inf:
         raise DataError(f"the net asset value is {portfolio.nav}: weights are undefined")
     held = {position.instrument.conid: position for position in portfolio.positions}
     names = {position.instrument.conid: position.instrument for position in portfolio.positions}
     names.update({i.conid: i for i in more if i.conid not in names})
     order = sorted(names)
     weights = np.array([float(portfolio.value(held[c])) / nav if c in held else 0.0 for c in order], dtype=np.float64)
+    cash_weight = float(portfolio.total_cash - _bounded_buys(portfolio)) / nav
+    if not (np.isfinite(weights).all() and math.isfinite(cash_weight)):
+        raise DataError(f"holdings or cash against the net asset value {portfolio.nav} are beyond any number")
     where = tuple(sector_of(policy, market, names[conid]) for conid in order)
     sectors = tuple(sorted(set(where)))
     return Book(
         instruments=tuple(names[conid] for conid in order),
         weights=weights,
-        cash_weight=float(portfolio.total_cash - _bounded_buys(portfolio)) / nav,
+        cash_weight=cash_weight,
         nav=nav,
         sector_of=where,
         sectors=sectors,
@@ -86,7 +94,8 @@ def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[In
 def align(market: Market, book: Book) -> Panel:
     """The last 252 returns on the dates that all columns share; dust without history is left out as zeros.
 
-    Raises: InsufficientHistory naming the series that is missing, too short or out of date.
+    Raises: InsufficientHistory naming the series that is missing, too short or out of date; DataError for closes so
+    far apart that no market moved them.
     """
     series: list[PriceSeries | None] = []
     for instrument, dust in zip(book.instruments, book.dust, strict=True):
@@ -96,15 +105,17 @@ def align(market: Market, book: Book) -> Panel:
         series.append(found)
     known = [one for one in series if one is not None]
     if not known:
-        empty = np.zeros((WINDOW, len(series)))
-        return Panel(empty, metrics.correlation(empty))
-    closes = _common(known, market)
-    changes = closes[1:] / closes[:-1] - 1
+        return Panel(np.zeros((WINDOW, len(series))), None)
+    dates, closes = _common(known, market)
+    changes = _changes(closes)
     if len(changes) < metrics.MIN_RETURNS:
         raise InsufficientHistory(f"{len(changes)} common returns, at least {metrics.MIN_RETURNS} are needed")
+    index = _index(market, dates)
+    if len(known) == len(series):
+        return Panel(changes, index)
     returns = np.zeros((len(changes), len(series)))
     returns[:, [column for column, one in enumerate(series) if one is not None]] = changes
-    return Panel(returns, metrics.correlation(returns))
+    return Panel(returns, index)
 
 
 def previous_sessions(market: Market) -> tuple[date, ...]:
@@ -122,18 +133,41 @@ def _bounded_buys(portfolio: Portfolio) -> Decimal:
     return sum((order.open_notional for order in bounded), Decimal(0))
 
 
-def _common(series: Sequence[PriceSeries], market: Market) -> Array:
-    """Closes [T + 1, N] on shared dates before today's session."""
+def _changes(closes: Array) -> Array:
+    """Shape: [T + 1, ...] → [T, ...]."""
+    with np.errstate(over="ignore"):
+        result: Array = closes[1:] / closes[:-1] - 1
+    if not (result <= metrics.LARGEST).all():
+        raise DataError("a close is more than a million times the one before it")
+    return result
+
+
+def _index(market: Market, dates: tuple[date, ...]) -> Array | None:
+    """The index's returns between those dates; None where it has not all of them."""
+    if market.index is None:
+        return None
+    first = bisect_left(market.index.dates, dates[0])
+    if market.index.dates[first : first + len(dates)] == dates:
+        return _changes(market.index.closes[first : first + len(dates)])
+    by_date = dict(zip(market.index.dates, market.index.closes.tolist(), strict=True))
+    if not all(day in by_date for day in dates):
+        return None
+    return _changes(np.array([by_date[day] for day in dates]))
+
+
+def _common(series: Sequence[PriceSeries], market: Market) -> tuple[tuple[date, ...], Array]:
+    """Dates [T + 1] before today's session that all share, and closes [T + 1, N]."""
     today = market.session.date
     tails = [(one.dates[-WINDOW - 2 :], one.closes[-WINDOW - 2 :]) for one in series]
     if all(dates == tails[0][0] for dates, _ in tails) and tails[0][0][-1:] < (today,):
         stacked: Array = np.column_stack([closes[-WINDOW - 1 :] for _, closes in tails])
         _refuse_stale(tails[0][0][-1:], market)
-        return stacked
+        return tails[0][0][-WINDOW - 1 :], stacked
     by_date = [dict(zip(one.dates, one.closes.tolist(), strict=True)) for one in series]
     shared = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
     _refuse_stale(tuple(shared[-1:]), market)
-    return np.array([[closes[day] for closes in by_date] for day in shared]).reshape(len(shared), len(series))
+    rows = np.array([[closes[day] for closes in by_date] for day in shared]).reshape(len(shared), len(series))
+    return tuple(shared), rows
 
 
 def _refuse_stale(last: tuple[date, ...], market: Market) -> None:

@@ -17,6 +17,7 @@ from app.domain.policy import DrawdownAction, Policy
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.book import Book, Mask, Panel
+from app.risk.clusters import clusters
 from app.risk.limits import TOLERANCE
 from app.risk.regime import drawdown_breached
 
@@ -138,7 +139,7 @@ def _clusters(holdings: Holdings, kept: Array) -> Array:
         return kept
     limits = holdings.policy.risk_limits
     held = np.flatnonzero(np.abs(holdings.book.weights) * kept > 0).tolist()
-    for group in metrics.clusters(holdings.panel.pairs, held, limits.correlation):
+    for group in clusters(holdings.panel.returns, held, limits.correlation):
         kept = _group_to(holdings, kept, list(group), limits.max_correlated)
     return kept
 

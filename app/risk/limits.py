@@ -16,10 +16,24 @@ from app.domain.sizing import unbounded_buys
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.book import Book, Panel, previous_sessions
+from app.risk.clusters import cluster_weight
 
 TOLERANCE = 1e-9
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
-UNLIMITED = ("var_95_historical", "var_95_ewma", "es_95", "implied_correlation")
+# Shown without a limit → why a portfolio may have none.
+UNLIMITED = {
+    "var_95_historical": "",
+    "var_95_ewma": "",
+    "es_95": "",
+    "implied_correlation": "undefined for fewer than two names that vary",
+    "beta": "the index has no closes of the same days, or never moves",
+    "sharpe": "undefined for returns that do not vary",
+    "sortino": "undefined without a losing day",
+    "max_drawdown": "the value leaves the range of numbers",
+    "winning_days": "",
+}
+RISK_FREE = "over a risk-free rate of zero"
+NOTES = {"sharpe": RISK_FREE, "sortino": RISK_FREE}
 MEDIUM_FROM = 0.8
 CRITICAL_ABOVE = 1.25
 
@@ -49,16 +63,29 @@ def unknown(name: str, limit: float | None, note: str, floor: bool = False) -> M
 
 
 def statistics(policy: Policy, weights: Array, panel: Panel) -> dict[str, Array]:
-    """Portfolio statistics by name. Shape: weights [K, N] → [K] each; NaN only where a correlation is undefined."""
+    """The limited statistics by name. Shape: weights [K, N] → [K] each."""
     series = metrics.portfolio_returns(weights, panel.returns)
     return {
         "annual_volatility": metrics.volatility(series),
         "var_95_1d": metrics.value_at_risk(series),
-        "correlated_cluster": metrics.cluster_weight(weights, panel.pairs, policy.risk_limits.correlation),
+        "correlated_cluster": cluster_weight(weights, panel.returns, policy.risk_limits.correlation),
+    }
+
+
+def unlimited(weights: Array, panel: Panel) -> dict[str, Array]:
+    """What is shown of the same returns. Shape: weights [K, N] → [K] each; NaN where it is undefined."""
+    series = metrics.portfolio_returns(weights, panel.returns)
+    missing = np.full(len(weights), np.nan)
+    return {
         "var_95_historical": metrics.historical_var(series),
         "var_95_ewma": metrics.ewma_var(series),
         "es_95": metrics.expected_shortfall(series),
-        "implied_correlation": metrics.implied_correlation(weights, panel.returns, series),
+        "implied_correlation": metrics.implied_correlation(weights, metrics.spreads(panel.returns), series),
+        "beta": missing if panel.index is None else metrics.beta(series, panel.index),
+        "sharpe": metrics.sharpe(series),
+        "sortino": metrics.sortino(series),
+        "max_drawdown": metrics.max_drawdown(series),
+        "winning_days": metrics.win_rate(series),
     }
 
 
@@ -96,14 +123,16 @@ def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tupl
     limits = statistic_limits(policy)
     if isinstance(panel, InsufficientHistory):
         return tuple(unknown(name, limits.get(name), panel.cause) for name in (*STATISTICS, *UNLIMITED))
-    values = {name: float(array[0]) for name, array in statistics(policy, book.weights[None, :], panel).items()}
-    found = [limited(name, values[name], limits[name]) for name in STATISTICS]
-    for name in UNLIMITED:
-        if math.isnan(values[name]):
-            found.append(unknown(name, None, "undefined for fewer than two names that vary"))
-        else:
-            found.append(Metric(name, values[name], None, Severity.LOW))
-    return tuple(found)
+    weights = book.weights[None, :]
+    values = {**statistics(policy, weights, panel), **unlimited(weights, panel)}
+    found = [limited(name, float(values[name][0]), limits[name]) for name in STATISTICS]
+    return (*found, *(_shown(name, float(values[name][0])) for name in UNLIMITED))
+
+
+def _shown(name: str, value: float) -> Metric:
+    if math.isnan(value):
+        return unknown(name, None, UNLIMITED[name])
+    return Metric(name, value, None, Severity.LOW, note=NOTES.get(name))
 
 
 def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:

@@ -50,30 +50,14 @@ def test_implied_correlation_is_the_common_correlation_of_equal_names() -> None:
     weights = np.array([[0.5, 0.5]])
     series = metrics.portfolio_returns(weights, returns)
     expected = np.corrcoef(returns, rowvar=False).ravel()[1]
-    assert metrics.implied_correlation(weights, returns, series)[0] == pytest.approx(expected, rel=1e-9)
+    found = metrics.implied_correlation(weights, metrics.spreads(returns), series)
+    assert found[0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_implied_correlation_of_one_name_is_undefined() -> None:
     weights = np.array([[0.5, 0.0]])
     series = metrics.portfolio_returns(weights, sample(252, 2))
-    assert np.isnan(metrics.implied_correlation(weights, sample(252, 2), series)[0])
-
-
-def test_correlation_matches_the_textbook_and_a_flat_series_correlates_with_nothing() -> None:
-    returns = sample()
-    assert metrics.correlation(returns) == pytest.approx(np.corrcoef(returns, rowvar=False), abs=1e-12)
-    returns[:, 0] = 0.0
-    assert not metrics.correlation(returns)[0].any()
-
-
-def test_clusters_join_over_a_common_neighbour_and_need_two_names() -> None:
-    pairs = np.eye(5)
-    pairs[0, 1] = pairs[1, 0] = 0.8
-    pairs[1, 2] = pairs[2, 1] = 0.71
-    pairs[3, 4] = pairs[4, 3] = 0.7
-    assert metrics.clusters(pairs, range(5), 0.7) == ((0, 1, 2),)
-    weights = np.array([[0.1, 0.2, 0.15, 0.9, 0.9], [0.1, 0.0, 0.15, 0.2, 0.2]])
-    assert metrics.cluster_weight(weights, pairs, 0.7).tolist() == pytest.approx([0.45, 0.0])
+    assert np.isnan(metrics.implied_correlation(weights, metrics.spreads(sample(252, 2)), series)[0])
 
 
 def test_fewer_than_sixty_returns_are_no_statistic() -> None:
