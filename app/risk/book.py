@@ -47,6 +47,10 @@ class Book:
         """Invested share of NAV."""
         return float(np.abs(self.weights).sum())
 
+    def has_columns_of(self, other: "Book") -> bool:
+        """The same names, and the same of them dust: one history serves both."""
+        return self.instruments == other.instruments and bool((self.dust == other.dust).all())
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:

@@ -16,7 +16,7 @@ from app.domain.sizing import unbounded_buys
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.book import Book, Panel, previous_sessions
-from app.risk.clusters import cluster_weight
+from app.risk.clusters import Groups, clusters, heaviest_group
 
 TOLERANCE = 1e-9
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
@@ -62,13 +62,13 @@ def unknown(name: str, limit: float | None, note: str, floor: bool = False) -> M
     return Metric(name, None, limit, Severity.UNKNOWN, floor, note)
 
 
-def statistics(policy: Policy, weights: Array, panel: Panel) -> dict[str, Array]:
-    """The limited statistics by name. Shape: weights [K, N] → [K] each."""
-    series = metrics.portfolio_returns(weights, panel.returns)
+def statistics(weights: Array, panel: Panel, groups: Groups) -> dict[str, float]:
+    """The limited statistics of one portfolio by name; `groups` of its names that move as one. Shape: weights [N]."""
+    series = metrics.portfolio_returns(weights[None, :], panel.returns)
     return {
-        "annual_volatility": metrics.volatility(series),
-        "var_95_1d": metrics.value_at_risk(series),
-        "correlated_cluster": cluster_weight(weights, panel.returns, policy.risk_limits.correlation),
+        "annual_volatility": float(metrics.volatility(series)[0]),
+        "var_95_1d": float(metrics.value_at_risk(series)[0]),
+        "correlated_cluster": heaviest_group(np.abs(weights), groups),
     }
 
 
@@ -119,14 +119,22 @@ def concentration(policy: Policy, book: Book) -> tuple[Metric, Metric]:
 
 
 def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
-    """Limited statistics, then the unlimited ones."""
+    """The limited statistics."""
     limits = statistic_limits(policy)
     if isinstance(panel, InsufficientHistory):
-        return tuple(unknown(name, limits.get(name), panel.cause) for name in (*STATISTICS, *UNLIMITED))
-    weights = book.weights[None, :]
-    values = {**statistics(policy, weights, panel), **unlimited(weights, panel)}
-    found = [limited(name, float(values[name][0]), limits[name]) for name in STATISTICS]
-    return (*found, *(_shown(name, float(values[name][0])) for name in UNLIMITED))
+        return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
+    held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
+    groups = clusters(panel.returns, held, policy.risk_limits.correlation)
+    values = statistics(book.weights, panel, groups)
+    return tuple(limited(name, values[name], limits[name]) for name in STATISTICS)
+
+
+def shown(book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
+    """The unlimited ones."""
+    if isinstance(panel, InsufficientHistory):
+        return tuple(unknown(name, None, panel.cause) for name in UNLIMITED)
+    values = unlimited(book.weights[None, :], panel)
+    return tuple(_shown(name, float(values[name][0])) for name in UNLIMITED)
 
 
 def _shown(name: str, value: float) -> Metric:
@@ -151,12 +159,13 @@ def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Seque
     """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither."""
     limit = policy.risk_limits.max_daily_loss
     today = market.session.date
-    closes = [p for p in navs if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER}]
+    past = (p for p in reversed(navs) if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER})
+    close = next(past, None)
     previous: date | None = max(previous_sessions(market), default=None)
-    if not closes or (previous is not None and closes[-1].session_date != previous):
+    if close is None or (previous is not None and close.session_date != previous):
         return unknown("daily_loss", limit, "no value of the account at the previous session's close")
     now = follow(navs[-1], today, NavKind.RUN, portfolio.nav)
-    return limited("daily_loss", max(0.0, 1 - now.index / closes[-1].index), limit)
+    return limited("daily_loss", max(0.0, 1 - now.index / close.index), limit)
 
 
 def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
