@@ -8,7 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.decision import offered, plans, rules
+from app.decision import explain, offered, plans, rules
+from app.decision.explain import Decision
 from app.desk.committed import plan_record, restore_plan
 from app.desk.desk import Desk, Run, known
 from app.desk.levels import level_in_force
@@ -50,6 +51,7 @@ async def decide(desk: Desk, run: Run) -> Run:
     choosable = offered(desk.policy, evaluation, feasible)
     choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
     plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
+    decision = Decision(candidates, feasible, choosable, choice, refusals)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
     decided = replace(
         run,
@@ -57,6 +59,7 @@ async def decide(desk: Desk, run: Run) -> Run:
         choice=choice,
         plan=plan,
         model=model,
+        explanations=explain(desk.policy, portfolio, market, evaluation, run.memory, decision),
         refusals=run.refusals + _of_chosen(refusals, plan, feasible),
     )
     await _commit(desk, decided, plan, choice)
@@ -99,12 +102,12 @@ def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
 
 async def _through_the_gate(
     desk: Desk, run: Run, candidates: Sequence[Plan]
-) -> tuple[tuple[Plan, ...], dict[str, tuple[Refusal, ...]]]:
-    """(feasible plans with their post-trade numbers, refusals by plan id); plans that became alike are merged."""
+) -> tuple[tuple[Plan, ...], dict[Action, tuple[Refusal, ...]]]:
+    """(feasible plans with their post-trade numbers, refusals by action); plans that became alike are merged."""
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
     feasible: list[Plan] = []
-    refusals: dict[str, tuple[Refusal, ...]] = {}
+    refusals: dict[Action, tuple[Refusal, ...]] = {}
     for candidate in candidates:
         ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, run.level.level, run.memory)
         plan = replace(
@@ -120,7 +123,7 @@ async def _through_the_gate(
 
 
 def _of_chosen(
-    refusals: Mapping[str, tuple[Refusal, ...]], plan: Plan, feasible: Sequence[Plan]
+    refusals: Mapping[Action, tuple[Refusal, ...]], plan: Plan, feasible: Sequence[Plan]
 ) -> tuple[Refusal, ...]:
     """What the gate cut from the chosen plan, and from every plan of which it left nothing."""
     gone = set(refusals) - {p.action for p in feasible}

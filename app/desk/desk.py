@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
+from app.decision.explain import Explanation
 from app.desk.clock import steady_seconds
 from app.desk.continuity import Continuity
 from app.desk.journal import Journal
@@ -135,6 +136,7 @@ class Run:
     plans: tuple[Plan, ...] = ()
     choice: Choice | None = None
     plan: Plan | None = None
+    explanations: tuple[Explanation, ...] = ()
     model: ModelUse = NO_MODEL
     results: tuple[OrderResult, ...] = ()
     refusals: tuple[Refusal, ...] = ()
