@@ -10,7 +10,7 @@ PORT ?= 8085
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench playground local-backend backend docs clean
+.PHONY: help install demo up test check lint format bench bench-risk mutants playground local-backend backend docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,7 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
 
 # Only the tests and the measurements need the libraries that the statistics are held against.
-test bench: GROUPS := --group oracles
+test bench-risk: GROUPS := --group oracles
 
 test: check ## Checks, then all tests
 	@$(RUN) pytest $(ARGS)
@@ -55,6 +55,9 @@ docs: install ## Write the generated documents anew
 bench: install ## Measure the daily run, imports, start and memory; a table and JSON
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
+
+bench-risk: install ## Measure the statistics, the clusters and one decision, on one thread
+	@$(RUN) python -m tests.benchmarks.risk $(ARGS)
 
 mutants: install ## Change the gate's source and count what its tests notice
 	@$(RUN) python -m tests.mutation.gate_mutants $(ARGS)

@@ -88,11 +88,17 @@ def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[In
         nav=nav,
         sector_of=where,
         sectors=sectors,
-        membership=np.array([[float(s == sector) for s in where] for sector in sectors]).reshape(
-            len(sectors), len(order)
-        ),
+        membership=_one_hot(sectors, where),
         dust=np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool),
     )
+
+
+def _one_hot(sectors: tuple[str, ...], where: tuple[str, ...]) -> Array:
+    """Shape: [S, N]."""
+    rows = {sector: row for row, sector in enumerate(sectors)}
+    result = np.zeros((len(sectors), len(where)))
+    result[[rows[sector] for sector in where], np.arange(len(where))] = 1.0
+    return result
 
 
 def align(market: Market, book: Book) -> Panel:
@@ -162,16 +168,17 @@ def _index(market: Market, dates: tuple[date, ...]) -> Array | None:
 def _common(series: Sequence[PriceSeries], market: Market) -> tuple[tuple[date, ...], Array]:
     """Dates [T + 1] before today's session that all share, and closes [T + 1, N]."""
     today = market.session.date
-    tails = [(one.dates[-WINDOW - 2 :], one.closes[-WINDOW - 2 :]) for one in series]
-    if all(dates == tails[0][0] for dates, _ in tails) and tails[0][0][-1:] < (today,):
-        stacked: Array = np.column_stack([closes[-WINDOW - 1 :] for _, closes in tails])
-        _refuse_stale(tails[0][0][-1:], market)
-        return tails[0][0][-WINDOW - 1 :], stacked
+    dates = series[0].dates[-WINDOW - 2 :]
+    if dates[-1:] < (today,) and all(one.dates[-WINDOW - 2 :] == dates for one in series):
+        _refuse_stale(dates[-1:], market)
+        # Joined by rows and turned: a stack of columns takes twice as long.
+        rows = np.concatenate([one.closes[-WINDOW - 1 :] for one in series]).reshape(len(series), -1)
+        return dates[-WINDOW - 1 :], np.ascontiguousarray(rows.T)
     by_date = [dict(zip(one.dates, one.closes.tolist(), strict=True)) for one in series]
     shared = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
     _refuse_stale(tuple(shared[-1:]), market)
-    rows = np.array([[closes[day] for closes in by_date] for day in shared]).reshape(len(shared), len(series))
-    return tuple(shared), rows
+    closes = np.array([[known[day] for known in by_date] for day in shared]).reshape(len(shared), len(series))
+    return tuple(shared), closes
 
 
 def _refuse_stale(last: tuple[date, ...], market: Market) -> None:
