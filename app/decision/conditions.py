@@ -6,6 +6,7 @@ Of an action's triggers one is enough; of its requirements all are needed.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from app.decision.rebalance import CURABLE, breaches
 from app.decision.rotation import change, from_to, momentum
@@ -16,6 +17,20 @@ from app.domain.plan import Action
 from app.domain.policy import TrendFilter
 from app.domain.portfolio import Position
 
+# Measurement → the policy's field that limits it.
+LIMIT_OF = MappingProxyType(
+    {
+        "max_position": "risk_limits.max_position_pct",
+        "max_sector": "risk_limits.max_sector_pct",
+        "annual_volatility": "risk_limits.max_annual_volatility_pct",
+        "var_95_1d": "risk_limits.max_var_95_1d_pct",
+        "daily_loss": "risk_limits.max_daily_loss_pct",
+        "correlated_cluster": "risk_limits.max_correlated_pct",
+        "cash_reserve": "risk_limits.min_cash_reserve_pct",
+        "drawdown": "risk_limits.max_drawdown_pct",
+        "exposure": "risk_limits.max_exposure_pct",
+    }
+)
 # Unmet triggers that are worth telling: those nearest to being met.
 NEAREST = 3
 
@@ -152,7 +167,7 @@ def _rotate(situation: Situation) -> Conditions:
     rules, last = situation.policy.strategies.sector_rotation, situation.memory.last_rotation
     now = momentum(situation)
     changed = change(situation, now)
-    what = f"strategies.sector_rotation.trigger: {rules.trigger.value}"
+    what = "strategies.sector_rotation.trigger"
     text = changed or ("the first and the last sector are those of the period before" if now else "no sector history")
     turn = Condition(what, "", changed is not None, text, change="another sector leads or lags")
     pair = from_to(situation, now)
@@ -212,13 +227,13 @@ def _drift(situation: Situation, name: str, difference: float, rested: Condition
 def _limit(metric: Metric, left: bool) -> Condition:
     bound = "floor" if metric.floor else "limit"
     if metric.value is None or metric.limit is None:
-        return Condition(f"risk_limits: {metric.name}", metric.name, False, f"{metric.name} unknown: {metric.note}")
+        return Condition(LIMIT_OF[metric.name], metric.name, False, f"{metric.name} unknown: {metric.note}")
     text = f"{metric.name} {metric.value:.1%}, {bound} {metric.limit:.1%}"
     if metric.breached and not left:
         text = f"{text}, which the mandatory sales deal with"
     verb = "falls below" if metric.floor else "rises above"
     more = f"{metric.name} {verb} {metric.limit:.1%}"
-    return Condition(f"risk_limits: {metric.name}", metric.name, left, text, metric.value, metric.limit, more)
+    return Condition(LIMIT_OF[metric.name], metric.name, left, text, metric.value, metric.limit, more)
 
 
 def _hold(situation: Situation) -> Conditions:
@@ -238,7 +253,7 @@ def _uncritical(situation: Situation) -> tuple[Condition, ...]:
     """HOLD alone is no answer to a CRITICAL breach that selling could cure."""
     found = [m for m in situation.evaluation.metrics if m.severity is Severity.CRITICAL and m.name in CURABLE]
     return tuple(
-        Condition(f"risk_limits: {m.name}", m.name, False, f"{m.name} is CRITICAL", m.value, m.limit, f"{m.name} falls")
+        Condition(LIMIT_OF[m.name], m.name, False, f"{m.name} is CRITICAL", m.value, m.limit, f"{m.name} falls")
         if m.value is None or m.limit is None
         else replace(_limit(m, True), met=False, change=f"{m.name} comes back to {m.limit:.1%}")
         for m in found

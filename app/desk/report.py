@@ -121,13 +121,17 @@ class QuotePart(Part):
 
 
 class MarketPart(Part):
-    """What the market said. `untradable`: symbol → why it is not ordered today."""
+    """What the market said. `untradable`: symbol → why it is not ordered today.
+
+    `volatility_30d`: symbol → annualised volatility of the last 30 returns, null without the history.
+    """
 
     vix: float | None
     vix_source: str | None
     trend: str | None
     quotes: tuple[QuotePart, ...]
     untradable: dict[str, str]
+    volatility_30d: dict[str, float | None]
 
 
 class MetricPart(Part):

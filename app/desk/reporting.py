@@ -13,6 +13,7 @@ from app.domain.market import Market, Quote
 from app.domain.order import Trade, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
+from app.domain.universe import realised_volatility
 
 CENT = Decimal("0.01")
 
@@ -133,6 +134,10 @@ def _market(market: Market, evaluation: Evaluation | None) -> r.MarketPart:
             _quote(symbols[q.conid], q) for q in sorted(market.quotes.values(), key=lambda q: symbols[q.conid])
         ),
         untradable={symbols[conid]: reason for conid, reason in sorted(market.untradable.items())},
+        volatility_30d={
+            symbol: realised_volatility(market, conid)
+            for conid, symbol in sorted(symbols.items(), key=lambda item: item[1])
+        },
     )
 
 
