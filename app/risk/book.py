@@ -77,8 +77,8 @@ def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[In
     order = sorted(names)
     weights = np.array([float(portfolio.value(held[c])) / nav if c in held else 0.0 for c in order], dtype=np.float64)
     cash_weight = float(portfolio.total_cash - _bounded_buys(portfolio)) / nav
-    if not (np.isfinite(weights).all() and math.isfinite(cash_weight)):
-        raise DataError(f"holdings or cash against the net asset value {portfolio.nav} are beyond any number")
+    if not (np.abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
+        raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
     where = tuple(sector_of(policy, market, names[conid]) for conid in order)
     sectors = tuple(sorted(set(where)))
     return Book(
@@ -145,8 +145,7 @@ def _bounded_buys(portfolio: Portfolio) -> Decimal:
 
 def _changes(closes: Array) -> Array:
     """Shape: [T + 1, ...] → [T, ...]."""
-    with np.errstate(over="ignore"):
-        result: Array = closes[1:] / closes[:-1] - 1
+    result: Array = closes[1:] / closes[:-1] - 1
     if not (result <= metrics.LARGEST).all():
         raise DataError("a close is more than a million times the one before it")
     return result

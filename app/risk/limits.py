@@ -34,6 +34,7 @@ UNLIMITED = {
 }
 RISK_FREE = "over a risk-free rate of zero"
 NOTES = {"sharpe": RISK_FREE, "sortino": RISK_FREE}
+WORTHLESS = "the account was worth next to nothing before: no return since then"
 MEDIUM_FROM = 0.8
 CRITICAL_ABOVE = 1.25
 
@@ -164,7 +165,9 @@ def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Seque
     previous: date | None = max(previous_sessions(market), default=None)
     if close is None or (previous is not None and close.session_date != previous):
         return unknown("daily_loss", limit, "no value of the account at the previous session's close")
-    now = follow(navs[-1], today, NavKind.RUN, portfolio.nav)
+    now = _today(portfolio, market, navs[-1])
+    if now is None or not close.index > 0:
+        return unknown("daily_loss", limit, WORTHLESS)
     return limited("daily_loss", max(0.0, 1 - now.index / close.index), limit)
 
 
@@ -173,8 +176,18 @@ def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequenc
     limit = policy.risk_limits.max_drawdown
     if not navs:
         return unknown("drawdown", limit, "no history of the account's value")
-    now = follow(navs[-1], market.session.date, NavKind.RUN, portfolio.nav)
+    now = _today(portfolio, market, navs[-1])
+    if now is None:
+        return unknown("drawdown", limit, WORTHLESS)
     return limited("drawdown", now.drawdown, limit)
+
+
+def _today(portfolio: Portfolio, market: Market, last: NavPoint) -> NavPoint | None:
+    """The account's value now, on the index; None after a value from which no return can be told."""
+    if not last.nav > 0:
+        return None
+    now = follow(last, market.session.date, NavKind.RUN, portfolio.nav)
+    return now if math.isfinite(now.index) else None
 
 
 def _ratio(size: float, limit: float) -> float:
