@@ -10,8 +10,9 @@ from typing import Any
 
 from app.decision import explain, offered, plans, rules
 from app.decision.explain import Decision
-from app.desk.committed import plan_record, restore_plan
+from app.desk.committed import plan_record, restore_explanations, restore_plan
 from app.desk.desk import Desk, Run, known
+from app.desk.explaining import explanation_part
 from app.desk.levels import level_in_force
 from app.desk.ports import Offer
 from app.desk.records import Event, Intent
@@ -42,7 +43,8 @@ async def decide(desk: Desk, run: Run) -> Run:
     if run.claim is not None and run.claim.plan is not None:
         choice, plan = restore_plan(run.claim.plan, known(run.market, "the market").instruments)
         run.progress(f"decision kept from the interrupted attempt: {plan.action}")
-        return replace(run, choice=choice, plan=plan, plans=(plan,))
+        kept = restore_explanations(run.claim.plan)
+        return replace(run, choice=choice, plan=plan, plans=(plan,), explanations=kept)
     evaluation = known(run.evaluation, "the evaluation")
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     candidates = plans(desk.policy, portfolio, market, evaluation, run.memory)
@@ -52,6 +54,7 @@ async def decide(desk: Desk, run: Run) -> Run:
     choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
     plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
     decision = Decision(candidates, feasible, choosable, choice, refusals)
+    explained = explain(desk.policy, portfolio, market, evaluation, run.memory, decision)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
     decided = replace(
         run,
@@ -59,7 +62,7 @@ async def decide(desk: Desk, run: Run) -> Run:
         choice=choice,
         plan=plan,
         model=model,
-        explanations=explain(desk.policy, portfolio, market, evaluation, run.memory, decision),
+        explanations=tuple(map(explanation_part, explained)),
         refusals=run.refusals + _of_chosen(refusals, plan, feasible),
     )
     await _commit(desk, decided, plan, choice)
@@ -137,7 +140,11 @@ async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
         return
     await run.journal.flush()
     await desk.write(
-        desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), run.clock.now()
+        desk.ledger.commit_plan,
+        run.claim,
+        plan_record(plan, choice, run.explanations),
+        intents_of(run, plan),
+        run.clock.now(),
     )
 
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
-from app.decision.explain import Explanation
 from app.desk.clock import steady_seconds
 from app.desk.continuity import Continuity
 from app.desk.journal import Journal
 from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Signer
 from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
+from app.desk.report import ExplanationPart
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.market import Market, Session
@@ -136,7 +136,7 @@ class Run:
     plans: tuple[Plan, ...] = ()
     choice: Choice | None = None
     plan: Plan | None = None
-    explanations: tuple[Explanation, ...] = ()
+    explanations: tuple[ExplanationPart, ...] = ()
     model: ModelUse = NO_MODEL
     results: tuple[OrderResult, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -3,8 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-from app.decision.conditions import Condition
-from app.decision.explain import Explanation
 from app.desk import report as r
 from app.desk.desk import Desk, OrderResult, Run
 from app.desk.records import RunRecord, RunStatus
@@ -38,7 +36,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
         plans=tuple(_plan(plan) for plan in run.plans),
         decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
-        explanations=tuple(_explanation(explanation) for explanation in run.explanations),
+        explanations=run.explanations,
         orders=tuple(_order(result) for result in run.results),
         trades=tuple(_trade(trade) for trade in run.trades),
         refusals=tuple(
@@ -209,36 +207,6 @@ def _decision(choice: Choice, plan: Plan) -> r.DecisionPart:
         chosen_by=choice.chosen_by,
         rationale=choice.rationale,
         fallback=choice.fallback,
-    )
-
-
-def _explanation(explanation: Explanation) -> r.ExplanationPart:
-    return r.ExplanationPart(
-        action=explanation.action.value,
-        standing=explanation.standing.value,
-        because=explanation.because,
-        triggers=tuple(_condition(c) for c in explanation.conditions.triggers),
-        requirements=tuple(_condition(c) for c in explanation.conditions.requirements),
-        changes=explanation.changes,
-        shortfalls=tuple(
-            r.ShortfallPart(
-                kind=s.kind, name=s.name, target=s.target, attainable=s.attainable, after=s.after, reasons=s.reasons
-            )
-            for s in explanation.shortfalls
-        ),
-    )
-
-
-def _condition(condition: Condition) -> r.ConditionPart:
-    return r.ConditionPart(
-        rule=condition.rule,
-        subject=condition.subject,
-        met=condition.met,
-        text=condition.text,
-        value=condition.value,
-        threshold=condition.threshold,
-        distance=condition.distance,
-        change=condition.change,
     )
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from app.commands.policy_comments import comments
+from app.desk.asking import approve
 from app.desk.attempt import RunRequest
 from app.desk.daily import run_daily
 from app.desk.policy_difference import changes, decided
 from app.desk.policy_today import noise, settings
-from app.domain.policy import Policy
+from app.domain.policy import Mode, Policy
 from app.domain.policy_fields import written
 from app.settings import shipped_policy
 from tests.support.fakes import Office, policy
@@ -116,3 +117,15 @@ def test_a_band_that_only_one_of_two_policies_has_is_a_change() -> None:
 async def test_a_report_that_came_to_nothing_says_nothing_of_today(office: Office, gone: str) -> None:
     report = await reported(office)
     assert set(today(policy(), {**report, gone: None}).values()) == {None}
+
+
+async def test_a_run_that_goes_on_after_an_approval_still_says_why_its_plan_was_chosen(office: Office) -> None:
+    office.policy = policy({"mode": Mode.APPROVE})
+    waiting = await run_daily(office.desk(), RunRequest())
+    done = await approve(office.desk(), waiting.run_id, "a person")
+    assert waiting.report is not None
+    assert done.report is not None
+    told = {row["action"]: row["standing"] for row in done.report["explanations"]}
+    assert told["CUT_LOSERS"] == "chosen"
+    assert len(told) == 5
+    assert done.report["explanations"] == waiting.report["explanations"]
