@@ -33,6 +33,7 @@ LIMIT_OF = MappingProxyType(
 )
 # Unmet triggers that are worth telling: those nearest to being met.
 NEAREST = 3
+MOST_MET = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """All of one action's: the triggers that are met, then the unmet ones that are nearest."""
+    """All of one action's: the triggers met, those farthest beyond first, then the unmet ones that are nearest."""
 
     triggers: tuple[Condition, ...]
     requirements: tuple[Condition, ...]
@@ -81,9 +82,9 @@ def conditions(situation: Situation, action: Action) -> Conditions:
 
 
 def _told(triggers: Iterable[Condition]) -> tuple[Condition, ...]:
-    found = list(triggers)
-    unmet = sorted((c for c in found if not c.met), key=lambda c: (_remoteness(c), c.subject, c.rule))
-    return (*(c for c in found if c.met), *unmet[:NEAREST])
+    found = sorted(triggers, key=lambda c: (_remoteness(c), c.subject, c.rule))
+    met = [condition for condition in reversed(found) if condition.met]
+    return (*met[:MOST_MET], *[condition for condition in found if not condition.met][:NEAREST])
 
 
 def _remoteness(condition: Condition) -> float:

@@ -1,5 +1,6 @@
 """What a plan leaves short of the targets, and what keeps it there. Must never change a plan."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from app.domain.sizing import HEADROOM
 
 # A gap smaller than this comes of whole shares.
 NEAR = 0.005
+MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +30,37 @@ class Shortfall:
 
 def shortfalls(situation: Situation, orders: Sequence[Order], refusals: Sequence[Refusal]) -> tuple[Shortfall, ...]:
     """Targets that the orders leave off, the farthest first; reasons for ever first, then those of the day."""
-    found = []
-    for drift in situation.evaluation.drifts:
-        after = drift.weight + sum(
-            order.side.sign * situation.base_value(order) / situation.nav
-            for order in orders
-            if _belongs(situation, drift, order.instrument)
+    traded: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for order in orders:
+        for kind, label in _labels(situation, order.instrument).items():
+            traded[kind, label] += order.side.sign * situation.base_value(order) / situation.nav
+    ends = [(drift, drift.weight + traded[drift.kind, drift.name]) for drift in situation.evaluation.drifts]
+    off = [(drift, after) for drift, after in ends if abs(after - drift.target) > NEAR]
+    farthest = sorted(off, key=lambda pair: (-abs(pair[1] - pair[0].target), pair[0].name))[:MOST]
+    return tuple(
+        Shortfall(
+            drift.kind,
+            drift.name,
+            drift.target,
+            drift.attainable,
+            after,
+            (*_out_of_reach(situation, drift), *_today(situation, drift, after, orders, refusals)),
         )
-        if abs(after - drift.target) > NEAR:
-            reasons = (*_out_of_reach(situation, drift), *_today(situation, drift, after, orders, refusals))
-            found.append(Shortfall(drift.kind, drift.name, drift.target, drift.attainable, after, reasons))
-    return tuple(sorted(found, key=lambda short: (-abs(short.after - short.target), short.name)))
+        for drift, after in farthest
+    )
 
 
-def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool:
-    labels = {
+def _labels(situation: Situation, instrument: Instrument) -> dict[str, str]:
+    """Kind of drift → the group of that kind that the name is in."""
+    return {
         "asset_class": instrument.asset_class.value,
         "sector": situation.sector(instrument),
         "name": instrument.symbol,
     }
-    return labels[drift.kind] == drift.name
+
+
+def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool:
+    return _labels(situation, instrument)[drift.kind] == drift.name
 
 
 def _out_of_reach(situation: Situation, drift: Drift) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ def test_without_a_run_every_setting_is_explained_in_general(tmp_path: Path) -> 
 
 def test_after_a_run_every_setting_says_what_it_does_to_the_portfolio(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    assert portfolio(tmp_path, "demo", "--data", "synthetic", "--state", state).status == 0
+    shown = portfolio(tmp_path, "demo", "--data", "synthetic", "--state", state)
+    assert shown.status == 0, shown.err
+    assert "Why this and not the others" in shown.out
     said = portfolio(tmp_path, "policy", "explain", "--json", "--state", state)
     assert said.status == 0, said.err
     found = json.loads(said.out)
