@@ -181,7 +181,8 @@ def _libraries(series: Array, one: Array) -> dict[str, Comparison]:
         return spread, ratios, library.max_drawdown(falls), library.value_at_risk(one), library.cvar(one)
 
     def quantstats(name: str) -> object:
-        library, frame = import_module(f"{name}.stats"), import_module("pandas").Series(one)
+        library, pandas = import_module(f"{name}.stats"), import_module("pandas")
+        frame = pandas.Series(one, index=pandas.date_range("2000-01-03", periods=len(one), freq="B"))
         return (
             library.volatility(frame, prepare_returns=False),
             library.sharpe(frame),
