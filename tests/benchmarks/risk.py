@@ -28,6 +28,7 @@ from app.domain.plan import NO_MEMORY
 from app.domain.ruling import DayUse, KillLevel, Ruling
 from app.risk import gate, measure, metrics, post_trade
 from app.risk.clusters import clusters
+from app.risk.screen import State, anything_to_decide, triggers
 from tests.benchmarks.figures import Figure
 from tests.support.sample import Day, day_of, default_policy, prices
 
@@ -205,6 +206,17 @@ def decision_figures() -> Iterator[Figure]:
         yield Figure(f"{on}: every plan gated and measured", every, "ms", None, ROUNDS)
 
 
+def screen_figures() -> Iterator[Figure]:
+    """Is there anything to decide, for many policies and accounts of twenty names at once."""
+    count, policy = 1000, default_policy()
+    generator = np.random.default_rng(1)
+    flags = generator.random((3, count)) < 0.2
+    state = State(generator.normal(0, 0.1, (count, 20)), generator.random(count) * 0.1, *flags)
+    at = triggers([policy] * count, [NO_MEMORY] * count)
+    each = milliseconds(partial(anything_to_decide, at, state)) / count * 1e6
+    yield Figure("screen, 1,000 accounts at once, each", each, "ns", None, ROUNDS)
+
+
 def decide(inputs: Day) -> Ruling:
     """One decision under the default policy, and what the gate says of it."""
     policy, portfolio, market, navs = default_policy(), inputs.portfolio, inputs.market, inputs.navs
@@ -231,6 +243,7 @@ def figures() -> Iterator[Figure]:
     yield from statistics_figures()
     yield from cluster_figures()
     yield from library_figures()
+    yield from screen_figures()
     yield from decision_figures()
 
 
