@@ -117,7 +117,7 @@ def _because(decision: Decision, action: Action, standing: Standing, found: Cond
         Standing.REFUSED: f"Called for ({reason}), and the gate left nothing of it: "
         f"{_listed([str(r) for r in decision.refusals.get(action, ())])}.",
         Standing.IMPOSSIBLE: f"Called for ({met}), and no order of it fits: the mandatory sales, limits, cash, "
-        "order sizes and rests leave nothing to do.",
+        "order sizes, rests and the day's number of orders leave nothing to do.",
         Standing.NOT_TRIGGERED: f"Not called for: {asked or 'nothing triggers it'}.",
         Standing.BARRED: f"Not offered: {_listed([c.text for c in found.missing])}.",
     }[standing]

@@ -35,7 +35,8 @@ def plans(
     situation = situation_of(policy, portfolio, market, evaluation, memory)
     found = [strategy(situation) for strategy in (cut_losers, rotate, reinforce, rebalance)]
     offered = [_within_count(situation, plan) for plan in found if plan is not None]
-    return (*offered, _hold(situation))[-MOST_PLANS:]
+    adding = [plan for plan in offered if len(plan.orders) > len(situation.mandatory)]
+    return (*adding, _hold(situation))[-MOST_PLANS:]
 
 
 def _within_count(situation: Situation, plan: Plan) -> Plan:
