@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -18,6 +18,7 @@ from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.universe import sector_of
 from app.risk import metrics
+from app.risk.clusters import Groups, clusters
 
 Mask = NDArray[np.bool_]
 WINDOW = 252
@@ -61,6 +62,15 @@ class Panel:
 
     returns: Array
     index: Array | None
+    # What follows from the rest, kept once it was asked for: the gate asks for the same names with every buy.
+    _groups: dict[tuple[tuple[int, ...], float], Groups] = field(default_factory=dict, repr=False, compare=False)
+
+    def groups(self, held: Sequence[int], threshold: float) -> Groups:
+        """Columns among `held` that move as one, as `clusters` finds them."""
+        key = (tuple(held), threshold)
+        if key not in self._groups:
+            self._groups[key] = clusters(self.returns, held, threshold)
+        return self._groups[key]
 
 
 def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[Instrument] = ()) -> Book:

@@ -22,7 +22,7 @@ from app.domain.sizing import spendable
 from app.domain.universe import obstacle, position_limit
 from app.risk.after import after
 from app.risk.book import Book, Panel, read
-from app.risk.clusters import Groups, clusters
+from app.risk.clusters import Groups
 from app.risk.limits import TOLERANCE, statistic_limits, statistics
 from app.risk.measure import history
 from app.risk.regime import drawdown_breached
@@ -164,16 +164,14 @@ def _prepared(stage: Stage, order: Order) -> Judged | Refusal:
     column = [i.conid for i in book.instruments].index(instrument.conid)
     limit = stage.policy.risk_limits.correlation
     names = np.flatnonzero(np.abs(book.weights) > 0).tolist()
-    groups = clusters(panel.returns, sorted({*names, column}), limit)
-    before = groups if column in names else clusters(panel.returns, names, limit)
-    now = statistics(book.weights, panel, before)
+    now = statistics(book.weights, panel, panel.groups(names, limit))
     volume = stage.market.quotes[instrument.conid].average_volume
     return Judged(
         stage=stage,
         order=order,
         book=book,
         panel=panel,
-        groups=groups,
+        groups=panel.groups(sorted({*names, column}), limit),
         column=column,
         standing=now,
         mark=float((held.price if held else order.reference_price) * rate),

@@ -33,7 +33,7 @@ def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
 
     Shape: returns [T, N], `held` ascending columns. By their first column.
     """
-    unit = _unit(returns[:, list(held)])
+    unit = _unit(returns if len(held) == returns.shape[1] else returns[:, list(held)])
     rough = unit.astype(np.float32)
     label = np.arange(unit.shape[1])
     for first in range(0, unit.shape[1], BLOCK):

@@ -17,7 +17,6 @@ from app.domain.policy import DrawdownAction, Policy
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.book import Book, Mask, Panel
-from app.risk.clusters import clusters
 from app.risk.limits import TOLERANCE
 from app.risk.regime import drawdown_breached
 
@@ -139,7 +138,7 @@ def _clusters(holdings: Holdings, kept: Array) -> Array:
         return kept
     limits = holdings.policy.risk_limits
     held = np.flatnonzero(np.abs(holdings.book.weights) * kept > 0).tolist()
-    for group in clusters(holdings.panel.returns, held, limits.correlation):
+    for group in holdings.panel.groups(held, limits.correlation):
         kept = _group_to(holdings, kept, list(group), limits.max_correlated)
     return kept
 

@@ -16,7 +16,7 @@ from app.domain.sizing import unbounded_buys
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.book import Book, Panel, previous_sessions
-from app.risk.clusters import Groups, clusters, heaviest_group
+from app.risk.clusters import Groups, heaviest_group
 
 TOLERANCE = 1e-9
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
@@ -125,8 +125,7 @@ def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tupl
     if isinstance(panel, InsufficientHistory):
         return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
     held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
-    groups = clusters(panel.returns, held, policy.risk_limits.correlation)
-    values = statistics(book.weights, panel, groups)
+    values = statistics(book.weights, panel, panel.groups(held, policy.risk_limits.correlation))
     return tuple(limited(name, values[name], limits[name]) for name in STATISTICS)
 
 
