@@ -21,17 +21,10 @@ PAIRS = 4096
 Groups = tuple[tuple[int, ...], ...]
 
 
-def correlation(returns: Array) -> Array:
-    """Pairwise correlation; a series that never moves correlates with nothing. Shape: [T, N] → [N, N]."""
-    unit = _unit(returns)
-    result: Array = unit.T @ unit
-    return result
-
-
 def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
     """Groups of two or more held columns, tied by correlation above `threshold` directly or over other held ones.
 
-    Shape: returns [T, N], `held` ascending columns. By their first column.
+    By their first column; one that never moves is tied to nothing. Shape: returns [T, N], `held` ascending columns.
     """
     unit = _unit(returns if len(held) == returns.shape[1] else returns[:, list(held)])
     rough = unit.astype(np.float32)
