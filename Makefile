@@ -10,7 +10,7 @@ PORT ?= 8085
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench crash-suite playground local-backend backend docs clean
+.PHONY: help install demo up test check lint format bench bench-risk crash-suite mutants playground local-backend backend docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,13 +20,16 @@ $(TOOLS)/bin/uv:
 	@python3 -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 install: $(filter $(TOOLS)/%,$(UV)) ## Install everything that the lock file names into .venv
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet $(GROUPS)
 
 demo: install ## Run the daily job for real: simulator, MCP server, agents, fills, ledger, report
 	@$(RUN) portfolio demo $(ARGS)
 
 up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
+
+# Only the tests and the measurements need the libraries that the statistics are held against.
+test bench-risk: GROUPS := --group oracles
 
 test: check ## Checks, then all tests
 	@$(RUN) pytest $(ARGS)
@@ -54,6 +57,9 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.ledger
 
+bench-risk: install ## Measure the statistics, the clusters and one decision, on one thread
+	@$(RUN) python -m tests.benchmarks.risk $(ARGS)
+
 mutants: install ## Change the gate's source and count what its tests notice
 	@$(RUN) python -m tests.mutation.gate_mutants $(ARGS)
 
@@ -63,7 +69,7 @@ crash-suite: install ## Hours, for the whole proof that orders cannot double: cr
 	@$(RUN) pytest -q tests/reliability/stateful --hypothesis-profile=full
 	@$(RUN) python -m tests.reliability.mutants
 
-playground: install ## The five agents in the ADK playground, which previews; needs `make up` beside it
+playground: install ## The five agents in the ADK playground on the simulator; they preview
 	@$(RUN) portfolio playground $(ARGS)
 
 local-backend: install ## The service alone, with reload, against the settings of .env

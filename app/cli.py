@@ -6,7 +6,6 @@ Exit status: 0 done, 1 failed, 2 wrong usage. Every error is one line that says 
 import signal
 import sys
 from contextlib import ExitStack
-from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 from urllib.parse import urlencode
@@ -14,7 +13,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import control, processes
+from app.commands import control, policies, processes
 from app.commands.callers import ask_service, work_here
 from app.commands.output import (
     AccountOption,
@@ -23,6 +22,7 @@ from app.commands.output import (
     UrlOption,
     opened_ledger,
     print_json,
+    session_of,
     settings_of,
     show,
     tell,
@@ -47,11 +47,10 @@ from app.settings import read_policy
 DEMO_PACING = 0.1
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-policy_cli = typer.Typer(no_args_is_help=True, help="The investment policy.")
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
-cli.add_typer(policy_cli, name="policy")
 cli.add_typer(audit_cli, name="audit")
 control.register(cli)
+policies.register(cli)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
@@ -72,7 +71,7 @@ def up(
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = settings_of(state)
     read_policy(settings.policy_file)
-    simulated = Simulated(_date(as_of), seed, pacing, data)
+    simulated = Simulated(session_of(as_of), seed, pacing, data)
     with everything(settings.state_dir, Ports(port, mcp_port, gateway_port), simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
@@ -92,7 +91,7 @@ def demo(
     settings = settings_of(state)
     read_policy(policy or settings.policy_file)
     tell("starting the simulator, the MCP server and the service")
-    simulated = Simulated(_date(as_of), seed, DEMO_PACING, data)
+    simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data)
     with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
         show(ask_service(settings, url, "/run/daily", None, tell), as_json)
 
@@ -123,7 +122,7 @@ def run(
 def simulate(port: int = 5055, as_of: AsOfOption = None, seed: SeedOption = None, data: DataOption = None) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
     settings = settings_of(None)
-    with simulator(private_directory(settings.state_dir), port, Simulated(_date(as_of), seed, None, data)) as url:
+    with simulator(private_directory(settings.state_dir), port, Simulated(session_of(as_of), seed, None, data)) as url:
         typer.echo(f"Client Portal simulator at {url}/v1/api")
         typer.echo("READY")
         _until_stopped()
@@ -141,7 +140,7 @@ def playground(
     directory, ports = private_directory(settings_of(state).state_dir), free_ports()
     with ExitStack() as stack:
         gateway = stack.enter_context(
-            simulator(directory, ports.gateway, Simulated(_date(as_of), seed, DEMO_PACING, data))
+            simulator(directory, ports.gateway, Simulated(session_of(as_of), seed, DEMO_PACING, data))
         )
         shared = stack.enter_context(mcp_server(directory, ports.mcp, gateway, "off"))
         url = stack.enter_context(processes.playground(directory, port, shared))
@@ -169,24 +168,6 @@ def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False
         print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
         return
     show(record.report, as_json)
-
-
-@policy_cli.command("check")
-def policy_check(
-    file: Annotated[Path | None, typer.Argument(help="Policy file; without it the configured one.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Whether a policy file is complete and free of contradictions."""
-    path = file or settings_of(None).policy_file
-    policy, findings = read_policy(path)
-    if as_json:
-        print_json(
-            {"file": str(path), "name": policy.name, "hash": policy.hash, "warnings": [str(f) for f in findings]}
-        )
-        return
-    for finding in findings:
-        typer.echo(f"warning: {finding}")
-    typer.echo(f"{path}: policy {policy.name!r} version {policy.version} is valid, {policy.hash}")
 
 
 @audit_cli.command("verify")
@@ -222,12 +203,3 @@ def _stop(*_: object) -> NoReturn:
 def _until_stopped() -> None:
     while True:
         signal.pause()
-
-
-def _date(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--as-of {text} is not a date", "Write it as YYYY-MM-DD") from None

@@ -12,9 +12,9 @@ from datetime import time
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
 from pydantic.fields import FieldInfo
 
+from app.commands.policy_comments import comments
 from app.desk.report import Report
 from app.domain.policy import Policy
 from app.domain.policy_fields import Section
@@ -45,26 +45,6 @@ _UNITS_BY_ENDING = {
 }
 
 _BEGIN, _END = "<!-- generated: begin -->", "<!-- generated: end -->"
-
-
-def comments(text: str) -> dict[str, str]:
-    """Path of each field of a policy file → the comment on its line; items of lists without their number."""
-    lines = text.splitlines()
-    return {
-        path: lines[row].partition("  # ")[2]
-        for path, row in _rows(yaml.compose(text, yaml.SafeLoader), "")
-        if "  # " in lines[row]
-    }
-
-
-def _rows(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield f"{prefix}{key.value}", key.start_mark.line
-            yield from _rows(value, f"{prefix}{key.value}.")
-    elif isinstance(node, yaml.SequenceNode):
-        # The first item of a list explains all of them.
-        yield from _rows(node.value[0] if node.value else None, prefix)
 
 
 def policy_table(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Tests of real prices skip where the sample is not installed, and fail there in continuous integration.
+"""Tests of real prices or against other libraries skip where those are missing, and fail there in a continuous build.
 
 Properties are drawn the same way every time, unless `--hypothesis-profile=full` asks for many more, drawn anew.
 """
@@ -15,9 +15,16 @@ settings.register_profile("full", max_examples=1500, deadline=None, print_blob=T
 settings.load_profile("fixed")
 
 
-def _sample_is_installed() -> bool:
+# Marker → (distribution that its tests need, what to do about it).
+NEEDED = {
+    "real_prices": ("skfolio", "needs the sample prices: install the data group"),
+    "oracles": ("empyrical-reloaded", "needs the libraries to compare with: install the oracles group"),
+}
+
+
+def _is_installed(distribution: str) -> bool:
     try:
-        importlib.metadata.distribution("skfolio")
+        importlib.metadata.distribution(distribution)
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
@@ -25,9 +32,9 @@ def _sample_is_installed() -> bool:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Called before each test."""
-    if item.get_closest_marker("real_prices") is None or _sample_is_installed():
-        return
-    reason = "needs the sample prices: install the data group"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    for marker, (distribution, reason) in NEEDED.items():
+        if item.get_closest_marker(marker) is None or _is_installed(distribution):
+            continue
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,16 @@ AccountOption = Annotated[str | None, typer.Option("--account", help="Account, w
 def settings_of(state: Path | None) -> Settings:
     """The environment's settings, with another state directory where one is named."""
     return load_settings(state_dir=state) if state is not None else load_settings()
+
+
+def session_of(text: str | None) -> date | None:
+    """The value of --as-of."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--as-of {text} is not a date", "Write it as YYYY-MM-DD") from None
 
 
 def show(report: Mapping[str, Any], as_json: bool) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
+SHORTFALLS_SHOWN = 3
 Row = Mapping[str, Any]
 
 
@@ -24,6 +25,8 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [_title("What could be done"), _plans(report)]
     if report["decision"]:
         parts += [_title("What was chosen"), _decision(report["decision"])]
+    if report.get("explanations"):
+        parts += [_title("Why this and not the others"), *_explanations(report["explanations"])]
     if report["orders"]:
         parts += [_title("What was ordered"), _orders(report["orders"])]
     if report["refusals"]:
@@ -159,6 +162,19 @@ def _decision(decision: Row) -> RenderableType:
     if decision["fallback"]:
         lines.append(Text(f"the rules chose because: {decision['fallback']}", style="yellow"))
     return Group(*lines)
+
+
+def _explanations(explanations: Sequence[Row]) -> list[RenderableType]:
+    """One paragraph an action, in the order of precedence."""
+    lines: list[RenderableType] = []
+    for row in explanations:
+        lines.append(Text.assemble((f"{row['action']}  ", "bold"), row["because"]))
+        if row["changes"]:
+            lines.append(Text(f"    would need: {'; '.join(row['changes'])}", "dim"))
+        for short in row["shortfalls"][:SHORTFALLS_SHOWN]:
+            off = f"{short['name']} ends at {percent(short['after'])}, target {percent(short['target'])}"
+            lines.append(Text(f"    {off}: {'; '.join(short['reasons'])}", "dim"))
+    return lines
 
 
 def _orders(orders: Sequence[Row]) -> RenderableType:

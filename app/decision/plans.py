@@ -20,15 +20,23 @@ from app.domain.universe import eligible
 MOST_PLANS = 6
 
 
+def situation_of(
+    policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
+) -> Situation:
+    """The day's inputs with the names that may be bought and the mandatory sales."""
+    situation = Situation(policy, portfolio, market, evaluation, memory, eligible(policy, market))
+    return replace(situation, mandatory=mandatory_orders(situation))
+
+
 def plans(
     policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
 ) -> tuple[Plan, ...]:
     """At most six, in the order of the actions' precedence, HOLD last and always there."""
-    situation = Situation(policy, portfolio, market, evaluation, memory, eligible(policy, market))
-    situation = replace(situation, mandatory=mandatory_orders(situation))
+    situation = situation_of(policy, portfolio, market, evaluation, memory)
     found = [strategy(situation) for strategy in (cut_losers, rotate, reinforce, rebalance)]
     offered = [_within_count(situation, plan) for plan in found if plan is not None]
-    return (*offered, _hold(situation))[-MOST_PLANS:]
+    adding = [plan for plan in offered if len(plan.orders) > len(situation.mandatory)]
+    return (*adding, _hold(situation))[-MOST_PLANS:]
 
 
 def _within_count(situation: Situation, plan: Plan) -> Plan:

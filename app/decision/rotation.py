@@ -37,14 +37,14 @@ def rotate(situation: Situation) -> Plan | None:
     if not rules.enabled or not rested or not situation.allows(rules.require_trend):
         return None
     now = momentum(situation)
-    change = _change(situation, now)
-    if change is None:
+    turn = change(situation, now)
+    if turn is None:
         return None
-    pair = _from_to(situation, now)
-    return _move(situation, now, pair, change) if pair is not None else None
+    pair = from_to(situation, now)
+    return _move(situation, now, pair, turn) if pair is not None else None
 
 
-def _change(situation: Situation, now: Mapping[str, float]) -> str | None:
+def change(situation: Situation, now: Mapping[str, float]) -> str | None:
     """What calls for a rotation, in words; None for nothing, or for want of history."""
     rules = situation.policy.strategies.sector_rotation
     if len(now) < 2:
@@ -67,7 +67,7 @@ def _pick(ranking: Mapping[str, float], best: bool) -> str:
     return ordered[-1 if best else 0]
 
 
-def _from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] | None:
+def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] | None:
     """(weakest sector that can be sold, strongest preferred sector that can be bought)."""
     held = {situation.sector(position.instrument) for position in situation.at_leisure}
     preferred = situation.policy.strategies.sector_rotation.preferred_sectors
@@ -80,7 +80,7 @@ def _from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] 
     return (source, goal) if now[source] < now[goal] else None
 
 
-def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str], change: str) -> Plan | None:
+def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str], turn: str) -> Plan | None:
     source, goal = pair
     rules = situation.policy.strategies.sector_rotation
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
@@ -100,7 +100,7 @@ def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str],
     bought = buys(situation, (*situation.mandatory, *sells), wishes) if sells else ()
     if not bought:
         return None
-    reason = f"Sector regime: {change}; from {text}"
+    reason = f"Sector regime: {turn}; from {text}"
     return Plan(Action.ROTATE, (*situation.mandatory, *sells, *bought), reason)
 
 

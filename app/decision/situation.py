@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import Instrument
 from app.domain.market import Market, Trend
 from app.domain.order import Order, Side
 from app.domain.plan import Memory
-from app.domain.policy import Policy, TrendFilter
+from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.sizing import HEADROOM, ZERO, in_legs, sellable, spendable
 from app.domain.universe import blocked, position_limit, sector_of
@@ -18,9 +19,12 @@ from app.domain.universe import blocked, position_limit, sector_of
 EPSILON = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Situation:
-    """The day's inputs, with the names that may be bought and the orders that every plan contains."""
+    """The day's inputs, with the names that may be bought and the orders that every plan contains.
+
+    What every strategy asks for again and again is worked out once and kept: the inputs never change.
+    """
 
     policy: Policy
     portfolio: Portfolio
@@ -30,12 +34,12 @@ class Situation:
     eligible: tuple[Instrument, ...]
     mandatory: tuple[Order, ...] = ()
 
-    @property
+    @cached_property
     def nav(self) -> float:
         """Base currency."""
         return float(self.evaluation.nav)
 
-    @property
+    @cached_property
     def holdings(self) -> tuple[Position, ...]:
         """Whole long positions that may be ordered today, by symbol."""
         tradable = (
@@ -45,7 +49,7 @@ class Situation:
         )
         return tuple(sorted(tradable, key=lambda position: position.instrument.symbol))
 
-    @property
+    @cached_property
     def at_leisure(self) -> tuple[Position, ...]:
         """Holdings without a mandatory sale."""
         sold = {order.instrument.conid for order in self.mandatory}
@@ -57,11 +61,19 @@ class Situation:
 
     def sector(self, instrument: Instrument) -> str:
         """The sector that limits count it in."""
-        return sector_of(self.policy, self.market, instrument)
+        known = self._sectors.get(instrument.conid)
+        return sector_of(self.policy, self.market, instrument) if known is None else known
+
+    @cached_property
+    def _sectors(self) -> dict[int, str]:
+        names = (*self.market.instruments.values(), *(position.instrument for position in self.portfolio.positions))
+        return {name.conid: sector_of(self.policy, self.market, name) for name in names}
 
     def base_value(self, order: Order) -> float:
         """The order's value in base currency."""
-        return float(order.notional * self.portfolio.rate(order.instrument.currency))
+        currency = order.instrument.currency
+        value = order.notional
+        return float(value if currency == self.portfolio.currency else value * self.portfolio.rate(currency))
 
     def reference(self, instrument: Instrument) -> Decimal | None:
         """Mid or last of the market, else the broker's own mark; None where nobody has a price."""
@@ -87,6 +99,10 @@ class Situation:
             for instrument in self.eligible
             if instrument.conid not in sold and self.memory.sold_at_loss.get(instrument.conid, rest) >= rest
         )
+
+
+# Orders that are there already, each with its value in base currency.
+Placed = Sequence[tuple[Order, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,7 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
     if not situation.evaluation.risk_may_rise:
         return ()
     orders: list[Order] = []
+    placed = [(order, situation.base_value(order)) for order in sells]
     allowed = {instrument.conid for instrument in situation.buyable()}
     taken = {order.instrument.conid for order in sells}
     for wish in wishes:
@@ -145,29 +162,37 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
         price = situation.reference(wish.instrument)
         if conid not in allowed or conid in taken or price is None:
             continue
-        quantity = _affordable(situation, (*sells, *orders), wish, price)
+        quantity = _affordable(situation, placed, wish, price)
         order = Order(wish.instrument, Side.BUY, quantity, price, wish.reason)
-        if quantity > 0 and situation.base_value(order) >= situation.policy.execution.min_order_value:
+        value = situation.base_value(order)
+        if quantity > 0 and value >= situation.policy.execution.min_order_value:
             orders.append(order)
+            placed.append((order, value))
             taken.add(conid)
     return tuple(orders)
 
 
-def _affordable(situation: Situation, orders: Sequence[Order], wish: Wish, price: Decimal) -> Decimal:
-    """Whole shares inside every room, at the worst price that the limit order may pay."""
+def _affordable(situation: Situation, placed: Placed, wish: Wish, price: Decimal) -> Decimal:
+    """Whole shares inside every room, at the worst price that the limit order may pay.
+
+    What the cash in the name's own currency does not cover is cut off under `fx: hold`, and ends the buy otherwise.
+    """
     rate = situation.portfolio.rate(wish.instrument.currency)
     each = float(price * rate) * (1 + situation.policy.execution.limit_offset)
-    value = min(wish.value, _room(situation, orders, wish), _money(situation, orders))
-    return Decimal(max(0, math.floor(value / each)))
+    value = min(wish.value, _room(situation, placed, wish), _money(situation, placed))
+    fits, funded = (max(0, math.floor(most / each)) for most in (value, _funds(situation, placed, wish.instrument)))
+    if fits <= funded:
+        return Decimal(fits)
+    return Decimal(funded) if situation.policy.execution.fx is Fx.HOLD else ZERO
 
 
-def _room(situation: Situation, orders: Sequence[Order], wish: Wish) -> float:
+def _room(situation: Situation, placed: Placed, wish: Wish) -> float:
     """What position, sector and exposure limits leave, in base currency."""
     policy, evaluation, own = situation.policy, situation.evaluation, wish.instrument
     sector = situation.sector(own)
 
     def then(weight: float, inside: Callable[[Instrument], bool]) -> float:
-        added = sum(situation.base_value(o) * o.side.sign for o in orders if inside(o.instrument))
+        added = sum(value * order.side.sign for order, value in placed if inside(order.instrument))
         return weight + added / situation.nav
 
     position = min(wish.ceiling, position_limit(policy, own.symbol) - HEADROOM) - then(
@@ -182,10 +207,18 @@ def _room(situation: Situation, orders: Sequence[Order], wish: Wish) -> float:
     return min(position, exposure, group - HEADROOM) * situation.nav
 
 
-def _money(situation: Situation, orders: Sequence[Order]) -> float:
+def _funds(situation: Situation, placed: Placed, instrument: Instrument) -> float:
+    """Cash in the name's own currency after those orders, in base currency; what is on order ties it up."""
+    portfolio, currency = situation.portfolio, instrument.currency
+    cash = sum((b.cash * b.exchange_rate for b in portfolio.cash if b.currency == currency), ZERO)
+    spent = sum(order.side.sign * value for order, value in placed if order.instrument.currency == currency)
+    return float(cash - portfolio.open_buys) - spent
+
+
+def _money(situation: Situation, placed: Placed) -> float:
     """What cash, reserve, turnover and order size leave, in base currency."""
     policy, portfolio = situation.policy, situation.portfolio
-    values = [(order.side, Decimal(str(situation.base_value(order)))) for order in orders]
+    values = [(order.side, Decimal(str(value))) for order, value in placed]
     proceeds = sum((value for side, value in values if side is Side.SELL), ZERO)
     spent = sum((value for side, value in values if side is Side.BUY), ZERO)
     reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav

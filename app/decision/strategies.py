@@ -37,7 +37,7 @@ def reinforce(situation: Situation) -> Plan | None:
     winners = [(gain, p) for p in situation.at_leisure if (gain := p.unrealized_return) is not None]
     wishes: list[Wish] = []
     for gain, position in sorted(winners, key=lambda pair: (-pair[0], pair[1].instrument.symbol)):
-        if gain >= rules.trigger_gain - EPSILON and _may_grow(situation, position):
+        if gain >= rules.trigger_gain - EPSILON and kept_from_growing(situation, position) is None:
             text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
             value = rules.add * float(situation.portfolio.value(position))
             ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
@@ -49,18 +49,23 @@ def reinforce(situation: Situation) -> Plan | None:
     return Plan(Action.REINFORCE, (*situation.mandatory, *orders), f"Winners to add to: {names}")
 
 
-def _may_grow(situation: Situation, position: Position) -> bool:
+def kept_from_growing(situation: Situation, position: Position) -> str | None:
+    """Why a winner is not added to, in words; None where it may be."""
     rules = situation.policy.strategies.reinforce_winners
     conid = position.instrument.conid
-    earlier = situation.memory.reinforced.get(conid, ())
+    earlier, sold = situation.memory.reinforced.get(conid, ()), situation.memory.sold.get(conid)
+    if len(earlier) >= rules.max_times:
+        return f"added to {len(earlier)} times, at most {rules.max_times}"
+    recent = min(earlier, default=rules.min_sessions_between)
+    if recent < rules.min_sessions_between:
+        return f"added to {recent} sessions ago, at least {rules.min_sessions_between} apart"
     # Not while a sale of the same name is as recent as a reinforcement would have to be.
-    recent = (*earlier, situation.memory.sold.get(conid, rules.min_sessions_between))
-    if len(earlier) >= rules.max_times or any(ago < rules.min_sessions_between for ago in recent):
-        return False
-    if rules.min_sentiment is None:
-        return True
+    if sold is not None and sold < rules.min_sessions_between:
+        return f"sold from {sold} sessions ago, at least {rules.min_sessions_between} apart"
     mood = situation.market.sentiment.get(conid)
-    return mood is not None and mood >= rules.min_sentiment
+    if rules.min_sentiment is not None and not (mood is not None and mood >= rules.min_sentiment):
+        return f"its sentiment is {'unknown' if mood is None else f'{mood:.2f}'}, at least {rules.min_sentiment:.2f}"
+    return None
 
 
 def _target(situation: Situation, position: Position) -> float:

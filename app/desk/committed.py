@@ -1,16 +1,17 @@
 """The committed plan as JSON, and back: what an interrupted run goes on with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from app.desk.report import ExplanationPart
 from app.domain.instrument import Instrument
 from app.domain.order import Order, Side
 from app.domain.plan import Action, Choice, Plan
 
 
-def plan_record(plan: Plan, choice: Choice) -> dict[str, Any]:
-    """JSON with decimals as strings."""
+def plan_record(plan: Plan, choice: Choice, explanations: Sequence[ExplanationPart] = ()) -> dict[str, Any]:
+    """JSON with decimals as strings. Why this plan was chosen is kept with it, as it was told then."""
     return {
         "plan_id": plan.id,
         "action": plan.action.value,
@@ -18,6 +19,7 @@ def plan_record(plan: Plan, choice: Choice) -> dict[str, Any]:
         "on_breach": plan.on_breach,
         "choice": {"rationale": choice.rationale, "chosen_by": choice.chosen_by, "fallback": choice.fallback},
         "orders": [_order_record(order) for order in plan.orders],
+        "explanations": [explanation.model_dump(mode="json") for explanation in explanations],
     }
 
 
@@ -27,6 +29,11 @@ def restore_plan(record: Mapping[str, Any], instruments: Mapping[int, Instrument
     plan = Plan(Action(record["action"]), orders, record["reason"], record["on_breach"])
     choice = Choice(record["plan_id"], **record["choice"])
     return choice, plan
+
+
+def restore_explanations(record: Mapping[str, Any]) -> tuple[ExplanationPart, ...]:
+    """What `plan_record` wrote; plans from before there were explanations have none."""
+    return tuple(ExplanationPart.model_validate(row) for row in record.get("explanations", ()))
 
 
 def _order_record(order: Order) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.decision import offered, plans, rules
-from app.desk.committed import plan_record, restore_plan
+from app.decision import explain, offered, plans, rules
+from app.decision.explain import Decision
+from app.desk.committed import plan_record, restore_explanations, restore_plan
 from app.desk.desk import Desk, Run, known
+from app.desk.explaining import explanation_part
 from app.desk.levels import level_in_force
 from app.desk.ports import Offer
 from app.desk.records import Event, Intent
@@ -41,7 +43,8 @@ async def decide(desk: Desk, run: Run) -> Run:
     if run.claim is not None and run.claim.plan is not None:
         choice, plan = restore_plan(run.claim.plan, known(run.market, "the market").instruments)
         run.progress(f"decision kept from the interrupted attempt: {plan.action}")
-        return replace(run, choice=choice, plan=plan, plans=(plan,))
+        kept = restore_explanations(run.claim.plan)
+        return replace(run, choice=choice, plan=plan, plans=(plan,), explanations=kept)
     evaluation = known(run.evaluation, "the evaluation")
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     candidates = plans(desk.policy, portfolio, market, evaluation, run.memory)
@@ -50,6 +53,8 @@ async def decide(desk: Desk, run: Run) -> Run:
     choosable = offered(desk.policy, evaluation, feasible)
     choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
     plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
+    decision = Decision(candidates, feasible, choosable, choice, refusals)
+    explained = explain(desk.policy, portfolio, market, evaluation, run.memory, decision)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
     decided = replace(
         run,
@@ -57,6 +62,7 @@ async def decide(desk: Desk, run: Run) -> Run:
         choice=choice,
         plan=plan,
         model=model,
+        explanations=tuple(map(explanation_part, explained)),
         refusals=run.refusals + _of_chosen(refusals, plan, feasible),
     )
     await _commit(desk, decided, plan, choice)
@@ -99,12 +105,12 @@ def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
 
 async def _through_the_gate(
     desk: Desk, run: Run, candidates: Sequence[Plan]
-) -> tuple[tuple[Plan, ...], dict[str, tuple[Refusal, ...]]]:
-    """(feasible plans with their post-trade numbers, refusals by plan id); plans that became alike are merged."""
+) -> tuple[tuple[Plan, ...], dict[Action, tuple[Refusal, ...]]]:
+    """(feasible plans with their post-trade numbers, refusals by action); plans that became alike are merged."""
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
     feasible: list[Plan] = []
-    refusals: dict[str, tuple[Refusal, ...]] = {}
+    refusals: dict[Action, tuple[Refusal, ...]] = {}
     for candidate in candidates:
         ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, run.level.level, run.memory)
         plan = replace(
@@ -120,7 +126,7 @@ async def _through_the_gate(
 
 
 def _of_chosen(
-    refusals: Mapping[str, tuple[Refusal, ...]], plan: Plan, feasible: Sequence[Plan]
+    refusals: Mapping[Action, tuple[Refusal, ...]], plan: Plan, feasible: Sequence[Plan]
 ) -> tuple[Refusal, ...]:
     """What the gate cut from the chosen plan, and from every plan of which it left nothing."""
     gone = set(refusals) - {p.action for p in feasible}
@@ -134,7 +140,11 @@ async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
         return
     await run.journal.flush()
     await desk.write(
-        desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), run.clock.now()
+        desk.ledger.commit_plan,
+        run.claim,
+        plan_record(plan, choice, run.explanations),
+        intents_of(run, plan),
+        run.clock.now(),
     )
 
 

@@ -12,6 +12,7 @@ from app.desk.continuity import Continuity
 from app.desk.journal import Journal
 from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Signer
 from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
+from app.desk.report import ExplanationPart
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.market import Market, Session
@@ -135,6 +136,7 @@ class Run:
     plans: tuple[Plan, ...] = ()
     choice: Choice | None = None
     plan: Plan | None = None
+    explanations: tuple[ExplanationPart, ...] = ()
     model: ModelUse = NO_MODEL
     results: tuple[OrderResult, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -121,13 +121,17 @@ class QuotePart(Part):
 
 
 class MarketPart(Part):
-    """What the market said. `untradable`: symbol → why it is not ordered today."""
+    """What the market said. `untradable`: symbol → why it is not ordered today.
+
+    `volatility_30d`: symbol → annualised volatility of the last 30 returns, null without the history.
+    """
 
     vix: float | None
     vix_source: str | None
     trend: str | None
     quotes: tuple[QuotePart, ...]
     untradable: dict[str, str]
+    volatility_30d: dict[str, float | None]
 
 
 class MetricPart(Part):
@@ -218,6 +222,48 @@ class DecisionPart(Part):
     fallback: str | None
 
 
+class ConditionPart(Part):
+    """One thing that an action asks for, of the policy's field `rule`; `distance` is threshold less value.
+
+    Values are fractions, or sessions where the rule counts them. `change` says what would meet it.
+    """
+
+    rule: str
+    subject: str
+    met: bool
+    text: str
+    value: float | None
+    threshold: float | None
+    distance: float | None
+    change: str | None
+
+
+class ShortfallPart(Part):
+    """A target that the closest feasible plan does not meet, as fractions of NAV."""
+
+    kind: str
+    name: str
+    target: float
+    attainable: float
+    after: float
+    reasons: tuple[str, ...]
+
+
+class ExplanationPart(Part):
+    """Why an action was chosen or not. Of `triggers` one is enough, of `requirements` all are needed.
+
+    `standing`: chosen, offered, withheld, refused (by the gate), impossible (no order fits), not_triggered or barred.
+    """
+
+    action: str
+    standing: str
+    because: str
+    triggers: tuple[ConditionPart, ...]
+    requirements: tuple[ConditionPart, ...]
+    changes: tuple[str, ...]
+    shortfalls: tuple[ShortfallPart, ...]
+
+
 class WhatIfPart(Part):
     """The broker's own preview of an order, in base currency."""
 
@@ -293,6 +339,7 @@ class Report(Part):
     evaluation: EvaluationPart | None
     plans: tuple[PlanPart, ...]
     decision: DecisionPart | None
+    explanations: tuple[ExplanationPart, ...]
     orders: tuple[OrderPart, ...]
     trades: tuple[TradePart, ...]
     refusals: tuple[RefusalPart, ...]

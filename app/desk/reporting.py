@@ -11,6 +11,7 @@ from app.domain.market import Market, Quote
 from app.domain.order import Trade, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
+from app.domain.universe import realised_volatility
 
 CENT = Decimal("0.01")
 
@@ -35,6 +36,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
         plans=tuple(_plan(plan) for plan in run.plans),
         decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
+        explanations=run.explanations,
         orders=tuple(_order(result) for result in run.results),
         trades=tuple(_trade(trade) for trade in run.trades),
         refusals=tuple(
@@ -130,6 +132,10 @@ def _market(market: Market, evaluation: Evaluation | None) -> r.MarketPart:
             _quote(symbols[q.conid], q) for q in sorted(market.quotes.values(), key=lambda q: symbols[q.conid])
         ),
         untradable={symbols[conid]: reason for conid, reason in sorted(market.untradable.items())},
+        volatility_30d={
+            symbol: realised_volatility(market, conid)
+            for conid, symbol in sorted(symbols.items(), key=lambda item: item[1])
+        },
     )
 
 

@@ -14,6 +14,8 @@ from app.domain.errors import MissingQuote
 from app.domain.instrument import Instrument
 
 Array = NDArray[np.float64]
+# No price is outside; inside, no square or sum of prices or of their changes leaves the range of numbers.
+CLOSES = (1e-9, 1e12)
 
 
 class QuoteKind(StrEnum):
@@ -77,7 +79,7 @@ class Quote:
 class PriceSeries:
     """Daily closes up to the previous session, oldest first; adjusted where the source adjusts.
 
-    Shape: dates [T], closes [T], finite and above zero.
+    Shape: dates [T], closes [T], within `CLOSES`. Raises: ValueError for any other.
     """
 
     conid: int
@@ -89,8 +91,8 @@ class PriceSeries:
     def __post_init__(self) -> None:
         if len(self.dates) != len(self.closes):
             raise ValueError(f"{len(self.dates)} dates for {len(self.closes)} closes of conid {self.conid}")
-        if not (np.isfinite(self.closes).all() and (self.closes > 0).all()):
-            raise ValueError(f"closes of conid {self.conid} must be finite and above zero")
+        if not ((self.closes >= CLOSES[0]) & (self.closes <= CLOSES[1])).all():
+            raise ValueError(f"closes of conid {self.conid} must be above zero and below {CLOSES[1]:g}")
 
 
 @dataclass(frozen=True, slots=True)

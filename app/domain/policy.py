@@ -206,7 +206,10 @@ class TimeInForce(StrEnum):
 
 
 class Fx(StrEnum):
-    """What a buy in a currency without cash does."""
+    """What becomes of a buy that the cash in its own currency does not cover: none is made, or it is cut to that cash.
+
+    `convert` would exchange money first; no such order exists, and a policy that asks for it is refused.
+    """
 
     REFUSE = "refuse"
     HOLD = "hold"

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
-from app.domain.policy import DrawdownAction, Policy, RiskTolerance
+from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy_fields import CASH, slips
 
 _OPEN, _CLOSE, _HALF_DAY_CLOSE = ("09:30", "16:00", "13:00")
@@ -55,6 +55,7 @@ def check(policy: Policy, sectors: Mapping[str, str]) -> tuple[Finding, ...]:
             _market,
             _execution,
             _investor,
+            _notifications,
             _slips,
         )
         for finding in rule(policy, sectors)
@@ -289,6 +290,8 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
             f"{_percent(rules.limit_offset)} puts every limit price outside price_collar_pct "
             f"({_percent(rules.price_collar)})",
         )
+    if rules.fx is Fx.CONVERT:
+        yield _error("execution.fx", "convert needs orders that exchange currencies, and none are sent; refuse or hold")
     if rules.max_turnover == 0:
         yield _error("execution.max_turnover_pct", "0 allows no order that is not an exit")
     if not _window_is_open(policy, _CLOSE):
@@ -329,6 +332,20 @@ def _investor(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
             "investor.horizon_years",
             f"{investor.horizon_years} is short for an exposure of up to {_percent(limits.max_exposure)}",
         )
+
+
+def _notifications(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
+    told, waits = policy.notifications, policy.approval.mode is Mode.APPROVE
+    for row, url in enumerate(told.urls):
+        if "://" not in url:
+            # The address itself stays unsaid: it may hold a password.
+            yield _error(f"notifications.urls.{row}", "is not an address: one looks like mailto://name@example.com")
+    if waits and not told.urls:
+        yield _warning("notifications.urls", "approval.mode is approve, and nobody is told that orders wait")
+    if waits and told.urls and Occasion.APPROVAL_NEEDED not in told.on:
+        yield _warning("notifications.on", "approval.mode is approve, and approval_needed is not told")
+    if told.urls and not told.on:
+        yield _warning("notifications.on", "is empty: the addresses are never written to")
 
 
 def _slips(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:

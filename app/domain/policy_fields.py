@@ -140,3 +140,30 @@ def _shares(section: Section, prefix: str) -> Iterator[tuple[str, str, float]]:
             for row, item in rows.items():
                 if isinstance(item, Section):
                     yield from _shares(item, f"{prefix}{in_file}{row}.")
+
+
+def written(section: Section, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """(path in the file, plain value as the file writes it) of every field; items of lists of sections by number."""
+    for name, field in type(section).model_fields.items():
+        path, value = f"{prefix}{field.validation_alias}", getattr(section, name)
+        if isinstance(value, Section):
+            yield from written(value, f"{path}.")
+        elif isinstance(value, tuple) and value and isinstance(value[0], Section):
+            for row, item in enumerate(value):
+                yield from written(item, f"{path}.{row}.")
+        else:
+            yield path, _plain(value, percent=path.endswith("_pct"))
+
+
+def _plain(value: object, *, percent: bool) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, percent=percent) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item, percent=percent) for item in value]
+    if isinstance(value, float):
+        return float(f"{value * 100:.10g}") if percent else value
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value) if isinstance(value, str) else value

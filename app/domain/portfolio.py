@@ -84,7 +84,9 @@ class Portfolio:
 
     def value(self, position: Position) -> Decimal:
         """Market value of one position."""
-        return position.market_value * self.rate(position.instrument.currency)
+        currency = position.instrument.currency
+        worth = position.quantity * position.price
+        return worth if currency == self.currency else worth * self.rate(currency)
 
     @property
     def nav(self) -> Decimal:

@@ -3,10 +3,9 @@
 Must never guess: a name whose size, volume or volatility cannot be told is not admitted.
 """
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
-
-import numpy as np
 
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
 from app.domain.market import Market, QuoteKind, known
@@ -55,7 +54,10 @@ def realised_volatility(market: Market, conid: int) -> float | None:
     if series is None or len(series.closes) <= VOLATILITY_SESSIONS:
         return None
     closes = series.closes[-VOLATILITY_SESSIONS - 1 :]
-    return float((closes[1:] / closes[:-1] - 1).std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR))
+    changes = closes[1:] / closes[:-1]
+    # A screen asks this of every name: `std` would take twice as long for so few numbers.
+    changes -= changes.sum() / VOLATILITY_SESSIONS
+    return math.sqrt(float(changes @ changes) / (VOLATILITY_SESSIONS - 1) * SESSIONS_PER_YEAR)
 
 
 def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:

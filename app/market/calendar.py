@@ -4,7 +4,6 @@ The library behind it costs a third of a second to import and a tenth to build, 
 Must never answer for a date outside the years it was built for: that is an error, not a closed exchange.
 """
 
-import warnings
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -41,10 +40,7 @@ class _Table:
 def _table() -> _Table:
     import exchange_calendars
 
-    with warnings.catch_warnings():
-        # The library calls what its own dependency has deprecated; nothing here can change that.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        calendar = exchange_calendars.get_calendar("XNYS", start=f"{_FIRST_YEAR}-01-01", end=f"{_LAST_YEAR}-12-31")
+    calendar = exchange_calendars.get_calendar("XNYS", start=f"{_FIRST_YEAR}-01-01", end=f"{_LAST_YEAR}-12-31")
     return _Table(
         tuple(calendar.sessions.date), tuple(calendar.opens_nanos.tolist()), tuple(calendar.closes_nanos.tolist())
     )

@@ -22,7 +22,8 @@ from app.domain.sizing import spendable
 from app.domain.universe import obstacle, position_limit
 from app.risk.after import after
 from app.risk.book import Book, Panel, read
-from app.risk.limits import STATISTICS, TOLERANCE, statistic_limits, statistics
+from app.risk.clusters import Groups
+from app.risk.limits import TOLERANCE, statistic_limits, statistics
 from app.risk.measure import history
 from app.risk.regime import drawdown_breached
 
@@ -32,7 +33,8 @@ class Stage:
     """The account with every sell and the buys so far applied, and the day's use with them.
 
     `before` is the evaluation of the account as it is; `today` has no order of this ruling in it, `then` has open buys
-    filled too. `proceeds` of the sells and what is `bought`, in base currency.
+    filled too. `proceeds` of the sells and what is `bought`, in base currency. `panel` is the history of
+    today's `book`.
     """
 
     policy: Policy
@@ -44,16 +46,22 @@ class Stage:
     proceeds: Decimal
     bought: Decimal
     used: DayUse
+    book: Book
+    panel: Panel | InsufficientHistory
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One buy against one stage, prices as floats in base currency; `volume` and what is `bought` today in shares."""
+    """One buy against one stage, prices as floats in base currency; `volume` and what is `bought` today in shares.
+
+    `groups` that move as one with the name among those held.
+    """
 
     stage: Stage
     order: Order
     book: Book
     panel: Panel
+    groups: Groups
     column: int
     standing: dict[str, float]
     mark: float
@@ -148,20 +156,24 @@ def _out_of_budget(stage: Stage, order: Order) -> Refusal | None:
 def _prepared(stage: Stage, order: Order) -> Judged | Refusal:
     instrument = order.instrument
     book = read(stage.policy, stage.then, stage.market, (instrument,))
-    panel = history(stage.market, book)
+    panel = stage.panel if book.has_columns_of(stage.book) else history(stage.market, book)
     if isinstance(panel, InsufficientHistory):
         return _refuse(order, "unknown_risk", panel.cause, "a common price history")
     rate = stage.then.rate(instrument.currency)
     held = stage.then.position(instrument.conid)
-    now = statistics(stage.policy, book.weights[None, :], panel)
+    column = [i.conid for i in book.instruments].index(instrument.conid)
+    limit = stage.policy.risk_limits.correlation
+    names = np.flatnonzero(np.abs(book.weights) > 0).tolist()
+    now = statistics(book.weights, panel, panel.groups(names, limit))
     volume = stage.market.quotes[instrument.conid].average_volume
     return Judged(
         stage=stage,
         order=order,
         book=book,
         panel=panel,
-        column=[i.conid for i in book.instruments].index(instrument.conid),
-        standing={name: float(now[name][0]) for name in STATISTICS},
+        groups=panel.groups(sorted({*names, column}), limit),
+        column=column,
+        standing=now,
         mark=float((held.price if held else order.reference_price) * rate),
         cost=float((order.limit_price or order.reference_price) * rate),
         spendable=float(spendable(stage.today, stage.proceeds) - stage.bought),
@@ -245,10 +257,10 @@ def _over_weights(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
 def _over_statistics(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     policy = judged.stage.policy
     weights, _ = _after(judged, quantity)
-    values = statistics(policy, weights[None, :], judged.panel)
+    values = statistics(weights, judged.panel, judged.groups)
     for name, limit in statistic_limits(policy).items():
         # A limit that is broken already must not be broken further.
-        refusal = _over(judged, name, float(values[name][0]), max(limit, judged.standing[name]))
+        refusal = _over(judged, name, values[name], max(limit, judged.standing[name]))
         yield replace(refusal, limit=f"{limit:.4f}") if refusal is not None else None
 
 

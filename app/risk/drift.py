@@ -1,5 +1,6 @@
 """How far the portfolio is from targets that can be reached. What nobody can buy or sell makes no drift."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,17 +25,32 @@ class Names:
     held: tuple[tuple[Instrument, float], ...]
     locked: frozenset[int]
 
-    def drift(
-        self, kind: str, name: str, target: float, scale: float, limit: float, label: Callable[[Instrument], str]
-    ) -> Drift:
-        """The drift of one group of names that `label` puts together."""
-        inside = [(instrument, weight) for instrument, weight in self.held if label(instrument) == name]
+    def grouped(self, label: Callable[[Instrument], str]) -> "Groups":
+        """Each name in the group that `label` puts it in."""
+        groups = Groups(self, defaultdict(list), defaultdict(list))
+        for instrument, weight in self.held:
+            groups.held[label(instrument)].append((instrument, weight))
+        for instrument in self.buyable:
+            groups.buyable[label(instrument)].append(instrument)
+        return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Names by group."""
+
+    names: Names
+    held: defaultdict[str, list[tuple[Instrument, float]]]
+    buyable: defaultdict[str, list[Instrument]]
+
+    def drift(self, kind: str, name: str, target: float, scale: float, limit: float) -> Drift:
+        """The drift of one group."""
+        inside, members = self.held[name], self.buyable[name]
         weight = sum(weight for _, weight in inside)
-        members = [instrument for instrument in self.buyable if label(instrument) == name]
         if not members and target > 0:
             return Drift(kind, name, weight, target, attainable=weight)
-        room = sum(max(0.0, position_limit(self.policy, i.symbol) - HEADROOM) for i in members)
-        stuck = sum(weight for instrument, weight in inside if instrument.conid in self.locked)
+        room = sum(max(0.0, position_limit(self.names.policy, i.symbol) - HEADROOM) for i in members)
+        stuck = sum(weight for instrument, weight in inside if instrument.conid in self.names.locked)
         return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, room)))
 
 
@@ -65,23 +81,20 @@ def _scale(targets: Mapping[str, float], room: float) -> float:
 def _classes(names: Names, room: float) -> tuple[Drift, ...]:
     targets = {name: t for name, t in names.policy.allocation.asset_classes.items() if name != CASH}
     scale = _scale(targets, room)
-    return tuple(
-        names.drift("asset_class", name, target, scale, room, lambda i: i.asset_class.value)
-        for name, target in sorted(targets.items())
-    )
+    groups = names.grouped(lambda instrument: instrument.asset_class.value)
+    return tuple(groups.drift("asset_class", name, target, scale, room) for name, target in sorted(targets.items()))
 
 
 def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
-    def label(instrument: Instrument) -> str:
-        return sector_of(names.policy, names.market, instrument)
-
+    groups = names.grouped(lambda instrument: sector_of(names.policy, names.market, instrument))
     targets = dict(names.policy.allocation.sectors)
     scale = _scale(targets, room)
     # A sector that is held without a target has the target zero; a diversified fund is of no sector.
     funds = names.policy.universe.diversified_funds
-    targets.update({label(i): 0.0 for i, _ in names.held if label(i) not in targets and i.symbol not in funds})
+    single = (sector for sector, held in groups.held.items() if any(i.symbol not in funds for i, _ in held))
+    targets.update({sector: 0.0 for sector in single if sector not in targets})
     limit = max(0.0, names.policy.risk_limits.max_sector - HEADROOM)
-    return tuple(names.drift("sector", name, target, scale, limit, label) for name, target in sorted(targets.items()))
+    return tuple(groups.drift("sector", name, target, scale, limit) for name, target in sorted(targets.items()))
 
 
 def _even(names: Names, classes: Sequence[Drift], room: float) -> tuple[Drift, ...]:

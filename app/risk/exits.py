@@ -138,7 +138,7 @@ def _clusters(holdings: Holdings, kept: Array) -> Array:
         return kept
     limits = holdings.policy.risk_limits
     held = np.flatnonzero(np.abs(holdings.book.weights) * kept > 0).tolist()
-    for group in metrics.clusters(holdings.panel.pairs, held, limits.correlation):
+    for group in holdings.panel.groups(held, limits.correlation):
         kept = _group_to(holdings, kept, list(group), limits.max_correlated)
     return kept
 

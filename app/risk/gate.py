@@ -17,9 +17,10 @@ from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Refusal, Ruling
 from app.risk.after import after
+from app.risk.book import read
 from app.risk.budget import Stage, bought, counted, judge
 from app.risk.integrity import Setting, screen
-from app.risk.measure import standing
+from app.risk.measure import history, standing
 
 
 def gate(
@@ -63,16 +64,20 @@ def _stage(
     used = day
     for sell in sells:
         used = counted(used, portfolio, sell)
+    book = read(policy, portfolio, market)
+    panel = history(market, book)
     return Stage(
         policy=policy,
         market=market,
-        before=standing(policy, portfolio, market, navs, memory),
+        before=standing(policy, portfolio, market, navs, memory, book, panel),
         memory=memory,
         today=portfolio,
         then=after(_with_open_buys(portfolio, market), sells),
         proceeds=sum((o.notional * portfolio.rate(o.instrument.currency) for o in sells), Decimal(0)),
         bought=Decimal(0),
         used=used,
+        book=book,
+        panel=panel,
     )
 
 

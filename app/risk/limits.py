@@ -16,10 +16,25 @@ from app.domain.sizing import unbounded_buys
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.book import Book, Panel, previous_sessions
+from app.risk.clusters import Groups, heaviest_group
 
 TOLERANCE = 1e-9
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
-UNLIMITED = ("var_95_historical", "var_95_ewma", "es_95", "implied_correlation")
+# Shown without a limit → why a portfolio may have none.
+UNLIMITED = {
+    "var_95_historical": "",
+    "var_95_ewma": "",
+    "es_95": "",
+    "implied_correlation": "undefined for fewer than two names that vary",
+    "beta": "the index has no closes of the same days, or never moves",
+    "sharpe": "undefined for returns that do not vary",
+    "sortino": "undefined without a losing day",
+    "max_drawdown": "the value leaves the range of numbers",
+    "winning_days": "",
+}
+RISK_FREE = "over a risk-free rate of zero"
+NOTES = {"sharpe": RISK_FREE, "sortino": RISK_FREE}
+WORTHLESS = "the account was worth next to nothing before: no return since then"
 MEDIUM_FROM = 0.8
 CRITICAL_ABOVE = 1.25
 
@@ -48,17 +63,30 @@ def unknown(name: str, limit: float | None, note: str, floor: bool = False) -> M
     return Metric(name, None, limit, Severity.UNKNOWN, floor, note)
 
 
-def statistics(policy: Policy, weights: Array, panel: Panel) -> dict[str, Array]:
-    """Portfolio statistics by name. Shape: weights [K, N] → [K] each; NaN only where a correlation is undefined."""
-    series = metrics.portfolio_returns(weights, panel.returns)
+def statistics(weights: Array, panel: Panel, groups: Groups) -> dict[str, float]:
+    """The limited statistics of one portfolio by name; `groups` of its names that move as one. Shape: weights [N]."""
+    series = metrics.portfolio_returns(weights[None, :], panel.returns)
     return {
-        "annual_volatility": metrics.volatility(series),
-        "var_95_1d": metrics.value_at_risk(series),
-        "correlated_cluster": metrics.cluster_weight(weights, panel.pairs, policy.risk_limits.correlation),
+        "annual_volatility": float(metrics.volatility(series)[0]),
+        "var_95_1d": float(metrics.value_at_risk(series)[0]),
+        "correlated_cluster": heaviest_group(np.abs(weights), groups),
+    }
+
+
+def unlimited(weights: Array, panel: Panel) -> dict[str, Array]:
+    """What is shown of the same returns. Shape: weights [K, N] → [K] each; NaN where it is undefined."""
+    series = metrics.portfolio_returns(weights, panel.returns)
+    missing = np.full(len(weights), np.nan)
+    return {
         "var_95_historical": metrics.historical_var(series),
         "var_95_ewma": metrics.ewma_var(series),
         "es_95": metrics.expected_shortfall(series),
-        "implied_correlation": metrics.implied_correlation(weights, panel.returns, series),
+        "implied_correlation": metrics.implied_correlation(weights, metrics.spreads(panel.returns), series),
+        "beta": missing if panel.index is None else metrics.beta(series, panel.index),
+        "sharpe": metrics.sharpe(series),
+        "sortino": metrics.sortino(series),
+        "max_drawdown": metrics.max_drawdown(series),
+        "winning_days": metrics.win_rate(series),
     }
 
 
@@ -92,18 +120,27 @@ def concentration(policy: Policy, book: Book) -> tuple[Metric, Metric]:
 
 
 def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
-    """Limited statistics, then the unlimited ones."""
+    """The limited statistics."""
     limits = statistic_limits(policy)
     if isinstance(panel, InsufficientHistory):
-        return tuple(unknown(name, limits.get(name), panel.cause) for name in (*STATISTICS, *UNLIMITED))
-    values = {name: float(array[0]) for name, array in statistics(policy, book.weights[None, :], panel).items()}
-    found = [limited(name, values[name], limits[name]) for name in STATISTICS]
-    for name in UNLIMITED:
-        if math.isnan(values[name]):
-            found.append(unknown(name, None, "undefined for fewer than two names that vary"))
-        else:
-            found.append(Metric(name, values[name], None, Severity.LOW))
-    return tuple(found)
+        return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
+    held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
+    values = statistics(book.weights, panel, panel.groups(held, policy.risk_limits.correlation))
+    return tuple(limited(name, values[name], limits[name]) for name in STATISTICS)
+
+
+def shown(book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
+    """The unlimited ones."""
+    if isinstance(panel, InsufficientHistory):
+        return tuple(unknown(name, None, panel.cause) for name in UNLIMITED)
+    values = unlimited(book.weights[None, :], panel)
+    return tuple(_shown(name, float(values[name][0])) for name in UNLIMITED)
+
+
+def _shown(name: str, value: float) -> Metric:
+    if math.isnan(value):
+        return unknown(name, None, UNLIMITED[name])
+    return Metric(name, value, None, Severity.LOW, note=NOTES.get(name))
 
 
 def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
@@ -122,12 +159,15 @@ def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Seque
     """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither."""
     limit = policy.risk_limits.max_daily_loss
     today = market.session.date
-    closes = [p for p in navs if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER}]
+    past = (p for p in reversed(navs) if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER})
+    close = next(past, None)
     previous: date | None = max(previous_sessions(market), default=None)
-    if not closes or (previous is not None and closes[-1].session_date != previous):
+    if close is None or (previous is not None and close.session_date != previous):
         return unknown("daily_loss", limit, "no value of the account at the previous session's close")
-    now = follow(navs[-1], today, NavKind.RUN, portfolio.nav)
-    return limited("daily_loss", max(0.0, 1 - now.index / closes[-1].index), limit)
+    now = _today(portfolio, market, navs[-1])
+    if now is None or not close.index > 0:
+        return unknown("daily_loss", limit, WORTHLESS)
+    return limited("daily_loss", max(0.0, 1 - now.index / close.index), limit)
 
 
 def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
@@ -135,8 +175,18 @@ def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequenc
     limit = policy.risk_limits.max_drawdown
     if not navs:
         return unknown("drawdown", limit, "no history of the account's value")
-    now = follow(navs[-1], market.session.date, NavKind.RUN, portfolio.nav)
+    now = _today(portfolio, market, navs[-1])
+    if now is None:
+        return unknown("drawdown", limit, WORTHLESS)
     return limited("drawdown", now.drawdown, limit)
+
+
+def _today(portfolio: Portfolio, market: Market, last: NavPoint) -> NavPoint | None:
+    """The account's value now, on the index; None after a value from which no return can be told."""
+    if not last.nav > 0:
+        return None
+    now = follow(last, market.session.date, NavKind.RUN, portfolio.nav)
+    return now if math.isfinite(now.index) else None
 
 
 def _ratio(size: float, limit: float) -> float:

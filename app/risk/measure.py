@@ -32,20 +32,17 @@ def measure(
     """
     book = read(policy, portfolio, market)
     panel = history(market, book)
-    found = _standing(policy, portfolio, market, navs, memory, book, panel)
+    found = standing(policy, portfolio, market, navs, memory, book, panel)
     holdings = _holdings(policy, portfolio, market, memory, book, panel, found.metrics)
-    return replace(found, exits_due=exits_due(holdings), drifts=drifts(policy, market, book, found.max_exposure))
+    return replace(
+        found,
+        metrics=(*found.metrics, *limits.shown(book, panel), _vix(market)),
+        exits_due=exits_due(holdings),
+        drifts=drifts(policy, market, book, found.max_exposure),
+    )
 
 
 def standing(
-    policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint], memory: Memory
-) -> Evaluation:
-    """Metrics and caps without exits and drift: all that an order is judged by."""
-    book = read(policy, portfolio, market)
-    return _standing(policy, portfolio, market, navs, memory, book, history(market, book))
-
-
-def _standing(
     policy: Policy,
     portfolio: Portfolio,
     market: Market,
@@ -54,6 +51,7 @@ def _standing(
     book: Book,
     panel: Panel | InsufficientHistory,
 ) -> Evaluation:
+    """Limited metrics and caps without exits and drift: all that an order is judged by."""
     drawdown = limits.drawdown(policy, portfolio, market, navs)
     caps = regime.caps(policy, market, memory, drawdown.value)
     sectors = group_weights(book.weights[None, :], book.membership)[0].tolist()
@@ -63,7 +61,7 @@ def _standing(
         exposure=book.exposure,
         weights={i.conid: float(w) for i, w in zip(book.instruments, book.weights, strict=True)},
         sector_weights=dict(zip(book.sectors, sectors, strict=True)),
-        metrics=(*measured(policy, portfolio, market, navs, book, panel, drawdown, caps), _vix(market)),
+        metrics=measured(policy, portfolio, market, navs, book, panel, drawdown, caps),
         drawdown=drawdown.value,
         exits_due=(),
         drifts=(),
@@ -91,9 +89,9 @@ def measured(
     drawdown: Metric,
     caps: Sequence[ExposureCap],
 ) -> tuple[Metric, ...]:
-    """The seven risk metrics first, in their stable order, then what is shown beside them."""
+    """Every limited metric: the seven risk metrics first, in their stable order."""
     position, sector = limits.concentration(policy, book)
-    volatility, value_at_risk, cluster, *unlimited = limits.risk(policy, book, panel)
+    volatility, value_at_risk, cluster = limits.risk(policy, book, panel)
     tightest = min(caps, key=lambda cap: cap.limit)
     return (
         position,
@@ -105,7 +103,6 @@ def measured(
         limits.cash_reserve(policy, portfolio, book),
         drawdown,
         limits.limited("exposure", book.exposure, tightest.limit, tightest.rule),
-        *unlimited,
     )
 
 

@@ -4,7 +4,7 @@ Weights [K, N] are fractions of NAV, returns [T, N] are simple daily returns, ne
 that cannot be computed is an error, never a number, and sums do not depend on K: a sweep gives the bits of a live run.
 """
 
-from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -16,6 +16,11 @@ NORMAL_QUANTILE = 1.6448536269514722
 DECAY = 0.94
 MIN_RETURNS = 60
 SESSIONS_PER_YEAR = 252
+# No portfolio multiplies by a million in a day; beyond it squares and products leave the range of numbers.
+LARGEST = 1e6
+# A spread below this is the rounding of a series that does not vary.
+NOTHING = 1e-12
+COLUMNS = 512
 
 
 def portfolio_returns(weights: Array, returns: Array) -> Array:
@@ -26,17 +31,17 @@ def portfolio_returns(weights: Array, returns: Array) -> Array:
     """
     if len(returns) < MIN_RETURNS:
         raise InsufficientHistory(f"{len(returns)} returns, at least {MIN_RETURNS} are needed")
-    if not (np.isfinite(returns).all() and np.isfinite(weights).all()):
-        raise DataError("returns or weights hold a value that is not finite")
-    # Not `weights @ returns.T`: a matrix product gives other bits for other K.
+    # Not `weights @ returns.T`: a matrix product gives other bits for other K. What is not finite in a factor, at a
+    # weight of zero too, is not finite in the sum.
     result: Array = np.einsum("kn,tn->kt", weights, returns)
+    if not (np.abs(result) <= LARGEST).all():
+        raise DataError("returns or weights hold a value that is not finite, or one beyond any market")
     return result
 
 
 def volatility(series: Array) -> Array:
     """Annualised standard deviation (n - 1). Shape: [K, T] → [K]."""
-    result: Array = series.std(axis=1, ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
-    return result
+    return _annual(series.std(axis=1, ddof=1))
 
 
 def historical_var(series: Array, tail: float = TAIL) -> Array:
@@ -54,11 +59,18 @@ def ewma_var(series: Array, decay: float = DECAY, quantile: float = NORMAL_QUANT
 
     Source: RiskMetrics Technical Document, 4th ed., 1996, ch. 5.
     """
-    ages = np.arange(series.shape[1] - 1, -1, -1)
-    influence = decay**ages
-    variance = np.einsum("kt,t->k", series * series, influence / influence.sum())
+    variance = np.einsum("kt,t->k", series * series, _influence(series.shape[1], decay))
     result: Array = quantile * np.sqrt(variance)
     return result
+
+
+@cache
+def _influence(length: int, decay: float) -> Array:
+    """Share of each day in the variance, oldest first; they sum to one."""
+    powers = np.power(decay, np.arange(length - 1, -1, -1, dtype=np.float64))
+    shares: Array = powers / powers.sum()
+    shares.flags.writeable = False
+    return shares
 
 
 def value_at_risk(series: Array) -> Array:
@@ -79,54 +91,87 @@ def expected_shortfall(series: Array, tail: float = TAIL) -> Array:
     return result
 
 
-def implied_correlation(weights: Array, returns: Array, series: Array) -> Array:
-    """Average correlation that the portfolio's variance implies. Shape: [K, N], [T, N], [K, T] → [K].
+def spreads(returns: Array) -> Array:
+    """Daily standard deviation (n - 1) of each name. Shape: [T, N] → [N]."""
+    found = np.empty(returns.shape[1])
+    # By parts that stay in the processor's cache.
+    for first in range(0, returns.shape[1], COLUMNS):
+        part = returns[:, first : first + COLUMNS]
+        centred = part - part.sum(axis=0) / len(part)
+        found[first : first + COLUMNS] = np.einsum("tn,tn->n", centred, centred)
+    result: Array = np.sqrt(found / (len(returns) - 1))
+    return result
+
+
+def implied_correlation(weights: Array, single: Array, series: Array) -> Array:
+    """Average correlation that the portfolio's variance implies. Shape: weights [K, N], `spreads` [N], [K, T] → [K].
 
     NaN where it is undefined (fewer than two names that vary): the caller makes that a missing value.
     """
-    single = weights * returns.std(axis=0, ddof=1)
+    parts = weights * single
     variance = series.var(axis=1, ddof=1)
-    own = (single * single).sum(axis=1)
-    rest = single.sum(axis=1) ** 2 - own
-    undefined = np.full_like(variance, np.nan)
-    result: Array = np.divide(variance - own, rest, out=undefined, where=rest > 1e-18)
+    own = (parts * parts).sum(axis=1)
+    return _ratio(variance - own, parts.sum(axis=1) ** 2 - own, 1e-18)
+
+
+def beta(series: Array, index: Array) -> Array:
+    """Slope on the index's returns of the same days. Shape: [K, T], [T] → [K]; NaN for an index that never moves."""
+    moves = index - index.mean()
+    own = np.full(len(series), (moves * moves).sum())
+    return _ratio(np.einsum("kt,t->k", series, moves), own, NOTHING**2)
+
+
+def sharpe(series: Array, daily_rate: float = 0.0) -> Array:
+    """Annualised mean excess return over its standard deviation (n - 1), arithmetic. Shape: [K, T] → [K].
+
+    NaN for a series that does not vary. Source: Sharpe, The Sharpe ratio, 1994.
+    """
+    excess = series - daily_rate
+    return _annual(_ratio(excess.mean(axis=1), excess.std(axis=1, ddof=1), NOTHING))
+
+
+def sortino(series: Array, target: float = 0.0) -> Array:
+    """Annualised mean return above a daily target over the downside deviation, a mean over all days.
+
+    Shape: [K, T] → [K]; NaN where no day is below the target. Source: Sortino and Price, 1994.
+    """
+    excess = series - target
+    below = np.minimum(excess, 0.0)
+    downside = np.sqrt((below * below).mean(axis=1))
+    return _annual(_ratio(excess.mean(axis=1), downside, NOTHING))
+
+
+def max_drawdown(series: Array) -> Array:
+    """Largest fall of the compounded value from its peak, the start included, as a fraction of the peak.
+
+    Shape: [K, T] → [K]; NaN where the value leaves the range of numbers.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = np.cumprod(1 + series, axis=1)
+        peak = np.maximum.accumulate(np.maximum(value, 1.0), axis=1)
+        result: Array = (1 - value / peak).max(axis=1)
+    result[~np.isfinite(result)] = np.nan
     return result
 
 
-def correlation(returns: Array) -> Array:
-    """Pairwise correlation; a series that never moves correlates with nothing. Shape: [T, N] → [N, N]."""
-    centred = returns - returns.mean(axis=0)
-    length = np.sqrt((centred * centred).sum(axis=0))
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-    result: Array = unit.T @ unit
+def win_rate(profits: Array) -> Array:
+    """Share above zero: of days with their returns, of closed trades with their profits after costs.
+
+    Shape: [K, T] → [K]; NaN for none at all. Zero is no win.
+    """
+    count = np.full(len(profits), float(profits.shape[1]))
+    return _ratio((profits > 0).sum(axis=1).astype(np.float64), count, 0.0)
+
+
+def _annual(daily: Array) -> Array:
+    result: Array = daily * np.sqrt(SESSIONS_PER_YEAR)
     return result
 
 
-def clusters(pairs: Array, held: Sequence[int], threshold: float) -> tuple[tuple[int, ...], ...]:
-    """Groups of two or more held columns that move as one: connected components of correlation above `threshold`."""
-    groups: list[tuple[int, ...]] = []
-    waiting = list(held)
-    while waiting:
-        group, frontier = [], [waiting.pop(0)]
-        while frontier:
-            column = frontier.pop()
-            group.append(column)
-            near = [other for other in waiting if pairs[column, other] > threshold]
-            waiting = [other for other in waiting if other not in near]
-            frontier.extend(near)
-        if len(group) > 1:
-            groups.append(tuple(sorted(group)))
-    return tuple(groups)
-
-
-def cluster_weight(weights: Array, pairs: Array, threshold: float) -> Array:
-    """Weight of the heaviest cluster of held names, 0 where no two held names are tied. Shape: [K, N], [N, N] → [K]."""
-    sizes = np.abs(weights)
-    heaviest = np.zeros(len(weights))
-    for row, size in enumerate(sizes):
-        held = np.flatnonzero(size > 0).tolist()
-        heaviest[row] = max((size[list(group)].sum() for group in clusters(pairs, held, threshold)), default=0.0)
-    return heaviest
+def _ratio(above: Array, below: Array, least: float) -> Array:
+    """NaN where the denominator is not above `least`."""
+    result: Array = np.divide(above, below, out=np.full_like(below, np.nan), where=below > least)
+    return result
 
 
 def group_weights(weights: Array, membership: Array) -> Array:

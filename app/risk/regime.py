@@ -1,5 +1,7 @@
 """What the market's state allows: trend, volatility index and the exposure caps. Unknown allows no increase."""
 
+from bisect import bisect_left
+
 import numpy as np
 
 from app.domain.evaluation import ExposureCap
@@ -16,11 +18,11 @@ def trend(policy: Policy, market: Market) -> Trend | None:
     """The index's last close against its 200-session average; None without 200 closes."""
     if market.index is None:
         return None
-    past = [day < market.session.date for day in market.index.dates[-TREND_SESSIONS - 1 :]]
-    closes = market.index.closes[-len(past) :][past] if past else market.index.closes
-    if len(closes) < TREND_SESSIONS:
+    end = bisect_left(market.index.dates, market.session.date)
+    if end < TREND_SESSIONS:
         return None
-    distance = float(closes[-1] / closes[-TREND_SESSIONS:].mean() - 1)
+    closes = market.index.closes[end - TREND_SESSIONS : end]
+    distance = float(closes[-1] / closes.mean() - 1)
     if distance >= policy.market.bull_threshold:
         return Trend.BULL
     return Trend.BEAR if distance <= -policy.market.bear_threshold else Trend.NEUTRAL

@@ -7,6 +7,7 @@ import csv
 import gzip
 import importlib.metadata
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -98,10 +99,15 @@ def instrument(symbol: str) -> Instrument:
 @cache
 def day(on: date) -> Day:
     """The account and the market at 11:00 New York, prices as of that session's close."""
+    return day_of(on, PERCENT)
+
+
+def day_of(on: date, percent: Mapping[str, Decimal | int]) -> Day:
+    """The same of an account that put other shares of its capital into each name."""
     at = prices().dates.index(on)
     bought = at - HELD_SESSIONS
     now = datetime(on.year, on.month, on.day, 11, tzinfo=NEW_YORK).astimezone(UTC)
-    positions = tuple(_position(symbol, bought, at) for symbol in sorted(PERCENT))
+    positions = tuple(_position(symbol, percent[symbol], bought, at) for symbol in sorted(percent))
     cash = CAPITAL - sum((p.quantity * p.average_cost for p in positions), Decimal(0))
     portfolio = Portfolio(
         account="DU1234567",
@@ -123,9 +129,9 @@ def price(symbol: str, at: int) -> Decimal:
     return Decimal(str(close)).quantize(CENT)
 
 
-def _position(symbol: str, bought: int, at: int) -> Position:
+def _position(symbol: str, percent: Decimal | int, bought: int, at: int) -> Position:
     cost = price(symbol, bought)
-    quantity = (CAPITAL * PERCENT[symbol] / 100 / cost).to_integral_value(ROUND_FLOOR)
+    quantity = (CAPITAL * percent / 100 / cost).to_integral_value(ROUND_FLOOR)
     return Position(instrument(symbol), quantity, price(symbol, at), cost)
 
 

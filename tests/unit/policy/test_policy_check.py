@@ -261,3 +261,37 @@ def test_the_invested_target_is_that_of_the_classes_else_of_the_sectors_else_unk
         sum(policy.allocation.sectors.values())
     )
     assert invested_target(policy.model_copy(update={"allocation": neither})) is None
+
+
+def test_money_that_would_have_to_be_exchanged_first_is_refused() -> None:
+    assert messages(Level.ERROR, execution__fx="convert") == [
+        "execution.fx: convert needs orders that exchange currencies, and none are sent; refuse or hold"
+    ]
+
+
+def test_an_address_that_is_none_is_refused_without_being_repeated() -> None:
+    (line,) = messages(Level.ERROR, notifications__urls=["json://localhost", "s3cret@example.com"])
+    assert line.startswith("notifications.urls.1: is not an address")
+    assert "s3cret" not in line
+
+
+@pytest.mark.parametrize(
+    ("urls", "on", "told"),
+    [
+        (
+            [],
+            ["approval_needed"],
+            ["notifications.urls: approval.mode is approve, and nobody is told that orders wait"],
+        ),
+        (["json://a"], ["halted"], ["notifications.on: approval.mode is approve, and approval_needed is not told"]),
+        (["json://a"], ["approval_needed"], []),
+    ],
+)
+def test_orders_that_wait_for_nobody_draw_a_warning(urls: list[str], on: list[str], told: list[str]) -> None:
+    changes = {"approval__mode": "approve", "notifications__urls": urls, "notifications__on": on}
+    assert messages(Level.WARNING, **changes) == told
+
+
+def test_addresses_without_an_occasion_draw_a_warning() -> None:
+    lines = messages(Level.WARNING, notifications__urls=["json://a"], notifications__on=[])
+    assert lines == ["notifications.on: is empty: the addresses are never written to"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.documents import comments
+from app.commands.policy_comments import comments
 from app.domain.errors import PolicyError
 from app.domain.policy_problems import all_fields
 from app.settings import load_policy, read_policy, shipped_policy

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from app.domain.errors import DataError, InsufficientHistory
 from app.domain.market import Array
 from app.risk import metrics
+from app.risk.clusters import cluster_weight
 
 
 def sample(rows: int = 252, names: int = 5, seed: int = 3) -> Array:
@@ -50,30 +51,14 @@ def test_implied_correlation_is_the_common_correlation_of_equal_names() -> None:
     weights = np.array([[0.5, 0.5]])
     series = metrics.portfolio_returns(weights, returns)
     expected = np.corrcoef(returns, rowvar=False).ravel()[1]
-    assert metrics.implied_correlation(weights, returns, series)[0] == pytest.approx(expected, rel=1e-9)
+    found = metrics.implied_correlation(weights, metrics.spreads(returns), series)
+    assert found[0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_implied_correlation_of_one_name_is_undefined() -> None:
     weights = np.array([[0.5, 0.0]])
     series = metrics.portfolio_returns(weights, sample(252, 2))
-    assert np.isnan(metrics.implied_correlation(weights, sample(252, 2), series)[0])
-
-
-def test_correlation_matches_the_textbook_and_a_flat_series_correlates_with_nothing() -> None:
-    returns = sample()
-    assert metrics.correlation(returns) == pytest.approx(np.corrcoef(returns, rowvar=False), abs=1e-12)
-    returns[:, 0] = 0.0
-    assert not metrics.correlation(returns)[0].any()
-
-
-def test_clusters_join_over_a_common_neighbour_and_need_two_names() -> None:
-    pairs = np.eye(5)
-    pairs[0, 1] = pairs[1, 0] = 0.8
-    pairs[1, 2] = pairs[2, 1] = 0.71
-    pairs[3, 4] = pairs[4, 3] = 0.7
-    assert metrics.clusters(pairs, range(5), 0.7) == ((0, 1, 2),)
-    weights = np.array([[0.1, 0.2, 0.15, 0.9, 0.9], [0.1, 0.0, 0.15, 0.2, 0.2]])
-    assert metrics.cluster_weight(weights, pairs, 0.7).tolist() == pytest.approx([0.45, 0.0])
+    assert np.isnan(metrics.implied_correlation(weights, metrics.spreads(sample(252, 2)), series)[0])
 
 
 def test_fewer_than_sixty_returns_are_no_statistic() -> None:
@@ -91,13 +76,70 @@ def test_a_value_that_is_not_finite_is_an_error_and_never_skipped(bad: float) ->
         metrics.portfolio_returns(np.array([[bad, 0, 0, 0, 0]]), sample())
 
 
+SERIES = (
+    metrics.volatility,
+    metrics.historical_var,
+    metrics.ewma_var,
+    metrics.value_at_risk,
+    metrics.expected_shortfall,
+    metrics.sharpe,
+    metrics.sortino,
+    metrics.max_drawdown,
+    metrics.win_rate,
+)
+
+
 @given(st.integers(2, 40), st.integers(1, 25), st.integers(0, 10**6))
 def test_a_portfolio_among_many_gets_the_bits_it_gets_alone(portfolios: int, names: int, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    weights, returns = generator.random((portfolios, names)), sample(120, names, seed)
-    together, alone = (metrics.portfolio_returns(w, returns) for w in (weights, weights[:1]))
-    for measure in (metrics.volatility, metrics.historical_var, metrics.ewma_var, metrics.expected_shortfall):
-        assert measure(together)[0] == measure(alone)[0]
+    weights, returns = np.random.default_rng(seed).random((portfolios, names)), sample(120, names, seed)
+    membership, index, single = np.eye(3)[:, np.arange(names) % 3], returns[:, 0] * 0.9, metrics.spreads(returns)
+
+    def every(of: Array) -> list[Array]:
+        series = metrics.portfolio_returns(of, returns)
+        return [
+            *(measure(series) for measure in SERIES),
+            metrics.beta(series, index),
+            metrics.implied_correlation(of, single, series),
+            metrics.group_weights(of, membership),
+            cluster_weight(of, returns, 0.1),
+        ]
+
+    for together, alone in zip(every(weights), every(weights[-1:]), strict=True):
+        assert np.array_equal(together[-1], alone[0], equal_nan=True)
+
+
+def test_sharpe_and_sortino_by_hand() -> None:
+    series = np.array([[0.02, -0.01, 0.03, -0.02]])
+    assert metrics.sharpe(series)[0] == pytest.approx(0.005 / np.sqrt(0.0017 / 3) * np.sqrt(252))
+    assert metrics.sharpe(series, 0.005)[0] == pytest.approx(0)
+    assert metrics.sortino(series)[0] == pytest.approx(0.005 / np.sqrt(0.0005 / 4) * np.sqrt(252))
+    assert metrics.sortino(series, 0.005)[0] == pytest.approx(0)
+    downside = np.sqrt((0.014**2 + 0.024**2) / 4)
+    assert metrics.sortino(series, 0.004)[0] == pytest.approx(0.001 / downside * np.sqrt(252))
+
+
+def test_drawdown_compounds_and_counts_the_start_as_a_peak() -> None:
+    series = np.array([[-0.1, 0.5, -0.2, -0.25, 1.0], [-0.5, 0.1, 0.1, 0.1, 0.1], [0.1, 0.1, 0.0, 0.1, 0.1]])
+    assert metrics.max_drawdown(series).tolist() == pytest.approx([0.4, 0.5, 0.0])
+
+
+def test_beta_is_the_slope_on_the_index() -> None:
+    index = sample(100, 1)[:, 0]
+    series = np.stack([1.5 * index + 0.001, -0.5 * index, np.zeros(100)])
+    assert metrics.beta(series, index).tolist() == pytest.approx([1.5, -0.5, 0.0])
+
+
+def test_the_win_rate_counts_days_or_trades_above_zero_and_zero_is_no_win() -> None:
+    assert metrics.win_rate(np.array([[12.5, -3.0, 0.0, 8.0]])).tolist() == [0.5]
+    assert np.isnan(metrics.win_rate(np.empty((1, 0)))[0])
+
+
+def test_a_ratio_over_nothing_is_missing_and_not_infinite() -> None:
+    flat, rising = np.full((1, 60), 0.001), np.linspace(0.001, 0.002, 60)[None, :]
+    assert np.isnan(metrics.sharpe(flat)[0])
+    assert np.isnan(metrics.sortino(rising)[0])
+    assert np.isnan(metrics.beta(rising, np.zeros(60))[0])
+    assert np.isnan(metrics.max_drawdown(np.full((1, 252), 1000.0))[0])
 
 
 @given(st.floats(0.01, 3), st.integers(0, 10**6))

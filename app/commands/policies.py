@@ -1,0 +1,169 @@
+"""Commands about the policy: whether it is sound, what it does, and what another one would do."""
+
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from app.commands.callers import ask_service
+from app.commands.output import (
+    AccountOption,
+    JsonOption,
+    StateOption,
+    opened_ledger,
+    print_json,
+    session_of,
+    settings_of,
+    tell,
+)
+from app.commands.policy_comments import comments
+from app.commands.processes import Simulated, everything, free_ports
+from app.desk.policy_difference import Change, Decided, changes, decided
+from app.desk.policy_today import Setting, noise, settings, usable
+from app.settings import Settings, read_policy, shipped_policy
+
+SEARCHED = 200
+DRY_RUN = "/run/daily?dry_run=true"
+PACING = 0.1
+FileArgument = Annotated[Path | None, typer.Argument(help="Policy file; without it the configured one.")]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add `portfolio policy …`."""
+    policy = typer.Typer(no_args_is_help=True, help="The investment policy.")
+    policy.command("check")(check)
+    policy.command("explain")(explain)
+    policy.command("diff")(diff)
+    cli.add_typer(policy, name="policy")
+
+
+def check(file: FileArgument = None, as_json: JsonOption = False) -> None:
+    """Whether a policy file is complete and free of contradictions."""
+    path = file or settings_of(None).policy_file
+    policy, findings = read_policy(path)
+    if as_json:
+        print_json(
+            {"file": str(path), "name": policy.name, "hash": policy.hash, "warnings": [str(f) for f in findings]}
+        )
+        return
+    for finding in findings:
+        typer.echo(f"warning: {finding}")
+    typer.echo(f"{path}: policy {policy.name!r} version {policy.version} is valid, {policy.hash}")
+
+
+def explain(
+    file: FileArgument = None,
+    state: StateOption = None,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What each setting does to the portfolio as the newest run found it; without a run, what it does at all."""
+    configured = settings_of(state)
+    policy, findings = read_policy(file or configured.policy_file)
+    report = _newest(configured, account)
+    told = settings(policy, comments(shipped_policy().read_text(encoding="utf-8")), report)
+    stop = noise(policy, report) if report is not None else None
+    warnings = [str(finding) for finding in (*findings, *([stop] if stop else []))]
+    run = {name: report[name] for name in ("run_id", "account", "session_date", "as_of")} if report else None
+    if as_json:
+        fields = [asdict(setting) for setting in told]
+        print_json({"name": policy.name, "hash": policy.hash, "run": run, "warnings": warnings, "fields": fields})
+        return
+    for warning in warnings:
+        typer.echo(f"warning: {warning}")
+    typer.echo(f"policy {policy.name!r}: {_against(run)}")
+    _print_settings(told)
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(help="A policy file.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="auto, or synthetic for generated prices.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What each of two policies would decide about the same simulated day; nothing is sent and nothing kept."""
+    files = (first, second)
+    one, other = (read_policy(file)[0] for file in files)
+    simulated = Simulated(session_of(as_of), seed, PACING, data)
+    reports = [_previewed(file, simulated) for file in files]
+    found, days = changes(one, other), [decided(report) for report in reports]
+    if as_json:
+        print_json(
+            {
+                "session_date": reports[0]["session_date"],
+                "fields": [asdict(change) for change in found],
+                "first": {"file": str(first), "name": one.name, **asdict(days[0])},
+                "second": {"file": str(second), "name": other.name, **asdict(days[1])},
+                "same_decision": (days[0].action, days[0].orders) == (days[1].action, days[1].orders),
+            }
+        )
+        return
+    _print_difference(files, reports[0]["session_date"], found, days)
+
+
+def _newest(configured: Settings, account: str | None) -> dict[str, Any] | None:
+    """The newest report that measured something; None where there is no ledger, or none in it."""
+    if configured.database_url is None and not configured.ledger_file.exists():
+        return None
+    with opened_ledger(configured) as ledger:
+        for record in ledger.runs(SEARCHED):
+            mine = account is None or record.key.account == account
+            if mine and record.report is not None and usable(record.report):
+                return dict(record.report)
+    return None
+
+
+def _against(run: dict[str, Any] | None) -> str:
+    if run is None:
+        return "no run on record, so this is what each setting does at all"
+    return f"as of run {run['run_id']} of {run['session_date']}, account {run['account']}"
+
+
+def _print_settings(told: tuple[Setting, ...]) -> None:
+    section = ""
+    for setting in told:
+        head = setting.field.rpartition(".")[0]
+        if head != section:
+            section = head
+            typer.echo(f"\n{section}")
+        typer.echo(f"  {setting.field.rpartition('.')[2]}: {_value(setting.value)}  {setting.does}")
+        if setting.today is not None:
+            typer.echo(f"      today: {setting.today}")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(share)}" for name, share in value.items()) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+
+
+def _previewed(file: Path, simulated: Simulated) -> dict[str, Any]:
+    """A preview under that policy, in a state of its own that is gone afterwards."""
+    tell(f"the day under {file}")
+    with TemporaryDirectory(prefix="portfolio-diff-") as directory:
+        configured = settings_of(Path(directory))
+        with everything(configured.state_dir, free_ports(), simulated, configured, file) as url:
+            return dict(ask_service(configured, url, DRY_RUN, None, tell))
+
+
+def _print_difference(files: tuple[Path, Path], session: str, found: tuple[Change, ...], days: list[Decided]) -> None:
+    typer.echo(f"{len(found)} fields differ")
+    for change in found:
+        typer.echo(f"  {change.field}: {_value(change.first)} → {_value(change.second)}")
+    for file, day in zip(files, days, strict=True):
+        typer.echo(f"\n{session} under {file}: {day.action or 'no decision'}")
+        typer.echo(f"  {day.rationale or ''}")
+        for label, texts in (
+            ("orders", day.orders), ("offered", day.offered), ("breached", day.breaches), ("exits due", day.exits),
+        ):  # fmt: skip
+            typer.echo(f"  {label}: {', '.join(texts) or 'none'}")
+    same = (days[0].action, days[0].orders) == (days[1].action, days[1].orders)
+    typer.echo(f"\nthe two decide {'the same' if same else 'differently'}")

@@ -1,0 +1,280 @@
+"""What each of the five actions asks for, beside what was found. Says nothing of orders, and decides nothing.
+
+Of an action's triggers one is enough; of its requirements all are needed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from types import MappingProxyType
+
+from app.decision.rebalance import CURABLE, breaches
+from app.decision.rotation import change, from_to, momentum
+from app.decision.situation import EPSILON, Situation
+from app.decision.strategies import kept_from_growing
+from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
+from app.domain.plan import Action
+from app.domain.policy import TrendFilter
+from app.domain.portfolio import Position
+
+# Measurement → the policy's field that limits it.
+LIMIT_OF = MappingProxyType(
+    {
+        "max_position": "risk_limits.max_position_pct",
+        "max_sector": "risk_limits.max_sector_pct",
+        "annual_volatility": "risk_limits.max_annual_volatility_pct",
+        "var_95_1d": "risk_limits.max_var_95_1d_pct",
+        "daily_loss": "risk_limits.max_daily_loss_pct",
+        "correlated_cluster": "risk_limits.max_correlated_pct",
+        "cash_reserve": "risk_limits.min_cash_reserve_pct",
+        "drawdown": "risk_limits.max_drawdown_pct",
+        "exposure": "risk_limits.max_exposure_pct",
+    }
+)
+# Unmet triggers that are worth telling: those nearest to being met.
+NEAREST = 3
+MOST_MET = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that an action asks for. `rule` is the policy's field, `subject` a name, sector or metric, or empty.
+
+    `text` is what was found against what is asked for; `change` what would meet it, None where nothing can be said.
+    `value` and `threshold` are in the same unit: fractions, or sessions where the rule counts them.
+    """
+
+    rule: str
+    subject: str
+    met: bool
+    text: str
+    value: float | None = None
+    threshold: float | None = None
+    change: str | None = None
+
+    @property
+    def distance(self) -> float | None:
+        """What the value would have to change by; zero or beyond where it is there."""
+        return None if self.value is None or self.threshold is None else self.threshold - self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """All of one action's: the triggers met, those farthest beyond first, then the unmet ones that are nearest."""
+
+    triggers: tuple[Condition, ...]
+    requirements: tuple[Condition, ...]
+
+    @property
+    def triggered(self) -> bool:
+        """One trigger is enough."""
+        return any(condition.met for condition in self.triggers)
+
+    @property
+    def missing(self) -> tuple[Condition, ...]:
+        """Requirements that are not met."""
+        return tuple(condition for condition in self.requirements if not condition.met)
+
+
+def conditions(situation: Situation, action: Action) -> Conditions:
+    """What the action asks for and how it stands."""
+    return _OF[action](situation)
+
+
+def _told(triggers: Iterable[Condition]) -> tuple[Condition, ...]:
+    found = sorted(triggers, key=lambda c: (_remoteness(c), c.subject, c.rule))
+    met = [condition for condition in reversed(found) if condition.met]
+    return (*met[:MOST_MET], *[condition for condition in found if not condition.met][:NEAREST])
+
+
+def _remoteness(condition: Condition) -> float:
+    distance = condition.distance
+    if distance is None or condition.threshold is None:
+        return float("inf")
+    return abs(distance) / max(abs(condition.threshold), EPSILON)
+
+
+def _enabled(section: str, enabled: bool) -> Condition:
+    rule = f"strategies.{section}.enabled"
+    return Condition(rule, "", enabled, "on" if enabled else "switched off by the policy", None, None, f"{rule}: true")
+
+
+def _trend(situation: Situation, section: str, asked: TrendFilter) -> Condition:
+    trend = situation.evaluation.trend
+    found = trend.value if trend is not None else "unknown"
+    text = f"the market's trend is {found}, {asked.value} is asked for"
+    wanted = "bull" if asked is TrendFilter.BULL else "neutral or bull"
+    return Condition(
+        f"strategies.{section}.require_trend", "", situation.allows(asked), text, change=f"the trend turns {wanted}"
+    )
+
+
+def _risk_known(situation: Situation) -> Condition:
+    evaluation = situation.evaluation
+    unknown = [m.name for m in evaluation.metrics if m.value is None and m.limit is not None]
+    unknown += [name for name, value in (("vix", evaluation.vix), ("trend", evaluation.trend)) if value is None]
+    text = f"unknown, so that nothing is bought: {', '.join(unknown)}" if unknown else "every limited metric is known"
+    return Condition("risk_limits", "", evaluation.risk_may_rise, text, change=f"{', '.join(unknown)} become known")
+
+
+def _to_price(position: Position, threshold: float, *, fall: bool) -> str:
+    """The price at which the return on cost is the threshold, and how far away it is."""
+    goal = position.average_cost * (1 + Decimal(str(threshold)))
+    move = float(goal / position.price - 1) if position.price > 0 else 0.0
+    verb = "falls" if fall else "rises"
+    return f"{position.instrument.symbol} {verb} {abs(move):.1%} to {goal:.2f} {position.instrument.currency}"
+
+
+def _return(position: Position, rule: str, threshold: float, *, fall: bool, held_back: str | None = None) -> Condition:
+    """A gain or loss on cost against its trigger; without a known cost there is no trigger."""
+    gain, symbol = position.unrealized_return, position.instrument.symbol
+    if gain is None:
+        return Condition(rule, symbol, False, f"{symbol}: the average cost is unknown")
+    there = gain <= threshold + EPSILON if fall else gain >= threshold - EPSILON
+    text = f"{symbol} unrealised {gain:.1%} against {threshold:.1%}"
+    if there and held_back is not None:
+        return Condition(rule, symbol, False, f"{text}, but {held_back}", gain, threshold, f"{symbol}: not {held_back}")
+    return Condition(rule, symbol, there, text, gain, threshold, _to_price(position, threshold, fall=fall))
+
+
+def _cut_losers(situation: Situation) -> Conditions:
+    rules = situation.policy.strategies.cut_losers
+    name = "strategies.cut_losers.trigger_loss_pct"
+    losers = (_return(position, name, -rules.trigger_loss, fall=True) for position in situation.holdings)
+    return Conditions(_told(losers), (_enabled("cut_losers", rules.enabled),))
+
+
+def _reinforce(situation: Situation) -> Conditions:
+    rules = situation.policy.strategies.reinforce_winners
+    winners = (
+        _return(
+            position,
+            "strategies.reinforce_winners.trigger_gain_pct",
+            rules.trigger_gain,
+            fall=False,
+            held_back=kept_from_growing(situation, position),
+        )
+        for position in situation.at_leisure
+    )
+    required = (
+        _enabled("reinforce_winners", rules.enabled),
+        _trend(situation, "reinforce_winners", rules.require_trend),
+        _risk_known(situation),
+    )
+    return Conditions(_told(winners), required)
+
+
+def _rotate(situation: Situation) -> Conditions:
+    rules, last = situation.policy.strategies.sector_rotation, situation.memory.last_rotation
+    now = momentum(situation)
+    changed = change(situation, now)
+    what = "strategies.sector_rotation.trigger"
+    text = changed or ("the first and the last sector are those of the period before" if now else "no sector history")
+    turn = Condition(what, "", changed is not None, text, change="another sector leads or lags")
+    pair = from_to(situation, now)
+    goal = f"one of {', '.join(rules.preferred_sectors)}" if rules.preferred_sectors else "one that may be bought"
+    way = f"from {pair[0]} to {pair[1]}" if pair else f"no sector that is held is weaker than {goal}"
+    required = (
+        _enabled("sector_rotation", rules.enabled),
+        _trend(situation, "sector_rotation", rules.require_trend),
+        _rested("strategies.sector_rotation.evaluation_sessions", "rotation", last, rules.evaluation_sessions),
+        Condition(
+            "strategies.sector_rotation.preferred_sectors",
+            "",
+            pair is not None,
+            way,
+            change=f"a sector that is held falls behind {goal}",
+        ),
+        _risk_known(situation),
+    )
+    return Conditions((turn,), required)
+
+
+def _rested(rule: str, what: str, last: int | None, least: int) -> Condition:
+    if last is None:
+        return Condition(rule, "", True, f"no {what} on record")
+    text = f"the last {what} was {last} sessions ago, {least} are asked for"
+    return Condition(rule, "", last >= least, text, last, least, f"{least - last} more sessions pass")
+
+
+def _rebalance(situation: Situation) -> Conditions:
+    rested = _frequency(situation)
+    drifts = [_drift(situation, drift.name, drift.difference, rested) for drift in situation.evaluation.drifts]
+    left = breaches(situation)
+    limits = [_limit(m, m in left) for m in situation.evaluation.metrics if m.name in CURABLE and m.limit is not None]
+    return Conditions(
+        _told((*limits, *drifts)), (_enabled("rebalance", situation.policy.strategies.rebalance.enabled),)
+    )
+
+
+def _frequency(situation: Situation) -> Condition:
+    """A rebalance and a rotation both rest the drift that they leave."""
+    memory, frequency = situation.memory, situation.policy.allocation.frequency
+    moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
+    return _rested("allocation.frequency", "rebalance or rotation", min(moved, default=None), frequency.sessions)
+
+
+def _drift(situation: Situation, name: str, difference: float, rested: Condition) -> Condition:
+    threshold = situation.policy.allocation.drift_threshold
+    beyond = abs(difference) > threshold + EPSILON
+    text = f"{name} {difference:+.1%} of NAV from its attainable target, threshold {threshold:.1%}"
+    rule, away = "allocation.drift_threshold_pct", abs(difference)
+    if beyond and not rested.met:
+        return Condition(rule, name, False, f"{text}, but {rested.text}", away, threshold, rested.change)
+    more = f"{name} drifts another {threshold - away:.1%} of NAV from its target"
+    return Condition(rule, name, beyond, text, away, threshold, more)
+
+
+def _limit(metric: Metric, left: bool) -> Condition:
+    bound = "floor" if metric.floor else "limit"
+    if metric.value is None or metric.limit is None:
+        return Condition(LIMIT_OF[metric.name], metric.name, False, f"{metric.name} unknown: {metric.note}")
+    text = f"{metric.name} {metric.value:.1%}, {bound} {metric.limit:.1%}"
+    if metric.breached and not left:
+        text = f"{text}, which the mandatory sales deal with"
+    verb = "falls below" if metric.floor else "rises above"
+    more = f"{metric.name} {verb} {metric.limit:.1%}"
+    return Condition(LIMIT_OF[metric.name], metric.name, left, text, metric.value, metric.limit, more)
+
+
+def _hold(situation: Situation) -> Conditions:
+    """HOLD needs no trigger; what is told is how near the mandatory sales are."""
+    exits, taken = situation.policy.exits, situation.memory.profit_levels_taken
+    due = situation.evaluation.exits_due
+    found: list[Condition] = []
+    for position in situation.holdings:
+        number = position.instrument.conid
+        level = (taken.get(number, 0) + 1) * exits.take_profit
+        found.append(_return(position, "exits.stop_loss_pct", -exits.stop_loss, fall=True))
+        found.append(_return(position, "exits.take_profit_pct", level, fall=False))
+    return Conditions(_told((*found, _drawdown(situation, due))), _uncritical(situation))
+
+
+def _uncritical(situation: Situation) -> tuple[Condition, ...]:
+    """HOLD alone is no answer to a CRITICAL breach that selling could cure."""
+    found = [m for m in situation.evaluation.metrics if m.severity is Severity.CRITICAL and m.name in CURABLE]
+    return tuple(
+        Condition(LIMIT_OF[m.name], m.name, False, f"{m.name} is CRITICAL", m.value, m.limit, f"{m.name} falls")
+        if m.value is None or m.limit is None
+        else replace(_limit(m, True), met=False, change=f"{m.name} comes back to {m.limit:.1%}")
+        for m in found
+    )
+
+
+def _drawdown(situation: Situation, due: Sequence[ExitDue]) -> Condition:
+    value, limit = situation.evaluation.drawdown, situation.policy.risk_limits.max_drawdown
+    rule = "risk_limits.max_drawdown_pct"
+    if value is None:
+        return Condition(rule, "drawdown", False, "drawdown unknown")
+    acts = any(exit_due.rule is ExitRule.DRAWDOWN for exit_due in due)
+    text = f"drawdown {value:.1%} against {limit:.1%}"
+    return Condition(rule, "drawdown", acts, text, value, limit, f"the drawdown reaches {limit:.1%}")
+
+
+_OF: dict[Action, Callable[[Situation], Conditions]] = {
+    Action.CUT_LOSERS: _cut_losers,
+    Action.ROTATE: _rotate,
+    Action.REINFORCE: _reinforce,
+    Action.REBALANCE: _rebalance,
+    Action.HOLD: _hold,
+}

@@ -1,0 +1,138 @@
+"""Why this action and not the others: how each of the five stands, what it asked for and what would have to change.
+
+Explains a decision that was made and must never make one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.decision.conditions import Condition, Conditions, conditions
+from app.decision.plans import situation_of
+from app.decision.shortfall import Shortfall, shortfalls
+from app.decision.situation import Situation
+from app.domain.evaluation import Evaluation
+from app.domain.market import Market
+from app.domain.plan import Action, Choice, Memory, Plan
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.domain.ruling import Refusal
+
+# By precedence, as the rules would choose.
+ACTIONS = (Action.CUT_LOSERS, Action.ROTATE, Action.REINFORCE, Action.REBALANCE, Action.HOLD)
+MOST_TOLD = 3
+
+
+class Standing(StrEnum):
+    """What became of an action; IMPOSSIBLE was triggered and found no order, REFUSED lost all of them at the gate."""
+
+    CHOSEN = "chosen"
+    OFFERED = "offered"
+    WITHHELD = "withheld"
+    REFUSED = "refused"
+    IMPOSSIBLE = "impossible"
+    NOT_TRIGGERED = "not_triggered"
+    BARRED = "barred"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One action. `because` is a sentence; `changes` say what would have to be different for it to be offered.
+
+    `shortfalls` is of REBALANCE: the targets that its plan, the closest that is feasible, does not meet.
+    """
+
+    action: Action
+    standing: Standing
+    because: str
+    conditions: Conditions
+    changes: tuple[str, ...]
+    shortfalls: tuple[Shortfall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A day's decision: `candidates` before the gate, `feasible` after it, `choosable` as offered to the chooser.
+
+    `refusals` by action: what the gate cut.
+    """
+
+    candidates: Sequence[Plan]
+    feasible: Sequence[Plan]
+    choosable: Sequence[Plan]
+    choice: Choice
+    refusals: Mapping[Action, Sequence[Refusal]]
+
+    @property
+    def chosen(self) -> Action:
+        """The action of the chosen plan."""
+        return next(plan.action for plan in self.choosable if plan.id == self.choice.plan_id)
+
+
+def explain(
+    policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory, decision: Decision
+) -> tuple[Explanation, ...]:
+    """All five actions, in the order of precedence."""
+    situation = situation_of(policy, portfolio, market, evaluation, memory)
+    return tuple(_one(situation, decision, action) for action in ACTIONS)
+
+
+def _one(situation: Situation, decision: Decision, action: Action) -> Explanation:
+    found = conditions(situation, action)
+    standing = _standing(decision, action, found)
+    changes = () if standing in {Standing.CHOSEN, Standing.OFFERED} else _changes(standing, found)
+    because = _because(decision, action, standing, found)
+    short: tuple[Shortfall, ...] = ()
+    if action is Action.REBALANCE:
+        plan = next((plan for plan in decision.feasible if plan.action is action), None)
+        orders = plan.orders if plan is not None else situation.mandatory
+        short = shortfalls(situation, orders, decision.refusals.get(action, ()))
+    return Explanation(action, standing, because, found, changes, short)
+
+
+def _standing(decision: Decision, action: Action, found: Conditions) -> Standing:
+    if action is decision.chosen:
+        return Standing.CHOSEN
+    for plans, standing in (
+        (decision.choosable, Standing.OFFERED),
+        (decision.feasible, Standing.WITHHELD),
+        (decision.candidates, Standing.REFUSED),
+    ):
+        if any(plan.action is action for plan in plans):
+            return standing
+    if found.missing:
+        return Standing.BARRED
+    return Standing.IMPOSSIBLE if found.triggered else Standing.NOT_TRIGGERED
+
+
+def _because(decision: Decision, action: Action, standing: Standing, found: Conditions) -> str:
+    plan = next((plan for plan in (*decision.feasible, *decision.candidates) if plan.action is action), None)
+    reason = plan.reason if plan is not None else ""
+    met, asked = (_listed([c.text for c in found.triggers if c.met or every]) for every in (False, True))
+    return {
+        Standing.CHOSEN: f"Chosen by {decision.choice.chosen_by}: {reason}.",
+        Standing.OFFERED: f"Offered, and {decision.chosen} was chosen by {decision.choice.chosen_by}: {reason}.",
+        Standing.WITHHELD: "Withheld: a CRITICAL breach outlasts the mandatory exits, and another plan answers it: "
+        f"{_listed([c.text for c in found.missing])}.",
+        Standing.REFUSED: f"Called for ({reason}), and the gate left nothing of it: "
+        f"{_listed([str(r) for r in decision.refusals.get(action, ())])}.",
+        Standing.IMPOSSIBLE: f"Called for ({met}), and no order of it fits: the mandatory sales, limits, cash, "
+        "order sizes, rests and the day's number of orders leave nothing to do.",
+        Standing.NOT_TRIGGERED: f"Not called for: {asked or 'nothing triggers it'}.",
+        Standing.BARRED: f"Not offered: {_listed([c.text for c in found.missing])}.",
+    }[standing]
+
+
+def _changes(standing: Standing, found: Conditions) -> tuple[str, ...]:
+    """First what is missing, then, where nothing triggers it, one of its triggers."""
+    needed = [c.change for c in found.missing if c.change is not None]
+    if standing in {Standing.BARRED, Standing.NOT_TRIGGERED} and not found.triggered:
+        nearest: list[Condition] = [c for c in found.triggers if c.change is not None]
+        needed += [" or ".join(c.change for c in nearest if c.change is not None)] if nearest else []
+    return tuple(needed)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(texts) - MOST_TOLD
+    return "; ".join(texts[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,92 @@
+"""Names that move as one: connected components of pairwise correlation, in memory of names times a block.
+
+Must never form the whole matrix: of ten thousand names it takes 800 MB.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.market import Array
+from app.risk.metrics import NOTHING
+
+Single = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+BLOCK = 256
+# More than single precision can be off in a product of unit vectors; pairs this near to the threshold are done again.
+FRINGE = 1e-4
+PAIRS = 4096
+
+Groups = tuple[tuple[int, ...], ...]
+
+
+def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
+    """Groups of two or more held columns, tied by correlation above `threshold` directly or over other held ones.
+
+    By their first column; one that never moves is tied to nothing. Shape: returns [T, N], `held` ascending columns.
+    """
+    unit = _unit(returns if len(held) == returns.shape[1] else returns[:, list(held)])
+    rough = unit.astype(np.float32)
+    label = np.arange(unit.shape[1])
+    for first in range(0, unit.shape[1], BLOCK):
+        ties = _ties(unit, rough, first, threshold)
+        for row in np.flatnonzero(np.count_nonzero(ties, axis=1) > 1).tolist():
+            label = _joined(label, first + np.flatnonzero(ties[row]))
+    groups: dict[int, list[int]] = {}
+    for column, group in zip(held, label.tolist(), strict=True):
+        groups.setdefault(group, []).append(column)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+def cluster_weight(weights: Array, returns: Array, threshold: float) -> Array:
+    """Weight of the heaviest cluster of held names, 0 where no two held names are tied. Shape: [K, N], [T, N] → [K]."""
+    sizes = np.abs(weights)
+    found: dict[bytes, Groups] = {}
+    heaviest = np.zeros(len(weights))
+    for row, size in enumerate(sizes):
+        held = size > 0
+        key = held.tobytes()
+        if key not in found:
+            found[key] = clusters(returns, np.flatnonzero(held).tolist(), threshold)
+        heaviest[row] = heaviest_group(size, found[key])
+    return heaviest
+
+
+def heaviest_group(size: Array, groups: Groups) -> float:
+    """The largest sum of `size` [N] over one group; 0 without groups."""
+    return max((float(size[list(group)].sum()) for group in groups), default=0.0)
+
+
+def _unit(returns: Array) -> Array:
+    """Columns less their mean, scaled to length 1; zeros for a column that never moves."""
+    centred = returns - returns.sum(axis=0) / len(returns)
+    length = np.sqrt(np.einsum("tn,tn->n", centred, centred))
+    result: Array = centred * np.divide(1.0, length, out=np.zeros_like(length), where=length > NOTHING)
+    return result
+
+
+def _ties(unit: Array, rough: Single, first: int, threshold: float) -> Mask:
+    """Which columns from `first` on each column of the block is tied to. Shape: [block, N - first]."""
+    about = rough[:, first : first + BLOCK].T @ rough[:, first:]
+    ties: Mask = about > threshold + FRINGE
+    perhaps = about > threshold - FRINGE
+    if np.count_nonzero(perhaps) == np.count_nonzero(ties):
+        return ties
+    rows, others = np.nonzero(perhaps & ~ties)
+    for start in range(0, len(rows), PAIRS):
+        row, other = rows[start : start + PAIRS], others[start : start + PAIRS]
+        exact = np.einsum("tp,tp->p", unit[:, first + row], unit[:, first + other])
+        ties[row, other] = exact > threshold
+    return ties
+
+
+def _joined(label: NDArray[np.intp], members: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The groups of the members under the lowest of their labels."""
+    labels = label[members]
+    lowest = labels.min()
+    if (labels == lowest).all():
+        return label
+    merged = np.zeros(len(label), dtype=bool)
+    merged[labels] = True
+    return np.where(merged[label], lowest, label)

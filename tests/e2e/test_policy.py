@@ -1,0 +1,42 @@
+"""`portfolio policy explain` and `diff` as a person runs them."""
+
+import json
+from pathlib import Path
+
+from app.settings import shipped_policy
+from tests.e2e.command import portfolio
+
+
+def test_without_a_run_every_setting_is_explained_in_general(tmp_path: Path) -> None:
+    said = portfolio(tmp_path, "policy", "explain")
+    assert said.status == 0, said.err
+    assert "no run on record, so this is what each setting does at all" in said.out
+    assert "stop_loss_pct: 15  loss against the average cost at which a position is sold" in said.out
+    assert not list(tmp_path.rglob("*.db"))
+
+
+def test_after_a_run_every_setting_says_what_it_does_to_the_portfolio(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    shown = portfolio(tmp_path, "demo", "--data", "synthetic", "--state", state)
+    assert shown.status == 0, shown.err
+    assert "Why this and not the others" in shown.out
+    said = portfolio(tmp_path, "policy", "explain", "--json", "--state", state)
+    assert said.status == 0, said.err
+    found = json.loads(said.out)
+    today = {field["field"]: field["today"] for field in found["fields"]}
+    assert found["run"]["run_id"].startswith("run_")
+    assert today["risk_limits.max_position_pct"].startswith("max_position is ")
+    assert today["strategies.sector_rotation.enabled"] == "on"
+
+
+def test_two_policies_are_compared_on_one_day_and_leave_nothing(tmp_path: Path) -> None:
+    eager = tmp_path / "eager.yaml"
+    text = shipped_policy().read_text(encoding="utf-8")
+    eager.write_text(text.replace("  stop_loss_pct: 15", "  stop_loss_pct: 1", 1), encoding="utf-8")
+    said = portfolio(tmp_path / "home", "policy", "diff", shipped_policy(), eager, "--data", "synthetic", "--json")
+    assert said.status == 0, said.err
+    found = json.loads(said.out)
+    assert found["fields"] == [{"field": "exits.stop_loss_pct", "first": 15.0, "second": 1.0}]
+    assert len(found["second"]["exits"]) > len(found["first"]["exits"])
+    assert not found["same_decision"]
+    assert not list((tmp_path / "home").rglob("*.db"))

@@ -1,0 +1,28 @@
+"""What the bench of the risk engine times is the engine's own work, and comes out whole."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from app.risk import metrics
+from tests.benchmarks.risk import DAYS, GROUPS, decide, decide_all, returns_of, statistics
+from tests.support.sample import day_of, prices
+
+
+def test_the_statistics_that_are_timed_are_numbers_of_every_portfolio() -> None:
+    names = 30
+    returns, weights = returns_of(names), np.full((3, names), 0.03)
+    membership = np.eye(GROUPS)[:, np.arange(names) % GROUPS]
+    for found in statistics(weights, returns, membership, returns[:, 0]):
+        assert len(found) == 3
+        assert np.isfinite(found).all()
+
+
+@pytest.mark.real_prices
+def test_the_decision_that_is_timed_is_one_of_twenty_positions() -> None:
+    assert returns_of(20).shape == (metrics.SESSIONS_PER_YEAR, 20)
+    inputs = day_of(DAYS[0], dict.fromkeys(prices().symbols, Decimal("4.4")))
+    assert len(inputs.portfolio.positions) == 20
+    assert decide(inputs).allowed
+    assert decide_all(inputs) > 1

@@ -1,0 +1,109 @@
+"""An account in euros that holds shares in dollars: ratios in euros, prices, costs and stops in dollars."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import DataError
+from app.domain.evaluation import ExitRule, Severity
+from app.domain.portfolio import CashBalance, Portfolio
+from app.risk import after, post_trade
+from tests.support.worlds import buy, conid, evaluate, even, market, navs, policy, portfolio, rule_on, sell
+
+RATE = Decimal("0.8")
+EUROS = policy(currency="EUR")
+
+
+def account(dollars: int = 5000, euros: int = 16000, rate: Decimal = RATE, **costs: float) -> Portfolio:
+    """NAV 100,000 euros: 80,000 in eight names of 12,500 dollars each, cash of 4,000 and 16,000."""
+    held = portfolio(dict.fromkeys(("AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH"), 125), costs=costs)
+    cash = (
+        CashBalance("EUR", Decimal(euros), Decimal(euros)),
+        CashBalance("USD", Decimal(dollars), Decimal(dollars), rate),
+    )
+    return replace(held, currency="EUR", cash=cash)
+
+
+def test_value_weights_and_cash_are_in_euros() -> None:
+    found = evaluate(EUROS, account())
+    assert found.nav == 100000
+    assert found.cash_weight == pytest.approx(0.2)
+    assert found.weights == {number: pytest.approx(0.1) for number in found.weights}
+    assert found.metric("max_position").value == pytest.approx(0.1)
+    assert found.metric("cash_reserve").value == pytest.approx(0.2)
+
+
+def test_a_falling_dollar_is_a_loss_of_the_day_and_moves_weights_into_cash() -> None:
+    found = evaluate(EUROS, account(rate=Decimal("0.72")), history=navs(100000, drawdown=0.05))
+    assert found.nav == 91600
+    assert found.metric("daily_loss").value == pytest.approx(0.084)
+    assert found.metric("daily_loss").severity is Severity.CRITICAL
+    assert found.drawdown == pytest.approx(1 - 0.95 * 0.916)
+    assert found.cash_weight == pytest.approx(19600 / 91600)
+
+
+def test_a_stop_looks_at_the_price_in_dollars_whatever_the_dollar_does() -> None:
+    def stopped(rate: str) -> list[str]:
+        due = evaluate(EUROS, account(rate=Decimal(rate), AA=120.0, BB=110.0)).exits_due
+        return [found.symbol for found in due if found.rule is ExitRule.STOP_LOSS]
+
+    assert stopped("0.8") == stopped("0.5") == stopped("1.6") == ["AA"]
+
+
+def test_a_buy_needs_dollars_and_is_cut_to_them() -> None:
+    ruling = rule_on((buy("II", 60),), EUROS, account())
+    assert [(r.rule, int(r.largest or 0)) for r in ruling.refusals] == [("funding_currency", 50)]
+    assert [int(order.quantity) for order in ruling.allowed] == [50]
+    none = rule_on((buy("II", 10),), EUROS, replace(account(), cash=account().cash[:1]), history=navs())
+    assert not none.allowed
+
+
+def test_limits_on_a_buy_in_dollars_are_in_euros() -> None:
+    holder = account(dollars=40000, euros=4000)
+
+    def cut(**limit: object) -> tuple[str, int]:
+        refusal = rule_on((buy("II", 150),), policy(currency="EUR", **limit), holder).refusals[0]
+        return refusal.rule, int(refusal.largest or 0)
+
+    nav = float(holder.nav)
+    assert cut(risk_limits__max_position=0.05) == ("max_position", int(0.05 * nav / 80))
+    assert cut(execution__max_order_value=Decimal(4000)) == ("max_order_value", 50)
+    assert cut(execution__max_turnover=0.05) == ("max_turnover", int(0.05 * nav / 80))
+
+
+def test_a_trade_moves_dollars_and_leaves_the_euros_and_the_value() -> None:
+    then = after(account(), (sell("AA", 25), buy("II", 50)))
+    assert {balance.currency: balance.cash for balance in then.cash} == {"EUR": 16000, "USD": 2500}
+    assert then.nav == account().nav
+    found = post_trade(EUROS, account(), market(), navs(), (sell("AA", 25), buy("II", 50)))
+    assert found.turnover == pytest.approx((2500 + 5000) * 0.8 / 100000)
+    assert found.cash_weight == pytest.approx(0.18)
+
+
+def test_debt_in_one_currency_is_a_breach_however_much_there_is_of_the_other() -> None:
+    found = evaluate(EUROS, account(dollars=-1000, euros=60000)).metric("cash_reserve")
+    assert found.severity is Severity.CRITICAL
+    assert found.note == "negative balance in USD"
+
+
+def test_shares_in_a_currency_without_a_rate_cannot_be_valued() -> None:
+    with pytest.raises(DataError, match="no exchange rate from USD to EUR"):
+        evaluate(EUROS, replace(account(), cash=account().cash[:1]), history=navs())
+
+
+@given(st.decimals(Decimal("0.01"), 200, places=4))
+def test_an_account_that_is_all_in_dollars_has_the_same_ratios_in_any_currency(rate: Decimal) -> None:
+    home = even(costs={"AA": 130, "BB": 50})
+    money = CashBalance("USD", Decimal(20000), Decimal(20000), rate)
+    abroad = replace(home, currency="EUR", cash=(money,))
+    there, here = evaluate(EUROS, abroad), evaluate(policy(), home)
+    assert there.nav == here.nav * rate
+    assert there.weights == {number: pytest.approx(weight) for number, weight in here.weights.items()}
+    assert there.weights[conid("AA")] == pytest.approx(0.1)
+    for one, other in zip(there.metrics, here.metrics, strict=True):
+        assert (one.name, one.severity) == (other.name, other.severity)
+        assert one.value == pytest.approx(other.value, abs=1e-9)
+    assert [(e.symbol, e.rule) for e in there.exits_due] == [(e.symbol, e.rule) for e in here.exits_due]
