@@ -24,7 +24,7 @@ from app.commands.processes import Simulated, free_ports, simulator
 from app.ledger.engine import open_ledger
 from tests.reliability.crash.judging import Broker, Judgement, judge
 from tests.reliability.crash.life import AS_OF, HOLDINGS, LATER, Fate, Memoir, Server, Setting, learn, live, memoir
-from tests.reliability.crash.scripts import LAGS, rules
+from tests.reliability.crash.scripts import rules
 from tests.reliability.crash.witness import sightings
 from tests.support.ledgers import Databases, SqliteDatabases
 
@@ -197,14 +197,22 @@ def frozen(child: int) -> Iterator[None]:
         ended(child)
 
 
-def covering(script: str, lag: int, labels: Sequence[str], seed: int, *, all_lags: bool) -> Iterator[Case]:
+def covering(script: str, lives: Mapping[int, Sequence[str]], seed: int, *, all_lags: bool) -> Iterator[Case]:
     """A death at each point; half the cases have a second one, at one of four positions of the life after it.
 
-    Over the lags every point is covered once, with `all_lags` at each of them.
+    `lives` are the points at each lag. Over the lags every point is covered once, with `all_lags` at each of them, and
+    a label that comes up at one lag only is covered there.
     """
-    pick = random.Random(f"{seed}/{script}/{lag}")  # noqa: S311 (which cases, nothing secret)
-    turn = LAGS.index(lag)
-    for at, label in enumerate(labels, start=1):
-        again = 1 + int(pick.choice(SECOND_DEATHS) * max(len(labels) - at, 8))
-        if all_lags or at % len(LAGS) == turn:
-            yield Case(script, lag, at, label, again if (at // len(LAGS) + turn) % 2 else None)
+    died_at: set[str] = set()
+    for turn, (lag, labels) in enumerate(lives.items()):
+        pick = random.Random(f"{seed}/{script}/{lag}")  # noqa: S311 (which cases, nothing secret)
+        for at, label in enumerate(labels, start=1):
+            again = 1 + int(pick.choice(SECOND_DEATHS) * max(len(labels) - at, 8))
+            if all_lags or at % len(lives) == turn:
+                died_at.add(label)
+                yield Case(script, lag, at, label, again if (at // len(lives) + turn) % 2 else None)
+    for lag, labels in lives.items():
+        for label in dict.fromkeys(labels):
+            if label not in died_at:
+                died_at.add(label)
+                yield Case(script, lag, 1 + labels.index(label), label)

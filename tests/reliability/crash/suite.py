@@ -5,6 +5,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,14 @@ from tests.reliability.crash.cases import covering, laboratory
 from tests.reliability.crash.scripts import LAGS, SCRIPTS
 from tests.reliability.crash.tally import by_script
 
-Task = tuple[str, int]
 
-
-def work(tasks: "Queue[Task | None]", output: Path, done: frozenset[str], seed: int, all_lags: bool) -> None:
+def work(tasks: "Queue[str | None]", output: Path, done: frozenset[str], seed: int, all_lags: bool) -> None:
     """One worker with a laboratory of its own; each case is a line of its file as soon as it is judged."""
     with laboratory() as bench, output.open("a", encoding="utf-8", buffering=1) as lines:
-        for script, lag in iter(tasks.get, None):
-            labels = bench.points(script, lag)
-            lines.write(json.dumps({"script": script, "lag": lag, "points": labels}) + "\n")
-            for case in covering(script, lag, labels, seed, all_lags=all_lags):
+        for script in iter(tasks.get, None):
+            lives = {lag: bench.points(script, lag) for lag in LAGS}
+            lines.write(json.dumps({"script": script, "points": [*chain(*lives.values())]}) + "\n")
+            for case in covering(script, lives, seed, all_lags=all_lags):
                 if f"{case.script}/{case.lag}/{case.kill_at}" not in done:
                     lines.write(json.dumps(bench.run(case).as_json()) + "\n")
 
@@ -40,10 +39,10 @@ def run(folder: Path, workers: int, seed: int, all_lags: bool) -> None:
     cases = [row["case"] for row in written(folder) if "case" in row]
     done = frozenset(f"{case['script']}/{case['lag']}/{case['kill_at']}" for case in cases)
     context = multiprocessing.get_context("spawn")
-    tasks: Queue[Task | None] = context.Queue()
+    tasks: Queue[str | None] = context.Queue()
     started = time.time_ns()
-    for task in [(script, lag) for script in SCRIPTS for lag in LAGS]:
-        tasks.put(task)
+    for script in SCRIPTS:
+        tasks.put(script)
     crew = []
     for number in range(workers):
         tasks.put(None)
