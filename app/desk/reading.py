@@ -24,6 +24,10 @@ VIX = "VIX"
 
 async def read_account(desk: Desk, run: Run) -> Run:
     """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
+    last = await desk.write(desk.ledger.last_report, run.key.book)
+    if last is not None and run.broker_report is None:
+        # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
+        run = replace(run, broker_report=await desk.broker.report(run.key.account))
     portfolio = await desk.broker.portfolio(run.key.account)
     if portfolio.currency != desk.policy.currency:
         raise PolicyError(
@@ -36,7 +40,7 @@ async def read_account(desk: Desk, run: Run) -> Run:
     run.progress(
         f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
     )
-    run = await _with_continuity(desk, run, portfolio)
+    run = await _with_continuity(desk, run, portfolio, last)
     memory = remember(
         await desk.write(desk.ledger.history, run.key.book),
         await desk.write(desk.ledger.last_evaluation, run.key.book, run.key.session_date),
@@ -121,15 +125,13 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, positions=positions)
 
 
-async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio) -> Run:
+async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio, last: Mapping[str, Any] | None) -> Run:
     """Compare with the last report; what does not follow is quarantined, or counts as money from outside."""
-    last = await desk.write(desk.ledger.last_report, run.key.book)
     flows = await desk.write(desk.ledger.flows, run.key.book)
     recorded = sum((flow.amount for flow in flows), Decimal(0))
     trades: tuple[Trade, ...] = ()
-    if last is not None:
-        books = run.broker_report or await desk.broker.report(run.key.account)
-        trades = books.trades
+    if last is not None and run.broker_report is not None:
+        trades = run.broker_report.trades
         trades += await _fills_on_record(desk, run, last, trades)
     found = continuity(snapshot_of(last) if last else None, portfolio, trades, recorded)
     if run.claim is not None and not run.key.dry_run:
