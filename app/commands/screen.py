@@ -11,6 +11,8 @@ from rich.text import Text
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
+# Metrics that are not shares of the account, with the digits that they are shown with.
+NOT_SHARES = {"vix": 1, "beta": 2, "sharpe": 2, "sortino": 2}
 Row = Mapping[str, Any]
 
 
@@ -124,7 +126,9 @@ def _metrics(evaluation: Row) -> RenderableType:
         limit = "" if metric["limit"] is None else percent(metric["limit"])
         severity = Text(metric["severity"], style=SEVERITY_STYLE[metric["severity"]])
         shown: RenderableType = severity if metric["limit"] is not None else Text("shown only", style="dim")
-        value = f"{metric['value']:.1f}" if metric["name"] == "vix" and metric["value"] else percent(metric["value"])
+        digits = NOT_SHARES.get(metric["name"])
+        known = metric["value"] is not None and digits is not None
+        value = f"{metric['value']:.{digits}f}" if known else percent(metric["value"])
         table.add_row(metric["name"], value, limit, shown, metric["note"] or "")
     return table
 
