@@ -5,26 +5,49 @@ Never prints a value: a setting can be a secret.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 TradingMode = Literal["off", "paper", "live"]
 _Words = Annotated[tuple[str, ...], NoDecode]
+DEFAULT_GATEWAY_URL: Final = "https://localhost:5000/v1/api"
 
 
 class InvalidSettings(Exception):
     """One line naming the variable and what is wrong with it."""
 
 
-class Settings(BaseSettings):
+class GatewaySettings(BaseSettings):
+    """What it takes to reach the gateway; no secret is among it."""
+
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=".env", env_ignore_empty=True)
 
-    ibkr_gateway_url: str = "https://localhost:5000/v1/api"
+    ibkr_gateway_url: str = DEFAULT_GATEWAY_URL
     ibkr_ca_file: Path | None = None
     ibkr_account_id: _Words = ()
     trading_mode: TradingMode = "off"
+
+    @field_validator("ibkr_account_id", mode="before")
+    @classmethod
+    def _split_accounts(cls, value: object) -> object:
+        return _words(value)
+
+    @field_validator("ibkr_gateway_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value
+
+    @field_validator("ibkr_ca_file")
+    @classmethod
+    def _ca_file_exists(cls, value: Path | None) -> Path | None:
+        return _existing(value)
+
+
+class Settings(GatewaySettings):
     mcp_token: SecretStr | None = None
     mcp_token_file: Path | None = None
     ticket_key: SecretStr | None = None
@@ -34,24 +57,15 @@ class Settings(BaseSettings):
     mcp_allowed_hosts: _Words = ()
     mcp_state_file: Path | None = None
 
-    @field_validator("ibkr_account_id", "mcp_allowed_hosts", mode="before")
+    @field_validator("mcp_allowed_hosts", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+    def _split_hosts(cls, value: object) -> object:
+        return _words(value)
 
-    @field_validator("ibkr_gateway_url")
+    @field_validator("mcp_token_file", "ticket_key_file")
     @classmethod
-    def _is_http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return value
-
-    @field_validator("ibkr_ca_file", "mcp_token_file", "ticket_key_file")
-    @classmethod
-    def _exists(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
-            raise ValueError("is not a file")
-        return value
+    def _secret_file_exists(cls, value: Path | None) -> Path | None:
+        return _existing(value)
 
     @model_validator(mode="after")
     def _secrets_are_there(self) -> "Settings":
@@ -70,15 +84,37 @@ class Settings(BaseSettings):
         return _secret(self.ticket_key, self.ticket_key_file)
 
 
+_Kind = TypeVar("_Kind", bound=GatewaySettings)
+
+
 def read_settings() -> Settings:
     """Raises: InvalidSettings with one line for the person who starts the server."""
+    return _read(Settings)
+
+
+def read_gateway_settings() -> GatewaySettings:
+    """Raises: InvalidSettings as `read_settings`."""
+    return _read(GatewaySettings)
+
+
+def _read(settings: type[_Kind]) -> _Kind:
     try:
-        return Settings()
+        return settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "".join(str(part) for part in first["loc"][:1]).upper()
         problem = first["msg"].removeprefix("Value error, ")
         raise InvalidSettings(f"{name}: {problem}" if name else problem) from None
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _existing(value: Path | None) -> Path | None:
+    if value is not None and not value.is_file():
+        raise ValueError("is not a file")
+    return value
 
 
 def _secret(value: SecretStr | None, file: Path | None) -> str:

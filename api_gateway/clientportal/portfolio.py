@@ -29,16 +29,7 @@ class PortfolioReads:
         return tuple(_position(row) for row in held)
 
     async def summary(self, account: str) -> Summary:
-        answer = wire.mapping(await self._read(f"/portfolio/{account}/summary"), "summary")
-        net = wire.mapping(answer.get("netliquidation"), "summary netliquidation")
-        return Summary(
-            currency=wire.required_text(net, "currency"),
-            account_type=_account_type(answer),
-            net_liquidation=wire.required_number(net, "amount"),
-            available_funds=_summary_amount(answer, "availablefunds"),
-            buying_power=_summary_amount(answer, "buyingpower"),
-            day_trades_remaining=_day_trades(answer),
-        )
+        return summary_of(await self._read(f"/portfolio/{account}/summary"))
 
     async def ledger(self, account: str) -> Ledger:
         answer = wire.mapping(await self._read(f"/portfolio/{account}/ledger"), "ledger")
@@ -83,6 +74,20 @@ class PortfolioReads:
 
     async def _read(self, path: str) -> object:
         return await self._session.guarded(lambda: self._transport.read(path))
+
+
+def summary_of(content: object) -> Summary:
+    """Parses the answer of `/portfolio/{account}/summary`. Raises: Malformed."""
+    answer = wire.mapping(content, "summary")
+    net = wire.mapping(answer.get("netliquidation"), "summary netliquidation")
+    return Summary(
+        currency=wire.required_text(net, "currency"),
+        account_type=_account_type(answer),
+        net_liquidation=wire.required_number(net, "amount"),
+        available_funds=_summary_amount(answer, "availablefunds"),
+        buying_power=_summary_amount(answer, "buyingpower"),
+        day_trades_remaining=_day_trades(answer),
+    )
 
 
 def _session_date(moment: datetime) -> date:
