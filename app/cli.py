@@ -119,10 +119,17 @@ def run(
 
 
 @cli.command()
-def simulate(port: int = 5055, as_of: AsOfOption = None, seed: SeedOption = None, data: DataOption = None) -> None:
+def simulate(
+    port: int = 5055,
+    as_of: AsOfOption = None,
+    seed: SeedOption = None,
+    data: DataOption = None,
+    session: Annotated[str, typer.Option("--session", help="strict, or lenient: nothing expires.")] = "strict",
+) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
     settings = settings_of(None)
-    with simulator(private_directory(settings.state_dir), port, Simulated(session_of(as_of), seed, None, data)) as url:
+    simulated = Simulated(session_of(as_of), seed, None, data, session)
+    with simulator(private_directory(settings.state_dir), port, simulated) as url:
         typer.echo(f"Client Portal simulator at {url}/v1/api")
         typer.echo("READY")
         _until_stopped()

@@ -7,7 +7,17 @@ from starlette.types import ASGIApp
 
 from api_gateway.simulator.errors import GatewayRefusal
 from api_gateway.simulator.gate import Gate
-from api_gateway.simulator.routes import account, admin, contracts, events, marketdata, orders, portfolio, session
+from api_gateway.simulator.routes import (
+    account,
+    admin,
+    contracts,
+    events,
+    login,
+    marketdata,
+    orders,
+    portfolio,
+    session,
+)
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
@@ -30,7 +40,7 @@ def create_app(world: World) -> ASGIApp:
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
     stage = Stage(world)
     app.state.stage = stage
-    for family in (session, account, portfolio, contracts, marketdata, orders, admin, events):
+    for family in (session, account, portfolio, contracts, marketdata, orders, admin, events, login):
         app.include_router(family.router)
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(HTTPException, _not_found)

@@ -1,6 +1,7 @@
-"""Market time: starts where it is put, ticks with real time, and moves forward on request.
+"""Two clocks that start where they are put, tick with real time, move forward on request and never run backwards.
 
-It never runs backwards and never past the end of the price data. Pacing and delays use real time, not this clock.
+Market time ends with the price data. Session time has no end, and moving one clock never moves the other: a jump to the
+next session of the exchange must not expire a login. Pacing and delays use real time, neither of these.
 """
 
 from collections.abc import Callable
@@ -35,3 +36,31 @@ class MarketClock:
         self._base = target.astimezone(UTC)
         self._anchor = self._monotonic()
         return self._base
+
+
+class SessionClock:
+    """The time that logins, resets and maintenance go by."""
+
+    def __init__(self, start: datetime, monotonic: Monotonic) -> None:
+        self._start = start
+        self._monotonic = monotonic
+        self._anchor = monotonic()
+        self._offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        return self._start + timedelta(seconds=self._monotonic() - self._anchor) + self._offset
+
+    def elapsed(self) -> timedelta:
+        """Since the start of the world."""
+        return self.now() - self._start
+
+    def move_to(self, target: datetime) -> datetime:
+        """Raises: GatewayRefusal 400 for a naive time or a time in the past."""
+        if target.tzinfo is None:
+            raise refused(400, "session clock: give the time with its offset, for example 2022-12-29T04:59:00Z")
+        now = self.now()
+        if target < now:
+            raise refused(400, f"session clock: it is {now.isoformat()} and never runs backwards")
+        self._offset += target - now
+        return self.now()

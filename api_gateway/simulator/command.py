@@ -47,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, help="YAML file of the starting account")
     parser.add_argument("--faults", type=Path, help="YAML file with a list of fault rules, in force from the start")
+    parser.add_argument(
+        "--session", choices=("lenient", "strict"), default="lenient", help="whether logins expire (default lenient)"
+    )
+    parser.add_argument("--reset-hour", type=int, default=0, help="New York hour of the daily reset, 0 or 1")
     parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
     return parser
 
@@ -121,7 +125,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = _parser().parse_args(arguments)
         host = loopback(given.host)
         faults = load_faults(given.faults) if given.faults is not None else ()
-        options = Options(given.as_of, given.seed, given.pacing, given.scenario, given.data, faults)
+        options = Options(
+            given.as_of,
+            given.seed,
+            given.pacing,
+            given.scenario,
+            given.data,
+            faults,
+            given.session,
+            given.reset_hour,
+        )
         listener = listen(host, given.port)
         try:
             serve(build_world(options), listener)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from api_gateway.simulator.brokerage import SessionEvent
 from api_gateway.simulator.order_faults import (
     Ask,
     CancelTooLate,
@@ -43,29 +44,48 @@ Kind = Literal[
 ]
 
 
+Method = Literal["GET", "POST", "DELETE"]
+
+
+def _matches(wanted: str, path: str) -> bool:
+    pattern = "[^/]+".join(re.escape(part) for part in wanted.removeprefix("/v1/api").split("*"))
+    return wanted == "/**" or re.fullmatch(pattern, path) is not None
+
+
 class FaultRule(Rule):
     """`path` is the gateway path without `/v1/api`; `*` stands for one segment, `/**` for every path.
 
     `seconds` is real time; a hang of 0 seconds lasts until the client gives up. `session_lost` lasts until a login.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     path: Annotated[str, Field(pattern=r"^/")]
-    method: Literal["GET", "POST", "DELETE"] | None = None
+    method: Method | None = None
     kind: Kind
     status: Annotated[int, Field(ge=400, le=599)] = 503
     seconds: Annotated[float, Field(ge=0, le=120)] = 0.0
 
     def matches(self, method: str, path: str) -> bool:
-        if self.method not in (None, method):
-            return False
-        pattern = "[^/]+".join(re.escape(part) for part in self.path.removeprefix("/v1/api").split("*"))
-        return self.path == "/**" or re.fullmatch(pattern, path) is not None
+        return self.method in (None, method) and _matches(self.path, path)
+
+
+class SessionRule(Rule):
+    """Something happens to the session before a matching request is handled, `seconds` of session time after the start.
+
+    It happens with the next request after that time, whether or not that request is itself turned away.
+    """
+
+    kind: Literal["session"]
+    event: SessionEvent
+    path: Annotated[str, Field(pattern=r"^/")] = "/**"
+    method: Method | None = None
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+
+    def matches(self, method: str, path: str, elapsed: float) -> bool:
+        return elapsed >= self.seconds and self.method in (None, method) and _matches(self.path, path)
 
 
 AnyRule = Annotated[
-    FaultRule | Refusal | Ask | LiveLater | FillScript | CancelTooLate | Lag, Field(discriminator="kind")
+    FaultRule | SessionRule | Refusal | Ask | LiveLater | FillScript | CancelTooLate | Lag, Field(discriminator="kind")
 ]
 RULES: TypeAdapter[tuple[AnyRule, ...]] = TypeAdapter(tuple[AnyRule, ...])
 _Order = TypeVar("_Order", bound=OrderRule)
@@ -98,6 +118,11 @@ class FaultBox:
     def take(self, method: str, path: str) -> FaultRule | None:
         """The first rule that matches the request, used up by one."""
         return self._take(FaultRule, lambda rule: rule.matches(method, path))
+
+    def session_event(self, method: str, path: str, elapsed: float) -> SessionEvent | None:
+        """What happens to the session before this request: the first rule that is due, used up by one."""
+        rule = self._take(SessionRule, lambda rule: rule.matches(method, path, elapsed))
+        return rule.event if rule is not None else None
 
     def take_for(self, kind: type[_Order], request: OrderRequest) -> _Order | None:
         """The first rule of a kind that matches the order, used up by one."""

@@ -11,14 +11,22 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_gateway.simulator.brokerage import COMPETING, LOGGED_OUT, NO_BRIDGE, BrokerageSession
 from api_gateway.simulator.faults import FaultRule
-from api_gateway.simulator.routes.session import auth_status, logged_out_answer
+from api_gateway.simulator.routes.session import auth_status, logged_out_answer, no_bridge_answer
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
 
 BASE = "/v1/api"
 _OPEN_WHEN_LOGGED_OUT = frozenset({"/iserver/auth/status", "/tickle"})
+_OPEN_WITHOUT_BRIDGE = frozenset({"/iserver/auth/status", "/iserver/auth/ssodh/init", "/iserver/reauthenticate"})
+_CONDITIONS = {
+    "logged_out": LOGGED_OUT,
+    "session_lost": LOGGED_OUT,
+    "no_bridge": NO_BRIDGE,
+    "competing": COMPETING,
+}
 _LONGEST_HANG = 120.0
 _VARIABLE = re.compile(r"/(?:(?P<account>DU\d+)|-?\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 
@@ -64,13 +72,18 @@ class Gate:
 
     async def _admitted(self, world: World, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         world.look()
+        session = world.session
+        session.advance()
+        session.touch(path)
+        event = world.faults.session_event(scope["method"], path, session.clock.elapsed().total_seconds())
+        if event is not None:
+            session.happen(event)
         fault = world.faults.take(scope["method"], path)
         if fault is not None:
             await self._spoiled(world, fault, scope, receive, send, path)
-        elif not world.session.logged_in and path not in _OPEN_WHEN_LOGGED_OUT:
-            await logged_out_answer()(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return
+        closed = _closed(session, path)
+        await (closed or self._app)(scope, receive, send)
 
     async def _spoiled(
         self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
@@ -78,7 +91,7 @@ class Gate:
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, send)
-        elif fault.kind in ("logged_out", "session_lost", "no_bridge", "competing"):
+        elif fault.kind in _CONDITIONS:
             await self._condition(world, fault, scope, receive, send, path)
         elif fault.kind in ("cut_before", "cut_after", "hang_before", "hang_after"):
             await self._darkened(fault, scope, receive, send)
@@ -100,13 +113,13 @@ class Gate:
         _lose(world, fault)
         logged_out = fault.kind in ("logged_out", "session_lost")
         if path in _OPEN_WHEN_LOGGED_OUT:
-            status = auth_status(world, "logged_out" if logged_out else fault.kind)
+            status = auth_status(world, _CONDITIONS[fault.kind])
             content = {"iserver": {"authStatus": status}} if path == "/tickle" else status
             await answer(content)(scope, receive, send)
         elif logged_out:
             await logged_out_answer()(scope, receive, send)
         elif path.startswith("/iserver"):
-            await answer({"error": "Bad Request: no bridge", "statusCode": 400}, 400)(scope, receive, send)
+            await no_bridge_answer()(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -125,12 +138,25 @@ class Gate:
         return status, b"".join(chunks)
 
 
+def _closed(session: BrokerageSession, path: str) -> ASGIApp | None:
+    """The answer of a gateway whose session does not reach as far as the path, None where it does."""
+    window, brokerage = session.window(), path.startswith("/iserver")
+    if window == "maintenance" or (window == "reset" and brokerage):
+        return answer({"error": "Service Unavailable", "statusCode": 503}, 503)
+    if not session.logged_in:
+        return None if path in _OPEN_WHEN_LOGGED_OUT else logged_out_answer()
+    if brokerage and path not in _OPEN_WITHOUT_BRIDGE and not session.tiers().established:
+        return no_bridge_answer()
+    return None
+
+
 def _lose(world: World, fault: FaultRule) -> None:
+    """One answer's condition: the session itself stands, but for what it had been asked before."""
     session = world.session
     if fault.kind == "session_lost":
         session.log_out()
     elif fault.kind != "competing":
-        session.lose_bridge()
+        session.forget_primers()
     if fault.kind == "logged_out":
         session.portfolio_accounts_queried = False
 

@@ -80,6 +80,10 @@ class Pacer:
         times.append(now)
         return True
 
+    def penalty_left(self) -> float:
+        """Seconds of real time; 0.0 outside the penalty box."""
+        return max(self._boxed_until - self._monotonic(), 0.0)
+
     def rescale(self, scale: float) -> None:
         """From now on; what was counted and boxed before is forgotten."""
         self.scale = scale

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.simulator.broker_rules import BrokerChange
+from api_gateway.simulator.brokerage import SessionMode
 from api_gateway.simulator.faults import AnyRule
 from api_gateway.simulator.scenario import Scenario
 from api_gateway.simulator.world import World, renewed
@@ -27,6 +28,7 @@ class Reset(BaseModel):
     pacing: float | None = None
     broker: BrokerChange = BrokerChange()
     faults: tuple[AnyRule, ...] | None = None
+    session: SessionMode | None = None
 
 
 class Stage:
@@ -43,6 +45,7 @@ class Stage:
             seed=start.seed if wanted.seed is None else wanted.seed,
             pacing=self.world.pacer.scale if wanted.pacing is None else wanted.pacing,
             faults=start.faults if wanted.faults is None else wanted.faults,
+            session=wanted.session or start.session,
         )
         scenario = Scenario.model_validate({**self._opening.scenario.model_dump(), **wanted.scenario})
         self.world = renewed(self.world, options, scenario)

@@ -13,8 +13,8 @@ from typing import Any
 
 from api_gateway.simulator.book import AccountBook, opening_book
 from api_gateway.simulator.broker_rules import BrokerRules
-from api_gateway.simulator.brokerage import BrokerageSession
-from api_gateway.simulator.clock import MarketClock, Monotonic
+from api_gateway.simulator.brokerage import BrokerageSession, SessionMode
+from api_gateway.simulator.clock import MarketClock, Monotonic, SessionClock
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.faults import FaultBox
 from api_gateway.simulator.market import Market, to_decimal
@@ -32,7 +32,10 @@ EARLIER_SESSIONS = 300
 
 @dataclass(frozen=True)
 class Options:
-    """`as_of` None means the last session of the price history; `pacing` scales every request limit, 0 lifts them."""
+    """`as_of` None means the last session of the price history; `pacing` scales every request limit, 0 lifts them.
+
+    `session` strict lets logins expire; `reset_hour` is the daily reset's in New York, 0 or 1.
+    """
 
     as_of: date | None = None
     seed: int = 7
@@ -40,6 +43,8 @@ class Options:
     scenario: Path = DEFAULT_SCENARIO
     data: DataChoice = "auto"
     faults: tuple[Rule, ...] = ()
+    session: SessionMode = "lenient"
+    reset_hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class World:
     faults: FaultBox
     lists: ListMemory
     monotonic: Monotonic
-    session: BrokerageSession = field(default_factory=BrokerageSession)
+    session: BrokerageSession
     calls: Counter[str] = field(default_factory=Counter)
     splits: list[Split] = field(default_factory=list)
 
@@ -157,6 +162,8 @@ def renewed(world: World, options: Options, scenario: Scenario) -> World:
 def _check(options: Options) -> None:
     if not 0 <= options.pacing <= 10:
         raise StartError(f"--pacing {options.pacing:g}: give a scale from 0 (no limits) to 10")
+    if options.reset_hour not in (0, 1):
+        raise StartError(f"--reset-hour {options.reset_hour}: give 0 or 1, the hour of the daily reset in New York")
     if not 0 <= options.seed < 2**32:
         raise StartError(f"--seed {options.seed}: give a number from 0 to 4294967295")
 
@@ -166,17 +173,22 @@ def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: M
     as_of = market.history.sessions[row]
     book = opening_book(scenario, market, row)
     rules, faults = BrokerRules(scenario.account_type), FaultBox(options.faults)
+    clock = MarketClock(at(as_of, MORNING), market.calendar.end, monotonic)
+    desk = OrderDesk(rules, book, market, faults, options.seed)
     return World(
         options=options,
         as_of=as_of,
         scenario=scenario,
         market=market,
-        clock=MarketClock(at(as_of, MORNING), market.calendar.end, monotonic),
+        clock=clock,
         book=book,
-        desk=OrderDesk(rules, book, market, faults, options.seed),
+        desk=desk,
         pacer=Pacer(options.pacing, monotonic),
         rules=rules,
         faults=faults,
         lists=ListMemory(faults),
         monotonic=monotonic,
+        session=BrokerageSession(
+            SessionClock(clock.now(), monotonic), options.session, options.reset_hour, desk.forget_questions
+        ),
     )

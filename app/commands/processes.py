@@ -37,10 +37,17 @@ class Simulated:
     seed: int | None = None
     pacing: float | None = None
     data: str | None = None
+    session: str | None = None
 
     def arguments(self) -> list[str]:
         """For the simulator's command line."""
-        named = {"--as-of": self.as_of, "--seed": self.seed, "--pacing": self.pacing, "--data": self.data}
+        named = {
+            "--as-of": self.as_of,
+            "--seed": self.seed,
+            "--pacing": self.pacing,
+            "--data": self.data,
+            "--session": self.session,
+        }
         return [part for name, value in named.items() if value is not None for part in (name, str(value))]
 
 

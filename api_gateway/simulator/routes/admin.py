@@ -190,10 +190,3 @@ async def list_faults(world: Here) -> JSONResponse:
 async def clear_faults(world: Here) -> JSONResponse:
     world.faults.clear()
     return _active(world)
-
-
-@router.post("/login")
-async def log_in(world: Here) -> JSONResponse:
-    """What a person does in the browser after a logout."""
-    world.session.log_in()
-    return answer({"loggedIn": True})

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api_gateway.simulator.brokerage import Tiers
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, answer, json_object
 from api_gateway.simulator.world import World
@@ -18,18 +19,22 @@ def logged_out_answer() -> JSONResponse:
     return answer({"error": "not authenticated", "statusCode": 401}, 401)
 
 
-def auth_status(world: World, condition: str = "ready") -> dict[str, Any]:
-    """`condition` is ready, logged_out, no_bridge or competing; the simulator's marker is always there."""
+def no_bridge_answer() -> JSONResponse:
+    return answer({"error": "Bad Request: no bridge", "statusCode": 400}, 400)
+
+
+def auth_status(world: World, tiers: Tiers) -> dict[str, Any]:
+    """A logged-out status has fewer keys (documented); the simulator's marker is always there."""
     status: dict[str, Any] = {
-        "authenticated": condition in ("ready", "competing"),
-        "competing": condition == "competing",
-        "connected": condition != "logged_out",
+        "authenticated": tiers.authenticated,
+        "competing": tiers.competing,
+        "connected": tiers.connected,
         "MAC": _MAC,
         "simulator": world.marker(),
     }
-    if condition != "logged_out":
+    if tiers.connected:
         status |= {
-            "established": condition == "ready",
+            "established": tiers.established,
             "message": "",
             "hardware_info": f"00000000|{_MAC}",
             "serverInfo": {"serverName": "SIMULATOR", "serverVersion": "Build 0.0.0, simulated"},
@@ -38,28 +43,25 @@ def auth_status(world: World, condition: str = "ready") -> dict[str, Any]:
     return status
 
 
-def _condition(world: World) -> str:
-    return "ready" if world.session.logged_in else "logged_out"
-
-
 # IBKR documents POST for both and GET for one of them in its pacing table; both verbs work.
 @router.api_route("/iserver/auth/status", methods=["GET", "POST"])
 async def status(world: Here) -> JSONResponse:
-    return answer(auth_status(world, _condition(world)))
+    return answer(auth_status(world, world.session.polled()))
 
 
 @router.api_route("/tickle", methods=["GET", "POST"])
 async def tickle(world: Here) -> JSONResponse:
     if not world.session.logged_in:
         return answer({"error": "no session"})  # with status 200
+    tiers = world.session.polled()
     return answer(
         {
             "session": f"{world.seed:032x}",
             "ssoExpires": 500_000,
-            "collission": False,  # the gateway's own spelling
+            "collission": tiers.competing,  # the gateway's own spelling
             "userId": 100_000_001,
             "hmds": {"error": "no bridge"},
-            "iserver": {"authStatus": auth_status(world)},
+            "iserver": {"authStatus": auth_status(world, tiers)},
         }
     )
 
@@ -70,7 +72,8 @@ async def open_brokerage_session(request: Request, world: Here) -> JSONResponse:
     # Parameters in the query leave the bridge down; only the JSON body counts.
     if body.get("publish") is not True:
         raise refused(500, "Bad Request: publish must be true")
-    return answer({"passed": True, **auth_status(world)})
+    world.session.open_bridge(compete=body.get("compete") is True)
+    return answer({"passed": True, **auth_status(world, world.session.tiers())})
 
 
 @router.get("/sso/validate")
