@@ -11,7 +11,7 @@ from api_gateway.clientportal.contracts import ContractReads
 from api_gateway.clientportal.market import MarketReads
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.orders import OrderCalls
-from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.pacing import PENALTY_SECONDS, Pacer
 from api_gateway.clientportal.portfolio import PortfolioReads
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
@@ -24,12 +24,13 @@ class ClientPortal:
         *,
         refuse_simulator: bool,
         memory: GatewayMemory | None = None,
+        penalty_seconds: float = PENALTY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
         memory = memory or GatewayMemory()
-        self.pacer = Pacer(clock, sleep, memory)
+        self.pacer = Pacer(clock, sleep, memory, address=str(http.base_url), penalty_seconds=penalty_seconds)
         transport = Transport(http, self.pacer)
         self.session = Session(transport, memory, refuse_simulator=refuse_simulator)
         self.portfolio = PortfolioReads(transport, self.session, memory)

@@ -3,6 +3,7 @@
 * ClientPortalError
   + GatewayDown             nothing usable answered: TCP, TLS, time-out, empty reply
     - CallerNotAllowed      403: the gateway does not accept this machine
+    - CertificateRefused    the gateway is not proven to be the one it should be; nothing was sent
   + SessionError            the gateway answers, the session cannot be used
     - LoginRequired         a person logs in
     - NoBridge              the brokerage tier is missing
@@ -57,6 +58,16 @@ class CallerNotAllowed(GatewayDown):
     remedy = "Add this machine's address to ips.allow in the gateway's conf.yaml and restart the gateway."
 
 
+class CertificateRefused(GatewayDown):
+    remedy = (
+        "Compare the gateway's certificate on its own machine, then name the issuer's file in IBKR_CA_FILE "
+        "or the certificate's SHA-256 fingerprint in IBKR_CERT_SHA256."
+    )
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause, sent=False)
+
+
 class SessionError(ClientPortalError):
     remedy = "Check the brokerage session."
 
@@ -91,8 +102,14 @@ class SimulatorRefused(SessionError):
 
 
 class PacingViolation(ClientPortalError):
+    """`seconds` until a request is allowed again."""
+
     remedy = "Wait for the limit to pass; more requests lengthen the penalty."
     state = State.MAINTENANCE
+
+    def __init__(self, cause: str, seconds: float) -> None:
+        super().__init__(cause)
+        self.seconds = seconds
 
 
 class GatewayRefused(ClientPortalError):

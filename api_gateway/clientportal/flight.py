@@ -1,24 +1,32 @@
-"""Lets concurrent callers share one gateway call."""
+"""Lets concurrent callers share one gateway call; never hands out the result of a call that was already over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 
 
-class SingleFlight(Generic[Result]):
-    """While one call is under way, every other caller waits for its result, error included."""
+class Flights(Generic[Result]):
+    """While a call is under way, every other caller with its key waits for its result, error included."""
 
-    def __init__(self, call: Callable[[], Awaitable[Result]]) -> None:
-        self._call = call
-        self._task: asyncio.Task[Result] | None = None
+    def __init__(self) -> None:
+        self._tasks: dict[Hashable, asyncio.Task[Result]] = {}
 
-    async def join(self) -> Result:
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+    async def join(self, key: Hashable, call: Callable[[], Awaitable[Result]]) -> Result:
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(_awaited(call))
+            task.add_done_callback(lambda done: self._landed(key, done))
         # One caller's cancellation must not take the answer from the others.
-        return await asyncio.shield(self._task)
+        return await asyncio.shield(task)
 
-    async def _run(self) -> Result:
-        return await self._call()
+    def _landed(self, key: Hashable, task: asyncio.Task[Result]) -> None:
+        del self._tasks[key]
+        if not task.cancelled():
+            # Looked at here, so that an error all of whose callers went away is not reported as forgotten.
+            task.exception()
+
+
+async def _awaited(call: Callable[[], Awaitable[Result]]) -> Result:
+    return await call()

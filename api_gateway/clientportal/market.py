@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.contracts import ContractReads
 from api_gateway.clientportal.errors import GatewayRefused, Incomplete, Malformed
-from api_gateway.clientportal.pacing import HISTORY, SNAPSHOT
 from api_gateway.clientportal.records import History, MissingQuote, Quote, QuoteKind
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
@@ -99,7 +98,7 @@ class MarketReads:
         params = {"conid": str(conid), "period": period, "bar": "1d"}
         for attempt in range(_HISTORY_ATTEMPTS):
             try:
-                return await self._transport.read("/iserver/marketdata/history", params, limit=HISTORY)
+                return await self._transport.read("/iserver/marketdata/history", params)
             except GatewayRefused as error:
                 # The first request for a contract may fail while the gateway fetches its chart.
                 if error.status not in (404, 500) or attempt == _HISTORY_ATTEMPTS - 1:
@@ -134,7 +133,7 @@ class MarketReads:
 
     async def _snapshot(self, conids: list[int]) -> dict[int, Row]:
         params = {"conids": ",".join(str(conid) for conid in conids), "fields": ",".join(_FIELDS)}
-        answer = await self._transport.read("/iserver/marketdata/snapshot", params, limit=SNAPSHOT)
+        answer = await self._transport.read("/iserver/marketdata/snapshot", params)
         return {wire.conid(row.get("conid")): row for row in wire.rows(answer, "snapshot")}
 
 

@@ -16,12 +16,16 @@ from api_gateway.clientportal.records import NavHistory, Record
 
 
 class _Kept(Record):
-    """`uses` is wall-clock seconds by limit; `market_now` is None at the real gateway."""
+    """`uses` and `penalties` are wall-clock seconds, by limit and by address; `market_now` is None at the real gateway.
+
+    A penalty is kept by address, because nothing may be sent to find out which gateway answers there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     gateway: str = ""
     market_now: AwareDatetime | None = None
+    penalties: Mapping[str, float] = {}
     uses: Mapping[str, float] = {}
     performance: Mapping[str, NavHistory] = {}
 
@@ -32,15 +36,15 @@ class GatewayMemory:
     def __init__(self, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
         self._path = path
         self._now = now
-        self._kept = _Kept()
+        self._loaded: _Kept | None = None
 
     def recognise(self, gateway: str, market_now: datetime | None) -> None:
         """Forgets what belongs to another gateway; a simulator whose time went back is another one."""
-        kept = self._kept if self._kept.gateway == gateway else self._load()
+        kept = self._kept
         went_back = kept.market_now is not None and market_now is not None and market_now < kept.market_now
         if kept.gateway != gateway or went_back:
-            kept = _Kept()
-        self._kept = kept.model_copy(update={"gateway": gateway, "market_now": market_now})
+            kept = _Kept(penalties=kept.penalties)
+        self._loaded = kept.model_copy(update={"gateway": gateway, "market_now": market_now})
 
     def ages(self) -> Mapping[str, float]:
         """Seconds since the last use of each limit."""
@@ -49,11 +53,24 @@ class GatewayMemory:
     def use(self, limit: str) -> None:
         self._keep(self._kept.model_copy(update={"uses": {**self._kept.uses, limit: self._now()}}))
 
+    def penalty(self, address: str) -> float:
+        """Seconds that are left of the last penalty, 0 when there is none."""
+        return max(0.0, self._kept.penalties.get(address, 0.0) - self._now())
+
+    def keep_penalty(self, address: str, seconds: float) -> None:
+        self._keep(self._kept.model_copy(update={"penalties": {address: self._now() + seconds}}))
+
     def performance(self, account: str) -> NavHistory | None:
         return self._kept.performance.get(account)
 
     def keep_performance(self, account: str, history: NavHistory) -> None:
         self._keep(self._kept.model_copy(update={"performance": {**self._kept.performance, account: history}}))
+
+    @property
+    def _kept(self) -> _Kept:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
 
     def _load(self) -> _Kept:
         if self._path is None:
@@ -64,7 +81,7 @@ class GatewayMemory:
             return _Kept()
 
     def _keep(self, kept: _Kept) -> None:
-        self._kept = kept
+        self._loaded = kept
         if self._path is None:
             return
         # Replaced in one step, so that a process that dies here leaves the old file whole; for its owner only.

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -20,8 +21,8 @@ from api_gateway.clientportal.errors import (
     PacingViolation,
     UnknownOrder,
 )
+from api_gateway.clientportal.limits import ORDERS
 from api_gateway.clientportal.outcome import Pending, classify, is_allowed
-from api_gateway.clientportal.pacing import ORDERS, TRADES
 from api_gateway.clientportal.records import Cancellation, Limit, OrderRow, Placement, Question, Trade, WhatIf
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Answer, Transport, error_text, fault_of, is_unprimed
@@ -35,23 +36,38 @@ _ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _CANCEL_TAKEN: Final = "Request was submitted"
 
 
+@dataclass(frozen=True)
+class _Live:
+    """The day's orders of all accounts; `read_at` is monotonic, `epoch` that of the request."""
+
+    epoch: int
+    read_at: float
+    rows: tuple[Mapping[str, object], ...]
+
+
 class OrderCalls:
     def __init__(self, transport: Transport, session: Session) -> None:
         self._transport = transport
         self._session = session
         # A second order invalidates the first one's open question.
         self._placing = asyncio.Lock()
-        self._live: tuple[float, tuple[Mapping[str, object], ...]] | None = None
+        self._live: _Live | None = None
         self._cold = False
 
     async def live(self, account: str, *, reuse: bool = False) -> tuple[OrderRow, ...]:
         """The day's orders. `reuse` accepts an answer younger than the endpoint's limit if no order went since."""
-        pacer = self._transport.pacer
-        fresh_enough = self._live and pacer.clock() - self._live[0] < ORDERS.seconds * pacer.scale
-        if not (reuse and self._live and fresh_enough):
+        live = self._live if reuse else None
+        if live is None or not self._is_fresh(live):
+            epoch = self._transport.epoch
             rows = await self._session.guarded(self._read_live)
-            self._live = (pacer.clock(), rows)
-        return tuple(_live_row(row) for row in self._live[1] if wire.text(row, "acct", "account") in (account, None))
+            live = self._live = _Live(epoch, self._transport.pacer.clock(), rows)
+        return tuple(_live_row(row) for row in live.rows if wire.text(row, "acct", "account") in (account, None))
+
+    def _is_fresh(self, live: "_Live") -> bool:
+        pacer = self._transport.pacer
+        young = pacer.clock() - live.read_at < ORDERS.seconds * pacer.scale
+        # A list that was asked for before an order or a cancel went does not know of it.
+        return young and live.epoch == self._transport.epoch
 
     async def report(self, account: str) -> tuple[tuple[OrderRow, ...], tuple[Trade, ...]]:
         """The day's orders and executions. Raises: Incomplete when the trades do not add up to the fills."""
@@ -88,15 +104,12 @@ class OrderCalls:
     async def place_once(self, order: Limit) -> Placement:
         """Sends one order and answers the broker's questions from the allow-list, all in one go."""
         async with self._placing:
-            self._live = None
             try:
                 placed = await self._transport.send("POST", f"/iserver/account/{order.account}/orders", _body(order))
             except PacingViolation as error:
                 return Placement(outcome="not_sent", message=str(error))
             except GatewayDown as error:
                 return Placement(outcome="unknown" if error.sent else "not_sent", message=str(error))
-            if placed.status == 429:
-                return Placement(outcome="rejected", message=str(self._transport.pacer.penalise()))
             return await self._answer_questions(classify(placed))
 
     async def cancel(self, account: str, order_id: str) -> Cancellation:
@@ -109,15 +122,12 @@ class OrderCalls:
         await self._session.primed()
         # Any other request can invalidate the question that is just being answered.
         async with self._placing:
-            self._live = None
             try:
                 answer = await self._transport.send("DELETE", f"/iserver/account/{account}/order/{order_id}")
             except PacingViolation as error:
                 return Cancellation(outcome="refused", message=str(error))
             except GatewayDown as error:
                 return Cancellation(outcome="unknown" if error.sent else "refused", message=str(error))
-            if answer.status == 429:
-                return Cancellation(outcome="refused", message=str(self._transport.pacer.penalise()))
             return _cancellation(answer)
 
     async def _answer_questions(self, found: Placement | Pending) -> Placement:
@@ -140,7 +150,7 @@ class OrderCalls:
 
     async def _read_live(self) -> tuple[Mapping[str, object], ...]:
         for _ in range(2):
-            answer = wire.mapping(await self._transport.read("/iserver/account/orders", limit=ORDERS), "live orders")
+            answer = wire.mapping(await self._transport.read("/iserver/account/orders"), "live orders")
             # A cold answer is an empty list with snapshot false, whatever orders there are.
             if answer.get("snapshot") is True:
                 return tuple(wire.rows(answer.get("orders"), "live orders"))
@@ -150,15 +160,13 @@ class OrderCalls:
     async def _read_trades(self) -> object:
         # Where the orders were cold the trades are, too, and an unloaded list of trades does not say so.
         if self._cold:
-            await self._transport.read("/iserver/account/trades", {"days": "7"}, limit=TRADES)
+            await self._transport.read("/iserver/account/trades", {"days": "7"})
             self._cold = False
-        return await self._transport.read("/iserver/account/trades", {"days": "7"}, limit=TRADES)
+        return await self._transport.read("/iserver/account/trades", {"days": "7"})
 
     async def _ask_preview(self, path: str, order: Limit) -> Mapping[str, object]:
         # An error inside a preview is part of it, so the answer is judged here and not by the transport.
-        answer = await self._transport.send("POST", path, _body(order))
-        if answer.status == 429:
-            raise self._transport.pacer.penalise()
+        answer = await self._transport.ask(path, _body(order))
         fault = fault_of(answer)
         if fault is not None and answer.status != 200:
             raise fault

@@ -9,37 +9,19 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from api_gateway.clientportal.errors import PacingViolation
+from api_gateway.clientportal.limits import GLOBAL, SLOW, Limit, limit_of
 from api_gateway.clientportal.memory import GatewayMemory
 
 # The older documentation says 15 minutes, the newer 10; sending inside the box can end in a permanent block.
 PENALTY_SECONDS: Final = 900.0
 # A call that would have to wait longer than this is refused, so that no caller hangs on a quarter-hour limit.
 LONGEST_WAIT_SECONDS: Final = 15.0
-
-
-@dataclass(frozen=True)
-class Limit:
-    """At most `count` requests within any `seconds`; 0 seconds limits concurrency alone."""
-
-    name: str
-    count: int
-    seconds: float
-
-
-GLOBAL: Final = Limit("all endpoints", 10, 1.0)
-ORDERS: Final = Limit("live orders", 1, 5.0)
-TRADES: Final = Limit("trades", 1, 5.0)
-ACCOUNTS: Final = Limit("portfolio accounts", 1, 5.0)
-SNAPSHOT: Final = Limit("snapshot", 10, 1.0)
-HISTORY: Final = Limit("history", 5, 0.0)
-PERFORMANCE: Final = Limit("performance", 1, 900.0)
-TICKLE: Final = Limit("tickle", 1, 1.0)
-# Longer than a process takes to be replaced by another.
-SLOW: Final = (ORDERS, TRADES, ACCOUNTS, PERFORMANCE)
+# What two clocks may differ in speed.
+_DRIFT: Final = 1.0001
+_SHORTEST_SLEEP: Final = 1e-6
 
 
 class Pacer:
@@ -50,36 +32,47 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         memory: GatewayMemory | None = None,
+        *,
+        address: str = "",
+        penalty_seconds: float = PENALTY_SECONDS,
     ) -> None:
         self.clock = clock
         self.scale = 1.0
         self._memory = memory or GatewayMemory()
         self.sleep = sleep
+        self._address = address
+        self._penalty_seconds = penalty_seconds
         self._windows: dict[str, _Window] = {}
-        self._boxed_until = 0.0
+        self._boxed_until: float | None = None
 
     @asynccontextmanager
-    async def slot(self, limit: Limit | None) -> AsyncIterator[None]:
-        """Holds a place in the endpoint's and in the global window. Raises: PacingViolation in the penalty box."""
-        self._refuse_in_box()
-        windows = [self._window(each) for each in (limit, GLOBAL) if each is not None]
-        entered: list[_Window] = []
+    async def slot(self, method: str, path: str) -> AsyncIterator[None]:
+        """Holds a place in the endpoint's and in the global window. Raises: PacingViolation in the penalty box.
+
+        Only the first in an endpoint's queue stands in the queue of all, so that five hundred requests of one kind
+        hold up a request of another by one place.
+        """
+        limit = limit_of(method, path)
+        own, everyone = self._window(limit), self._window(GLOBAL)
+        async with own.queue:
+            await self._free(own)
+            async with everyone.queue:
+                await self._free(everyone)
+                own.enter()
+                everyone.enter()
         try:
-            for window in windows:
-                await self._enter(window)
-                entered.append(window)
-            self._refuse_in_box()
             yield
         finally:
-            for window in entered:
-                window.leave(self.clock())
+            now = self.clock()
+            own.leave(now)
+            everyone.leave(now)
             if limit in SLOW:
                 self._memory.use(limit.name)
 
-    def recall(self, limits: tuple[Limit, ...] = SLOW) -> None:
+    def recall(self) -> None:
         """Counts what an earlier process has used of the limits that outlast a restart."""
         ages = self._memory.ages()
-        for limit in limits:
+        for limit in SLOW:
             if limit.name in ages:
                 self._window(limit).used_before(self.clock() - ages[limit.name])
 
@@ -91,31 +84,38 @@ class Pacer:
         """Seconds until the endpoint's window has a place, 0 when it has one now."""
         return self._window(limit).delay(self.clock(), self.scale) or 0.0
 
+    def penalty(self) -> float:
+        """Seconds for which nothing is sent, 0 outside the penalty box; an earlier process may have been put there."""
+        if self._boxed_until is None:
+            self._boxed_until = self.clock() + min(self._memory.penalty(self._address), self._penalty_seconds)
+        return max(0.0, self._boxed_until - self.clock())
+
     def penalise(self) -> PacingViolation:
         """Shuts the box after a 429, and gives the error to raise."""
-        self._boxed_until = self.clock() + PENALTY_SECONDS * self.scale
-        return PacingViolation(f"the gateway answered 429; {self._box_message()}")
+        seconds = self._penalty_seconds * self.scale
+        self._boxed_until = self.clock() + seconds
+        self._memory.keep_penalty(self._address, seconds)
+        return PacingViolation(f"the gateway answered 429; nothing is sent for {seconds:.0f} s", seconds)
 
     def _refuse_in_box(self) -> None:
-        if self.clock() < self._boxed_until:
-            raise PacingViolation(f"in the gateway's penalty box; {self._box_message()}")
-
-    def _box_message(self) -> str:
-        return f"nothing is sent for {self._boxed_until - self.clock():.0f} s"
+        left = self.penalty()
+        if left > 0:
+            raise PacingViolation(f"in the gateway's penalty box; nothing is sent for {left:.0f} s", left)
 
     def _window(self, limit: Limit) -> "_Window":
         return self._windows.setdefault(limit.name, _Window(limit))
 
-    async def _enter(self, window: "_Window") -> None:
-        async with window.queue:
-            while (delay := window.delay(self.clock(), self.scale)) != 0.0:
-                if delay is None:
-                    await window.freed.wait()
-                elif delay > LONGEST_WAIT_SECONDS:
-                    raise PacingViolation(f"{window.limit.name}: the broker's limit is free again in {delay:.0f} s")
-                else:
-                    await self.sleep(delay)
-            window.enter()
+    async def _free(self, window: "_Window") -> None:
+        """Waits for a place. Only its holder takes one, so that it stays free while the queue's lock is held."""
+        self._refuse_in_box()
+        while (delay := window.delay(self.clock(), self.scale)) != 0.0:
+            if delay is None:
+                await window.freed.wait()
+            elif delay > LONGEST_WAIT_SECONDS:
+                raise PacingViolation(f"{window.limit.name}: the broker's limit is free again in {delay:.0f} s", delay)
+            else:
+                await self.sleep(delay)
+            self._refuse_in_box()
 
 
 class _Window:
@@ -123,16 +123,20 @@ class _Window:
         self.limit = limit
         self.queue = asyncio.Lock()
         self.freed = asyncio.Event()
+        self._together = limit.together or limit.count
         self._in_flight = 0
         self._ended: deque[float] = deque(maxlen=limit.count)
 
     def delay(self, now: float, scale: float) -> float | None:
         """Seconds until a place may be free; None when only an answer in flight can free one."""
-        span = self.limit.seconds * scale
-        live = [end for end in self._ended if end + span > now]
+        span = self.limit.seconds * _DRIFT * scale
+        live = [end for end in self._ended if now - end < span]
+        if self._in_flight >= self._together:
+            return None
         if self._in_flight + len(live) < self.limit.count:
             return 0.0
-        return min(live) + span - now if live else None
+        # Never so little that a clock of any resolution stands still.
+        return max(span - (now - min(live)), _SHORTEST_SLEEP) if live else None
 
     def used_before(self, ended: float) -> None:
         """Counts a request of an earlier process, unless this one has already sent a request."""

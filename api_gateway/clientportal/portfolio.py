@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed, PacingViolation
+from api_gateway.clientportal.limits import PERFORMANCE
 from api_gateway.clientportal.memory import GatewayMemory
-from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS, PERFORMANCE
+from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS
 from api_gateway.clientportal.records import AccountType, Cash, Ledger, NavHistory, NavPoint, Position, Summary
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
@@ -70,7 +71,7 @@ class PortfolioReads:
     async def _ask_performance(self, account: str) -> object:
         # A repetition would wait out the quarter of an hour.
         body = {"acctIds": [account], "period": "1Y"}
-        return await self._transport.read("/pa/performance", body=body, limit=PERFORMANCE, attempts=1)
+        return await self._transport.read("/pa/performance", body=body, attempts=1)
 
     async def _read(self, path: str) -> object:
         return await self._session.guarded(lambda: self._transport.read(path))

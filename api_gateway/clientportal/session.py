@@ -25,9 +25,8 @@ from api_gateway.clientportal.errors import (
     SimulatorRefused,
     State,
 )
-from api_gateway.clientportal.flight import SingleFlight
+from api_gateway.clientportal.flight import Flights
 from api_gateway.clientportal.memory import GatewayMemory
-from api_gateway.clientportal.pacing import ACCOUNTS, ORDERS, TICKLE, TRADES
 from api_gateway.clientportal.records import Simulator, Source
 from api_gateway.clientportal.transport import Transport
 
@@ -79,19 +78,19 @@ class Session:
         self._reading: Reading | None = None
         self._primed: Primed | None = None
         self._bridge_tried: float | None = None
-        self._status = SingleFlight(self._read_status)
-        self._priming = SingleFlight(self._prime)
+        self._status: Flights[Reading] = Flights()
+        self._priming: Flights[Primed] = Flights()
 
     async def reading(self) -> Reading:
         """State of the session, at most a second old; a gateway that is down is a state here, not an error."""
         last = self._reading
         if last is not None and self._pacer.clock() - last.read_at < _TIME_TO_LIVE * self._pacer.scale:
             return last
-        return await self._status.join()
+        return await self._status.join(None, self._read_status)
 
     async def primed(self) -> Primed:
         """The usable session, opened and primed when it was not. Raises: ClientPortalError with the remedy."""
-        return self._primed or await self._priming.join()
+        return self._primed or await self._priming.join(None, self._prime)
 
     async def guarded(self, read: Callable[[], Awaitable[Data]]) -> Data:
         """Runs a read on a primed session; repeats it once when the gateway turns out to have lost the session."""
@@ -152,8 +151,8 @@ class Session:
             if self._primed is None:
                 await self.primed()
             else:
-                await self._transport.read("/tickle", body={}, limit=TICKLE, attempts=1)
-                reading = await self._status.join()
+                await self._transport.read("/tickle", body={}, attempts=1)
+                reading = await self._status.join(None, self._read_status)
                 if reading.fault is not None:
                     raise reading.fault.with_traceback(None)
         except ClientPortalError as error:
@@ -196,9 +195,9 @@ class Session:
         primed = await self.brokerage_accounts()
         # The first read of these three is empty whatever the account holds; their answers are not used.
         await asyncio.gather(
-            self._transport.read("/portfolio/accounts", limit=ACCOUNTS),
-            self._transport.read("/iserver/account/orders", limit=ORDERS),
-            self._transport.read("/iserver/account/trades", limit=TRADES),
+            self._transport.read("/portfolio/accounts"),
+            self._transport.read("/iserver/account/orders"),
+            self._transport.read("/iserver/account/trades"),
         )
         self._primed = primed
         return primed
@@ -214,7 +213,7 @@ class Session:
         # compete:false, so that the user's own TWS or mobile session is never pushed out.
         await self._transport.send("POST", "/iserver/auth/ssodh/init", {"publish": True, "compete": False})
         for _ in range(_BRIDGE_POLLS):
-            reading = await self._status.join()
+            reading = await self._status.join(None, self._read_status)
             if not isinstance(reading.fault, NoBridge):
                 return reading
             await self._pacer.pause(0.25)

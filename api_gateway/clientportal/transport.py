@@ -1,10 +1,10 @@
 """One HTTP conversation with the gateway: paced, typed errors out of its many failure envelopes.
 
-Reads may be repeated; a mutation is sent once, whatever happens.
+Reads may be repeated, and identical ones share a request; a mutation is sent once, whatever happens.
 """
 
+import json
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import stamina
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import (
     CallerNotAllowed,
+    CertificateRefused,
     ClientPortalError,
     GatewayDown,
     GatewayRefused,
@@ -25,7 +26,9 @@ from api_gateway.clientportal.errors import (
     NoBridge,
     NotPrimed,
 )
-from api_gateway.clientportal.pacing import Limit, Pacer
+from api_gateway.clientportal.flight import Flights
+from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.tls import address_refusal, certificate_refusal, trust
 
 # The gateway itself gives up after 10 s with a 503.
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
@@ -45,49 +48,74 @@ def base_url(url: str) -> str:
     return root if root.endswith("/v1/api") else f"{root}/v1/api"
 
 
-def open_http(url: str, ca_file: Path | None = None) -> httpx2.AsyncClient:
-    """One pool to the gateway. TLS is always verified, against `ca_file` where the gateway has a CA of its own."""
-    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+def open_http(url: str, ca_file: Path | None = None, fingerprint: str | None = None) -> httpx2.AsyncClient:
+    """One pool to the gateway, whose certificate is always verified: see `tls.trust`.
+
+    Raises: ValueError for an address that would carry the session in clear over a network, and see `tls.trust`.
+    """
+    refusal = address_refusal(url)
+    if refusal is not None:
+        raise ValueError(refusal)
     # The environment's proxies are for the internet, not for a gateway on loopback or a private network.
-    return httpx2.AsyncClient(base_url=base_url(url), verify=verify, timeout=_TIMEOUT, trust_env=False)
+    return httpx2.AsyncClient(
+        base_url=base_url(url), verify=trust(ca_file, fingerprint), timeout=_TIMEOUT, trust_env=False
+    )
 
 
 class Transport:
+    """`epoch` counts the mutations: what was read under an older one may not know of the last."""
+
     def __init__(self, http: httpx2.AsyncClient, pacer: Pacer) -> None:
         self.pacer = pacer
+        self.epoch = 0
         self._http = http
+        self._reads: Flights[object] = Flights()
 
-    async def read(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        body: object = None,
-        limit: Limit | None = None,
-        attempts: int = 3,
-    ) -> object:
+    async def read(self, path: str, params: Params | None = None, *, body: object = None, attempts: int = 3) -> object:
         """Decoded answer of a GET, or of a POST without effect when `body` is given; repeated when the gateway is away.
 
-        Raises: ClientPortalError, also for an error that comes with status 200.
+        A read is shared by whoever asks the same while it is under way, but never by one that asks after a mutation.
+        The answer is shared, too: it must not be changed. Raises: ClientPortalError, also for an error that comes with
+        status 200.
         """
-        retries = stamina.retry_context(
-            on=(GatewayDown, Maintenance), attempts=attempts, wait_initial=0.05, wait_max=0.2, wait_jitter=0.0
-        )
-        async for attempt in retries:
-            with attempt:
-                return await self._read_once(path, params, body, limit)
-        raise AssertionError("the retry context neither returned nor raised")
+        key = (self.epoch, path, tuple(sorted((params or {}).items())), json.dumps(body, sort_keys=True), attempts)
+        return await self._reads.join(key, lambda: self._read(path, params, body, attempts))
+
+    async def ask(self, path: str, body: object) -> Answer:
+        """One POST without effect, sent once; the answer is the caller's to classify.
+
+        Raises: GatewayDown; PacingViolation, also for a 429.
+        """
+        answer = await self._exchange("POST", path, None, body)
+        if answer.status == 429:
+            raise self.pacer.penalise()
+        return answer
 
     async def send(self, method: str, path: str, body: object = None) -> Answer:
-        """One mutation, sent once; the answer is the caller's to classify.
+        """One mutation, sent once; the answer is the caller's to classify, a 429 too.
 
         Raises: GatewayDown with `sent` telling whether a byte can have left; PacingViolation before anything is sent.
         """
-        return await self._exchange(method, path, None, body, None)
+        try:
+            answer = await self._exchange(method, path, None, body)
+        finally:
+            # At the end, because a read that began meanwhile may have been answered before the effect.
+            self.epoch += 1
+        if answer.status == 429:
+            self.pacer.penalise()
+        return answer
 
-    async def _read_once(self, path: str, params: Params | None, body: object, limit: Limit | None) -> object:
-        method = "GET" if body is None else "POST"
-        answer = await self._exchange(method, path, params, body, limit)
+    async def _read(self, path: str, params: Params | None, body: object, attempts: int) -> object:
+        retries = stamina.retry_context(
+            on=_may_pass, attempts=attempts, wait_initial=0.05, wait_max=0.2, wait_jitter=0.0
+        )
+        async for attempt in retries:
+            with attempt:
+                return await self._read_once(path, params, body)
+        raise AssertionError("the retry context neither returned nor raised")
+
+    async def _read_once(self, path: str, params: Params | None, body: object) -> object:
+        answer = await self._exchange("GET" if body is None else "POST", path, params, body)
         if answer.status == 429:
             raise self.pacer.penalise()
         fault = fault_of(answer)
@@ -95,17 +123,27 @@ class Transport:
             raise fault
         return wire.decode(answer.body)
 
-    async def _exchange(
-        self, method: str, path: str, params: Params | None, body: object, limit: Limit | None
-    ) -> Answer:
-        async with self.pacer.slot(limit):
+    async def _exchange(self, method: str, path: str, params: Params | None, body: object) -> Answer:
+        async with self.pacer.slot(method, path):
             try:
                 response = await self._http.request(method, path, params=params, json=body)
             except _UNSENT as error:
-                raise GatewayDown(f"no connection to the gateway: {_cause(error)}", sent=False) from error
-            except httpx2.TransportError as error:
+                raise _unconnected(error) from error
+            except httpx2.RequestError as error:
                 raise GatewayDown(f"the gateway's answer was lost: {_cause(error)}") from error
             return Answer(response.status_code, response.content)
+
+
+def _unconnected(error: Exception) -> GatewayDown:
+    refused = certificate_refusal(error)
+    if refused is not None:
+        return CertificateRefused(refused)
+    return GatewayDown(f"no connection to the gateway: {_cause(error)}", sent=False)
+
+
+def _may_pass(error: Exception) -> bool:
+    """A refusal of this machine or of the gateway's certificate stays one."""
+    return isinstance(error, GatewayDown | Maintenance) and not isinstance(error, CallerNotAllowed | CertificateRefused)
 
 
 def fault_of(answer: Answer) -> ClientPortalError | None:
