@@ -5,10 +5,12 @@ Never prints a value: a setting can be a secret.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api_gateway.clientportal.tls import address_refusal, normal_fingerprint
 
 TradingMode = Literal["off", "paper", "live"]
 _Words = Annotated[tuple[str, ...], NoDecode]
@@ -26,6 +28,8 @@ class GatewaySettings(BaseSettings):
 
     ibkr_gateway_url: str = DEFAULT_GATEWAY_URL
     ibkr_ca_file: Path | None = None
+    ibkr_cert_sha256: str | None = None
+    ibkr_penalty_minutes: int = Field(default=15, ge=10, le=60)
     ibkr_account_id: _Words = ()
     trading_mode: TradingMode = "off"
 
@@ -37,9 +41,21 @@ class GatewaySettings(BaseSettings):
     @field_validator("ibkr_gateway_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
+        refusal = address_refusal(value)
+        if refusal is not None:
+            raise ValueError(refusal)
         return value
+
+    @field_validator("ibkr_cert_sha256")
+    @classmethod
+    def _is_fingerprint(cls, value: str | None) -> str | None:
+        return normal_fingerprint(value) if value is not None else None
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> Self:
+        if self.ibkr_ca_file is not None and self.ibkr_cert_sha256 is not None:
+            raise ValueError("IBKR_CA_FILE and IBKR_CERT_SHA256 are two proofs of one certificate: give one of them")
+        return self
 
     @field_validator("ibkr_ca_file")
     @classmethod

@@ -57,7 +57,7 @@ def certificate_refusal(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the gateway's certificate is refused: {cause.verify_message or cause.strerror or cause}"
+            return f"the gateway's certificate is refused: {cause.verify_message}"
         cause = cause.__cause__ or cause.__context__
     return None
 
@@ -70,7 +70,9 @@ def _pinned(fingerprint: str) -> ssl.SSLContext:
             super().do_handshake()
             found = hashlib.sha256(self.getpeercert(binary_form=True) or b"").hexdigest()
             if not hmac.compare_digest(found, fingerprint):
-                raise ssl.SSLCertVerificationError(f"its SHA-256 fingerprint is {found}, another one is pinned")
+                refusal = ssl.SSLCertVerificationError("another certificate is pinned")
+                refusal.verify_message = f"its SHA-256 fingerprint is {found}, another one is pinned"
+                raise refusal
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # No authority signs it and it names no host: the fingerprint stands for both.

@@ -25,9 +25,18 @@ def main() -> int:
         return 2
     # Set before the SDK sets up its own console, which breaks lines for a terminal.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    http = open_http(settings.ibkr_gateway_url, settings.ibkr_ca_file)
+    try:
+        http = open_http(settings.ibkr_gateway_url, settings.ibkr_ca_file, settings.ibkr_cert_sha256)
+    except ValueError as error:
+        sys.stderr.write(f"mcp_server: {error}\n")
+        return 2
     memory = GatewayMemory(settings.mcp_state_file)
-    portal = ClientPortal(http, refuse_simulator=settings.trading_mode == "live", memory=memory)
+    portal = ClientPortal(
+        http,
+        refuse_simulator=settings.trading_mode == "live",
+        memory=memory,
+        penalty_seconds=settings.ibkr_penalty_minutes * 60.0,
+    )
     uvicorn.run(create_app(settings, portal), host=arguments.host, port=arguments.port, log_level="warning", ws="none")
     return 0
 

@@ -29,6 +29,7 @@ def test_the_defaults_trade_nothing_and_look_for_the_gateway_on_this_machine(mon
     assert settings.trading_mode == "off"
     assert settings.ibkr_gateway_url == "https://localhost:5000/v1/api"
     assert settings.ibkr_account_id == ()
+    assert settings.ibkr_penalty_minutes == 15
     assert settings.max_order_value == 50_000
     assert "t0ken" not in repr(settings)
 
@@ -45,7 +46,13 @@ def test_the_defaults_trade_nothing_and_look_for_the_gateway_on_this_machine(mon
         ({"MCP_TOKEN": "s3cret", "MAX_ORDER_VALUE": "much"}, "MAX_ORDER_VALUE"),
         ({"MCP_TOKEN": "s3cret", "MAX_ORDER_VALUE": "inf"}, "MAX_ORDER_VALUE"),
         ({"MCP_TOKEN": "s3cret", "IBKR_GATEWAY_URL": "localhost:5000"}, "IBKR_GATEWAY_URL"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_GATEWAY_URL": "http://gateway.example:5000"}, "IBKR_GATEWAY_URL: must be https"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_GATEWAY_URL": "http://127.0.0.1.example"}, "IBKR_GATEWAY_URL: must be https"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_GATEWAY_URL": "https://"}, "IBKR_GATEWAY_URL"),
         ({"MCP_TOKEN": "s3cret", "IBKR_CA_FILE": "/nowhere/ca.pem"}, "IBKR_CA_FILE"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_CERT_SHA256": "ab:cd"}, "IBKR_CERT_SHA256: is not a SHA-256"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_CERT_SHA256": "ab" * 32, "IBKR_CA_FILE": __file__}, "give one of them"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_PENALTY_MINUTES": "1"}, "IBKR_PENALTY_MINUTES"),
         ({"MCP_TOKEN_FILE": "/nowhere/token"}, "MCP_TOKEN_FILE"),
     ],
 )
