@@ -10,12 +10,12 @@ from decimal import ROUND_FLOOR, Decimal
 import numpy as np
 
 from api_gateway.simulator.broker_rules import AccountType
-from api_gateway.simulator.contracts import BY_CONID, Contract, stock
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.orders import Execution
 from api_gateway.simulator.prices import Floats
-from api_gateway.simulator.scenario import Scenario
+from api_gateway.simulator.scenario import Opening
 
 _CENT = Decimal("0.01")
 INITIAL_MARGIN, MAINTENANCE_MARGIN = Decimal("0.50"), Decimal("0.25")
@@ -199,20 +199,31 @@ class AccountBook:
         return value
 
 
-def opening_book(scenario: Scenario, market: Market, as_of: int) -> AccountBook:
-    """Buys the scenario's holdings at real closes. Raises: StartError when there is no session that far back."""
-    since = as_of - scenario.bought_sessions_before
-    if since < 0:
-        raise StartError(f"scenario {scenario.name}: no session {scenario.bought_sessions_before} sessions earlier")
-    cash = scenario.starting_capital
-    positions: list[Position] = []
-    for holding in scenario.holdings:
-        contract = stock(holding.symbol)
+def _bought(opening: Opening, market: Market) -> list[tuple[Contract, Decimal]]:
+    """What is bought, each with its share of the capital in percent. Raises: StartError for a name without prices."""
+    universe = market.universe
+    if opening.spread is not None:
+        names = opening.spread.names
+        if names > len(universe.stocks):
+            raise StartError(f"account {opening.account}: {names} names, this world has {len(universe.stocks)}")
+        return [(one, opening.spread.weight_pct / names) for one in universe.stocks[:names]]
+    bought: list[tuple[Contract, Decimal]] = []
+    for holding in opening.holdings:
+        contract = universe.stock(holding.symbol)
         if contract is None:
-            raise StartError(f"scenario {scenario.name}: unknown symbol {holding.symbol}")
+            raise StartError(f"account {opening.account}: no {holding.symbol} among {len(universe.stocks)} instruments")
+        bought.append((contract, holding.weight_pct))
+    return bought
+
+
+def opening_book(opening: Opening, market: Market, since: int) -> AccountBook:
+    """Buys the holdings at the closes of session row `since`. Raises: StartError for a name without prices."""
+    cash = opening.starting_capital
+    positions: list[Position] = []
+    for contract, weight_pct in _bought(opening, market):
         price = to_decimal(float(market.closes(contract.conid)[since]))
-        quantity = int(scenario.starting_capital * holding.weight_pct / 100 / price)
+        quantity = int(opening.starting_capital * weight_pct / 100 / price)
         if quantity:
-            positions.append(Position(BY_CONID[contract.conid], quantity, price))
+            positions.append(Position(contract, quantity, price))
             cash -= quantity * price
     return AccountBook(cash, tuple(positions), since)

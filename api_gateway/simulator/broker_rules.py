@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from api_gateway.simulator.contracts import stock
+from api_gateway.simulator.universe import stock
 
 AccountType = Literal["margin", "cash"]
 

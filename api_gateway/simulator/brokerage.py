@@ -48,7 +48,7 @@ class BrokerageSession:
     """`lenient`: nothing expires by itself. `strict`: idling, a day, the daily reset and Saturday's maintenance.
 
     `polls_left` None means that there is no brokerage session, 0 that it is established. `forget_questions` is called
-    whenever the brokerage session is lost.
+    whenever the brokerage session is lost. `selected` is the account that somebody has switched to.
     """
 
     clock: SessionClock
@@ -62,6 +62,7 @@ class BrokerageSession:
     portfolio_accounts_queried: bool = False
     snapshot_reads: dict[int, int] = field(default_factory=dict)
     suppressed_questions: frozenset[str] = frozenset()
+    selected: str | None = None
     warm: set[ColdRead] = field(default_factory=set)
     counters: Counter[str] = field(default_factory=Counter)
     logouts: Counter[str] = field(default_factory=Counter)
@@ -156,6 +157,7 @@ class BrokerageSession:
         self.accounts_queried = False
         self.snapshot_reads.clear()
         self.suppressed_questions = frozenset()
+        self.selected = None
         self.warm -= {"orders", "trades", "pnl"}
         self.forget_questions()
 

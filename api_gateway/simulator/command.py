@@ -20,7 +20,8 @@ from api_gateway.simulator.application import create_app
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.faults import RULES
 from api_gateway.simulator.order_faults import Rule
-from api_gateway.simulator.scenario import DEFAULT_SCENARIO
+from api_gateway.simulator.scenario import DEFAULT_SCENARIO, scenario_file
+from api_gateway.simulator.universe import FEWEST
 from api_gateway.simulator.world import Options, World, build_world
 
 
@@ -45,7 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pacing", type=float, default=1.0, help="scale of all request limits, 0 for none (default 1.0)"
     )
-    parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, help="YAML file of the starting account")
+    parser.add_argument(
+        "--scenario",
+        type=scenario_file,
+        default=DEFAULT_SCENARIO,
+        help="YAML file of the starting account, or a name: default, five_hundred, two_accounts",
+    )
+    parser.add_argument(
+        "--instruments", type=int, default=FEWEST, help="stocks to trade; more than 20 with --data synthetic only"
+    )
     parser.add_argument("--faults", type=Path, help="YAML file with a list of fault rules, in force from the start")
     parser.add_argument(
         "--session", choices=("lenient", "strict"), default="lenient", help="whether logins expire (default lenient)"
@@ -132,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.scenario,
             given.data,
             faults,
+            given.instruments,
             given.session,
             given.reset_hour,
         )

@@ -1,10 +1,10 @@
-"""What can be looked up: twenty stocks, each with a foreign listing of the same ticker, and two indices.
+"""What can always be looked up: twenty stocks, each with a foreign listing of the same ticker, and two indices.
 
 Contract ids other than AAPL's are invented and fixed. The foreign listings exist so that a client that takes the
 first search result gets the wrong contract; they carry no market data and no trading permission.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 SecurityType = Literal["STK", "IND"]
@@ -60,34 +60,14 @@ STOCKS: tuple[Contract, ...] = tuple(
     Contract(conid, symbol, name, "STK", exchange, "USD", sector, industry, category)
     for conid, symbol, name, exchange, sector, industry, category in _STOCK_FACTS
 )
-FOREIGN_LISTINGS: tuple[Contract, ...] = tuple(
-    Contract(
-        610_000 + stock.conid % 10_000,
-        stock.symbol,
-        stock.name,
-        "STK",
-        "MEXI",
-        "MXN",
-        stock.sector,
-        stock.industry,
-        stock.category,
-        has_prices=False,
-    )
-    for stock in STOCKS
-)
+
+
+def foreign_listing(stock: Contract, conid: int) -> Contract:
+    """The same ticker in Mexico."""
+    return replace(stock, conid=conid, exchange="MEXI", currency="MXN", has_prices=False)
+
+
+FOREIGN_LISTINGS: tuple[Contract, ...] = tuple(foreign_listing(one, 610_000 + one.conid % 10_000) for one in STOCKS)
 SPX = Contract(416904, "SPX", "S&P 500 Stock Index", "IND", "CBOE", "USD", "Indices", "Broad Range Equity Index", "*")
 VIX = Contract(13455763, "VIX", "CBOE Volatility Index", "IND", "CBOE", "USD", "Indices", "Volatility Index", "*")
 INDICES: tuple[Contract, ...] = (SPX, VIX)
-
-BY_CONID: dict[int, Contract] = {one.conid: one for one in (*STOCKS, *FOREIGN_LISTINGS, *INDICES)}
-
-
-def listings(symbol: str) -> tuple[Contract, ...]:
-    """Every contract of a ticker, the foreign listing first: the order of the answer means nothing."""
-    wanted = symbol.upper()
-    return tuple(one for one in (*FOREIGN_LISTINGS, *STOCKS, *INDICES) if one.symbol == wanted)
-
-
-def stock(symbol: str) -> Contract | None:
-    """The listing that has prices and may be traded."""
-    return next((one for one in STOCKS if one.symbol == symbol), None)

@@ -12,10 +12,11 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from api_gateway.simulator.contracts import BY_CONID, SPX, STOCKS, VIX, Contract
+from api_gateway.simulator.contracts import SPX, STOCKS, VIX, Contract
 from api_gateway.simulator.noise import normals, uniform, uniforms
 from api_gateway.simulator.prices import Floats, PriceHistory
 from api_gateway.simulator.sessions import Moment, SessionCalendar
+from api_gateway.simulator.universe import Universe, universe_of
 
 SESSIONS_PER_YEAR = 252
 VOLATILITY_WINDOW = 21
@@ -23,7 +24,7 @@ _MODES = 12
 _CLIP_DEVIATIONS = 1.5
 _LEAST_DEVIATION, _LARGEST_DEVIATION, _UNKNOWN_DEVIATION = 0.002, 0.05, 0.015
 _HALF_SPREAD = (0.0001, 0.0004)
-_CACHED_PATHS = 512
+_CACHED_PATHS = 2048
 _BLOCK = 64
 # Separate families of noise must not share keys.
 _PATH, _SPREAD, _SIZE, _VOLUME, _CAPITALISATION = range(5)
@@ -97,8 +98,11 @@ def _ticks(prices: Floats) -> Floats:
 
 
 class Market:
-    def __init__(self, history: PriceHistory, calendar: SessionCalendar, seed: int) -> None:
+    def __init__(
+        self, history: PriceHistory, calendar: SessionCalendar, seed: int, universe: Universe | None = None
+    ) -> None:
         self.history = history
+        self.universe = universe or universe_of()
         self.calendar = calendar
         self._seed = seed
         realised = trailing_deviation(history.index) * np.sqrt(SESSIONS_PER_YEAR) * 100.0
@@ -111,18 +115,21 @@ class Market:
 
     def closes(self, conid: int) -> Floats:
         """Shape [T]. Raises KeyError for a contract without prices."""
+        if conid not in self._series and self.universe.by_conid[conid].has_prices:
+            # Drawn when first asked for: a thousand names would take a second.
+            self._series[conid] = self.history.generated(conid)
         return self._series[conid]
 
     def split(self, conid: int, ratio: float) -> None:
         """From now on every price of the contract, past ones included, is in new shares: `ratio` for each old one."""
         self.was_split = True
-        self._series[conid] = self._series[conid] / ratio
+        self._series[conid] = self.closes(conid) / ratio
         self._paths = {key: path for key, path in self._paths.items() if key[0] != conid}
 
     def _deviation(self, conid: int) -> Floats:
         """Daily deviation known before each session opens, shape [T]."""
         if conid not in self._deviations:
-            trailing = trailing_deviation(self._series[conid])
+            trailing = trailing_deviation(self.closes(conid))
             known = np.concatenate(([np.nan], trailing[:-1]))
             known = np.where(np.isnan(known), _UNKNOWN_DEVIATION, known)
             self._deviations[conid] = np.clip(known, _LEAST_DEVIATION, _LARGEST_DEVIATION)
@@ -132,7 +139,7 @@ class Market:
         """Shape [n, minutes + 1]; column 0 is the prior close, the last column the session's close."""
         if conid == VIX.conid:
             return self._volatility_grid(rows, minutes)
-        closes = self._series[conid]
+        closes = self.closes(conid)
         start, end = np.log(closes[rows - 1]), np.log(closes[rows])
         share = np.linspace(0.0, 1.0, minutes + 1)
         modes = np.arange(1, _MODES + 1)
@@ -172,7 +179,7 @@ class Market:
     def _draw_path(self, conid: int, row: int) -> SessionPath:
         minutes = self.calendar.length(row)
         price = self._grid(conid, np.array([row]), minutes)[0]
-        if not BY_CONID[conid].tradable:
+        if not self.universe.by_conid[conid].tradable:
             return SessionPath(np.round(price, 2), None, None)
         narrow, wide = _HALF_SPREAD
         share = uniforms(self._seed, _SPREAD, conid, row, np.arange(minutes + 1))
@@ -186,7 +193,7 @@ class Market:
     def quote(self, contract: Contract, moment: Moment) -> Quote:
         """Raises KeyError for a contract without prices."""
         conid, row = contract.conid, moment.session
-        closes = self._series[conid]
+        closes = self.closes(conid)
         path = self.path(conid, row)
         seen = path.price[: moment.minute + 1]
         size_bid, size_ask = uniforms(self._seed, _SIZE, conid, row, moment.minute, np.arange(2))
@@ -209,14 +216,14 @@ class Market:
     def last_price(self, conid: int, moment: Moment) -> float:
         """The price a position is valued at."""
         if not moment.is_open:
-            return float(self._series[conid][moment.session])
+            return float(self.closes(conid)[moment.session])
         return float(self.path(conid, moment.session).price[moment.minute])
 
     def daily_bars(self, conid: int, moment: Moment, count: int) -> Bars:
         """The newest `count` sessions that have opened; the last one is still forming while the session is open."""
         first = max(moment.session - count + 1, VOLATILITY_WINDOW + 1 if conid == VIX.conid else 1)
         rows = np.arange(first, moment.session + 1)
-        closes = self._series[conid]
+        closes = self.closes(conid)
         bars = np.column_stack([closes[rows - 1], closes[rows], closes[rows], closes[rows]])
         bars[:, 1], bars[:, 2] = self._extremes(conid, rows)
         volume = np.floor(self.daily_volume(conid, rows))
@@ -247,7 +254,7 @@ class Market:
 
     def average_volume(self, conid: int) -> float:
         """Fictional: between 4 and 60 million shares a day, fixed per contract; indices have none."""
-        if not BY_CONID[conid].tradable:
+        if not self.universe.by_conid[conid].tradable:
             return 0.0
         return float(4e6 * 15.0 ** uniform(self._seed, _VOLUME, conid))
 

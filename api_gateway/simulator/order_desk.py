@@ -1,10 +1,11 @@
-"""The order system: accepts, questions, fills, expires and cancels orders of one account.
+"""The order system: accepts, questions, fills, expires and cancels the orders of a login's accounts.
 
 Nothing happens in the background: `advance` compares the open orders with the market up to a given moment. What goes
 wrong on purpose is asked of the fault box at the moment it can go wrong.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -47,9 +48,12 @@ class _Delayed:
 
 
 class OrderDesk:
-    def __init__(self, rules: BrokerRules, book: AccountBook, market: Market, faults: FaultBox, seed: int) -> None:
+    def __init__(
+        self, rules: BrokerRules, books: Mapping[str, AccountBook], market: Market, faults: FaultBox, seed: int
+    ) -> None:
+        """`books` by account. Order ids and client order ids are the login's, cash and positions the account's."""
         self._rules = rules
-        self._book = book
+        self._books = books
         self._market = market
         self._faults = faults
         self._seed = seed
@@ -171,12 +175,12 @@ class OrderDesk:
         price = request.limit_price if request.limit_price is not None else self.reference_price(request, moment)
         return request.quantity * price
 
-    def valuation(self, moment: Moment) -> Valuation:
-        return self._book.valuation(self.marks(moment), moment.session, self._rules.account_type)
+    def valuation(self, account: str, moment: Moment) -> Valuation:
+        return self._books[account].valuation(self.marks(account, moment), moment.session, self._rules.account_type)
 
-    def marks(self, moment: Moment) -> dict[int, Decimal]:
-        """Price of every position by conid."""
-        conids = [position.contract.conid for position in self._book.positions()]
+    def marks(self, account: str, moment: Moment) -> dict[int, Decimal]:
+        """Price of every position of an account by conid."""
+        conids = [position.contract.conid for position in self._books[account].positions()]
         return {conid: to_decimal(self._market.last_price(conid, moment)) for conid in conids}
 
     def check(self, request: OrderRequest, moment: Moment) -> None:
@@ -184,11 +188,12 @@ class OrderDesk:
         self._check_funds(request, moment)
 
     def _check_funds(self, request: OrderRequest, moment: Moment) -> None:
-        working = [one for one in self._orders.values() if one.working and one.request.side == request.side]
+        mine = [one for one in self._orders.values() if one.working and one.request.account == request.account]
+        working = [one for one in mine if one.request.side == request.side]
         if request.side == "SELL":
             conid = request.contract.conid
             promised = sum(one.remaining_quantity for one in working if one.request.contract.conid == conid)
-            free = self._book.held(conid) - promised
+            free = self._books[request.account].held(conid) - promised
             if request.quantity > free:
                 raise order_error(
                     f"No trading permission to sell short: {request.quantity} {request.contract.symbol} to sell, "
@@ -196,7 +201,7 @@ class OrderDesk:
                 )
             return
         promised_cash = sum((self.value_of(one.request, moment) for one in working), Decimal(0))
-        power = self.valuation(moment).buying_power
+        power = self.valuation(request.account, moment).buying_power
         needed = self.value_of(request, moment) + promised_cash
         if needed <= power:
             return
@@ -219,10 +224,10 @@ class OrderDesk:
         if any(coid == request.coid and moment.now - since < _COID_LIFE for coid, since in placed):
             raise order_error(f"Order couldn't be submitted: Local order ID={request.coid} is already registered.")
 
-    def cancel(self, order_id: int) -> Order:
+    def cancel(self, order_id: int, account: str) -> Order:
         """Accepts the request only; the order ends when the market is looked at next."""
         order = self._orders.get(order_id)
-        if order is None:
+        if order is None or order.request.account != account:
             raise refused(400, f"OrderID {order_id} doesn't exist")
         if not order.working:
             raise refused(400, "Order is inactive")
@@ -232,10 +237,10 @@ class OrderDesk:
             self._orders[order_id] = replace(order, status=Status.PENDING_CANCEL)
         return self._orders[order_id]
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, account: str) -> None:
         for order in self.orders():
-            if order.working:
-                self.cancel(order.order_id)
+            if order.working and order.request.account == account:
+                self.cancel(order.order_id, account)
 
     def end_for_split(self, conid: int, when: datetime) -> None:
         """What still works for the contract was priced in old shares."""
@@ -276,7 +281,7 @@ class OrderDesk:
         filled = order.filled_quantity + quantity
         when = self._time_of(order, fill, moment)
         if quantity:
-            self._book.apply(self._execution(order, fill, quantity, when))
+            self._books[order.request.account].apply(self._execution(order, fill, quantity, when))
         spent = order.filled_quantity * (order.average_price or Decimal(0)) + quantity * fill.price
         done = filled == order.request.quantity
         self._orders[order.order_id] = replace(
@@ -297,7 +302,7 @@ class OrderDesk:
 
     def _execution(self, order: Order, fill: Fill, quantity: int, when: datetime) -> Execution:
         request = order.request
-        earlier = sum(1 for one in self._book.executions if one.order_id == order.order_id)
+        earlier = sum(1 for one in self._books[request.account].executions if one.order_id == order.order_id)
         return Execution(
             execution_id=f"0000e215.{order.order_id:08x}.01.{earlier + 1:02d}",
             order_id=order.order_id,

@@ -45,13 +45,13 @@ def _last_time(order: Order) -> datetime:
     return order.ended_at or order.placed_at
 
 
-def live_order(account: str, order: Order) -> dict[str, Any]:
+def live_order(order: Order) -> dict[str, Any]:
     request = order.request
     display, original = _TYPE_NAMES[request.order_type]
     description = f"{request.side.title()} {request.quantity} {display} {_decimal_text(request.limit_price)}"
     row: dict[str, Any] = {
-        "acct": account,
-        "account": account,
+        "acct": request.account,
+        "account": request.account,
         "conid": request.contract.conid,
         "conidex": f"{request.contract.conid}",
         "orderId": order.order_id,
@@ -89,7 +89,7 @@ def live_order(account: str, order: Order) -> dict[str, Any]:
     return row
 
 
-def order_status(account: str, order: Order) -> dict[str, Any]:
+def order_status(order: Order) -> dict[str, Any]:
     """Snake case, numbers as strings; `size` is what REMAINS."""
     request = order.request
     row: dict[str, Any] = {
@@ -108,7 +108,7 @@ def order_status(account: str, order: Order) -> dict[str, Any]:
         "total_size": f"{request.quantity}.0",
         "cum_fill": f"{order.filled_quantity}.0",
         "currency": request.contract.currency,
-        "account": account,
+        "account": request.account,
         "order_type": _TYPE_NAMES[request.order_type][1],
         "limit_price": _decimal_text(request.limit_price),
         "stop_price": "",
@@ -161,12 +161,12 @@ def trade(account: str, execution: Execution, held: int) -> dict[str, Any]:
 
 def preview(world: World, request: OrderRequest, moment: Moment, error: str | None) -> dict[str, Any]:
     """What the order would do to the account, as comma-formatted strings."""
-    valuation = world.desk.valuation(moment)
+    valuation = world.desk.valuation(request.account, moment)
     price = request.limit_price if request.limit_price is not None else world.desk.reference_price(request, moment)
     value, fee = request.quantity * price, commission(request.quantity, price)
     signed = value if request.side == "BUY" else -value
     total = value + fee if request.side == "BUY" else value - fee
-    held = world.book.held(request.contract.conid)
+    held = world.books[request.account].held(request.contract.conid)
     change = request.quantity if request.side == "BUY" else -request.quantity
 
     def effect(current: Decimal, difference: Decimal) -> dict[str, str]:

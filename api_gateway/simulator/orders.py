@@ -36,6 +36,7 @@ class OrderRequest:
     limit_price: Decimal | None
     time_in_force: TimeInForce
     coid: str | None
+    account: str
 
 
 @dataclass(frozen=True)

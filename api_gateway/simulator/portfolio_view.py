@@ -1,8 +1,9 @@
-"""The account as the portfolio endpoints write it. Formatting of a valuation; nothing is decided here.
+"""An account as the portfolio endpoints write it. Formatting of a valuation; nothing is decided here.
 
 Field names and the two shapes of a position follow recordings of paper accounts; all numbers are the book's.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +13,11 @@ from api_gateway.simulator.wire import epoch_ms, epoch_s
 from api_gateway.simulator.world import World
 
 
-def _position(world: World, position: Position, price: Decimal) -> dict[str, Any]:
+def _position(account: str, position: Position, price: Decimal) -> dict[str, Any]:
     contract = position.contract
     value = position.quantity * price
     return {
-        "acctId": world.account,
+        "acctId": account,
         "conid": contract.conid,
         "contractDesc": contract.symbol,
         "position": float(position.quantity),
@@ -76,16 +77,18 @@ def _completed(world: World, row: dict[str, Any], position: Position) -> dict[st
     }
 
 
-def positions(world: World, moment: Moment, complete: bool) -> list[dict[str, Any]]:
-    marks = world.desk.marks(moment)
+def positions(
+    world: World, account: str, moment: Moment, complete: bool, page: slice = slice(None)
+) -> list[dict[str, Any]]:
+    marks = world.desk.marks(account, moment)
     rows: list[dict[str, Any]] = []
-    for position in world.book.positions():
-        row = _position(world, position, marks[position.contract.conid])
+    for position in world.books[account].positions()[page]:
+        row = _position(account, position, marks[position.contract.conid])
         rows.append(_completed(world, row, position) if complete else row)
     return rows
 
 
-def near_real_time_positions(world: World, moment: Moment) -> list[dict[str, Any]]:
+def near_real_time_positions(world: World, account: str, moment: Moment) -> list[dict[str, Any]]:
     """The uncached endpoint: other names, and the conid as a string."""
     return [
         {
@@ -107,7 +110,7 @@ def near_real_time_positions(world: World, moment: Moment) -> list[dict[str, Any
             "group": row["group"],
             "model": "",
         }
-        for row in positions(world, moment, complete=True)
+        for row in positions(world, account, moment, complete=True)
     ]
 
 
@@ -136,9 +139,9 @@ def _amounts(valuation: Valuation) -> dict[str, Decimal]:
     }
 
 
-def summary(world: World, moment: Moment) -> dict[str, Any]:
+def summary(world: World, account: str, moment: Moment) -> dict[str, Any]:
     """Lower-case keys; the suffix -s is the securities segment, -c the empty commodities segment."""
-    valuation = world.desk.valuation(moment)
+    valuation = world.desk.valuation(account, moment)
     stamp = epoch_ms(moment.now)
 
     def entry(amount: Decimal | None, value: str | None, currency: str | None) -> dict[str, Any]:
@@ -156,7 +159,7 @@ def summary(world: World, moment: Moment) -> dict[str, Any]:
     cushion = valuation.excess_liquidity / valuation.net_liquidation
     leverage = valuation.stock_value / valuation.net_liquidation
     answer: dict[str, Any] = {
-        "accountcode": entry(None, world.account, None),
+        "accountcode": entry(None, account, None),
         "accountready": entry(None, "true", None),
         "accounttype": entry(None, "INDIVIDUAL", None),
         "cushion": entry(None, f"{cushion:.6f}", None),
@@ -171,8 +174,8 @@ def summary(world: World, moment: Moment) -> dict[str, Any]:
     return answer
 
 
-def ledger(world: World, moment: Moment) -> dict[str, Any]:
-    valuation = world.desk.valuation(moment)
+def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
+    valuation = world.desk.valuation(account, moment)
     row = {
         "commoditymarketvalue": 0.0,
         "futuremarketvalue": 0.0,
@@ -189,7 +192,7 @@ def ledger(world: World, moment: Moment) -> dict[str, Any]:
         "moneyfunds": 0.0,
         "realizedpnl": float(valuation.realized),
         "funds": 0.0,
-        "acctcode": world.account,
+        "acctcode": account,
         "issueroptionsmarketvalue": 0.0,
         "key": "LedgerList",
         "timestamp": epoch_s(moment.now),
@@ -207,16 +210,20 @@ def ledger(world: World, moment: Moment) -> dict[str, Any]:
     return {currency: row | {"secondkey": currency}, "BASE": row | {"secondkey": "BASE"}}
 
 
-def allocation(world: World, moment: Moment) -> dict[str, Any]:
-    marks = world.desk.marks(moment)
+def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[str, Any]:
+    """Over one account or the sum of several."""
     sectors: dict[str, float] = {}
     groups: dict[str, float] = {}
-    for position in world.book.positions():
-        if position.quantity:
-            value = float(position.quantity * marks[position.contract.conid])
-            sectors[position.contract.sector] = sectors.get(position.contract.sector, 0.0) + value
-            groups[position.contract.industry] = groups.get(position.contract.industry, 0.0) + value
-    assets = {"STK": sum(sectors.values()), "CASH": float(world.book.cash())}
+    cash = Decimal(0)
+    for account in accounts:
+        marks = world.desk.marks(account, moment)
+        cash += world.books[account].cash()
+        for position in world.books[account].positions():
+            if position.quantity:
+                contract, value = position.contract, float(position.quantity * marks[position.contract.conid])
+                sectors[contract.sector] = sectors.get(contract.sector, 0.0) + value
+                groups[contract.industry] = groups.get(contract.industry, 0.0) + value
+    assets = {"STK": sum(sectors.values()), "CASH": float(cash)}
     return {
         "assetClass": {"long": assets, "short": {}},
         "sector": {"long": sectors, "short": {}},
@@ -224,14 +231,14 @@ def allocation(world: World, moment: Moment) -> dict[str, Any]:
     }
 
 
-def account_row(world: World) -> dict[str, Any]:
+def account_row(world: World, account: str) -> dict[str, Any]:
     return {
-        "id": world.account,
+        "id": account,
         "PrepaidCrypto-Z": False,
         "PrepaidCrypto-P": False,
         "brokerageAccess": True,
-        "accountId": world.account,
-        "accountVan": world.account,
+        "accountId": account,
+        "accountVan": account,
         "accountTitle": "Simulated Account",
         "displayName": "Simulated Account",
         "accountAlias": None,
@@ -248,5 +255,5 @@ def account_row(world: World) -> dict[str, Any]:
         "trackVirtualFXPortfolio": False,
         "acctCustType": "INDIVIDUAL",
         "parent": {"mmc": [], "accountId": "", "isMParent": False, "isMChild": False, "isMultiplex": False},
-        "desc": world.account,
+        "desc": account,
     }

@@ -8,6 +8,7 @@ import csv
 import gzip
 import importlib.metadata
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,13 +29,17 @@ _INDEX_FILE = "skfolio/datasets/data/sp500_index.csv.gz"
 
 @dataclass(frozen=True, eq=False)
 class PriceHistory:
-    """Shape: closes [T, N], index [T]; T sessions ascending, N symbols. Adjusted closes in USD."""
+    """Shape: closes [T, N], index [T]; T sessions ascending, N symbols. Adjusted closes in USD.
+
+    `draw` makes the closes of a contract that is not among the columns, shape [T]; None where nothing may be invented.
+    """
 
     symbols: tuple[str, ...]
     sessions: tuple[date, ...]
     closes: Floats
     index: Floats
     origin: Origin
+    draw: Callable[[int], Floats] | None = None
 
     def __post_init__(self) -> None:
         if self.closes.shape != (len(self.sessions), len(self.symbols)) or self.index.shape != (len(self.sessions),):
@@ -51,6 +56,12 @@ class PriceHistory:
         if symbol not in self.symbols:
             raise KeyError(symbol)
         return self.closes[:, self.symbols.index(symbol)]
+
+    def generated(self, conid: int) -> Floats:
+        """Raises KeyError where prices are not invented."""
+        if self.draw is None:
+            raise KeyError(conid)
+        return self.draw(conid)
 
     def position_of(self, session: date) -> int | None:
         """Row of a session, or None when the exchange was closed that day or the day is outside the history."""

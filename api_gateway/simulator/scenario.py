@@ -1,4 +1,4 @@
-"""The account a simulation starts with, and what is expected of it on stress dates, as a validated YAML file.
+"""The accounts a simulation starts with, and what is expected of them on stress dates, as a validated YAML file.
 
 Weights are percent in the file and only there. An unknown symbol, an unknown field or weights above the whole refuse
 the start and name the culprit.
@@ -12,10 +12,11 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from api_gateway.simulator.contracts import stock
 from api_gateway.simulator.errors import StartError
+from api_gateway.simulator.universe import MOST, stock
 
-DEFAULT_SCENARIO = Path(__file__).parent / "scenarios" / "default.yaml"
+SCENARIOS = Path(__file__).parent / "scenarios"
+DEFAULT_SCENARIO = SCENARIOS / "default.yaml"
 
 
 class _Strict(BaseModel):
@@ -43,19 +44,25 @@ class Expectation(_Strict):
     expected: str
 
 
-class Scenario(_Strict):
-    name: str
-    description: str
+class Spread(_Strict):
+    """Equal parts of `weight_pct` in each of the first `names` stocks of the universe, instead of holdings."""
+
+    names: Annotated[int, Field(ge=1, le=MOST)]
+    weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
+
+
+class Opening(_Strict):
+    """What one account starts with: holdings one by one, or spread evenly."""
+
     account: Annotated[str, Field(pattern=r"^DU\d{7}$")]
-    currency: Literal["USD"]
-    account_type: Literal["margin", "cash"]
     starting_capital: Annotated[Decimal, Field(gt=0)]
-    bought_sessions_before: Annotated[int, Field(ge=1, le=300)]
-    holdings: tuple[Holding, ...]
-    expectations: tuple[Expectation, ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    spread: Spread | None = None
 
     @model_validator(mode="after")
     def within_the_whole(self) -> Self:
+        if self.holdings and self.spread is not None:
+            raise ValueError("give holdings or spread, not both")
         symbols = [holding.symbol for holding in self.holdings]
         twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
         if twice:
@@ -64,6 +71,34 @@ class Scenario(_Strict):
         if total > 100:
             raise ValueError(f"weights sum to {total} %, at most 100 %")
         return self
+
+
+class Scenario(Opening):
+    """The first account, and `others` of the same login, all of one type and bought on the same day."""
+
+    name: str
+    description: str
+    currency: Literal["USD"]
+    account_type: Literal["margin", "cash"]
+    bought_sessions_before: Annotated[int, Field(ge=1, le=300)]
+    others: tuple[Opening, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def openings(self) -> tuple[Opening, ...]:
+        return (self, *self.others)
+
+    @model_validator(mode="after")
+    def accounts_differ(self) -> Self:
+        if len({one.account for one in self.openings}) <= len(self.others):
+            raise ValueError("an account is listed more than once")
+        return self
+
+
+def scenario_file(name: str) -> Path:
+    """A scenario by the name under which it comes with the simulator, or any file."""
+    shipped = SCENARIOS / f"{name}.yaml"
+    return shipped if shipped.parent == SCENARIOS and shipped.is_file() else Path(name)
 
 
 def load_scenario(path: Path) -> Scenario:

@@ -54,6 +54,13 @@ def _fat_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     return np.asarray(rng.standard_t(_TAIL_DEGREES, shape) / np.sqrt(_TAIL_DEGREES / (_TAIL_DEGREES - 2)))
 
 
+def _closes(moves: Floats, starts: Floats | float) -> Floats:
+    """Shape: moves [T, ...] → [T, ...]. The sample is rounded to a tenth of a cent, so is its stand-in."""
+    clipped = np.clip(moves, -_LARGEST_DAILY_MOVE, _LARGEST_DAILY_MOVE)
+    grown = starts * np.exp(np.cumsum(clipped - 0.5 * clipped.var(axis=0), axis=0))
+    return np.asarray(np.maximum(np.round(grown, 3), 0.01))
+
+
 def synthetic_history(seed: int) -> PriceHistory:
     sessions = exchange_sessions()
     rng = np.random.default_rng(seed)
@@ -64,9 +71,16 @@ def synthetic_history(seed: int) -> PriceHistory:
     betas = rng.uniform(0.5, 1.5, names)
     own_scale = _IDIOSYNCRATIC_VOLATILITY[regimes][:, None] * rng.uniform(0.7, 1.3, names)
     own = own_scale * _fat_tailed(rng, (count, names))
-    moves = np.clip(market[:, None] * betas + own, -_LARGEST_DAILY_MOVE, _LARGEST_DAILY_MOVE)
-    starts = rng.uniform(8.0, 60.0, names)
-    # The sample is rounded to a tenth of a cent, so is its stand-in.
-    closes = np.maximum(np.round(starts * np.exp(np.cumsum(moves - 0.5 * moves.var(axis=0), axis=0)), 3), 0.01)
+    closes = _closes(market[:, None] * betas + own, rng.uniform(8.0, 60.0, names))
     index = np.round(_INDEX_START * np.exp(np.cumsum(np.clip(market, -0.2, 0.2))), 2)
-    return PriceHistory(tuple(stock.symbol for stock in STOCKS), sessions, closes, index, "synthetic")
+
+    def draw(conid: int) -> Floats:
+        """One more name under the same market, a function of seed and contract alone."""
+        own_rng = np.random.default_rng((seed, conid))
+        beta, scale, start = own_rng.uniform((0.5, 0.7, 20.0), (1.5, 1.3, 150.0))
+        alone = _IDIOSYNCRATIC_VOLATILITY[regimes] * scale * _fat_tailed(own_rng, (count,))
+        drawn = _closes(market * beta + alone, 1.0)
+        # Thirty years of growth end anywhere; the last close is put where a share of today would trade.
+        return np.asarray(np.maximum(np.round(drawn * (start / drawn[-1]), 3), 0.01))
+
+    return PriceHistory(tuple(stock.symbol for stock in STOCKS), sessions, closes, index, "synthetic", draw)

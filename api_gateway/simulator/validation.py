@@ -7,9 +7,10 @@ with an "error" key (observed on live paper accounts).
 from decimal import Decimal
 from typing import Any, cast
 
-from api_gateway.simulator.contracts import BY_CONID, Contract
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import order_error, refused
 from api_gateway.simulator.orders import OrderRequest, OrderType, Side, TimeInForce
+from api_gateway.simulator.universe import Universe
 from api_gateway.simulator.wire import whole_number
 
 INCREMENTS = ((Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01")))
@@ -61,8 +62,8 @@ def conid_of(raw: dict[str, Any]) -> int:
     return conid
 
 
-def _contract(raw: dict[str, Any]) -> Contract:
-    contract = BY_CONID.get(conid_of(raw))
+def _contract(raw: dict[str, Any], universe: Universe) -> Contract:
+    contract = universe.by_conid.get(conid_of(raw))
     if contract is None:
         raise order_error("no sec defs returned forSecDef request")
     if not contract.tradable:
@@ -113,10 +114,10 @@ def _quantity(raw: dict[str, Any]) -> int:
     return int(quantity)
 
 
-def parse_order(body: object, account: str) -> OrderRequest:
+def parse_order(body: object, account: str, universe: Universe) -> OrderRequest:
     """Raises: GatewayRefusal, with status 400 or 200 as the gateway would answer."""
     raw = single_order(body)
-    contract = _contract(raw)
+    contract = _contract(raw, universe)
     named = _text(raw, "acctId")
     if named is not None and named != account:
         raise refused(400, "orders request includes an account that is not the one addressed")
@@ -129,4 +130,5 @@ def parse_order(body: object, account: str) -> OrderRequest:
         limit_price=_limit_price(raw, order_type),
         time_in_force=_time_in_force(raw),
         coid=_text(raw, "cOID"),
+        account=account,
     )

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 
-from api_gateway.simulator.contracts import BY_CONID, Contract
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import GatewayRefusal, refused
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.wire import whole_number
@@ -67,14 +67,24 @@ async def json_object(request: Request) -> dict[str, Any]:
     return body
 
 
-def check_account(world: World, account: str) -> None:
-    if account != world.account:
+def check_account(world: World, account: object) -> None:
+    if not isinstance(account, str) or account not in world.books:
         raise refused(500, "Invalid account ID")
 
 
-def contract_of(conid: str) -> Contract:
+async def account_list(request: Request, world: World) -> list[str]:
+    """`acctIds` of a body that asks about several accounts. Raises: GatewayRefusal."""
+    accounts = (await json_object(request)).get("acctIds")
+    if not isinstance(accounts, list) or not accounts:
+        raise refused(400, "Bad Request: acctIds is required")
+    for account in accounts:
+        check_account(world, account)
+    return list(dict.fromkeys(accounts))
+
+
+def contract_of(world: World, conid: str) -> Contract:
     number = whole_number(conid)
-    contract = BY_CONID.get(number) if number is not None else None
+    contract = world.universe.by_conid.get(number) if number is not None else None
     if contract is None:
         raise refused(400, "Bad Request: no contract with this conid")
     return contract

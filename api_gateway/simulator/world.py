@@ -24,6 +24,7 @@ from api_gateway.simulator.pacing import Pacer
 from api_gateway.simulator.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.sessions import MORNING, Moment, at, calendar_of
+from api_gateway.simulator.universe import FEWEST, MOST, Universe, universe_of
 from api_gateway.simulator.visibility import ListMemory
 
 VERSION = "1"
@@ -34,7 +35,8 @@ EARLIER_SESSIONS = 300
 class Options:
     """`as_of` None means the last session of the price history; `pacing` scales every request limit, 0 lifts them.
 
-    `session` strict lets logins expire; `reset_hour` is the daily reset's in New York, 0 or 1.
+    `instruments` is the number of stocks, beyond twenty generated. `session` strict lets logins expire; `reset_hour` is
+    the daily reset's in New York, 0 or 1.
     """
 
     as_of: date | None = None
@@ -43,6 +45,7 @@ class Options:
     scenario: Path = DEFAULT_SCENARIO
     data: DataChoice = "auto"
     faults: tuple[Rule, ...] = ()
+    instruments: int = FEWEST
     session: SessionMode = "lenient"
     reset_hour: int = 0
 
@@ -63,7 +66,7 @@ class World:
     scenario: Scenario
     market: Market
     clock: MarketClock
-    book: AccountBook
+    books: dict[str, AccountBook]
     desk: OrderDesk
     pacer: Pacer
     rules: BrokerRules
@@ -80,7 +83,25 @@ class World:
 
     @property
     def account(self) -> str:
+        """The first account, which a new brokerage session has selected."""
         return self.scenario.account
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(self.books)
+
+    @property
+    def selected(self) -> str:
+        return self.session.selected or self.account
+
+    @property
+    def book(self) -> AccountBook:
+        """The first account's."""
+        return self.books[self.account]
+
+    @property
+    def universe(self) -> Universe:
+        return self.market.universe
 
     def look(self) -> Moment:
         """The present moment, after the open orders have met the market up to it."""
@@ -105,7 +126,8 @@ class World:
         self.desk.advance(self.market.calendar.moment(before))
         self.market.split(split.conid, float(split.ratio))
         opening = to_decimal(float(self.market.closes(split.conid)[split.session - 1]))
-        self.book.split(split.conid, split.ratio, opening, split.session)
+        for book in self.books.values():
+            book.split(split.conid, split.ratio, opening, split.session)
         self.desk.end_for_split(split.conid, before)
 
     def marker(self) -> dict[str, Any]:
@@ -143,7 +165,7 @@ def build_world(options: Options, monotonic: Monotonic = time.monotonic) -> Worl
     """Raises: StartError, one line, when the arguments do not describe a world."""
     _check(options)
     history = load_history(options.data, options.seed)
-    market = Market(history, calendar_of(history.sessions), options.seed)
+    market = Market(history, calendar_of(history.sessions), options.seed, universe_of(options.instruments))
     return _assemble(options, load_scenario(options.scenario), market, monotonic)
 
 
@@ -155,13 +177,17 @@ def renewed(world: World, options: Options, scenario: Scenario) -> World:
         history = market.history
         if not same_seed and history.origin == "synthetic":
             history = load_history(options.data, options.seed)
-        market = Market(history, market.calendar, options.seed)
+        market = Market(history, market.calendar, options.seed, market.universe)
     return _assemble(options, scenario, market, world.monotonic)
 
 
 def _check(options: Options) -> None:
     if not 0 <= options.pacing <= 10:
         raise StartError(f"--pacing {options.pacing:g}: give a scale from 0 (no limits) to 10")
+    if not FEWEST <= options.instruments <= MOST:
+        raise StartError(f"--instruments {options.instruments}: give a number from {FEWEST} to {MOST}")
+    if options.instruments > FEWEST and options.data != "synthetic":
+        raise StartError(f"--instruments {options.instruments}: more than {FEWEST} need --data synthetic")
     if options.reset_hour not in (0, 1):
         raise StartError(f"--reset-hour {options.reset_hour}: give 0 or 1, the hour of the daily reset in New York")
     if not 0 <= options.seed < 2**32:
@@ -171,17 +197,20 @@ def _check(options: Options) -> None:
 def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: Monotonic) -> World:
     row = session_row(market.history, options.as_of)
     as_of = market.history.sessions[row]
-    book = opening_book(scenario, market, row)
+    since = row - scenario.bought_sessions_before
+    if since < 0:
+        raise StartError(f"scenario {scenario.name}: no session {scenario.bought_sessions_before} sessions earlier")
+    books = {one.account: opening_book(one, market, since) for one in scenario.openings}
     rules, faults = BrokerRules(scenario.account_type), FaultBox(options.faults)
     clock = MarketClock(at(as_of, MORNING), market.calendar.end, monotonic)
-    desk = OrderDesk(rules, book, market, faults, options.seed)
+    desk = OrderDesk(rules, books, market, faults, options.seed)
     return World(
         options=options,
         as_of=as_of,
         scenario=scenario,
         market=market,
         clock=clock,
-        book=book,
+        books=books,
         desk=desk,
         pacer=Pacer(options.pacing, monotonic),
         rules=rules,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, answer, check_account, json_object
+from api_gateway.simulator.web import Here, account_list, answer, check_account, json_object
 from api_gateway.simulator.wire import day_text
 from api_gateway.simulator.world import World
 
@@ -17,30 +17,30 @@ router = APIRouter(prefix="/v1/api")
 _PERIODS = {"1D": 2, "7D": 6, "1M": 22, "3M": 64, "6M": 127, "1Y": 253}
 
 
+_PROPERTIES = {
+    "hasChildAccounts": False,
+    "supportsCashQty": False,
+    "supportsFractions": False,
+    "liteUnderPro": False,
+    "noFXConv": False,
+    "isProp": False,
+    "allowCustomerTime": False,
+}
+
+
 @router.get("/iserver/accounts")
 async def accounts(world: Here) -> JSONResponse:
     world.session.accounts_queried = True
-    account = world.account
     return answer(
         {
-            "accounts": [account],
-            "acctProps": {
-                account: {
-                    "hasChildAccounts": False,
-                    "supportsCashQty": False,
-                    "supportsFractions": False,
-                    "liteUnderPro": False,
-                    "noFXConv": False,
-                    "isProp": False,
-                    "allowCustomerTime": False,
-                }
-            },
-            "aliases": {account: account},
+            "accounts": list(world.accounts),
+            "acctProps": dict.fromkeys(world.accounts, _PROPERTIES),
+            "aliases": {account: account for account in world.accounts},
             "allowFeatures": {"showGFIS": False, "allowFXConv": True, "allowTypeAhead": True, "research": False},
             "chartPeriods": {"STK": ["*"], "IND": ["*"]},
             "groups": [],
             "profiles": [],
-            "selectedAccount": account,
+            "selectedAccount": world.selected,
             "serverInfo": {"serverName": "SIMULATOR", "serverVersion": "Build 0.0.0, simulated"},
             "sessionId": f"{world.seed:08x}.00000001",
             "isFT": False,
@@ -49,14 +49,26 @@ async def accounts(world: Here) -> JSONResponse:
     )
 
 
+@router.post("/iserver/account")
+async def switch_account(request: Request, world: Here) -> JSONResponse:
+    """For the brokerage session: lists of orders and trades show the account that is selected."""
+    world.session.require_accounts()
+    account = (await json_object(request)).get("acctId")
+    check_account(world, account)
+    if account == world.selected:
+        return answer({"success": "Account already set"})
+    world.session.selected = account
+    return answer({"set": True, "acctId": account})
+
+
 @router.get("/iserver/account/pnl/partitioned")
 async def profit_and_loss(world: Here) -> JSONResponse:
     world.session.require_accounts()
     if world.session.first_read("pnl"):
         return answer({"upnl": {}})
-    moment = world.look()
-    valuation = world.desk.valuation(moment)
-    prior_close = world.book.close_values(world.market, moment.session - 1)[-1]
+    moment, account = world.look(), world.selected
+    valuation = world.desk.valuation(account, moment)
+    prior_close = world.books[account].close_values(world.market, moment.session - 1)[-1]
     now = float(valuation.net_liquidation)
     row = {
         "rowType": 1,
@@ -67,52 +79,54 @@ async def profit_and_loss(world: Here) -> JSONResponse:
         "el": round(float(valuation.excess_liquidity), 2),
         "mv": round(float(valuation.stock_value), 2),
     }
-    return answer({"upnl": {f"{world.account}.Core": row}})
+    return answer({"upnl": {f"{account}.Core": row}})
 
 
-def _performance(world: World, period: str) -> dict[str, Any]:
-    """Net asset values at the closes before the session that runs, from the session the account was funded in."""
-    moment = world.look()
-    last = moment.session - 1 if moment.is_open else moment.completed
-    count = _PERIODS[period]
-    values, flows = world.book.close_values(world.market, last)[-count:], world.book.external_flows(last)[-count:]
-    rows = range(last - len(values) + 1, last + 1)
-    dates = [f"{world.market.session_date(row):%Y%m%d}" for row in rows]
+def _rows(world: World, account: str, first: int, last: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Net asset values and returns at the closes of session rows first..last."""
+    book, count = world.books[account], last + 1 - first
+    values, flows = book.close_values(world.market, last)[-count:], book.external_flows(last)[-count:]
+    days = [f"{world.market.session_date(row):%Y%m%d}" for row in (first, last)]
     common = {
         "idType": "acctid",
-        "id": world.account,
-        "start": dates[0],
-        "end": dates[-1],
+        "id": account,
+        "start": days[0],
+        "end": days[1],
         "baseCurrency": world.scenario.currency,
     }
     navs = [round(float(value), 2) for value in values]
-    start = {"date": dates[0], "val": navs[0]}
     # Time-weighted: what was paid in or out on a day is taken off before the day's growth is measured.
     growth = np.concatenate(([1.0], (values[1:] - flows[1:]) / values[:-1]))
     returns = [round(float(total) - 1.0, 6) for total in np.cumprod(growth)]
+    return common | {"navs": navs, "startNAV": {"date": days[0], "val": navs[0]}}, common | {"returns": returns}
+
+
+def _performance(world: World, accounts: list[str], period: str) -> dict[str, Any]:
+    """Net asset values at the closes before the session that runs, from the session the accounts were funded in."""
+    moment = world.look()
+    last = moment.session - 1 if moment.is_open else moment.completed
+    first = max(last + 1 - _PERIODS[period], world.book.since)
+    rows = [_rows(world, account, first, last) for account in accounts]
+    dates = [f"{world.market.session_date(row):%Y%m%d}" for row in range(first, last + 1)]
     return {
         "currencyType": "base",
         "rc": 0,
-        "nd": len(navs) - 1,
-        "nav": {"data": [common | {"navs": navs, "startNAV": start}], "freq": "D", "dates": dates},
-        "cps": {"data": [common | {"returns": returns}], "freq": "D", "dates": dates},
+        "nd": len(dates) - 1,
+        "nav": {"data": [navs for navs, _ in rows], "freq": "D", "dates": dates},
+        "cps": {"data": [returns for _, returns in rows], "freq": "D", "dates": dates},
         "id": "getPerformanceData",
-        "included": [world.account],
+        "included": accounts,
         "pm": "TWR",
     }
 
 
 @router.post("/pa/performance")
 async def performance(request: Request, world: Here) -> JSONResponse:
-    body = await json_object(request)
-    accounts, period = body.get("acctIds"), body.get("period", "1Y")
-    if not isinstance(accounts, list) or not accounts:
-        raise refused(400, "Bad Request: acctIds is required")
-    for account in accounts:
-        check_account(world, account)
+    accounts = await account_list(request, world)
+    period = (await json_object(request)).get("period", "1Y")
     if not isinstance(period, str) or period not in _PERIODS:
         raise refused(400, f"Bad Request: period must be one of {', '.join(_PERIODS)}")
-    return answer(_performance(world, period))
+    return answer(_performance(world, accounts, period))
 
 
 @router.get("/iserver/exchangerate")

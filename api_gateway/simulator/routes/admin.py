@@ -14,7 +14,7 @@ from api_gateway.simulator.arrivals import Arrival
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.faults import RULES
 from api_gateway.simulator.orders import Execution, Order
-from api_gateway.simulator.web import Here, answer, json_body, read_body, unprocessable
+from api_gateway.simulator.web import Here, answer, check_account, json_body, read_body, unprocessable
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/simulator")
@@ -47,6 +47,7 @@ def _order_row(world: World, order: Order) -> dict[str, Any]:
         "state": order.status.value,
         "text": order.ended_because,
         "conid": request.contract.conid,
+        "account": request.account,
         "symbol": request.contract.symbol,
         "side": request.side,
         "quantity": request.quantity,
@@ -55,7 +56,7 @@ def _order_row(world: World, order: Order) -> dict[str, Any]:
         "timeInForce": request.time_in_force,
         "filledQuantity": order.filled_quantity,
         "averagePrice": str(order.average_price) if order.average_price is not None else None,
-        "fills": [_fill(one) for one in world.book.executions if one.order_id == order.order_id],
+        "fills": [_fill(one) for one in world.books[request.account].executions if one.order_id == order.order_id],
     }
 
 
@@ -98,14 +99,18 @@ async def orders(world: Here) -> JSONResponse:
 
 
 @router.get("/state")
-async def state(world: Here) -> JSONResponse:
+async def state(request: Request, world: Here) -> JSONResponse:
+    """Of the first account, or of the one given as `account`."""
+    account = request.query_params.get("account", world.account)
+    check_account(world, account)
     moment = world.look()
-    valuation = world.desk.valuation(moment)
-    marks = world.desk.marks(moment)
+    valuation = world.desk.valuation(account, moment)
+    marks = world.desk.marks(account, moment)
     return answer(
         {
             "simulator": world.marker(),
-            "account": world.account,
+            "account": account,
+            "accounts": list(world.accounts),
             "scenario": world.scenario.name,
             "market_open": moment.is_open,
             "cash": str(valuation.cash),
@@ -118,7 +123,7 @@ async def state(world: Here) -> JSONResponse:
                     "average_cost": str(position.average_cost),
                     "price": str(marks[position.contract.conid]),
                 }
-                for position in world.book.positions()
+                for position in world.books[account].positions()
             ],
         }
     )

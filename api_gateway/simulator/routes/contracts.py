@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.contracts import BY_CONID, Contract, listings
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.market import to_decimal
 from api_gateway.simulator.sessions import NEW_YORK
@@ -28,11 +28,11 @@ def _asked(request: Request, name: str) -> list[str]:
 
 
 @router.get("/trsrv/stocks")
-async def stocks(request: Request) -> JSONResponse:
+async def stocks(request: Request, world: Here) -> JSONResponse:
     """An object keyed by symbol; a symbol without a stock has an empty list."""
     found: dict[str, list[dict[str, Any]]] = {}
     for symbol in _asked(request, "symbols"):
-        shares = [one for one in listings(symbol) if one.security_type == "STK"]
+        shares = [one for one in world.universe.listings(symbol) if one.security_type == "STK"]
         found[symbol] = [
             {
                 "name": one.name,
@@ -79,19 +79,20 @@ def _increments() -> list[dict[str, float]]:
 
 
 @router.get("/trsrv/secdef")
-async def definitions(request: Request) -> JSONResponse:
+async def definitions(request: Request, world: Here) -> JSONResponse:
     asked = _asked(request, "conids")
-    known = [BY_CONID[conid] for conid in map(whole_number, asked) if conid in BY_CONID]
-    return answer({"secdef": [_definition(one) for one in known]})
+    known = world.universe.by_conid
+    found = [known[conid] for conid in map(whole_number, asked) if conid in known]
+    return answer({"secdef": [_definition(one) for one in found]})
 
 
 @router.api_route("/iserver/secdef/search", methods=["GET", "POST"])
-async def search(request: Request) -> JSONResponse:
+async def search(request: Request, world: Here) -> JSONResponse:
     query = dict(request.query_params) or await json_object(request)
     symbol, kind = str(query.get("symbol", "")), query.get("secType")
     if not symbol:
         raise refused(400, "Bad Request: symbol is required")
-    found = [one for one in listings(symbol) if kind is None or one.security_type == kind]
+    found = [one for one in world.universe.listings(symbol) if kind is None or one.security_type == kind]
     if not found:
         return answer({"error": "No symbol found"})  # with status 200
     return answer(
@@ -151,7 +152,7 @@ def _rules(world: World, contract: Contract) -> dict[str, Any]:
         "algoEligible": False,
         "overnightEligible": False,
         "costReport": False,
-        "canTradeAcctIds": [world.account] if contract.tradable else [],
+        "canTradeAcctIds": list(world.accounts) if contract.tradable else [],
         "error": None,
         "orderTypes": ["limit", "market"] if contract.tradable else [],
         "fraqTypes": [],
@@ -177,26 +178,26 @@ def _rules(world: World, contract: Contract) -> dict[str, Any]:
 
 
 @router.get("/iserver/contract/{conid}/info")
-async def info(conid: str) -> JSONResponse:
-    return answer(_info(contract_of(conid)))
+async def info(conid: str, world: Here) -> JSONResponse:
+    return answer(_info(contract_of(world, conid)))
 
 
 @router.get("/iserver/contract/{conid}/info-and-rules")
 async def info_and_rules(conid: str, world: Here) -> JSONResponse:
-    contract = contract_of(conid)
+    contract = contract_of(world, conid)
     return answer(_info(contract) | {"rules": _rules(world, contract)})
 
 
 @router.post("/iserver/contract/rules")
 async def rules(request: Request, world: Here) -> JSONResponse:
     body = await json_object(request)
-    return answer(_rules(world, contract_of(str(body.get("conid", "")))))
+    return answer(_rules(world, contract_of(world, str(body.get("conid", "")))))
 
 
 @router.get("/contract/trading-schedule")
 async def trading_schedule(request: Request, world: Here) -> JSONResponse:
     """The sessions of the coming week, epoch seconds; never more than the price history knows."""
-    contract_of(request.query_params.get("conid", ""))
+    contract_of(world, request.query_params.get("conid", ""))
     calendar, now = world.market.calendar, world.clock.now()
     today = now.astimezone(NEW_YORK).date()
     schedules: dict[str, Any] = {}

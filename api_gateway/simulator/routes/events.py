@@ -11,11 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.simulator.broker_rules import BrokerChange
-from api_gateway.simulator.contracts import Contract, stock
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import StartError, refused
 from api_gateway.simulator.orders import OrderRequest, Side
 from api_gateway.simulator.stage import Reset
-from api_gateway.simulator.web import Here, OnStage, answer, read_body, unprocessable
+from api_gateway.simulator.web import Here, OnStage, answer, check_account, read_body, unprocessable
 from api_gateway.simulator.world import Split, World
 
 router = APIRouter(prefix="/simulator")
@@ -45,12 +45,14 @@ class ExternalOrder(_Strict):
     quantity: Annotated[int, Field(gt=0)]
     limit_price: _Positive | None = None
     order_ref: str | None = None
+    account: str | None = None
 
 
 class CashMove(_Strict):
     """A deposit, or a withdrawal when negative."""
 
     amount: Annotated[Decimal, Field(allow_inf_nan=False)]
+    account: str | None = None
 
 
 class SplitOrder(_Strict):
@@ -61,14 +63,21 @@ class SplitOrder(_Strict):
 
 
 class Dividend(_Strict):
-    """Per share held now, paid at once. The prices are adjusted closes, so nothing falls on the ex-date."""
+    """Per share held now, paid at once to every account. The prices are adjusted closes, nothing falls."""
 
     symbol: str
     amount: _Positive
 
 
-def _stock(symbol: str) -> Contract:
-    contract = stock(symbol)
+def _account(world: World, named: str | None) -> str:
+    """The first account unless another is named."""
+    account = named or world.account
+    check_account(world, account)
+    return account
+
+
+def _stock(world: World, symbol: str) -> Contract:
+    contract = world.universe.stock(symbol)
     if contract is None:
         raise refused(400, f"unknown symbol {symbol}")
     return contract
@@ -133,13 +142,14 @@ async def external_order(request: Request, world: Here) -> JSONResponse:
     wanted = await read_body(request, ExternalOrder)
     order = world.desk.place_elsewhere(
         OrderRequest(
-            contract=_stock(wanted.symbol),
+            contract=_stock(world, wanted.symbol),
             side=wanted.side,
             quantity=wanted.quantity,
             order_type="MKT" if wanted.limit_price is None else "LMT",
             limit_price=wanted.limit_price,
             time_in_force="DAY",
             coid=wanted.order_ref,
+            account=_account(world, wanted.account),
         ),
         world.look(),
     )
@@ -151,16 +161,19 @@ async def external_order(request: Request, world: Here) -> JSONResponse:
 @router.post("/cash")
 async def cash(request: Request, world: Here) -> JSONResponse:
     moved = await read_body(request, CashMove)
-    world.book.move_cash(moved.amount, world.look().session, external=True)
-    return answer({"cash": str(world.book.cash())})
+    book = world.books[_account(world, moved.account)]
+    book.move_cash(moved.amount, world.look().session, external=True)
+    return answer({"cash": str(book.cash())})
 
 
 @router.post("/dividend")
 async def dividend(request: Request, world: Here) -> JSONResponse:
     paid = await read_body(request, Dividend)
-    held = world.book.held(_stock(paid.symbol).conid)
-    world.book.move_cash(paid.amount * held, world.look().session, external=False)
-    return answer({"paid": str(paid.amount * held), "cash": str(world.book.cash())})
+    conid, session = _stock(world, paid.symbol).conid, world.look().session
+    amounts = {account: paid.amount * book.held(conid) for account, book in world.books.items()}
+    for account, amount in amounts.items():
+        world.books[account].move_cash(amount, session, external=False)
+    return answer({"paid": str(sum(amounts.values())), "cash": str(world.book.cash())})
 
 
 @router.post("/split")
@@ -170,5 +183,5 @@ async def split(request: Request, world: Here) -> JSONResponse:
     row = world.look().session + 1
     if row >= len(world.market.history.sessions):
         raise refused(400, "split: the price data ends before the next session")
-    world.splits.append(Split(_stock(wanted.symbol).conid, wanted.ratio, row))
+    world.splits.append(Split(_stock(world, wanted.symbol).conid, wanted.ratio, row))
     return answer({"session": world.market.session_date(row).isoformat()})

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.contracts import BY_CONID, Contract
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.history_bars import chart_of, empty_envelope, envelope, window_of
 from api_gateway.simulator.sessions import Moment
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/api")
 _MAXIMUM_CONIDS, _MAXIMUM_FIELDS = 100, 50
 
 
-def _conids(text: str | None) -> list[Contract]:
+def _conids(world: World, text: str | None) -> list[Contract]:
     """Unknown contracts are left out of a snapshot without a word."""
     wanted = [part.split("@")[0].strip() for part in (text or "").split(",") if part.strip()]
     numbers = [whole_number(part) for part in wanted]
@@ -27,13 +27,14 @@ def _conids(text: str | None) -> list[Contract]:
         raise refused(400, "Bad Request: conids is required")
     if len(numbers) > _MAXIMUM_CONIDS:
         raise refused(400, f"Bad Request: at most {_MAXIMUM_CONIDS} conids")
-    return [BY_CONID[number] for number in numbers if number in BY_CONID]
+    known = world.universe.by_conid
+    return [known[number] for number in numbers if number in known]
 
 
 @router.get("/iserver/marketdata/snapshot")
 async def snapshot(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
-    contracts = _conids(request.query_params.get("conids"))
+    contracts = _conids(world, request.query_params.get("conids"))
     fields = frozenset(part.strip() for part in request.query_params.get("fields", "").split(",") if part.strip())
     if len(fields) > _MAXIMUM_FIELDS:
         raise refused(400, f"Bad Request: at most {_MAXIMUM_FIELDS} fields")
@@ -75,7 +76,7 @@ def _moment_at(world: World, end: datetime) -> Moment | None:
 async def history(request: Request, world: Here) -> JSONResponse:
     query = request.query_params
     conid, period = whole_number(query.get("conid", "")), query.get("period", "")
-    contract = BY_CONID.get(conid) if conid is not None else None
+    contract = world.universe.by_conid.get(conid) if conid is not None else None
     if contract is None or not contract.has_prices:
         raise refused(500, "Chart data unavailable")
     end = _window_end(world, query.get("startTime"))

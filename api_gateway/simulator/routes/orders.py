@@ -44,7 +44,7 @@ async def place(account: str, request: Request, world: Here) -> JSONResponse:
     try:
         world.session.require_accounts()
         check_account(world, account)
-        order = parse_order(body, account)
+        order = parse_order(body, account, world.universe)
         primed = world.session.snapshot_reads.get(order.contract.conid, 0) > 0
         result = world.desk.place(key, order, world.look(), primed, world.session.suppressed_questions)
     except GatewayRefusal as refusal:
@@ -67,7 +67,7 @@ async def whatif(account: str, request: Request, world: Here) -> JSONResponse:
     body = await json_body(request)
     world.session.require_accounts()
     check_account(world, account)
-    order, moment = parse_order(body, account), world.look()
+    order, moment = parse_order(body, account, world.universe), world.look()
     try:
         world.desk.check(order, moment)
     except GatewayRefusal as refusal:
@@ -79,9 +79,17 @@ def _snake(status: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", status).lower()
 
 
+def _read_account(world: World, request: Request) -> str:
+    """Lists show one account: the one that is asked for, or the one that is selected."""
+    account = request.query_params.get("accountId", world.selected)
+    check_account(world, account)
+    return account
+
+
 @router.get("/iserver/account/orders")
 async def live_orders(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
+    account = _read_account(world, request)
     forced = request.query_params.get("force") == "true"
     if world.session.first_read("orders") or forced:
         # Empty although orders exist; forcing a refresh answers blank as well (observed on live paper accounts).
@@ -90,9 +98,10 @@ async def live_orders(request: Request, world: Here) -> JSONResponse:
     moment = world.look()
     wanted = {part.strip() for part in request.query_params.get("filters", "").split(",") if part.strip()}
     rows = [
-        view.live_order(world.account, order)
+        view.live_order(order)
         for order in world.desk.orders_of_the_day(moment.now)
-        if (not wanted or _snake(order.status.value) in wanted)
+        if order.request.account == account
+        and (not wanted or _snake(order.status.value) in wanted)
         and world.lists.shows("orders", str(order.order_id), order.placed_at, moment.now)
     ]
     return answer({"orders": rows, "snapshot": True})
@@ -108,14 +117,14 @@ async def order_status(order_id: str, world: Here) -> JSONResponse:
     order = today.get(number) if number is not None else None
     if order is None:
         raise refused(503, "Service Unavailable")  # also for an order of an earlier day
-    return answer(view.order_status(world.account, order))
+    return answer(view.order_status(order))
 
 
 @router.get("/iserver/account/trades")
 async def trades(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
     text = request.query_params.get("days", "1")
-    days = whole_number(text)
+    days, account = whole_number(text), _read_account(world, request)
     if days is None or not 1 <= days <= _MAXIMUM_TRADE_DAYS:
         raise refused(400, f"Bad Request: days must be 1 to {_MAXIMUM_TRADE_DAYS}")
     if world.session.first_read("trades"):
@@ -123,12 +132,13 @@ async def trades(request: Request, world: Here) -> JSONResponse:
     world.desk.looked()
     moment = world.look()
     since = moment.session - days + 1
+    book = world.books[account]
     recent = [
         one
-        for one in world.book.executions
+        for one in book.executions
         if one.session >= since and world.lists.shows("trades", one.execution_id, one.time, moment.now)
     ]
-    return answer([view.trade(world.account, one, world.book.held(one.contract.conid)) for one in reversed(recent)])
+    return answer([view.trade(account, one, book.held(one.contract.conid)) for one in reversed(recent)])
 
 
 @router.delete("/iserver/account/{account}/order/{order_id}")
@@ -141,9 +151,9 @@ async def cancel(account: str, order_id: str, world: Here) -> JSONResponse:
         raise refused(400, f"OrderID {order_id} doesn't exist")
     world.look()
     if number is None:
-        world.desk.cancel_all()
+        world.desk.cancel_all(account)
         return answer({"msg": "Request was submitted", "order_id": -1, "conid": -1, "account": None})
-    order = world.desk.cancel(number)
+    order = world.desk.cancel(number, account)
     conid = order.request.contract.conid
     return answer({"msg": "Request was submitted", "order_id": order.order_id, "conid": conid, "account": account})
 

@@ -1,15 +1,19 @@
-"""Portfolio endpoints: accounts, positions, summary, ledger and allocation of the one paper account."""
+"""Portfolio endpoints: accounts, positions, summary, ledger and allocation of the paper accounts."""
 
-from fastapi import APIRouter
+from typing import Any
+
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from api_gateway.simulator import portfolio_view as view
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, answer, check_account
+from api_gateway.simulator.web import Here, account_list, answer, check_account
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
+
+_PAGE = 100
 
 
 def _ready(world: World, account: str) -> None:
@@ -21,15 +25,19 @@ def _ready(world: World, account: str) -> None:
 @router.get("/portfolio/subaccounts")
 async def accounts(world: Here) -> JSONResponse:
     world.session.portfolio_accounts_queried = True
-    return answer([view.account_row(world)])
+    return answer([view.account_row(world, account) for account in world.accounts])
 
 
 @router.get("/portfolio/positions/{conid}")
 async def position_everywhere(conid: str, world: Here) -> JSONResponse:
     """An object keyed by account, unlike the documentation's list."""
     world.session.require_portfolio_accounts()
-    rows = view.positions(world, world.look(), complete=True)
-    return answer({world.account: [row for row in rows if str(row["conid"]) == conid]})
+    return answer({account: _of_contract(world, account, conid) for account in world.accounts})
+
+
+def _of_contract(world: World, account: str, conid: str) -> list[dict[str, Any]]:
+    rows = view.positions(world, account, world.look(), complete=True)
+    return [row for row in rows if str(row["conid"]) == conid]
 
 
 @router.get("/portfolio/{account}/positions/{page}")
@@ -40,9 +48,8 @@ async def positions(account: str, page: str, world: Here) -> JSONResponse:
     if number is None:
         raise refused(400, "Bad Request: page must be a number")
     complete = not world.session.first_read("position_names")
-    rows = view.positions(world, world.look(), complete)
-    start = 100 * number
-    return answer(rows[start : start + 100])
+    page_slice = slice(_PAGE * number, _PAGE * (number + 1))
+    return answer(view.positions(world, account, world.look(), complete, page_slice))
 
 
 @router.post("/portfolio/{account}/positions/invalidate")
@@ -54,35 +61,41 @@ async def invalidate(account: str, world: Here) -> JSONResponse:
 @router.get("/portfolio2/{account}/positions")
 async def near_real_time_positions(account: str, world: Here) -> JSONResponse:
     _ready(world, account)
-    return answer(view.near_real_time_positions(world, world.look()))
+    return answer(view.near_real_time_positions(world, account, world.look()))
 
 
 @router.get("/portfolio/{account}/position/{conid}")
 async def position(account: str, conid: str, world: Here) -> JSONResponse:
     _ready(world, account)
-    rows = view.positions(world, world.look(), complete=True)
-    return answer([row for row in rows if str(row["conid"]) == conid])
+    return answer(_of_contract(world, account, conid))
 
 
 @router.get("/portfolio/{account}/summary")
 async def summary(account: str, world: Here) -> JSONResponse:
     _ready(world, account)
-    return answer(view.summary(world, world.look()))
+    return answer(view.summary(world, account, world.look()))
 
 
 @router.get("/portfolio/{account}/ledger")
 async def ledger(account: str, world: Here) -> JSONResponse:
     _ready(world, account)
-    return answer(view.ledger(world, world.look()))
+    return answer(view.ledger(world, account, world.look()))
 
 
 @router.get("/portfolio/{account}/allocation")
 async def allocation(account: str, world: Here) -> JSONResponse:
     _ready(world, account)
-    return answer(view.allocation(world, world.look()))
+    return answer(view.allocation(world, [account], world.look()))
+
+
+@router.post("/portfolio/allocation")
+async def allocation_of_several(request: Request, world: Here) -> JSONResponse:
+    """The accounts' sum."""
+    world.session.require_portfolio_accounts()
+    return answer(view.allocation(world, await account_list(request, world), world.look()))
 
 
 @router.get("/portfolio/{account}/meta")
 async def meta(account: str, world: Here) -> JSONResponse:
     _ready(world, account)
-    return answer(view.account_row(world))
+    return answer(view.account_row(world, account))

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from api_gateway.simulator.contracts import BY_CONID
 from api_gateway.simulator.faults import FaultBox, FaultRule
 from api_gateway.simulator.gate import template_of, tidy
 from api_gateway.simulator.order_faults import Lag, Refusal
 from api_gateway.simulator.orders import OrderRequest
-from tests.unit.simulator.worlds import AAPL
+from api_gateway.simulator.universe import universe_of
+from tests.unit.simulator.worlds import AAPL, ACCOUNT
 
 
 def test_a_star_stands_for_one_segment() -> None:
@@ -44,7 +44,7 @@ def test_a_rule_may_wait_for_some_matches_and_name_every_path() -> None:
 
 def test_a_rule_for_orders_spoils_no_request_and_waits_for_its_own_order() -> None:
     box = FaultBox((Refusal(kind="reject", side="SELL"), FaultRule(path="/tickle", kind="empty")))
-    request = OrderRequest(BY_CONID[AAPL], "BUY", 10, "MKT", None, "DAY", "one")
+    request = OrderRequest(universe_of().by_conid[AAPL], "BUY", 10, "MKT", None, "DAY", "one", ACCOUNT)
     assert box.take_for(Refusal, request) is None
     assert box.take_for(Refusal, replace(request, side="SELL")) is not None
     assert box.take_for(Refusal, replace(request, side="SELL")) is None

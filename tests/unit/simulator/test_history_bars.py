@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from api_gateway.simulator.contracts import BY_CONID
 from api_gateway.simulator.errors import GatewayRefusal
 from api_gateway.simulator.history_bars import MAXIMUM_POINTS, Chart, Window, chart_of, window_of
 from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.universe import universe_of
 from tests.unit.simulator.worlds import AAPL, market_of, wavy_closes
 
-STOCK = BY_CONID[AAPL]
+STOCK = universe_of().by_conid[AAPL]
 MARKET = market_of(wavy_closes(1300))
 NOW = Moment(MARKET.calendar.opening(1250), 1250, 100, True, 1249)
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from api_gateway.simulator.book import AccountBook, Position
-from api_gateway.simulator.contracts import BY_CONID
 from api_gateway.simulator.market import SessionPath
 from api_gateway.simulator.matching import Fill, commission, first_fill, match
 from api_gateway.simulator.orders import Execution, Order, OrderRequest, Side, Status, TimeInForce
 from api_gateway.simulator.sessions import Moment
-from tests.unit.simulator.worlds import AAPL, market_of, wavy_closes
+from api_gateway.simulator.universe import universe_of
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, market_of, wavy_closes
 
-STOCK = BY_CONID[AAPL]
+STOCK = universe_of().by_conid[AAPL]
 MARKET = market_of(wavy_closes())
 ASK = np.array([10.0, 9.9, 9.8, 9.7, 9.9])
 PATH = SessionPath(ASK - 0.05, ASK - 0.1, ASK)
@@ -22,7 +22,7 @@ PATH = SessionPath(ASK - 0.05, ASK - 0.1, ASK)
 
 def order(limit: str | None, time_in_force: TimeInForce = "DAY", side: Side = "BUY", session: int = 100) -> Order:
     price = Decimal(limit) if limit is not None else None
-    request = OrderRequest(STOCK, side, 10, "LMT" if limit else "MKT", price, time_in_force, "one")
+    request = OrderRequest(STOCK, side, 10, "LMT" if limit else "MKT", price, time_in_force, "one", ACCOUNT)
     return Order(1, request, Status.SUBMITTED, MARKET.calendar.opening(session), session, (session, 30))
 
 
