@@ -15,6 +15,7 @@ from rich.console import Console
 
 from app.commands import control, policies, processes
 from app.commands.callers import ask_service, work_here
+from app.commands.doctor import doctor
 from app.commands.output import (
     AccountOption,
     JsonOption,
@@ -28,6 +29,7 @@ from app.commands.output import (
     tell,
 )
 from app.commands.processes import (
+    DEFAULT_PORTS,
     LOOPBACK,
     Ports,
     Simulated,
@@ -51,6 +53,7 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 control.register(cli)
 policies.register(cli)
+cli.command()(doctor)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
@@ -60,9 +63,9 @@ DataOption = Annotated[str | None, typer.Option("--data", help="auto, or synthet
 @cli.command()
 def up(
     state: StateOption = None,
-    port: int = 8085,
-    mcp_port: int = 5002,
-    gateway_port: int = 5055,
+    port: int = DEFAULT_PORTS.service,
+    mcp_port: int = DEFAULT_PORTS.mcp,
+    gateway_port: int = DEFAULT_PORTS.gateway,
     as_of: AsOfOption = None,
     seed: SeedOption = None,
     data: DataOption = None,

@@ -220,3 +220,8 @@ def child_environment(**variables: str) -> dict[str, str]:
     """This process's environment for a process that it starts, with those variables set; an empty one is removed."""
     environment = {**os.environ, **variables}
     return {name: value for name, value in environment.items() if value}
+
+
+def is_set(name: str) -> bool:
+    """Whether the environment has that variable, for what others read from it; its value stays there."""
+    return bool(os.environ.get(name))

@@ -60,6 +60,9 @@ class Ports:
     gateway: int
 
 
+DEFAULT_PORTS = Ports(service=8085, mcp=5002, gateway=5055)
+
+
 def free_ports() -> Ports:
     """Three ports that nobody listens on now."""
     with ExitStack() as held:
