@@ -40,7 +40,7 @@ async def diagnose(settings: GatewaySettings, spacing_seconds: float = SPACING_S
 
 
 async def _converse(settings: GatewaySettings, report: Report, spacing_seconds: float) -> None:
-    async with open_http(settings.ibkr_gateway_url, settings.ibkr_ca_file) as http:
+    async with open_http(settings.ibkr_gateway_url, settings.ibkr_ca_file, settings.ibkr_cert_sha256) as http:
         http.timeout = httpx2.Timeout(ANSWER_SECONDS)
         talk = Conversation(http, spacing_seconds)
         try:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from api_gateway.clientportal.tls import trust
 from api_gateway.diagnosis.records import Status
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import DEFAULT_GATEWAY_URL, GatewaySettings
@@ -88,11 +89,10 @@ def _end_unreachable(settings: GatewaySettings, report: Report, address: Address
 
 
 async def _check_tls(settings: GatewaySettings, report: Report, address: Address) -> None:
-    file = settings.ibkr_ca_file
     try:
-        context = ssl.create_default_context(cafile=str(file) if file else None)
-    except ssl.SSLError:
-        report.end("tls", f"IBKR_CA_FILE {file} holds no certificate", f"Fetch it again: {_fetch(address)}")
+        context = trust(settings.ibkr_ca_file, settings.ibkr_cert_sha256)
+    except ValueError as error:
+        report.end("tls", f"IBKR_CA_FILE: {error}", f"Fetch it again: {_fetch(address)}")
     try:
         certificate = await _connect(address, context)
     except ssl.SSLCertVerificationError as error:
@@ -104,21 +104,29 @@ async def _check_tls(settings: GatewaySettings, report: Report, address: Address
         report.end("tls", finding, "Correct IBKR_GATEWAY_URL: the simulator speaks http://, the gateway https://.")
     except OSError:
         report.end("gateway", f"{address} closed the connection", _SILENT)
-    _check_certificate(settings, report, certificate)
+    if settings.ibkr_cert_sha256:
+        report.ok("tls", "it is the certificate that IBKR_CERT_SHA256 pins")
+    else:
+        _check_certificate(settings, report, certificate)
 
 
 def _unverified(settings: GatewaySettings, address: Address, error: ssl.SSLCertVerificationError) -> tuple[str, str]:
     """What is wrong with the certificate, and what to do about it."""
+    whose = f"the certificate of {address}"
+    if settings.ibkr_cert_sha256:
+        remedy = "If you made the gateway a new one, pin that in IBKR_CERT_SHA256; else find out who answers there."
+        return f"{whose} is not the pinned one: {error.verify_message}", remedy
     if error.verify_code in (_EXPIRED, _NOT_YET):
-        finding = f"the certificate of {address}: {error.verify_message}"
-        return finding, "Make the gateway a new certificate, and check this machine's clock; docs/gateway.md says how."
+        remedy = "Make the gateway a new certificate, and check this machine's clock; docs/gateway.md says how."
+        return f"{whose}: {error.verify_message}", remedy
     if error.verify_code in (_OTHER_HOST, _OTHER_ADDRESS):
-        finding = f"the certificate of {address} is not for {address.host}"
-        return finding, "Name in IBKR_GATEWAY_URL a host that the certificate names, or make one that names this host."
-    finding = f"the certificate of {address} is not trusted: {error.verify_message}"
+        remedy = "Name in IBKR_GATEWAY_URL a host that the certificate names, or make one that names this host."
+        return f"{whose} is not for {address.host}", remedy
+    finding = f"{whose} is not trusted: {error.verify_message}"
     if settings.ibkr_ca_file:
         return finding, f"IBKR_CA_FILE is of another gateway or another certificate. Fetch it anew: {_fetch(address)}"
-    return finding, f"Fetch the gateway's certificate and set IBKR_CA_FILE=gateway-ca.pem: {_fetch(address)}"
+    remedy = "Fetch the gateway's certificate and set IBKR_CA_FILE=gateway-ca.pem, or pin it in IBKR_CERT_SHA256"
+    return finding, f"{remedy}: {_fetch(address)}"
 
 
 def _fetch(address: Address) -> str:

@@ -21,7 +21,7 @@ from api_gateway.clientportal.errors import (
     PacingViolation,
 )
 from api_gateway.clientportal.memory import GatewayMemory
-from api_gateway.clientportal.pacing import ACCOUNTS, SNAPSHOT, Limit, Pacer
+from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.portfolio import summary_of
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Params, Transport
@@ -55,9 +55,9 @@ class Conversation:
         self._sent = 0.0
         http.event_hooks = {"request": [self._note_request], "response": [self._note_date]}
 
-    async def read(self, path: str, params: Params | None = None, limit: Limit | None = None) -> object:
+    async def read(self, path: str, params: Params | None = None) -> object:
         await self.pause()
-        return await self._transport.read(path, params, limit=limit, attempts=1)
+        return await self._transport.read(path, params, attempts=1)
 
     async def pause(self) -> None:
         await self._pacer.pause(self._spacing)
@@ -162,7 +162,7 @@ async def look_at_account(talk: Conversation, account: str | None, report: Repor
             summary = summary_of(await talk.read(path))
         except NotPrimed:
             # Nobody has read them in this session, so the limit of one read in five seconds is free.
-            await talk.read("/portfolio/accounts", limit=ACCOUNTS)
+            await talk.read("/portfolio/accounts")
             summary = summary_of(await talk.read(path))
     except ClientPortalError as error:
         report.fail("account", f"{short(account)} cannot be read: {error}", error.remedy)
@@ -182,7 +182,7 @@ async def look_at_market_data(talk: Conversation, report: Report) -> None:
     params = {"conids": str(_LIQUID), "fields": f"{_LAST},{_AVAILABILITY}"}
     try:
         for _ in range(_POLLS):
-            rows = wire.rows(await talk.read("/iserver/marketdata/snapshot", params, SNAPSHOT), "snapshot")
+            rows = wire.rows(await talk.read("/iserver/marketdata/snapshot", params), "snapshot")
             row = {key: value for each in rows for key, value in each.items()}
             if _AVAILABILITY in row:
                 break

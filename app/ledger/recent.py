@@ -41,8 +41,13 @@ def is_current(connection: Connection) -> bool:
 def require_writable(connection: Connection) -> None:
     """LedgerError where nothing could be recorded; takes the write lock for a moment and records nothing."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        connection.exec_driver_sql("ROLLBACK")
+        with ledger_errors():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                # A file that may only be read lets a transaction begin, and refuses a write even of no row.
+                connection.exec_driver_sql("UPDATE chain SET seq = seq WHERE 0")
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
         return
     standby = connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one()
     allowed = connection.execute(text("SELECT has_table_privilege('events', 'INSERT')")).scalar_one()

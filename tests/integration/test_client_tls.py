@@ -1,70 +1,21 @@
 """Real TLS servers on loopback: an unproven gateway gets no byte of a request, and there is a remedy to read."""
 
 import asyncio
-import datetime
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import CertificateRefused
 from api_gateway.clientportal.records import Limit
 from api_gateway.clientportal.transport import open_http
-
-NOW = datetime.datetime.now(datetime.UTC)
-A_DAY = datetime.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A certificate and its key; an authority when nobody else has signed it."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def fingerprint(self) -> str:
-        return self.certificate.fingerprint(hashes.SHA256()).hex()
-
-    def save(self, directory: Path, name: str) -> Path:
-        """A file with both; the certificate comes first."""
-        key = self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        file = directory / f"{name}.pem"
-        file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM) + key)
-        return file
-
-
-def identity(
-    name: str, issuer: Identity | None = None, *, host: str = "127.0.0.1", ends: datetime.timedelta = A_DAY
-) -> Identity:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - 3 * A_DAY)
-        .not_valid_after(NOW + ends)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-    )
-    return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+from tests.support.certificates import A_DAY, Identity, identity
 
 
 @dataclass

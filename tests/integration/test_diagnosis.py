@@ -22,7 +22,7 @@ from api_gateway.simulator.faults import RULES
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
 from api_gateway.simulator.world import Options, World, build_world
 from app.commands.processes import free_ports
-from tests.support.certificates import Authority, authority
+from tests.support.certificates import A_DAY, Identity, identity
 from tests.support.serving import served
 
 ACCOUNT = "DU7654321"
@@ -116,8 +116,15 @@ async def scripted_diagnosis(answers: Answers, date: str | None = None, **change
 
 
 @pytest.fixture(scope="module")
-def trusted(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return authority(tmp_path_factory.mktemp("trusted"))
+def trusted() -> Identity:
+    return identity("test authority")
+
+
+def served_by(shown: Identity, directory: Path) -> ssl.SSLContext:
+    """Of a server that shows that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown.save(directory, "server"))
+    return context
 
 
 async def test_a_gateway_in_good_order_passes_every_check() -> None:
@@ -168,46 +175,51 @@ async def test_http_where_tls_was_asked_for_is_named() -> None:
 
 
 async def test_a_certificate_of_an_unknown_authority_comes_with_the_command_to_fetch_it(
-    trusted: Authority, tmp_path: Path
+    trusted: Identity, tmp_path: Path
 ) -> None:
-    async with listener(scripted(LOGGED_OUT), trusted.server(tmp_path)) as port:
+    async with listener(closes, served_by(identity("server", trusted), tmp_path)) as port:
         check = blamed(await diagnose(settings(f"https://127.0.0.1:{port}")))
     assert check.name == "tls"
     assert f"openssl s_client -connect 127.0.0.1:{port}" in (check.remedy or "")
     assert "IBKR_CA_FILE" in (check.remedy or "")
 
 
-async def test_the_wrong_authority_is_not_mistaken_for_a_missing_one(trusted: Authority, tmp_path: Path) -> None:
-    other = authority(tmp_path, "another authority")
-    async with listener(scripted(LOGGED_OUT), trusted.server(tmp_path)) as port:
-        check = blamed(await diagnose(settings(f"https://127.0.0.1:{port}", ibkr_ca_file=other.file)))
-    assert check.name == "tls"
-    assert "IBKR_CA_FILE is of another gateway" in (check.remedy or "")
-
-
 @pytest.mark.parametrize(
-    ("made", "said"), [({"days": -1}, "expired"), ({"host": "gateway.example"}, "is not for 127.0.0.1")]
+    ("shown", "said"),
+    [
+        ({"issuer": None}, "is not trusted"),
+        ({"ends": -A_DAY}, "expired"),
+        ({"host": "gateway.example"}, "is not for 127.0.0.1"),
+    ],
 )
-async def test_an_expired_certificate_and_one_for_another_host_are_told_apart(
-    trusted: Authority, tmp_path: Path, made: dict[str, Any], said: str
+async def test_a_certificate_signed_by_itself_an_expired_one_and_one_for_another_host_are_told_apart(
+    trusted: Identity, tmp_path: Path, shown: dict[str, Any], said: str
 ) -> None:
-    async with listener(scripted(LOGGED_OUT), trusted.server(tmp_path, **made)) as port:
-        check = blamed(await diagnose(settings(f"https://127.0.0.1:{port}", ibkr_ca_file=trusted.file)))
-    assert check.name == "tls"
-    assert said in check.finding
+    file, own = trusted.save(tmp_path, "authority"), identity("server", **{"issuer": trusted, **shown})
+    async with listener(closes, served_by(own, tmp_path)) as port:
+        check = blamed(await diagnose(settings(f"https://127.0.0.1:{port}", ibkr_ca_file=file)))
+    assert (check.name, said in check.finding) == ("tls", True)
 
 
-async def test_a_verified_gateway_goes_on_to_the_login(trusted: Authority, tmp_path: Path) -> None:
-    async with listener(scripted(LOGGED_OUT), trusted.server(tmp_path)) as port:
-        diagnosis = await diagnose(settings(f"https://127.0.0.1:{port}", ibkr_ca_file=trusted.file))
-    assert blamed(diagnosis).name == "login"
-    assert "valid until" in found(diagnosis)["tls"].finding
+async def test_a_verified_gateway_goes_on_to_the_login_and_says_when_its_certificate_ends(
+    trusted: Identity, tmp_path: Path
+) -> None:
+    file = trusted.save(tmp_path, "authority")
+    for ends, status in ((90 * A_DAY, Status.OK), (3 * A_DAY, Status.WARNING)):
+        context = served_by(identity("server", trusted, ends=ends), tmp_path)
+        async with listener(scripted(LOGGED_OUT), context) as port:
+            checks = found(await diagnose(settings(f"https://127.0.0.1:{port}", ibkr_ca_file=file)))
+        assert (checks["tls"].status, checks["login"].status) == (status, Status.FAILURE)
+        assert "valid until" in checks["tls"].finding
 
 
-async def test_a_certificate_that_ends_soon_is_a_warning(trusted: Authority, tmp_path: Path) -> None:
-    async with listener(scripted(LOGGED_OUT), trusted.server(tmp_path, days=3)) as port:
-        diagnosis = await diagnose(settings(f"https://127.0.0.1:{port}", ibkr_ca_file=trusted.file))
-    assert found(diagnosis)["tls"].status is Status.WARNING
+async def test_a_pinned_certificate_passes_and_another_one_does_not(tmp_path: Path) -> None:
+    own = identity("own")
+    async with listener(scripted(LOGGED_OUT), served_by(own, tmp_path)) as port:
+        url = f"https://127.0.0.1:{port}"
+        assert blamed(await diagnose(settings(url, ibkr_cert_sha256=own.fingerprint))).name == "login"
+        check = blamed(await diagnose(settings(url, ibkr_cert_sha256=identity("another").fingerprint)))
+    assert (check.name, "pinned" in check.finding) == ("tls", True)
 
 
 async def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:

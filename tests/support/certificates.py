@@ -1,9 +1,8 @@
-"""Certificates for real TLS on loopback, made anew for each test session."""
+"""Certificates for real TLS on loopback, made anew by every test that needs one."""
 
-import ipaddress
-import ssl
+import datetime
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -11,64 +10,46 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+NOW = datetime.datetime.now(datetime.UTC)
+A_DAY = datetime.timedelta(days=1)
+
 
 @dataclass(frozen=True)
-class Authority:
-    """A certificate authority; its own certificate is in `file`."""
+class Identity:
+    """A certificate and its key; an authority when nobody else has signed it."""
 
-    key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
-    file: Path
+    key: ec.EllipticCurvePrivateKey
 
-    def server(self, directory: Path, *, host: str = "127.0.0.1", days: int = 90) -> ssl.SSLContext:
-        """The context of a server whose certificate names `host` and ends in `days`, which may be negative."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(host, self.certificate.subject, key, days)
-            .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
-            .sign(self.key, hashes.SHA256())
+    @property
+    def fingerprint(self) -> str:
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    def save(self, directory: Path, name: str) -> Path:
+        """A file with both; the certificate comes first."""
+        key = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        chain, private = directory / "server.pem", directory / "server.key"
-        chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        private.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain, private)
-        return context
+        file = directory / f"{name}.pem"
+        file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM) + key)
+        return file
 
 
-def authority(directory: Path, name: str = "test authority") -> Authority:
-    """A new one, its certificate written to `directory`."""
+def identity(
+    name: str, issuer: Identity | None = None, *, host: str = "127.0.0.1", ends: datetime.timedelta = A_DAY
+) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
-    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    certificate = (
-        _builder(name, own, key, 365)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = directory / "authority.pem"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return Authority(key, certificate, file)
-
-
-def _builder(name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer)
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=200))
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_before(NOW - 3 * A_DAY)
+        .not_valid_after(NOW + ends)
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
     )
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
+    return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
