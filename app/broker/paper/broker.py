@@ -1,0 +1,304 @@
+"""The paper account behind the desk's broker port. It looks at the market when it is asked something, and only then.
+
+It refuses what the server in front of a real broker refuses and rejects what the broker rejects, so that a desk cannot
+tell them apart. It holds one book at a time and does no I/O: whoever owns it saves `book` and hands it back.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+
+from app.broker.paper.book import PaperBook, PaperOrder
+from app.broker.paper.events import with_dividend, with_rate, with_split
+from app.broker.paper.matching import (
+    Moment,
+    accepted,
+    ended,
+    is_of_day,
+    is_registered,
+    looked,
+    moment_at,
+    next_day,
+    next_session,
+)
+from app.broker.paper.tickets import burnt, expiry, is_used, ticket_problem
+from app.broker.paper.valuation import Wanted, funds_problem, is_ours, shape_problem, short_problem, valued, what_if
+from app.desk.ports import Calendar, Clock, MarketData, Signer
+from app.domain.errors import BrokerUnavailable, DataError, PortfolioError, UsageError
+from app.domain.instrument import AssetClass, Instrument
+from app.domain.market import PriceSeries, Quote
+from app.domain.order import BrokerOrder, Order, OrderReport, Outcome, Placement, Ticket, WhatIf
+from app.domain.portfolio import CashBalance, Portfolio, Position
+from app.domain.session import BrokerSession, SessionState, Simulation
+
+SOURCE = "paper"
+_TRADED = frozenset({AssetClass.STOCK, AssetClass.ETF})
+
+
+class PaperBroker:
+    """`listed` are the instruments that can be ordered; those held can be sold besides.
+
+    `signer` holds the key that tickets are signed with. `simulation` is the marker of the data's source where that is
+    simulated. `seconds` gives Unix time, which tickets expire by; everything else goes by the clock of the market.
+    """
+
+    def __init__(
+        self,
+        book: PaperBook,
+        market_data: MarketData,
+        clock: Clock,
+        calendar: Calendar,
+        signer: Signer,
+        listed: Iterable[Instrument],
+        *,
+        simulation: Simulation | None = None,
+        seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._book = book
+        self._market_data = market_data
+        self._clock = clock
+        self._calendar = calendar
+        self._signer = signer
+        self._listed = {one.conid: one for one in listed}
+        self._simulation = simulation
+        self._seconds = seconds
+        # One question at a time: between reading quotes and filling at them nobody else changes the book.
+        self._turn = asyncio.Lock()
+
+    @property
+    def book(self) -> PaperBook:
+        """The account as it was after the last call; saved, it is all that another process needs to go on."""
+        return self._book
+
+    async def session(self) -> BrokerSession:
+        """See `Broker.session`."""
+        return BrokerSession(
+            state=SessionState.READY,
+            message="ready",
+            remedy=None,
+            accounts=(self._book.account,),
+            paper=True,
+            now=self._clock.now(),
+            trading_mode="paper",
+            simulation=self._simulation,
+        )
+
+    async def portfolio(self, account: str) -> Portfolio:
+        """See `Broker.portfolio`."""
+        self._require(account)
+        async with self._turn:
+            moment, _ = await self._look()
+        book = self._book
+        worth = valued(book)
+        return Portfolio(
+            account=account,
+            currency=book.currency,
+            positions=tuple(
+                Position(one.instrument, one.quantity, one.price, one.average_cost, one.realized_pnl)
+                for one in book.holdings
+                if one.quantity > 0
+            ),
+            cash=tuple(
+                CashBalance(one.currency, one.amount, book.settled_in(one.currency), book.rate(one.currency))
+                for one in book.cash
+            ),
+            available_funds=worth.available_funds,
+            buying_power=worth.buying_power,
+            as_of=moment.now,
+            source=SOURCE,
+            account_type=book.account_type,
+            orders=self._of_day(moment),
+            broker_net_liquidation=worth.nav,
+        )
+
+    async def performance(self, account: str) -> tuple[tuple[date, Decimal], ...]:
+        """See `Broker.performance`."""
+        self._require(account)
+        async with self._turn:
+            moment, _ = await self._look()
+        today = self._calendar.local_date(moment.now)
+        return tuple((one.session_date, one.nav) for one in self._book.closes if one.session_date < today)
+
+    async def preview(self, account: str, order: Order, time_in_force: str) -> WhatIf:
+        """See `Broker.preview`."""
+        self._require(account)
+        if order.limit_price is None or time_in_force != "DAY":
+            raise UsageError(f"the preview of {order.instrument.symbol} needs a limit price and is good for the day")
+        wanted = Wanted(order.instrument, order.side, order.quantity, order.limit_price)
+        async with self._turn:
+            await self._look(order.instrument.conid)
+            error = await self._problem(wanted, order.limit_price)
+        return what_if(self._book, wanted, order.limit_price, error)
+
+    async def place(self, ticket: Ticket, signature: str) -> Placement:
+        """See `Broker.place`. Nothing here is ever unknown: there is no way on which an answer could be lost."""
+        problem = ticket_problem(ticket, signature, self._signer, self._seconds())
+        if problem is not None:
+            return Placement(Outcome.REFUSED, message=problem)
+        if is_used(self._book, ticket):
+            return Placement(
+                Outcome.ALREADY_REGISTERED, message="ticket: already used; the order report tells the rest"
+            )
+        # Burnt before the first await, so that two calls with one ticket cannot both pass.
+        self._book = burnt(self._book, ticket, self._seconds())
+        async with self._turn:
+            return await self._place(ticket)
+
+    async def cancel(self, account: str, order_id: str) -> str:
+        """See `Broker.cancel`. What the market meets before the request does fills."""
+        if account != self._book.account:
+            return "refused"
+        async with self._turn:
+            try:
+                moment, _ = await self._look()
+            except PortfolioError:
+                return "unknown"
+            order = self._find(order_id, moment)
+            if order is None or not is_ours(order.coid) or not order.is_open:
+                return "refused"
+            self._book = self._book.with_order(ended(order, moment.now))
+        return "requested"
+
+    async def report(self, account: str) -> OrderReport:
+        """See `Broker.report`."""
+        self._require(account)
+        async with self._turn:
+            moment, _ = await self._look()
+        trades = tuple(fill.trade() for fill in self._book.fills)
+        return OrderReport(self._of_day(moment), trades, moment.now)
+
+    async def order(self, account: str, order_id: str) -> BrokerOrder:
+        """See `Broker.order`."""
+        self._require(account)
+        async with self._turn:
+            moment, _ = await self._look()
+        found = self._find(order_id, moment)
+        if found is None:
+            raise BrokerUnavailable(f"the paper broker has no status of order {order_id}")
+        return found.row()
+
+    async def place_elsewhere(self, wanted: Wanted, coid: str | None = None) -> BrokerOrder:
+        """An order of the account's owner in another program. Raises: UsageError where it would be rejected."""
+        async with self._turn:
+            moment, quotes = await self._look(wanted.instrument.conid)
+            price = wanted.limit_price or _price(quotes, wanted.instrument)
+            problem = short_problem(self._book, wanted) or funds_problem(self._book, wanted, price)
+            if problem is not None:
+                raise UsageError(problem)
+            book, order_id = accepted(self._book, wanted, coid, moment)
+            self._book = looked(book, quotes, moment)
+        return next(order.row() for order in self._book.orders if order.order_id == order_id)
+
+    async def pay(self, currency: str, amount: Decimal) -> None:
+        """A deposit, or a withdrawal when negative; settled at once."""
+        async with self._turn:
+            await self._look()
+            self._book = self._book.paid(currency, amount)
+
+    async def pay_dividend(self, conid: int, amount: Decimal) -> None:
+        """`amount` for every share held now."""
+        async with self._turn:
+            await self._look()
+            self._book = with_dividend(self._book, conid, amount)
+
+    async def split(self, conid: int, ratio: Decimal, price: Decimal) -> None:
+        """`ratio` new shares for each old one, `price` that of a new one.
+
+        To be called when the market data begins to count in new shares, before anything else is asked that day: the
+        account is not looked at first, since old shares have no price any more.
+        """
+        async with self._turn:
+            self._book = with_split(self._book, conid, ratio, price, self._clock.now())
+
+    async def set_rate(self, currency: str, rate: Decimal) -> None:
+        """`rate` in base currency for a unit; the account can hold that currency from then on."""
+        async with self._turn:
+            self._book = with_rate(self._book, currency, rate)
+
+    async def _place(self, ticket: Ticket) -> Placement:
+        instrument = self._instrument(ticket.conid)
+        if ticket.account != self._book.account:
+            return Placement(Outcome.REFUSED, message="account: not among those this broker may trade")
+        if instrument is None or instrument.asset_class not in _TRADED:
+            return Placement(Outcome.REFUSED, message=f"conid {ticket.conid}: not a stock or fund that is listed")
+        wanted = Wanted(instrument, ticket.side, ticket.quantity, ticket.limit_price)
+        try:
+            moment, quotes = await self._look(ticket.conid)
+            ours = short_problem(self._book, wanted, only_ours=True)
+            refusal = ours or expiry(ticket, self._seconds())
+            if refusal is not None:
+                return Placement(Outcome.REFUSED, message=refusal)
+            if is_registered(self._book, ticket.coid, moment.now):
+                return Placement(Outcome.ALREADY_REGISTERED, message=f"{ticket.coid} is already registered")
+            problem = await self._problem(wanted, ticket.limit_price)
+        except PortfolioError as error:
+            return Placement(Outcome.REFUSED, message=str(error))
+        if problem is not None:
+            return Placement(Outcome.REJECTED, message=problem)
+        book, order_id = accepted(self._book, wanted, ticket.coid, moment)
+        self._book = looked(book, quotes, moment)
+        placed = self._find(order_id, moment)
+        return Placement(Outcome.ACCEPTED, order_id, placed.status if placed else None)
+
+    async def _problem(self, wanted: Wanted, price: Decimal) -> str | None:
+        """Why the broker says no."""
+        try:
+            rules = await self._market_data.rules(wanted.instrument.conid, wanted.side)
+        except DataError as error:
+            return error.cause
+        return (
+            shape_problem(wanted, rules)
+            or short_problem(self._book, wanted)
+            or funds_problem(self._book, wanted, price)
+        )
+
+    async def _look(self, *conids: int) -> tuple[Moment, Mapping[int, Quote]]:
+        """Reads the quotes of what is held, ordered or asked for, and lets the account meet them."""
+        moment = moment_at(self._calendar, self._clock.now())
+        book, today = self._book, self._calendar.local_date(moment.now)
+        if today > book.day:
+            book = next_day(book, moment.now, self._calendar, await self._histories(book, today))
+        if moment.is_open and moment.session.date > book.session_date:
+            book = next_session(book, moment.session.date)
+        wanted = {one.instrument.conid for one in book.holdings} | set(conids)
+        wanted |= {one.instrument.conid for one in book.open_orders()}
+        quotes: Mapping[int, Quote] = {}
+        if wanted:
+            quotes, _ = await self._market_data.quotes(sorted(wanted))
+        self._book = looked(book, quotes, moment)
+        return moment, quotes
+
+    async def _histories(self, book: PaperBook, before: date) -> Mapping[int, PriceSeries]:
+        found: dict[int, PriceSeries] = {}
+        for holding in (one for one in book.holdings if one.quantity > 0):
+            conid = holding.instrument.conid
+            try:
+                found[conid] = await self._market_data.history(conid, before)
+            except DataError:
+                # No close of this name, so no closing value of the account: it stays unknown.
+                continue
+        return found
+
+    def _instrument(self, conid: int) -> Instrument | None:
+        holding = self._book.holding(conid)
+        return self._listed.get(conid) or (holding.instrument if holding else None)
+
+    def _of_day(self, moment: Moment) -> tuple[BrokerOrder, ...]:
+        orders = (one for one in self._book.orders if is_of_day(one, self._calendar, moment.now))
+        return tuple(one.row() for one in orders)
+
+    def _find(self, order_id: str, moment: Moment) -> PaperOrder | None:
+        orders = (one for one in self._book.orders if is_of_day(one, self._calendar, moment.now))
+        return next((one for one in orders if one.order_id == order_id), None)
+
+    def _require(self, account: str) -> None:
+        if account != self._book.account:
+            raise BrokerUnavailable("the account is not among those this broker may use")
+
+
+def _price(quotes: Mapping[int, Quote], instrument: Instrument) -> Decimal:
+    if instrument.conid not in quotes:
+        raise UsageError(f"no quote of {instrument.symbol}: an order without a limit has no value")
+    return quotes[instrument.conid].price
