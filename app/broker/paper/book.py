@@ -175,7 +175,7 @@ class Registered(Value):
 
 
 class PaperBook(Value):
-    """One paper account. `session_date` is the last session that the book has seen open, `day` the exchange's last date.
+    """One paper account. `session_date` is the last session that it has seen open, `day` the exchange's last date.
 
     `participation` bounds what an instrument fills in a session, as a fraction of its average daily volume where the
     quote has one; None for no bound. Orders are the day's, fills the last sessions'.

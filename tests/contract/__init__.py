@@ -1,0 +1,1 @@
+"""The same cases over every broker that a desk can be given."""

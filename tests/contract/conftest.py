@@ -1,0 +1,64 @@
+"""One simulated market for the whole suite; every case opens its account at its start."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import date
+
+import pytest
+from starlette.types import ASGIApp
+
+from api_gateway.simulator import application
+from api_gateway.simulator.world import Options, build_world
+from tests.contract.venue import Exchange, McpVenue, PaperVenue, Venue
+
+OpenVenue = Callable[..., Awaitable[Venue]]
+OpenPaper = Callable[..., Awaitable[PaperVenue]]
+AS_OF = date(2022, 3, 14)
+
+
+@pytest.fixture(scope="session")
+def market() -> ASGIApp:
+    """Synthetic prices, so that a case does not depend on the sample; no time passes by itself."""
+    return application.create_app(build_world(Options(AS_OF, 7, 0, data="synthetic"), lambda: 0.0))
+
+
+@pytest.fixture
+async def open_exchange(market: ASGIApp) -> AsyncIterator[Callable[..., Awaitable[Exchange]]]:
+    async with AsyncExitStack() as closing:
+
+        async def opening(**scenario: object) -> Exchange:
+            exchange = Exchange(market, closing)
+            await exchange.open(scenario)
+            return exchange
+
+        yield opening
+
+
+@pytest.fixture
+def open_paper(open_exchange: Callable[..., Awaitable[Exchange]]) -> OpenPaper:
+    """A venue whose broker is the paper one; the scenario's fields describe its account."""
+
+    async def opening(**scenario: object) -> PaperVenue:
+        venue = PaperVenue(await open_exchange(**scenario))
+        await venue.open()
+        return venue
+
+    return opening
+
+
+@pytest.fixture(params=["paper", "mcp"])
+def open_venue(
+    request: pytest.FixtureRequest, open_exchange: Callable[..., Awaitable[Exchange]], open_paper: OpenPaper
+) -> OpenVenue:
+    """The same for both kinds of broker."""
+
+    async def opening(**scenario: object) -> Venue:
+        return await open_paper(**scenario) if request.param == "paper" else McpVenue(await open_exchange(**scenario))
+
+    return opening
+
+
+@pytest.fixture
+async def venue(open_venue: OpenVenue) -> Venue:
+    """The scenario's own account: twelve names and some cash, on margin."""
+    return await open_venue()
