@@ -81,12 +81,20 @@ class Valuation:
         return self.cash + self.stock_value
 
     @property
+    def initial_share(self) -> Decimal:
+        return INITIAL_MARGIN if self.account_type == "margin" else Decimal(1)
+
+    @property
+    def maintenance_share(self) -> Decimal:
+        return MAINTENANCE_MARGIN if self.account_type == "margin" else Decimal(1)
+
+    @property
     def initial_margin(self) -> Decimal:
-        return self.stock_value * (INITIAL_MARGIN if self.account_type == "margin" else 1)
+        return self.stock_value * self.initial_share
 
     @property
     def maintenance_margin(self) -> Decimal:
-        return self.stock_value * (MAINTENANCE_MARGIN if self.account_type == "margin" else 1)
+        return self.stock_value * self.maintenance_share
 
     @property
     def available_funds(self) -> Decimal:
@@ -100,8 +108,7 @@ class Valuation:
 
     @property
     def buying_power(self) -> Decimal:
-        leverage = INITIAL_MARGIN if self.account_type == "margin" else 1
-        return max(self.available_funds / leverage, Decimal(0))
+        return max(self.available_funds / self.initial_share, Decimal(0))
 
 
 class AccountBook:

@@ -21,7 +21,7 @@ from api_gateway.simulator.matching import Fill, commission, match
 from api_gateway.simulator.order_faults import Ask, CancelTooLate, FillScript, LiveLater, Refusal
 from api_gateway.simulator.orders import NEVER, Execution, Hold, Order, OrderRequest, Portion, Status
 from api_gateway.simulator.questions import Question, questions_for
-from api_gateway.simulator.sessions import NEW_YORK, Moment
+from api_gateway.simulator.sessions import NEW_YORK, Moment, SessionCalendar
 
 _FIRST_ORDER_ID = 1370000001
 _COID_LIFE = timedelta(hours=24)
@@ -171,9 +171,10 @@ class OrderDesk:
     def reference_price(self, request: OrderRequest, moment: Moment) -> Decimal:
         return to_decimal(self._market.last_price(request.contract.conid, moment))
 
-    def value_of(self, request: OrderRequest, moment: Moment) -> Decimal:
+    def _cost(self, request: OrderRequest, quantity: int, moment: Moment) -> Decimal:
+        """Of so much of the order, commission included: both must be paid for."""
         price = request.limit_price if request.limit_price is not None else self.reference_price(request, moment)
-        return request.quantity * price
+        return quantity * price + commission(quantity, price)
 
     def valuation(self, account: str, moment: Moment) -> Valuation:
         return self._books[account].valuation(self.marks(account, moment), moment.session, self._rules.account_type)
@@ -200,9 +201,9 @@ class OrderDesk:
                     f"{free} held and not promised to open orders"
                 )
             return
-        promised_cash = sum((self.value_of(one.request, moment) for one in working), Decimal(0))
+        promised_cash = sum((self._cost(one.request, one.remaining_quantity, moment) for one in working), Decimal(0))
         power = self.valuation(request.account, moment).buying_power
-        needed = self.value_of(request, moment) + promised_cash
+        needed = self._cost(request, request.quantity, moment) + promised_cash
         if needed <= power:
             return
         if self._rules.account_type == "cash":
@@ -256,7 +257,7 @@ class OrderDesk:
         for order in [one for one in self._orders.values() if one.working]:
             fill = self._met(order, moment) if self._may_fill(order, moment) else None
             if fill is None:
-                self._orders[order.order_id] = _left_over(order, moment)
+                self._orders[order.order_id] = _left_over(order, moment, self._market.calendar)
             else:
                 found.append((fill, order))
         for fill, order in sorted(found, key=lambda one: (one[0].session, one[0].minute, one[1].order_id)):
@@ -302,16 +303,20 @@ class OrderDesk:
 
     def _execution(self, order: Order, fill: Fill, quantity: int, when: datetime) -> Execution:
         request = order.request
-        earlier = sum(1 for one in self._books[request.account].executions if one.order_id == order.order_id)
+        earlier = [one for one in self._books[request.account].executions if one.order_id == order.order_id]
+        total = order.filled_quantity + quantity
+        average = (order.filled_quantity * (order.average_price or Decimal(0)) + quantity * fill.price) / total
+        charged = sum((one.commission for one in earlier), Decimal(0))
         return Execution(
-            execution_id=f"0000e215.{order.order_id:08x}.01.{earlier + 1:02d}",
+            execution_id=f"0000e215.{order.order_id:08x}.01.{len(earlier) + 1:02d}",
             order_id=order.order_id,
             coid=request.coid,
             contract=request.contract,
             side=request.side,
             quantity=quantity,
             price=fill.price,
-            commission=commission(quantity, fill.price),
+            # The minimum and the maximum are an order's, not an execution's.
+            commission=commission(total, average) - charged,
             time=when,
             session=fill.session,
         )
@@ -344,17 +349,17 @@ def _refused_on_purpose(rule: Refusal) -> GatewayRefusal:
     return GatewayRefusal(200, {"advancedOrderReject": reject}, rule.text)
 
 
-def _left_over(order: Order, moment: Moment) -> Order:
+def _left_over(order: Order, moment: Moment, calendar: SessionCalendar) -> Order:
     """An order the market did not fill: ended when its time is over, watched up to now otherwise."""
     expired = moment.session > order.session or (moment.session == order.session and not moment.is_open)
-    ended = ""
+    ended, when = "", moment.now
     if order.status is Status.PENDING_CANCEL:
         ended = "cancelled on request"
     elif order.request.time_in_force == "IOC" and moment.session >= order.session:
         ended = "immediate or cancel: not filled at once"
     elif order.request.time_in_force == "DAY" and expired:
-        ended = "expired at the close"
+        ended, when = "expired at the close", calendar.closing(order.session)
     if ended:
-        return replace(order, status=Status.CANCELLED, ended_at=moment.now, ended_because=ended)
+        return replace(order, status=Status.CANCELLED, ended_at=when, ended_because=ended)
     status = Status.SUBMITTED if moment.is_open else Status.PRE_SUBMITTED
     return replace(order, status=status, watched=max(order.watched, (moment.session, moment.minute)))

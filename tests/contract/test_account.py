@@ -145,7 +145,7 @@ async def test_a_commission_is_never_more_than_a_hundredth_of_the_value(open_ven
 async def test_an_order_that_fills_in_parts_pays_one_orders_commission(open_venue: OpenVenue) -> None:
     venue = await open_venue(holdings=[], starting_capital=1_000_000)
     await venue.fill_half("KO", 100)
-    order = await venue.rest("KO", Side.BUY, 100, away="0")
+    order = await venue.rest("KO", Side.BUY, 100, away="-0.02")
     assert order.status == "Submitted"
     (trade,) = (await venue.broker.report(venue.account)).trades
     assert order.filled_quantity == trade.quantity == 50
@@ -153,6 +153,10 @@ async def test_an_order_that_fills_in_parts_pays_one_orders_commission(open_venu
     portfolio = await venue.portfolio()
     assert portfolio.held(venue.conid("KO")) == 50
     assert portfolio.open_buys == 50 * (order.limit_price or 0)
+    await venue.fill_rest()
+    trades = (await venue.broker.report(venue.account)).trades
+    assert [trade.quantity for trade in trades] == [50, 50]
+    assert sum(trade.commission or 0 for trade in trades) == 1
 
 
 async def test_a_dividend_is_cash_and_nothing_else(venue: Venue) -> None:

@@ -253,6 +253,15 @@ async def test_open_purchases_are_paid_for_already(open_venue: OpenVenue, accoun
     assert (await venue.send("KO", Side.BUY, most // 2, limit)).outcome is Outcome.REJECTED
 
 
+async def test_of_an_open_purchase_only_the_rest_is_still_to_be_paid(open_venue: OpenVenue) -> None:
+    venue = await open_venue(holdings=[], starting_capital=50_000, account_type="cash")
+    limit = await venue.price("KO", Side.BUY)
+    whole = int(50_000 / limit) - 10
+    await venue.fill_half("KO", whole)
+    assert (await venue.rest("KO", Side.BUY, whole, away="0")).state is OrderState.PARTIAL
+    assert (await venue.send("KO", Side.BUY, 2, limit)).outcome is Outcome.ACCEPTED
+
+
 async def test_the_commission_too_must_be_paid_for(open_venue: OpenVenue) -> None:
     venue = await open_venue(holdings=[], starting_capital=50_000, account_type="cash")
     limit = await venue.price("KO", Side.BUY)

@@ -130,7 +130,11 @@ class Venue(ABC):
 
     @abstractmethod
     async def fill_half(self, symbol: str, quantity: int) -> None:
-        """Of the next order, which is for so much, half finds a counterparty and the rest does not."""
+        """Of the next order, which is for so much, half finds a counterparty and the rest waits for `fill_rest`."""
+
+    @abstractmethod
+    async def fill_rest(self) -> None:
+        """Two hours later the rest finds one, too."""
 
     @property
     def market(self) -> MarketData:
@@ -251,7 +255,12 @@ class McpVenue(Venue):
 
     async def fill_half(self, symbol: str, quantity: int) -> None:
         """See `Venue.fill_half`."""
-        await self.exchange.post("faults", [{"kind": "partial_fill", "symbol": symbol, "fraction": "0.5"}])
+        rule = {"kind": "partial_fill", "symbol": symbol, "fraction": "0.5", "rest": "later", "rest_seconds": 7000}
+        await self.exchange.post("faults", [rule])
+
+    async def fill_rest(self) -> None:
+        """See `Venue.fill_rest`."""
+        await self.exchange.move(advance_seconds=7200)
 
 
 @dataclass
@@ -326,3 +335,8 @@ class PaperVenue(Venue):
         assert volume is not None
         # Half a share more than half of the order, of which whole shares fill.
         self.reopen(participation=(Decimal(quantity) / 2 + Decimal("0.5")) / volume)
+
+    async def fill_rest(self) -> None:
+        """See `Venue.fill_rest`."""
+        await self.exchange.move(advance_seconds=7200)
+        self.reopen(participation=None)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.sessions import NEW_YORK
 from api_gateway.simulator.web import Here, account_list, answer, check_account, json_object
 from api_gateway.simulator.wire import day_text
 from api_gateway.simulator.world import World
@@ -102,9 +103,12 @@ def _rows(world: World, account: str, first: int, last: int) -> tuple[dict[str, 
 
 
 def _performance(world: World, accounts: list[str], period: str) -> dict[str, Any]:
-    """Net asset values at the closes before the session that runs, from the session the accounts were funded in."""
+    """Net asset values at the closes before today's, from the session the accounts were funded in.
+
+    Today's close comes with the night's statement, not in the evening.
+    """
     moment = world.look()
-    last = moment.session - 1 if moment.is_open else moment.completed
+    last = moment.session - (world.market.session_date(moment.session) == moment.now.astimezone(NEW_YORK).date())
     first = max(last + 1 - _PERIODS[period], world.book.since)
     rows = [_rows(world, account, first, last) for account in accounts]
     dates = [f"{world.market.session_date(row):%Y%m%d}" for row in range(first, last + 1)]
