@@ -1,0 +1,235 @@
+"""Orders as they can be looked at: the day's, one of them, executions, and a preview, which sends nothing."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from api_gateway.clientportal import wire
+from api_gateway.clientportal.errors import Maintenance, UnknownOrder
+from api_gateway.clientportal.records import Limit
+from api_gateway.mcp_server.registry import asks, shapes
+from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked
+from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused, Sight
+from api_gateway.mcp_server.registry.shapes import each, number, record
+
+_STATUSES: Final = (
+    "inactive",
+    "pending_submit",
+    "pre_submitted",
+    "submitted",
+    "filled",
+    "pending_cancel",
+    "pre_cancelled",
+    "cancelled",
+    "warn_state",
+)
+
+
+def _statuses(value: object) -> object:
+    given = unpacked(value)
+    parts = given.split(",") if isinstance(given, str) else given
+    if not isinstance(parts, list):
+        return parts
+    found = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(part).strip()).lower() for part in parts]
+    if not set(found) <= set(_STATUSES):
+        raise ValueError(f"a filter is one of {', '.join(_STATUSES)}")
+    return found
+
+
+class _Live(Arguments):
+    filters: Annotated[list[str], BeforeValidator(_statuses)] | None = Field(None, description="Statuses to keep")
+    force: bool | None = Field(None, description="true makes the gateway load the orders anew first")
+
+
+class _Status(Arguments):
+    order_id: OrderId = Field(alias="orderId")
+
+
+class _Trades(Arguments):
+    days: Annotated[int, Field(ge=1, le=7, description="How far back, in days")] = 7
+
+
+class OneOrder(Arguments):
+    """The one kind of order that is sent: a limit order for the day in regular hours."""
+
+    conid: Conid
+    side: Side
+    quantity: Positive
+    price: Positive
+    order_type: Literal["LMT"] = Field(alias="orderType")
+    time_in_force: Literal["DAY"] = Field(alias="tif")
+    coid: Word | None = Field(None, alias="cOID", description="Client order id")
+    account: AccountId | None = Field(None, alias="acctId")
+    security_type: Annotated[str, Field(pattern=r"^([0-9]{1,12}:)?(STK|ETF)$")] | None = Field(None, alias="secType")
+    outside_hours: Literal[False] | None = Field(None, alias="outsideRTH")
+
+
+Orders = Annotated[list[OneOrder], BeforeValidator(unpacked), Field(min_length=1, max_length=1)]
+
+class _Preview(Arguments):
+    account: AccountId = Field(alias="accountId")
+    orders: Orders = Field(description="Exactly one limit order for the day")
+
+
+_LIVE = record(
+    {
+        "orderId": shapes.name,
+        "conid": shapes.conid,
+        "side": shapes.side,
+        "status": shapes.words,
+        "remainingQuantity": number,
+        "filledQuantity": number,
+    },
+    {"totalSize": number, "price": number, "avgPrice": number, "auxPrice": number},
+)
+_ONE = record(
+    {
+        "order_id": shapes.name,
+        "conid": shapes.conid,
+        "side": shapes.side,
+        "order_status": shapes.words,
+        "size": number,
+        "total_size": number,
+        "cum_fill": number,
+    },
+    {"limit_price": number, "stop_price": number, "average_price": number},
+)
+_TRADE = record(
+    {
+        "execution_id": shapes.words,
+        "order_id": shapes.name,
+        "conid": shapes.conid,
+        "side": shapes.side,
+        "size": number,
+        "price": number,
+    },
+    {"commission": number, "net_amount": number, "position": number},
+)
+
+
+async def _live(call: Call) -> object:
+    """Filters are applied here: the gateway's own can leave out everything, and forcing answers blank."""
+    raw, sent = call.around.raw, call.arguments.sent()
+    if sent.get("force"):
+        await raw.read(call.request(filters=None))
+    request = call.request(filters=None, force=None)
+    answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
+    rows = wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
+    kept = sent.get("filters")
+    if not isinstance(kept, list):
+        return rows
+    statuses = {each.replace("_", "") for each in kept}
+    return [row for row in rows if str(row.get("status", "")).lower() in statuses]
+
+
+def _is_loaded(answer: object) -> bool:
+    return wire.mapping(answer, "live orders").get("snapshot") is True
+
+
+async def _status(call: Call) -> object:
+    try:
+        return await call.around.raw.read(call.request(), attempts=1)
+    except Maintenance as error:
+        raise UnknownOrder("the gateway has no status of this order") from error
+
+
+def _order(value: object, what: str) -> object:
+    """`size` is what remains, which its name does not say."""
+    row = dict(wire.mapping(_ONE(value, what), what))
+    row["remaining_size"] = row.pop("size")
+    return row
+
+
+def _own_order(data: object, sight: Sight) -> object:
+    account = wire.text(wire.mapping(data, "order status"), "account", "acct")
+    if account not in sight.allowed and (account is not None or sight.hidden):
+        raise UnknownOrder("the order is not of an account that this server may show")
+    return data
+
+
+async def _trades(call: Call) -> object:
+    """The first read of a session is empty whatever there is."""
+    raw = call.around.raw
+    return await raw.read(call.request()) or await raw.read(call.request())
+
+
+async def _preview(call: Call) -> object:
+    order = _only(call, _Preview)
+    # Without a snapshot of the contract the answer warns of missing market data.
+    await call.around.portal.market.quotes([order.conid])
+    found = await call.around.portal.orders.preview(_limit(call.arguments.accounts()[0], order))
+    return found.model_dump()
+
+
+def _only(call: Call, kind: type[_Preview] | type[_Place]) -> OneOrder:
+    arguments = call.arguments
+    if not isinstance(arguments, kind):
+        raise TypeError("the tool and its arguments do not belong together")
+    (order,) = arguments.orders
+    if order.account not in (None, arguments.account):
+        raise Refused("orders.0.acctId: another account than accountId", "Name one account")
+    return order
+
+
+def _limit(account: str, order: OneOrder) -> Limit:
+    return Limit(
+        account=account,
+        conid=order.conid,
+        side=order.side,
+        quantity=order.quantity,
+        limit_price=order.price,
+        time_in_force=order.time_in_force,
+        coid=order.coid,
+    )
+
+
+ORDERS: Final = (
+    GatewayTool(
+        name="get_live_orders_iserver_account_orders_get",
+        family="orders",
+        kind="read",
+        verb="GET",
+        path="/iserver/account/orders",
+        doc="The day's orders, also those of other programs, in the accounts that this server may show.",
+        arguments=_Live,
+        ask=_live,
+        parse=each(_LIVE),
+        visible=asks.rows_of("acct", "account"),
+    ),
+    GatewayTool(
+        name="get_order_status_iserver_account_order_status",
+        family="orders",
+        kind="read",
+        verb="GET",
+        path="/iserver/account/order/status/{orderId}",
+        doc="Status, fills and what remains of one order. The gateway forgets aged orders.",
+        arguments=_Status,
+        ask=_status,
+        parse=_order,
+        visible=_own_order,
+    ),
+    GatewayTool(
+        name="get_trades_iserver_account_trades_get",
+        family="orders",
+        kind="read",
+        verb="GET",
+        path="/iserver/account/trades",
+        doc="Executions of the last days, seven at most, in the accounts that this server may show.",
+        arguments=_Trades,
+        ask=_trades,
+        parse=each(_TRADE),
+        visible=asks.rows_of("account", "accountCode"),
+    ),
+    GatewayTool(
+        name="preview_order_iserver_account",
+        family="orders",
+        kind="preview",
+        verb="POST",
+        path="/iserver/account/{accountId}/orders/whatif",
+        doc="What the broker says an order would cost and do to equity and margin. Sends no order.",
+        arguments=_Preview,
+        ask=_preview,
+    ),
+)

@@ -1,0 +1,90 @@
+"""Market scanners."""
+
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field
+
+from api_gateway.mcp_server.registry import shapes
+from api_gateway.mcp_server.registry.fields import Number, Word, unpacked
+from api_gateway.mcp_server.registry.model import Arguments, GatewayTool, Unsupported
+from api_gateway.mcp_server.registry.shapes import each, record
+
+Location = Annotated[str, Field(pattern=r"^[A-Z0-9._]{1,40}$", description="Where, such as STK.US.MAJOR")]
+
+
+def _coded(value: object) -> object:
+    """Filters of the older spelling `{name, value}` as the gateway wants them: `{code, value}`."""
+    given = unpacked(value)
+    if not isinstance(given, list):
+        return given
+    return [
+        {"code": row["name"], **{key: held for key, held in row.items() if key != "name"}}
+        if isinstance(row, dict) and "name" in row and "code" not in row
+        else row
+        for row in given
+    ]
+
+
+class _Filter(Arguments):
+    code: Word = Field(description="Filter such as priceAbove, as the scanner parameters list them")
+    value: Number
+
+
+Filters = Annotated[list[_Filter], BeforeValidator(_coded), Field(max_length=20)]
+
+
+class _Scan(Arguments):
+    instrument: Word = Field(description="Type of instrument, such as STK")
+    type_: Word = Field(alias="type", description="Scanner, such as TOP_PERC_GAIN")
+    location: Location = Field(alias="locationCode", serialization_alias="location")
+    filters: Filters | None = Field(None, alias="filter", description="Conditions, each {code, value}")
+
+
+class _OldScan(Arguments):
+    instrument: Word
+    locations: Location
+    scan_code: Word = Field(alias="scanCode")
+    security_type: Word = Field(alias="secType")
+    filters: Filters | None = None
+
+
+SCANNER: Final = (
+    GatewayTool(
+        name="get_scanner_params_iserver_scanner_params_get",
+        family="scanner",
+        kind="read",
+        verb="GET",
+        path="/iserver/scanner/params",
+        doc="Scanners, instruments, filters and places that a scan can name. The broker answers once in 15 minutes.",
+        parse=record(
+            {
+                "scan_type_list": shapes.some(each(record({"code": shapes.words}))),
+                "instrument_list": shapes.some(each(record({}))),
+                "filter_list": each(record({"code": shapes.words})),
+                "location_tree": shapes.some(each(record({}))),
+            }
+        ),
+    ),
+    GatewayTool(
+        name="run_scanner_iserver_scanner_run_post",
+        family="scanner",
+        kind="read",
+        verb="POST",
+        path="/iserver/scanner/run",
+        doc="Contracts that a scanner finds, best first.",
+        arguments=_Scan,
+        parse=record({"contracts": each(record({"con_id": shapes.conid, "symbol": shapes.words}))}),
+    ),
+    GatewayTool(
+        name="run_hmds_scanner_hmds_scanner_post",
+        family="scanner",
+        kind="read",
+        verb="POST",
+        path="/hmds/scanner",
+        doc="The older scanner, which the gateway does not serve any more.",
+        arguments=_OldScan,
+        served=Unsupported(
+            "the gateway answers 404 to /hmds/scanner", "Call run_scanner_iserver_scanner_run_post instead"
+        ),
+    ),
+)
