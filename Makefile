@@ -40,6 +40,7 @@ check: install ## Format, lint, types, import contracts, generated documents
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 	@$(RUN) python -m app.documents --check
+	@$(RUN) python -m api_gateway.mcp_server.documents --check
 
 lint: install ## Lint and types only
 	@$(RUN) ruff check .
@@ -51,6 +52,7 @@ format: install ## Format, and mend what the linter can
 
 docs: install ## Write the generated documents anew
 	@$(RUN) python -m app.documents
+	@$(RUN) python -m api_gateway.mcp_server.documents
 
 bench: install ## Measure the daily run, imports, start and memory; a table and JSON
 	@$(RUN) python -m compileall -q app api_gateway

@@ -71,6 +71,7 @@ class Settings(GatewaySettings):
     max_order_value: Decimal = Field(default=Decimal(50_000), gt=0, allow_inf_nan=False)
     max_messages_per_day: int = Field(default=500, ge=1)
     mcp_allowed_hosts: _Words = ()
+    mcp_tools: Literal["all", "desk"] = "all"
     mcp_state_file: Path | None = None
 
     @field_validator("mcp_allowed_hosts", mode="before")

@@ -13,6 +13,7 @@ from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.orders import OrderCalls
 from api_gateway.clientportal.pacing import PENALTY_SECONDS, Pacer
 from api_gateway.clientportal.portfolio import PortfolioReads
+from api_gateway.clientportal.raw import RawCalls
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
@@ -37,6 +38,7 @@ class ClientPortal:
         self.contracts = ContractReads(transport, self.session)
         self.market = MarketReads(transport, self.session, self.contracts)
         self.orders = OrderCalls(transport, self.session)
+        self.raw = RawCalls(transport, self.session)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

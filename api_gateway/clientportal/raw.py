@@ -1,4 +1,4 @@
-"""One gateway endpoint as it is, for callers that name the endpoint themselves: paced, typed errors, no shape of its own.
+"""Any gateway endpoint, for callers that name it themselves: paced, with typed errors, its answer as it came.
 
 Reads may be repeated; what changes anything is sent once. A path that was put together from a caller's words and is not
 made of plain segments is never sent.

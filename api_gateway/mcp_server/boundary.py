@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from api_gateway.clientportal import wire
-from api_gateway.mcp_server.models import Ticket
-from api_gateway.mcp_server.tickets import canonical
+from api_gateway.mcp_server.models import PlaceResult, Ticket
+from api_gateway.mcp_server.tickets import ALREADY_USED, canonical
 
 _logger: Final = logging.getLogger("ibkr.boundary")
 _LONGEST_REASON: Final = 300
@@ -38,6 +38,11 @@ class Boundary:
         }
         # As JSON, so that no word of a caller can begin a line of its own.
         _logger.warning("%s", json.dumps(line))
+
+    def placed(self, tool: str, result: PlaceResult, ticket: Ticket) -> None:
+        """Records what became of a ticket, where this server let no order out on it."""
+        if result.outcome == "refused" or (result.outcome == "already_registered" and result.message == ALREADY_USED):
+            self.refused(tool, result.message or "refused", ticket)
 
     def counts(self) -> Mapping[str, int]:
         """Refusals by rule since the start."""

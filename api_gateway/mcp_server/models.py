@@ -1,5 +1,6 @@
 """What the tools answer. These shapes are a contract with the callers: fields are added, never renamed."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
@@ -90,6 +91,15 @@ class OrderReport(Record):
     trades: tuple[Trade, ...]
     as_of: datetime
     source: Source
+
+
+class TradeBoundary(Record):
+    """What this server lets through, and how often it said no since it started, by rule."""
+
+    trading_mode: TradingMode
+    max_order_value: Amount
+    max_messages_per_day: int
+    refusals: Mapping[str, int]
 
 
 class Ticket(Record):

@@ -15,7 +15,13 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import PrivateAttr, ValidationError
 
 from api_gateway.clientportal import wire
-from api_gateway.clientportal.errors import AccountNotAllowed, ClientPortalError, Malformed
+from api_gateway.clientportal.errors import (
+    AccountNotAllowed,
+    ClientPortalError,
+    GatewayDown,
+    PacingViolation,
+    SessionError,
+)
 from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.models import Ticket
 from api_gateway.mcp_server.registry import TOOLS, reference
@@ -79,7 +85,7 @@ class GatewayToolCall(Tool):
             self._boundary.refused(entry.name, f"account: {error}")
             return _failure("AccountNotAllowed", error, error.remedy)
         except ClientPortalError as error:
-            return _failure(type(error).__name__, error, error.remedy, state=error.state.value)
+            return _failure(type(error).__name__, error, error.remedy, state=_state(error))
 
     def _note(self, refusal: Refused, given: Arguments | None) -> None:
         if self._entry.kind == "trade":
@@ -138,6 +144,11 @@ def _tool(entry: GatewayTool, around: Surroundings, boundary: Boundary) -> Tool:
         is_async=True,
         annotations=entry.annotations,
     ).bound(entry, around, boundary)
+
+
+def _state(error: ClientPortalError) -> str | None:
+    """State of the session, where the failure says something about it."""
+    return error.state.value if isinstance(error, GatewayDown | SessionError | PacingViolation) else None
 
 
 def _problem(error: ValidationError) -> str:

@@ -18,14 +18,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.records import Cancellation
 from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.models import PlaceResult, Ticket
 from api_gateway.mcp_server.order_gate import OrderGate
+from api_gateway.mcp_server.raw_tools import gateway_tools
+from api_gateway.mcp_server.registry.model import Surroundings
 from api_gateway.mcp_server.tickets import TicketOffice
-from api_gateway.mcp_server.tools import Account, register_account_tools, register_market_tools, register_order_reads
+from api_gateway.mcp_server.tools import (
+    Account,
+    register_account_tools,
+    register_boundary,
+    register_market_tools,
+    register_order_reads,
+)
 from api_gateway.settings import Settings
 
 _HEALTH: Final = "/health"
 _LOOPBACK: Final = ("127.0.0.1:*", "localhost:*", "[::1]:*")
+_INSTRUCTIONS: Final = (
+    "Reads and, where enabled, trades an Interactive Brokers account. Begin with session_status. The tools named after "
+    "a gateway endpoint answer {data, as_of, source}; numbers with a fraction are text there."
+)
 _TRADES: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
 )
@@ -58,42 +71,58 @@ def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
 
 
 def create_server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
-    """The tools alone."""
+    """The tools alone: the desk's typed ones, and beside them, unless the settings say otherwise, the registry's."""
+    admission, boundary = Admission(portal, settings.ibkr_account_id), Boundary()
+    gate = _gate(settings, portal, admission)
+    around = Surroundings(portal, admission, gate)
+    wanted = settings.mcp_tools == "all"
     server: MCPServer[None] = MCPServer(
-        "ibkr", instructions="Reads and, where enabled, trades an Interactive Brokers account.", log_level="WARNING"
+        "ibkr",
+        instructions=_INSTRUCTIONS,
+        log_level="WARNING",
+        tools=gateway_tools(around, boundary, trading=gate is not None) if wanted else None,
     )
-    admission = Admission(portal, settings.ibkr_account_id)
     register_account_tools(server, portal, admission, settings.trading_mode)
     register_market_tools(server, portal)
     register_order_reads(server, portal, admission)
-    if settings.trading_mode != "off":
-        gate = OrderGate(
-            portal,
-            admission,
-            TicketOffice(settings.signing_key()),
-            trading_mode=settings.trading_mode,
-            max_order_value=settings.max_order_value,
-            max_messages_per_day=settings.max_messages_per_day,
-        )
-        _register_trading(server, gate)
-
+    register_boundary(server, boundary, settings)
+    if gate is not None:
+        _register_trading(server, gate, boundary)
     return server
+
+
+def _gate(settings: Settings, portal: ClientPortal, admission: Admission) -> OrderGate | None:
+    if settings.trading_mode == "off":
+        return None
+    return OrderGate(
+        portal,
+        admission,
+        TicketOffice(settings.signing_key()),
+        trading_mode=settings.trading_mode,
+        max_order_value=settings.max_order_value,
+        max_messages_per_day=settings.max_messages_per_day,
+    )
 
 
 async def _health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _register_trading(server: MCPServer[None], gate: OrderGate) -> None:
+def _register_trading(server: MCPServer[None], gate: OrderGate, boundary: Boundary) -> None:
     @server.tool(annotations=_TRADES)
     async def place_order(ticket: Ticket, signature: str) -> PlaceResult:
         """Sends the one limit order that a signed ticket allows, once, and answers the broker's allowed questions."""
-        return await gate.place(ticket, signature)
+        result = await gate.place(ticket, signature)
+        boundary.placed("place_order", result, ticket)
+        return result
 
     @server.tool(annotations=_TRADES)
     async def cancel_order(account: Account, order_id: str) -> Cancellation:
         """Asks the broker to end one of our own orders. `requested` is no end: the order may fill before it ends."""
-        return await gate.cancel(account, order_id)
+        result = await gate.cancel(account, order_id)
+        if result.outcome == "refused":
+            boundary.refused("cancel_order", result.message)
+        return result
 
 
 class BearerToken:

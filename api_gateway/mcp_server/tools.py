@@ -15,6 +15,7 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import ClientPortalError, NoBridge, State
 from api_gateway.clientportal.records import ContractRules, History, Limit, OrderRow, Side, WhatIf
 from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.models import (
     Contracts,
     OrderReport,
@@ -23,8 +24,9 @@ from api_gateway.mcp_server.models import (
     Quotes,
     SessionStatus,
     SimulatorMarker,
+    TradeBoundary,
 )
-from api_gateway.settings import TradingMode
+from api_gateway.settings import Settings, TradingMode
 
 READ_ONLY: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
@@ -160,6 +162,18 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
         with reported():
             await admission.require(account)
             return await portal.orders.status(account, order_id)
+
+
+def register_boundary(server: MCPServer[None], boundary: Boundary, settings: Settings) -> None:
+    @server.tool(annotations=READ_ONLY)
+    async def trade_boundary() -> TradeBoundary:
+        """The hard limits that this server keeps whatever a ticket says, and how often it refused, by rule."""
+        return TradeBoundary(
+            trading_mode=settings.trading_mode,
+            max_order_value=settings.max_order_value,
+            max_messages_per_day=settings.max_messages_per_day,
+            refusals=boundary.counts(),
+        )
 
 
 async def _session_status(portal: ClientPortal, admission: Admission, mode: TradingMode) -> SessionStatus:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from api_gateway.mcp_server.registry import TOOLS
 from tests.integration.mcp_desk import KEY, TOKEN, Desk, connected, desk, signed, ticket
 
 READS = {
@@ -21,7 +22,11 @@ READS = {
     "preview_order",
     "order_report",
     "order_status",
+    "trade_boundary",
+    *(tool.name for tool in TOOLS if tool.kind != "trade"),
 }
+SESSION = {tool.name for tool in TOOLS if tool.kind == "session"}
+TRADES = {"place_order", "cancel_order", *(tool.name for tool in TOOLS if tool.kind == "trade")}
 AAPL = 265598
 PLACE = "POST /iserver/account/{account}/orders"
 
@@ -32,25 +37,24 @@ async def test_without_trading_there_is_no_tool_that_can_send_an_order() -> None
         assert set(tools) == READS
         for tool in tools.values():
             assert tool.annotations is not None
-            assert tool.annotations.read_only_hint is True
+            assert tool.annotations.read_only_hint is (tool.name not in SESSION)
+            assert tool.annotations.destructive_hint is False
             assert tool.output_schema is not None
             assert tool.description
         assert "Unknown tool" in await here.error("place_order", **signed(ticket("DU7654321")))
         assert (await here.read("session_status"))["trading_mode"] == "off"
 
 
-async def test_with_trading_the_one_tool_that_trades_says_so() -> None:
+async def test_with_trading_the_tools_that_trade_say_so() -> None:
     async with desk("paper") as here:
         tools = {tool.name: tool for tool in (await here.mcp.list_tools()).tools}
-        assert set(tools) == READS | {"place_order", "cancel_order"}
-        annotations = tools["cancel_order"].annotations
-        assert annotations is not None
-        assert annotations.destructive_hint is True
-        annotations = tools["place_order"].annotations
-        assert annotations is not None
-        assert annotations.destructive_hint is True
-        assert annotations.read_only_hint is False
-        assert annotations.idempotent_hint is False
+        assert set(tools) == READS | TRADES
+        for name in TRADES:
+            annotations = tools[name].annotations
+            assert annotations is not None
+            assert annotations.destructive_hint is True
+            assert annotations.read_only_hint is False
+            assert annotations.idempotent_hint is False
 
 
 async def test_a_request_without_the_right_token_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The one list of tools over gateway endpoints. Tools, documents and tests are made from it; nothing else lists them."""
+"""The one list of tools over gateway endpoints: tools, documents and tests are made from it."""
 
 from typing import Final
 

@@ -122,7 +122,8 @@ ACCOUNT: Final = (
         kind="read",
         verb="GET",
         path="/iserver/account/pnl/partitioned",
-        doc="Today's profit and loss (dpl), unrealized (upl), net liquidation (nl), excess liquidity (el), market value (mv).",
+        doc="Today's profit and loss (dpl), unrealized (upl), net liquidation (nl), excess liquidity (el), "
+        "market value (mv).",
         ask=_profit,
         parse=_PROFIT,
         visible=asks.under("upnl", asks.accounts_as_keys),

@@ -83,9 +83,7 @@ def require(found: object, message: str) -> object:
 
 def with_names(rows: object, keys: Iterable[str] = ("ticker", "name")) -> bool:
     """Position rows are complete: the first read lacks the names."""
-    return isinstance(rows, list) and all(
-        isinstance(row, dict) and any(row.get(key) for key in keys) for row in rows
-    )
+    return isinstance(rows, list) and all(isinstance(row, dict) and any(row.get(key) for key in keys) for row in rows)
 
 
 def _is_shown(row: object, keys: tuple[str, ...], sight: Sight) -> bool:

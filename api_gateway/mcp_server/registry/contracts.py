@@ -8,8 +8,18 @@ from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import GatewayRefused
 from api_gateway.clientportal.raw import Request
 from api_gateway.mcp_server.registry import asks, shapes
-from api_gateway.mcp_server.registry.fields import Conid, Conids, Currency, Exchange, Month, Number, Symbol, Symbols, Word
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Mapped
+from api_gateway.mcp_server.registry.fields import (
+    Conid,
+    Conids,
+    Currency,
+    Exchange,
+    Month,
+    Number,
+    Symbol,
+    Symbols,
+    Word,
+)
+from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Mapped, Sight
 from api_gateway.mcp_server.registry.shapes import each, inside, keyed, number, record
 
 _SecurityType = Annotated[str, Field(pattern=r"^[A-Z]{2,6}$", description="STK, OPT, FUT, FOP, IND, CASH, BOND, WAR")]
@@ -30,7 +40,7 @@ class _Sided(Arguments):
     is_buy: bool = Field(alias="isBuy", description="true for a purchase, false for a sale")
 
 
-class _Derivative(Arguments):
+class _Derivative(_OfContract):
     conid: Conid = Field(description="Contract id of the underlying")
     # The gateway reads this one parameter in lower case only.
     security_type: _SecurityType = Field(alias="secType", serialization_alias="sectype")
@@ -40,7 +50,7 @@ class _Derivative(Arguments):
     right: Literal["C", "P"] | None = None
 
 
-class _Strikes(Arguments):
+class _Strikes(_OfContract):
     conid: Conid = Field(description="Contract id of the underlying")
     security_type: _SecurityType = Field(alias="secType", serialization_alias="sectype")
     month: Month
@@ -78,7 +88,9 @@ class _Schedule(Arguments):
 
 
 _INFO = record({"con_id": shapes.conid, "instrument_type": shapes.words}, {"currency": shapes.words})
-_RULES = record({"sizeIncrement": number}, {"increment": number, "defaultSize": number, "incrementDigits": shapes.whole})
+_RULES = record(
+    {"sizeIncrement": number}, {"increment": number, "defaultSize": number, "incrementDigits": shapes.whole}
+)
 _TRADING = record({}, {"canTradeAcctIds": each(shapes.words)})
 
 
@@ -86,7 +98,7 @@ def _rules(value: object, what: str) -> object:
     return _RULES(_TRADING(value, what), what)
 
 
-def _rules_shown(data: object, sight: asks.Sight) -> object:
+def _rules_shown(data: object, sight: Sight) -> object:
     """The rules list every account that may trade the contract."""
     row = wire.mapping(data, "rules")
     return asks.under("canTradeAcctIds", asks.names)(row, sight) if row.get("canTradeAcctIds") else row
@@ -94,8 +106,7 @@ def _rules_shown(data: object, sight: asks.Sight) -> object:
 
 async def _schedule(call: Call) -> object:
     # The gateway knows no schedule of SMART and answers with an empty list.
-    chosen = call.arguments.sent().get("exchange")
-    request = call.request(exchange=None) if chosen == "SMART" else call.request()
+    request = call.request(exchange=None) if call.given(_Schedule).exchange == "SMART" else call.request()
     return asks.require(await call.around.raw.read(request), "no schedule is known for this symbol and exchange")
 
 
@@ -106,8 +117,7 @@ async def _bond_filters(call: Call) -> object:
 
 async def _after_search(call: Call) -> object:
     """Derivatives are answered only once their underlying was searched for."""
-    raw = call.around.raw
-    conid = call.arguments.sent()["conid"]
+    raw, conid = call.around.raw, call.given(_OfContract).conid
     info = wire.mapping(await raw.read(Request("GET", f"/iserver/contract/{conid}/info")), "contract info")
     search = Request("GET", "/iserver/secdef/search", {"symbol": wire.required_text(info, "symbol")})
     try:
@@ -251,7 +261,8 @@ CONTRACTS: Final = (
         kind="read",
         verb="GET",
         path="/trsrv/secdef/schedule",
-        doc="Trading hours of a symbol on its exchanges. get_trading_schedule_contract_trading_schedule_get takes a conid.",
+        doc="Trading hours of a symbol on its exchanges. By contract id: "
+        "get_trading_schedule_contract_trading_schedule_get.",
         arguments=_Schedule,
         ask=_schedule,
         parse=each(record({"schedules": each(record({}))})),

@@ -55,7 +55,9 @@ def _conids(value: object) -> list[object]:
 def _fields(value: object) -> list[str]:
     found = [str(each) for each in _split(value, _MOST_FIELDS, "field ids") if not isinstance(each, bool)]
     if not all(re.fullmatch(r"[0-9]{2,5}", each) for each in found):
-        raise ValueError("a field id is a number such as 31; get_available_fields_iserver_marketdata_fields_get has all")
+        raise ValueError(
+            "a field id is a number such as 31; get_available_fields_iserver_marketdata_fields_get has all"
+        )
     return found
 
 
@@ -145,9 +147,7 @@ Period = Annotated[
     ),
 ]
 Bar = Annotated[
-    Literal[
-        "1min", "2min", "3min", "5min", "10min", "15min", "30min", "1h", "2h", "3h", "4h", "8h", "1d", "1w", "1m"
-    ],
+    Literal["1min", "2min", "3min", "5min", "10min", "15min", "30min", "1h", "2h", "3h", "4h", "8h", "1d", "1w", "1m"],
     Field(description="Length of one bar; 1m is a month"),
 ]
 StartTime = Annotated[
@@ -172,7 +172,9 @@ OrderId = Annotated[
     str,
     BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
     Field(pattern=r"^[1-9][0-9]{0,17}$"),
-    WithJsonSchema({"type": "string", "pattern": r"^[1-9][0-9]{0,17}$", "description": "The broker's number of one order"}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[1-9][0-9]{0,17}$", "description": "The broker's number of one order"}
+    ),
 ]
 Page = Annotated[int, Field(ge=0, le=10_000, description="Page, from 0")]
 Side = Annotated[Literal["BUY", "SELL"], Field(description="BUY or SELL")]

@@ -6,18 +6,12 @@ from pydantic import Field
 
 from api_gateway.clientportal import wire
 from api_gateway.mcp_server.registry import asks, reference, shapes, snapshots
-from api_gateway.mcp_server.registry.fields import Bar, Conid, Conids, Exchange, FieldIds, Period, StartTime
+from api_gateway.mcp_server.registry.fields import Bar, Conid, Exchange, FieldIds, Period, StartTime
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Local, Mapped
 from api_gateway.mcp_server.registry.shapes import each, number, record
 
 
-class _Snapshot(Arguments):
-    conids: Conids
-    fields_: FieldIds = Field(alias="fields")
-
-
-class _OldSnapshot(Arguments):
-    conids: Conids
+class _OldSnapshot(snapshots.Snapshot):
     fields_: FieldIds = Field(["31", "84", "85", "86", "88"], alias="fields")
 
 
@@ -85,8 +79,8 @@ MARKET: Final = (
         verb="GET",
         path="/iserver/marketdata/snapshot",
         doc="Current values of up to 50 fields for up to 100 contracts, read until they are there: numbers decoded, "
-        "every field with its label, a previous close marked as one. Contracts and fields that did not arrive are listed.",
-        arguments=_Snapshot,
+        "every field with its label, a previous close marked as one. What did not arrive is listed.",
+        arguments=snapshots.Snapshot,
         ask=snapshots.polled,
     ),
     GatewayTool(

@@ -6,12 +6,13 @@ An entry says how it is asked and how its answer is checked; it never reads the 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal, cast
+from typing import Final, Literal, TypeVar, cast
 
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict
 
 from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.limits import Limit, limit_of
 from api_gateway.clientportal.raw import RawCalls, Request, Verb
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.order_gate import OrderGate
@@ -47,6 +48,9 @@ class Arguments(BaseModel):
     def sent(self) -> dict[str, object]:
         """What the gateway is given, by its own names, without what was left out."""
         return self.model_dump(by_alias=True, exclude_none=True)
+
+
+Given = TypeVar("Given", bound=Arguments)
 
 
 class Refused(Exception):
@@ -102,6 +106,12 @@ class Call:
     tool: "GatewayTool"
     arguments: Arguments
     around: Surroundings
+
+    def given(self, kind: type[Given]) -> Given:
+        """The arguments as what they are. Raises: TypeError for another tool's."""
+        if not isinstance(self.arguments, kind):
+            raise TypeError(f"{self.tool.name} takes no {kind.__name__}")
+        return self.arguments
 
     def request(self, **changes: object) -> Request:
         """The tool's own request; `changes` replace or, with None, take out what the arguments would send."""
@@ -164,6 +174,11 @@ class GatewayTool:
     def route(self) -> tuple[Verb, str]:
         """The endpoint that is really asked."""
         return (self.served.verb, self.served.path) if isinstance(self.served, Mapped) else (self.verb, self.path)
+
+    @property
+    def limit(self) -> Limit:
+        """The broker's limit of the endpoint that is asked, which the client keeps by verb and path."""
+        return limit_of(*self.route)
 
     @property
     def is_served(self) -> bool:

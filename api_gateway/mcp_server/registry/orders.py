@@ -1,7 +1,6 @@
 """Orders as they can be looked at: the day's, one of them, executions, and a preview, which sends nothing."""
 
 import re
-from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
@@ -68,9 +67,17 @@ class OneOrder(Arguments):
 
 Orders = Annotated[list[OneOrder], BeforeValidator(unpacked), Field(min_length=1, max_length=1)]
 
-class _Preview(Arguments):
+
+class WithOrder(Arguments):
     account: AccountId = Field(alias="accountId")
     orders: Orders = Field(description="Exactly one limit order for the day")
+
+    def one(self) -> OneOrder:
+        """Raises: Refused for an order of another account."""
+        (order,) = self.orders
+        if order.account not in (None, self.account):
+            raise Refused("orders.0.acctId: another account than accountId", "Name one account")
+        return order
 
 
 _LIVE = record(
@@ -111,16 +118,15 @@ _TRADE = record(
 
 async def _live(call: Call) -> object:
     """Filters are applied here: the gateway's own can leave out everything, and forcing answers blank."""
-    raw, sent = call.around.raw, call.arguments.sent()
-    if sent.get("force"):
+    raw, arguments = call.around.raw, call.given(_Live)
+    if arguments.force:
         await raw.read(call.request(filters=None))
     request = call.request(filters=None, force=None)
     answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
     rows = wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
-    kept = sent.get("filters")
-    if not isinstance(kept, list):
+    if arguments.filters is None:
         return rows
-    statuses = {each.replace("_", "") for each in kept}
+    statuses = {status.replace("_", "") for status in arguments.filters}
     return [row for row in rows if str(row.get("status", "")).lower() in statuses]
 
 
@@ -156,21 +162,12 @@ async def _trades(call: Call) -> object:
 
 
 async def _preview(call: Call) -> object:
-    order = _only(call, _Preview)
+    arguments = call.given(WithOrder)
+    order = arguments.one()
     # Without a snapshot of the contract the answer warns of missing market data.
     await call.around.portal.market.quotes([order.conid])
-    found = await call.around.portal.orders.preview(_limit(call.arguments.accounts()[0], order))
+    found = await call.around.portal.orders.preview(_limit(arguments.account, order))
     return found.model_dump()
-
-
-def _only(call: Call, kind: type[_Preview] | type[_Place]) -> OneOrder:
-    arguments = call.arguments
-    if not isinstance(arguments, kind):
-        raise TypeError("the tool and its arguments do not belong together")
-    (order,) = arguments.orders
-    if order.account not in (None, arguments.account):
-        raise Refused("orders.0.acctId: another account than accountId", "Name one account")
-    return order
 
 
 def _limit(account: str, order: OneOrder) -> Limit:
@@ -229,7 +226,7 @@ ORDERS: Final = (
         verb="POST",
         path="/iserver/account/{accountId}/orders/whatif",
         doc="What the broker says an order would cost and do to equity and margin. Sends no order.",
-        arguments=_Preview,
+        arguments=WithOrder,
         ask=_preview,
     ),
 )

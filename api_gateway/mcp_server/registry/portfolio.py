@@ -21,7 +21,9 @@ class _Positions(OfAccount):
     model: Word | None = Field(None, description="Name of a model portfolio")
     sort: Word | None = Field(None, description="Column to sort by")
     direction: Literal["a", "d"] | None = Field(None, description="a ascending, d descending")
-    period: Annotated[str, Field(pattern=r"^[0-9]{1,2}[DWMY]$")] | None = Field(None, description="Period of profit: 1D, 7D, 1M")
+    period: Annotated[str, Field(pattern=r"^[0-9]{1,2}[DWMY]$")] | None = Field(
+        None, description="Period of profit: 1D, 7D, 1M"
+    )
 
 
 class _RealtimePositions(OfAccount):
@@ -83,10 +85,9 @@ def _ledger(value: object, what: str) -> object:
 
 async def _position_page(call: Call) -> object:
     """The first read lacks the names; an empty first page is believed when the uncached endpoint is empty, too."""
-    raw, account = call.around.raw, call.arguments.accounts()[0]
+    raw, arguments = call.around.raw, call.given(_Positions)
     rows = await raw.settled(call.request(), asks.with_names, "the gateway has not loaded the positions' names")
-    is_first = call.arguments.sent()["pageId"] == 0
-    if not rows and is_first and await call.around.portal.portfolio.positions(account):
+    if not rows and arguments.page == 0 and await call.around.portal.portfolio.positions(arguments.account):
         raise Incomplete("the gateway has not loaded the positions")
     return rows
 

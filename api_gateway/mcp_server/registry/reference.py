@@ -179,6 +179,7 @@ AVAILABILITY: Final[Mapping[str, object]] = MappingProxyType(
     }
 )
 
+_MINUTES: Final = ("1min", "2min", "3min", "5min", "10min", "15min", "30min")
 _STEPS: Final = (
     ("1min", "1min", "1min", "1min"),
     ("1h", "1min", "8h", "1min"),
@@ -195,7 +196,7 @@ _STEPS: Final = (
 HISTORY_RULES: Final[Mapping[str, object]] = MappingProxyType(
     {
         "periods": {"min": "1-30", "h": "1-8", "d": "1-1000", "w": "1-792", "m": "1-182", "y": "1-15"},
-        "bars": "1min 2min 3min 5min 10min 15min 30min 1h 2h 3h 4h 8h 1d 1w 1m".split(),
+        "bars": [*_MINUTES, "1h", "2h", "3h", "4h", "8h", "1d", "1w", "1m"],
         "steps": [
             {"period": period, "smallest_bar": smallest, "largest_bar": largest, "default_bar": default}
             for period, smallest, largest, default in _STEPS
@@ -203,7 +204,7 @@ HISTORY_RULES: Final[Mapping[str, object]] = MappingProxyType(
         "most_points": 1000,
         "most_at_a_time": 5,
         "notes": [
-            "Units are in lower case; 1m is a month. The gateway answers upper case with another period: it is refused.",
+            "Units are in lower case; 1m is a month. Upper case is refused: the gateway would answer another period.",
             "startTime is the END of the window unless direction is 1; without it the newest bars are answered.",
         ],
     }

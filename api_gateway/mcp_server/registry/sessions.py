@@ -26,7 +26,9 @@ _STATE = record(
     {"established": shapes.truth, "message": shapes.unchanged, "fail": shapes.unchanged, "simulator": shapes.unchanged},
     only=True,
 )
-_OPENED = record({}, dict.fromkeys(("passed", "authenticated", "established", "competing", "connected"), shapes.truth), only=True)
+_OPENED = record(
+    {}, dict.fromkeys(("passed", "authenticated", "established", "competing", "connected"), shapes.truth), only=True
+)
 
 
 def _opened(value: object, what: str) -> object:
@@ -42,7 +44,7 @@ async def _looked(call: Call) -> object:
 
 
 async def _open(call: Call) -> object:
-    compete = call.arguments.sent().get("compete", False)
+    compete = isinstance(call.arguments, _Open) and call.arguments.compete
     # Only in the body: as query parameters they leave the bridge down. Without publish the gateway fails.
     answer = await call.around.raw.send(call.request(publish=True, compete=compete))
     call.around.portal.session.forget()

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from pydantic import Field
+
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Incomplete, Malformed
-from api_gateway.mcp_server.registry.model import Call
+from api_gateway.mcp_server.registry.fields import Conids, FieldIds
+from api_gateway.mcp_server.registry.model import Arguments, Call
 from api_gateway.mcp_server.registry.reference import FIELDS
 
 _MOST_POLLS: Final = 8
@@ -30,10 +33,15 @@ _DATA: Final = {
 Row = Mapping[str, object]
 
 
+class Snapshot(Arguments):
+    conids: Conids
+    fields_: FieldIds = Field(alias="fields")
+
+
 async def polled(call: Call) -> object:
     """One row per contract that the gateway knows, with what it delivers within a few polls."""
-    sent = call.arguments.sent()
-    conids, fields = [int(str(each)) for each in _list(sent["conids"])], [str(each) for each in _list(sent["fields"])]
+    arguments = call.given(Snapshot)
+    conids, fields = arguments.conids, arguments.fields_
     asked = fields if _AVAILABILITY in fields or len(fields) == _MOST_FIELDS else [*fields, _AVAILABILITY]
     rows = await _settle(call, conids, asked)
     known = [conid for conid in conids if set(rows.get(conid, ())) & set(asked)]
@@ -43,10 +51,6 @@ async def polled(call: Call) -> object:
         "snapshots": [_snapshot(conid, rows[conid], fields) for conid in known],
         "missing": [conid for conid in conids if conid not in known],
     }
-
-
-def _list(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
 
 
 async def _settle(call: Call, conids: list[int], fields: list[str]) -> dict[int, Row]:

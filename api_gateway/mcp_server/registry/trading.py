@@ -13,15 +13,13 @@ from api_gateway.mcp_server.models import Ticket
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused
-from api_gateway.mcp_server.registry.orders import OneOrder, Orders
+from api_gateway.mcp_server.registry.orders import OneOrder, WithOrder
 from api_gateway.mcp_server.registry.shapes import record, words
 
 _Ticket = Annotated[Ticket, BeforeValidator(unpacked)]
 
 
-class _Place(Arguments):
-    account: AccountId = Field(alias="accountId")
-    orders: Orders = Field(description="Exactly the one order that the ticket allows")
+class _Place(WithOrder):
     ticket: _Ticket = Field(description="Permission to send this one order, once")
     signature: str = Field(max_length=200, description="Signature of the ticket")
 
@@ -74,10 +72,9 @@ def _gate(call: Call) -> OrderGate:
 
 
 async def _place(call: Call) -> object:
-    arguments, order = call.arguments, _only(call, _Place)
-    assert isinstance(arguments, _Place)  # noqa: S101 - `_only` has seen to it; this tells the type checker
+    arguments = call.given(_Place)
     ticket = arguments.ticket
-    differing = _differing(arguments.account, order, ticket)
+    differing = _differing(arguments.account, arguments.one(), ticket)
     if differing is not None:
         raise Refused(f"{differing}: not what the ticket says", "Send exactly the order that the ticket allows")
     result = await _gate(call).place(ticket, arguments.signature)
@@ -108,8 +105,8 @@ def _differing(account: str, order: OneOrder, ticket: Ticket) -> str | None:
 
 
 async def _cancel(call: Call) -> object:
-    sent = call.arguments.sent()
-    result = await _gate(call).cancel(str(sent["accountId"]), str(sent["orderId"]))
+    arguments = call.given(_Cancel)
+    result = await _gate(call).cancel(arguments.account, arguments.order_id)
     told = result.model_dump(mode="json")
     if result.outcome == "refused":
         raise Refused(result.message, "Nothing was sent. The order report says which orders are open", told)
@@ -135,7 +132,7 @@ TRADING: Final = (
         kind="trade",
         verb="POST",
         path="/iserver/account/{accountId}/orders",
-        doc="Sends the one limit order that a signed ticket allows, once. The order must be the ticket's in every term.",
+        doc="Sends the one limit order that a signed ticket allows, once. The order must be the ticket's in all terms.",
         arguments=_Place,
         ask=_place,
     ),
