@@ -122,7 +122,7 @@ def test_no_schedule_of_calls_breaks_a_window_also_over_restarts(processes: list
     assert run(_lived(processes, scale)).broken == []
 
 
-@given(st.lists(calls, min_size=1, max_size=20))
+@given(st.lists(calls, min_size=14, max_size=30))
 def test_in_the_box_nothing_leaves_whoever_waits(schedule: list[Call]) -> None:
     async def lived() -> tuple[Gateway, float]:
         loop = asyncio.get_running_loop()
