@@ -129,7 +129,7 @@ def test_in_the_box_nothing_leaves_whoever_waits(schedule: list[Call]) -> None:
         gateway, memory = Gateway(enforced.Pacer(0.0, loop.time)), GatewayMemory(now=loop.time)
         pacer = Pacer(loop.time, asyncio.sleep, memory)
         waiting = [asyncio.create_task(_request(pacer, gateway, call)) for call in schedule]
-        await asyncio.sleep(0.0)
+        await asyncio.sleep(0.03)
         boxed = loop.time()
         pacer.penalise()
         successor = Pacer(loop.time, asyncio.sleep, memory)
