@@ -15,7 +15,6 @@ from app.domain.market import Market
 from app.domain.plan import Action, Memory, Plan
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from app.domain.universe import eligible
 
 MOST_PLANS = 6
 
@@ -23,9 +22,10 @@ MOST_PLANS = 6
 def situation_of(
     policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
 ) -> Situation:
-    """The day's inputs with the names that may be bought and the mandatory sales."""
-    situation = Situation(policy, portfolio, market, evaluation, memory, eligible(policy, market))
-    return replace(situation, mandatory=mandatory_orders(situation))
+    """The day's inputs with the mandatory sales."""
+    situation = Situation(policy, portfolio, market, evaluation, memory)
+    due = mandatory_orders(situation)
+    return replace(situation, mandatory=due) if due else situation
 
 
 def plans(

@@ -17,6 +17,8 @@ CURABLE = (*STATISTICS, "max_position", "max_sector", "cash_reserve", "exposure"
 INSIDE = 0.95
 
 Targets = dict[int, float]
+# (kind, name) of a drift → the names that answer for it.
+Grouped = defaultdict[tuple[str, str], list[Instrument]]
 
 
 def rebalance(situation: Situation) -> Plan | None:
@@ -104,9 +106,22 @@ def _on_target(situation: Situation, now: Targets) -> Targets:
             targets[by_symbol[drift.name].conid] = drift.attainable
     if any(drift.kind == "name" for drift in drifts):
         return targets
+    held = _grouped(situation, (position.instrument for position in situation.portfolio.positions))
+    takers = _grouped(situation, situation.buyable)
     for drift in drifts:
-        targets = _toward(situation, targets, drift)
+        group = (drift.kind, drift.name)
+        targets = _toward(situation, targets, drift.attainable, held[group], takers[group])
     return targets
+
+
+def _grouped(situation: Situation, names: Iterable[Instrument]) -> Grouped:
+    """Sectors hold single names; the diversified funds of a class answer for the class's own drift."""
+    found: Grouped = defaultdict(list)
+    for name in names:
+        found["sector", situation.sector(name)].append(name)
+        if name.symbol in situation.policy.universe.diversified_funds:
+            found["asset_class", name.asset_class.value].append(name)
+    return found
 
 
 def _rested(situation: Situation, now: Targets, targets: Targets) -> Targets:
@@ -122,29 +137,21 @@ def _rested(situation: Situation, now: Targets, targets: Targets) -> Targets:
     return kept
 
 
-def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool:
-    """Sectors hold single names; the diversified funds of a class answer for the class's own drift."""
-    if drift.kind == "sector":
-        return situation.sector(instrument) == drift.name
-    fund = instrument.symbol in situation.policy.universe.diversified_funds
-    return fund and instrument.asset_class.value == drift.name
-
-
-def _toward(situation: Situation, targets: Targets, drift: Drift) -> Targets:
-    """The group's weight brought to its attainable target: sold pro rata, bought evenly, held names first."""
-    held = [p.instrument for p in situation.portfolio.positions if _belongs(situation, drift, p.instrument)]
-    difference = drift.attainable - sum(targets[i.conid] for i in held)
+def _toward(
+    situation: Situation, targets: Targets, goal: float, held: Sequence[Instrument], takers: Sequence[Instrument]
+) -> Targets:
+    """A group's weight brought to its goal: sold pro rata, bought evenly, held names first."""
+    inside = {name.conid for name in held}
+    difference = goal - sum(targets[name.conid] for name in held)
     if difference < 0:
-        free = [p.instrument.conid for p in situation.at_leisure if p.instrument in held]
+        free = [p.instrument.conid for p in situation.at_leisure if p.instrument.conid in inside]
         sellable = sum(targets[conid] for conid in free)
         factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
         return {**targets, **{conid: targets[conid] * factor for conid in free}}
-    takers = [i for i in situation.buyable() if _belongs(situation, drift, i)]
-    first = [i for i in takers if i.conid in targets]
     ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in takers}
-    if sum(max(0.0, ceilings[i.conid] - targets[i.conid]) for i in first) >= difference:
-        takers = first
-    return _poured(targets, {i.conid: ceilings[i.conid] for i in takers}, difference)
+    first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
+    enough = sum(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
+    return _poured(targets, first if enough else ceilings, difference)
 
 
 def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
@@ -240,7 +247,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order
     ]
     wishes = [
         Wish(i, changes[i.conid] * scale * nav, targets[i.conid], _words(now, targets, i))
-        for i in sorted(situation.buyable(), key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))
+        for i in sorted(situation.buyable, key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))
         if changes.get(i.conid, 0.0) > 0
     ]
     return (*sells, *buys(situation, (*situation.mandatory, *sells), wishes))

@@ -71,7 +71,7 @@ def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] |
     """(weakest sector that can be sold, strongest preferred sector that can be bought)."""
     held = {situation.sector(position.instrument) for position in situation.at_leisure}
     preferred = situation.policy.strategies.sector_rotation.preferred_sectors
-    open_to_buy = {situation.sector(instrument) for instrument in situation.buyable()}
+    open_to_buy = {situation.sector(instrument) for instrument in situation.buyable}
     sources = {sector: now[sector] for sector in held if sector in now}
     goals = {s: now[s] for s in open_to_buy if s in now and (not preferred or s in preferred)}
     if not sources or not goals:
@@ -94,7 +94,7 @@ def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str],
             situation, position, share * situation.weight(position.instrument) * situation.nav, f"rotate: {text}"
         )
     ]
-    takers = [i for i in situation.buyable() if situation.sector(i) == goal]
+    takers = [i for i in situation.buyable if situation.sector(i) == goal]
     proceeds = sum(situation.base_value(order) for order in sells)
     wishes = [_wish(situation, taker, proceeds / len(takers), text) for taker in takers]
     bought = buys(situation, (*situation.mandatory, *sells), wishes) if sells else ()

@@ -69,7 +69,7 @@ def _out_of_reach(situation: Situation, drift: Drift) -> tuple[str, ...]:
         return ()
     if drift.attainable > drift.target:
         return ("names that must not be ordered today hold it there",)
-    if not any(_belongs(situation, drift, instrument) for instrument in situation.eligible):
+    if not any(_belongs(situation, drift, instrument) for instrument in situation.evaluation.eligible):
         return ("no name of it may be bought today; its share stays in cash",)
     caps, alike = situation.evaluation.caps, [d for d in situation.evaluation.drifts if d.kind == drift.kind]
     tightest = min(caps, key=lambda cap: cap.limit)

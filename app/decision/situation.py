@@ -1,7 +1,8 @@
 """What every strategy looks at, and how wishes become orders: never beyond a limit, the cash or the budget."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -21,7 +22,7 @@ EPSILON = 1e-9
 
 @dataclass(frozen=True)
 class Situation:
-    """The day's inputs, with the names that may be bought and the orders that every plan contains.
+    """The day's inputs, with the orders that every plan contains.
 
     What every strategy asks for again and again is worked out once and kept: the inputs never change.
     """
@@ -31,7 +32,6 @@ class Situation:
     market: Market
     evaluation: Evaluation
     memory: Memory
-    eligible: tuple[Instrument, ...]
     mandatory: tuple[Order, ...] = ()
 
     @cached_property
@@ -48,6 +48,11 @@ class Situation:
             if position.quantity >= 1 and blocked(self.policy, self.market, position.instrument) is None
         )
         return tuple(sorted(tradable, key=lambda position: position.instrument.symbol))
+
+    @cached_property
+    def held_in(self) -> Counter[str]:
+        """How many of the holdings each sector has."""
+        return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @cached_property
     def at_leisure(self) -> tuple[Position, ...]:
@@ -77,11 +82,13 @@ class Situation:
 
     def reference(self, instrument: Instrument) -> Decimal | None:
         """Mid or last of the market, else the broker's own mark; None where nobody has a price."""
-        quote = self.market.quotes.get(instrument.conid)
-        if quote is not None and (quote.two_sided or (quote.last is not None and quote.last > 0)):
-            return quote.price
-        held = self.portfolio.position(instrument.conid)
-        return held.price if held is not None and held.price > 0 else None
+        return self._references.get(instrument.conid)
+
+    @cached_property
+    def _references(self) -> Mapping[int, Decimal]:
+        marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
+        quoted = ((number, quote.price_if_known) for number, quote in self.market.quotes.items())
+        return marks | {number: price for number, price in quoted if price is not None}
 
     def allows(self, trends: TrendFilter) -> bool:
         """The market's trend is one of those that a strategy asks for; an unknown trend is none of them."""
@@ -90,19 +97,16 @@ class Situation:
             return True
         return trend is Trend.BULL or (trend is Trend.NEUTRAL and trends is TrendFilter.NOT_BEAR)
 
+    @cached_property
     def buyable(self) -> tuple[Instrument, ...]:
         """Eligible names outside their cool-down that no mandatory order sells, by symbol."""
         sold = {order.instrument.conid for order in self.mandatory}
         rest = self.policy.strategies.cool_down_sessions
         return tuple(
             instrument
-            for instrument in self.eligible
+            for instrument in self.evaluation.eligible
             if instrument.conid not in sold and self.memory.sold_at_loss.get(instrument.conid, rest) >= rest
         )
-
-
-# Orders that are there already, each with its value in base currency.
-Placed = Sequence[tuple[Order, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,33 @@ class Wish:
     value: float
     ceiling: float
     reason: str
+
+
+class Placed:
+    """Orders that are there already, added up: what each of the next buys is measured by. Base currency.
+
+    What was bought less what was sold is by conid, by sector and by currency.
+    """
+
+    def __init__(self, situation: Situation, orders: Iterable[Order]) -> None:
+        self._situation = situation
+        self.sold = self.bought = 0.0
+        self.by_name: defaultdict[int, float] = defaultdict(float)
+        self.by_sector: defaultdict[str, float] = defaultdict(float)
+        self.by_currency: defaultdict[str, float] = defaultdict(float)
+        for order in orders:
+            self.add(order, situation.base_value(order))
+
+    def add(self, order: Order, value: float) -> None:
+        """One more order."""
+        if order.side is Side.SELL:
+            self.sold += value
+        else:
+            self.bought += value
+        instrument, signed = order.instrument, order.side.sign * value
+        self.by_name[instrument.conid] += signed
+        self.by_sector[self._situation.sector(instrument)] += signed
+        self.by_currency[instrument.currency] += signed
 
 
 def sell(
@@ -145,8 +176,10 @@ def trim(situation: Situation, position: Position, value: float, reason: str) ->
     rules = situation.policy.execution
     count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + EPSILON))
     orders = sell(situation, position, count, reason)[:1]
-    everything = count >= sellable(situation.portfolio, position.instrument.conid)
-    return tuple(o for o in orders if everything or situation.base_value(o) >= rules.min_order_value)
+    least = rules.min_order_value
+    if any(situation.base_value(order) < least for order in orders):
+        return orders if count >= sellable(situation.portfolio, position.instrument.conid) else ()
+    return orders
 
 
 def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -> tuple[Order, ...]:
@@ -154,8 +187,8 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
     if not situation.evaluation.risk_may_rise:
         return ()
     orders: list[Order] = []
-    placed = [(order, situation.base_value(order)) for order in sells]
-    allowed = {instrument.conid for instrument in situation.buyable()}
+    placed = Placed(situation, sells)
+    allowed = {instrument.conid for instrument in situation.buyable}
     taken = {order.instrument.conid for order in sells}
     for wish in wishes:
         conid = wish.instrument.conid
@@ -167,7 +200,7 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
         value = situation.base_value(order)
         if quantity > 0 and value >= situation.policy.execution.min_order_value:
             orders.append(order)
-            placed.append((order, value))
+            placed.add(order, value)
             taken.add(conid)
     return tuple(orders)
 
@@ -188,43 +221,36 @@ def _affordable(situation: Situation, placed: Placed, wish: Wish, price: Decimal
 
 def _room(situation: Situation, placed: Placed, wish: Wish) -> float:
     """What position, sector and exposure limits leave, in base currency."""
-    policy, evaluation, own = situation.policy, situation.evaluation, wish.instrument
+    policy, evaluation, own, nav = situation.policy, situation.evaluation, wish.instrument, situation.nav
     sector = situation.sector(own)
-
-    def then(weight: float, inside: Callable[[Instrument], bool]) -> float:
-        added = sum(value * order.side.sign for order, value in placed if inside(order.instrument))
-        return weight + added / situation.nav
-
-    position = min(wish.ceiling, position_limit(policy, own.symbol) - HEADROOM) - then(
-        situation.weight(own), lambda other: other.conid == own.conid
+    position = min(wish.ceiling, position_limit(policy, own.symbol) - HEADROOM) - (
+        situation.weight(own) + placed.by_name[own.conid] / nav
     )
-    exposure = evaluation.max_exposure - HEADROOM - then(evaluation.exposure, lambda _: True)
-    group = policy.risk_limits.max_sector - then(
-        evaluation.sector_weights.get(sector, 0.0), lambda other: situation.sector(other) == sector
+    invested = evaluation.exposure + (placed.bought - placed.sold) / nav
+    exposure = evaluation.max_exposure - HEADROOM - invested
+    group = policy.risk_limits.max_sector - (
+        evaluation.sector_weights.get(sector, 0.0) + placed.by_sector[sector] / nav
     )
     if sector in policy.universe.diversified_funds:
         group = position + HEADROOM
-    return min(position, exposure, group - HEADROOM) * situation.nav
+    return min(position, exposure, group - HEADROOM) * nav
 
 
 def _funds(situation: Situation, placed: Placed, instrument: Instrument) -> float:
     """Cash in the name's own currency after those orders, in base currency; what is on order ties it up."""
     portfolio, currency = situation.portfolio, instrument.currency
     cash = sum((b.cash * b.exchange_rate for b in portfolio.cash if b.currency == currency), ZERO)
-    spent = sum(order.side.sign * value for order, value in placed if order.instrument.currency == currency)
-    return float(cash - portfolio.open_buys) - spent
+    return float(cash - portfolio.open_buys) - placed.by_currency[currency]
 
 
 def _money(situation: Situation, placed: Placed) -> float:
     """What cash, reserve, turnover and order size leave, in base currency."""
     policy, portfolio = situation.policy, situation.portfolio
-    values = [(order.side, Decimal(str(value))) for order, value in placed]
-    proceeds = sum((value for side, value in values if side is Side.SELL), ZERO)
-    spent = sum((value for side, value in values if side is Side.BUY), ZERO)
     reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav
+    spendable_today = float(spendable(portfolio, Decimal(str(placed.sold))))
     return min(
-        float(portfolio.total_cash - portfolio.open_buys + proceeds - spent) - reserve,
-        float(spendable(portfolio, proceeds) - spent),
-        policy.execution.max_turnover * situation.nav - float(proceeds + spent),
+        float(portfolio.total_cash - portfolio.open_buys) + placed.sold - placed.bought - reserve,
+        spendable_today - placed.bought,
+        policy.execution.max_turnover * situation.nav - placed.sold - placed.bought,
         float(policy.execution.max_order_value),
     )

@@ -78,5 +78,4 @@ def _target(situation: Situation, position: Position) -> float:
     shared = next((d for d in drifts if d.kind == "sector" and d.name == sector), None)
     if shared is None:
         return situation.weight(instrument)
-    alike = [p for p in situation.holdings if situation.sector(p.instrument) == sector]
-    return shared.attainable / len(alike)
+    return shared.attainable / situation.held_in[sector]

@@ -21,7 +21,7 @@ from app.domain.order import Order, client_order_id
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
-from app.risk import gate, measure, post_trade
+from app.risk import gate, measure, post_trade, restrain
 
 
 async def evaluate(desk: Desk, run: Run) -> Run:
@@ -111,7 +111,8 @@ async def _through_the_gate(
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
     feasible: list[Plan] = []
     refusals: dict[Action, tuple[Refusal, ...]] = {}
-    for candidate in candidates:
+    for wanted in candidates:
+        candidate, cut = restrain(desk.policy, portfolio, market, wanted)
         ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, run.level.level, run.memory)
         plan = replace(
             candidate,
@@ -119,7 +120,7 @@ async def _through_the_gate(
             post_trade=post_trade(desk.policy, portfolio, market, run.navs, ruling.allowed),
         )
         empty = plan.action is not Action.HOLD and not any(not o.mandatory for o in plan.orders)
-        refusals[candidate.action] = ruling.refusals
+        refusals[candidate.action] = (*cut, *ruling.refusals)
         if not empty:
             feasible.append(plan)
     return tuple(feasible), refusals

@@ -11,7 +11,7 @@ from app.domain.market import Market, Quote
 from app.domain.order import Trade, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
-from app.domain.universe import realised_volatility
+from app.domain.universe import realised_volatilities
 
 CENT = Decimal("0.01")
 
@@ -124,6 +124,7 @@ def _trade(trade: Trade) -> r.TradePart:
 
 def _market(market: Market, evaluation: Evaluation | None) -> r.MarketPart:
     symbols = {conid: instrument.symbol for conid, instrument in market.instruments.items()}
+    volatilities = realised_volatilities(market.history)
     return r.MarketPart(
         vix=market.vix.value if market.vix else None,
         vix_source=market.vix.source if market.vix else None,
@@ -133,8 +134,7 @@ def _market(market: Market, evaluation: Evaluation | None) -> r.MarketPart:
         ),
         untradable={symbols[conid]: reason for conid, reason in sorted(market.untradable.items())},
         volatility_30d={
-            symbol: realised_volatility(market, conid)
-            for conid, symbol in sorted(symbols.items(), key=lambda item: item[1])
+            symbol: volatilities.get(conid) for conid, symbol in sorted(symbols.items(), key=lambda item: item[1])
         },
     )
 

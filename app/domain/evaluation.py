@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from app.domain.instrument import Instrument
 from app.domain.market import Trend
 
 
@@ -91,7 +92,8 @@ class ExposureCap:
 class Evaluation:
     """One portfolio measured against one policy. Ratios are fractions of NAV; `nav` in base currency.
 
-    `weights` by conid; `drawdown` is None when no NAV history is known, never zero for want of data.
+    `weights` by conid; `drawdown` is None when no NAV history is known, never zero for want of data. `eligible` are the
+    names that may be bought today, by symbol.
     """
 
     nav: Decimal
@@ -106,6 +108,7 @@ class Evaluation:
     caps: tuple[ExposureCap, ...]
     trend: Trend | None
     vix: float | None
+    eligible: tuple[Instrument, ...]
 
     def metric(self, name: str) -> Metric:
         """The measurement of that name; KeyError for a name nobody measures."""

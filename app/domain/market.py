@@ -1,6 +1,6 @@
 """What the market says, each datum with its time and source. Missing stays missing."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -68,11 +68,17 @@ class Quote:
     @property
     def price(self) -> Decimal:
         """Mid of a two-sided quote, else the last trade; raises MissingQuote where there is neither."""
+        price = self.price_if_known
+        if price is None:
+            raise MissingQuote(f"no price of conid {self.conid}")
+        return price
+
+    @property
+    def price_if_known(self) -> Decimal | None:
+        """As `price`, None where there is neither."""
         if known(self.bid) and known(self.ask) and self.bid <= self.ask:
             return (self.bid + self.ask) / 2
-        if known(self.last):
-            return self.last
-        raise MissingQuote(f"no price of conid {self.conid}")
+        return self.last if known(self.last) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,8 @@ class Market:
     sentiment: Mapping[int, float] = field(default_factory=dict)
     live: bool = True
     lots: Mapping[int, Decimal] = field(default_factory=dict)
+    # What follows from `history`, kept by whoever lined it up: the same names are asked for with every plan and order.
+    aligned: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def lot(self, conid: int) -> Decimal | None:
         """The step of quantities, one whole share at least; None where the broker's own makes no sense."""

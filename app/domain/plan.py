@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from app.domain.order import Order
 
@@ -31,7 +32,7 @@ class PostTrade:
     metrics: dict[str, float | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """Orders of one action, mandatory ones included; `reason` says what triggered it."""
 
@@ -41,7 +42,7 @@ class Plan:
     on_breach: bool = False
     post_trade: PostTrade | None = None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The same action and orders always have the same id."""
         legs = sorted(f"{o.instrument.conid}:{o.side}:{o.quantity}:{o.leg}" for o in self.orders)

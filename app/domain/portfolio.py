@@ -1,8 +1,10 @@
 """The account as the broker reports it. Never guessed: an unreadable account is an error, not an empty portfolio."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from app.domain.errors import DataError
 from app.domain.instrument import Instrument
@@ -44,7 +46,7 @@ class Position:
         """Price-only return on average cost as a fraction; None without a cost."""
         if self.average_cost <= 0:
             return None
-        return float(self.price / self.average_cost - 1)
+        return float(self.price) / float(self.average_cost) - 1
 
     @property
     def is_dust(self) -> bool:
@@ -52,9 +54,12 @@ class Position:
         return abs(self.quantity) < 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Portfolio:
-    """One account at one time; amounts in the base `currency` unless a field says otherwise."""
+    """One account at one time; amounts in the base `currency` unless a field says otherwise.
+
+    What every rule asks for again and again is worked out once and kept: the fields never change.
+    """
 
     account: str
     currency: str
@@ -77,7 +82,7 @@ class Portfolio:
                 return balance.exchange_rate
         raise DataError(f"the account has no exchange rate from {currency} to {self.currency}")
 
-    @property
+    @cached_property
     def total_cash(self) -> Decimal:
         """Trade-date cash of all currencies."""
         return sum((balance.cash * balance.exchange_rate for balance in self.cash), Decimal(0))
@@ -88,10 +93,15 @@ class Portfolio:
         worth = position.quantity * position.price
         return worth if currency == self.currency else worth * self.rate(currency)
 
-    @property
+    @cached_property
     def nav(self) -> Decimal:
         """Net asset value: trade-date cash plus the value of every position."""
-        return self.total_cash + sum((self.value(position) for position in self.positions), Decimal(0))
+        return sum(self.values.values(), self.total_cash)
+
+    @cached_property
+    def values(self) -> Mapping[int, Decimal]:
+        """Market value of every position, by conid."""
+        return {position.instrument.conid: self.value(position) for position in self.positions}
 
     @property
     def unrealized_pnl(self) -> Decimal:
@@ -109,14 +119,18 @@ class Portfolio:
 
     def position(self, conid: int) -> Position | None:
         """The holding of one instrument, if there is one."""
-        return next((p for p in self.positions if p.instrument.conid == conid), None)
+        return self._by_conid.get(conid)
+
+    @cached_property
+    def _by_conid(self) -> Mapping[int, Position]:
+        return {position.instrument.conid: position for position in self.positions}
 
     def held(self, conid: int) -> Decimal:
         """Quantity held, zero where the broker reports no position."""
         position = self.position(conid)
         return position.quantity if position else Decimal(0)
 
-    @property
+    @cached_property
     def open_buys(self) -> Decimal:
         """Cash that the account's open buy orders would still take."""
         return sum(

@@ -62,6 +62,8 @@ def in_legs(order: Order, max_value: Decimal, rate: Decimal) -> tuple[Order, ...
     `rate` is base currency per unit of the instrument's currency. Legs count up from the order's own.
     """
     most = max(Decimal(1), whole(max_value / (order.reference_price * rate)))
+    if order.quantity <= most:
+        return (order,) if order.quantity > 0 else ()
     legs: list[Order] = []
     left = order.quantity
     while left > 0:

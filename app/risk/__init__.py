@@ -4,5 +4,6 @@ from app.risk.after import after, post_trade
 from app.risk.gate import gate
 from app.risk.measure import measure
 from app.risk.preview import what_if_refusal
+from app.risk.restraint import restrain
 
-__all__ = ["after", "gate", "measure", "post_trade", "what_if_refusal"]
+__all__ = ["after", "gate", "measure", "post_trade", "restrain", "what_if_refusal"]

@@ -11,7 +11,7 @@ from app.domain.order import Order, Side
 from app.domain.plan import NO_MEMORY, PostTrade
 from app.domain.policy import Policy
 from app.domain.portfolio import CashBalance, Portfolio, Position
-from app.domain.sizing import is_margin
+from app.domain.sizing import ZERO, is_margin
 from app.risk import limits, regime
 from app.risk.book import read
 from app.risk.measure import history, measured
@@ -22,9 +22,30 @@ def after(portfolio: Portfolio, orders: Sequence[Order]) -> Portfolio:
 
     Raises: DataError for a currency in which the account has no balance.
     """
+    if not orders:
+        return portfolio
+    positions = {position.instrument.conid: position for position in portfolio.positions}
+    balances = {balance.currency: balance for balance in portfolio.cash}
+    available, margin = portfolio.available_funds, is_margin(portfolio)
     for order in orders:
-        portfolio = _filled(portfolio, order)
-    return portfolio
+        conid, currency = order.instrument.conid, order.instrument.currency
+        if currency not in balances:
+            raise DataError(f"the account has no balance in {currency}, so {order.instrument.symbol} cannot be settled")
+        change = -order.side.sign * order.notional
+        # A buy takes settled cash at once; a sale settles later, which only a cash account has to wait for.
+        usable = change if margin or order.side is Side.BUY else ZERO
+        balances[currency] = _paid(balances[currency], change, usable)
+        available += usable * portfolio.rate(currency)
+        filled = _filled(positions.get(conid), order)
+        positions[conid] = filled
+        if filled.quantity == 0:
+            del positions[conid]
+    return replace(
+        portfolio,
+        positions=tuple(positions.values()),
+        cash=tuple(balances[balance.currency] for balance in portfolio.cash),
+        available_funds=available,
+    )
 
 
 def post_trade(
@@ -36,7 +57,7 @@ def post_trade(
     panel = history(market, book)
     drawdown = limits.drawdown(policy, then, market, navs)
     before = limits.drawdown(policy, portfolio, market, navs)
-    caps = regime.caps(policy, market, NO_MEMORY, before.value)
+    caps = regime.caps(policy, regime.regime(policy, market), NO_MEMORY, before.value)
     values = (*measured(policy, then, market, navs, book, panel, drawdown, caps), *limits.shown(book, panel))
     turnover = sum((order.notional * portfolio.rate(order.instrument.currency) for order in orders), Decimal(0))
     return PostTrade(
@@ -47,45 +68,16 @@ def post_trade(
     )
 
 
-def _filled(portfolio: Portfolio, order: Order) -> Portfolio:
-    currency, amount = order.instrument.currency, order.notional
-    balances = {balance.currency: balance for balance in portfolio.cash}
-    if currency not in balances:
-        raise DataError(f"the account has no balance in {currency}, so {order.instrument.symbol} cannot be settled")
-    balances[currency] = _paid(portfolio, balances[currency], order.side, amount)
-    change = -order.side.sign * amount * portfolio.rate(currency)
-    usable = change if change < 0 or is_margin(portfolio) else Decimal(0)
-    return replace(
-        portfolio,
-        positions=_positions(portfolio, order),
-        cash=tuple(balances[balance.currency] for balance in portfolio.cash),
-        available_funds=portfolio.available_funds + usable,
-    )
+def _paid(balance: CashBalance, change: Decimal, settled: Decimal) -> CashBalance:
+    return replace(balance, cash=balance.cash + change, settled_cash=balance.settled_cash + settled)
 
 
-def _paid(portfolio: Portfolio, balance: CashBalance, side: Side, amount: Decimal) -> CashBalance:
-    """A buy takes settled cash at once; a sale settles later, which only a cash account has to wait for."""
-    settles = side is Side.BUY or is_margin(portfolio)
-    change = -side.sign * amount
-    return replace(
-        balance, cash=balance.cash + change, settled_cash=balance.settled_cash + (change if settles else Decimal(0))
-    )
-
-
-def _positions(portfolio: Portfolio, order: Order) -> tuple[Position, ...]:
-    conid = order.instrument.conid
-    held = portfolio.position(conid)
+def _filled(held: Position | None, order: Order) -> Position:
     price = order.limit_price or order.reference_price
     if held is None:
-        quantity = order.side.sign * order.quantity
-        return (*portfolio.positions, Position(order.instrument, quantity, order.reference_price, price))
+        return Position(order.instrument, order.side.sign * order.quantity, order.reference_price, price)
     quantity = held.quantity + order.side.sign * order.quantity
     cost = held.average_cost
     if order.side is Side.BUY and held.quantity > 0:
         cost = (held.quantity * cost + order.quantity * price) / quantity
-    changed = replace(held, quantity=quantity, average_cost=cost)
-    return tuple(
-        changed if position.instrument.conid == conid else position
-        for position in portfolio.positions
-        if position.instrument.conid != conid or quantity != 0
-    )
+    return replace(held, quantity=quantity, average_cost=cost)

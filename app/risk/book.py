@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -48,10 +48,6 @@ class Book:
         """Invested share of NAV."""
         return float(np.abs(self.weights).sum())
 
-    def has_columns_of(self, other: "Book") -> bool:
-        """The same names, and the same of them dust: one history serves both."""
-        return self.instruments == other.instruments and bool((self.dust == other.dust).all())
-
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -73,34 +69,33 @@ class Panel:
         return self._groups[key]
 
 
-def read(policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[Instrument] = ()) -> Book:
+def read(
+    policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[Instrument] = (), like: Book | None = None
+) -> Book:
     """The portfolio by column, names in `more` that are not held with weight zero; columns in order of conid.
 
+    `like` is an earlier book of the same policy and market: of the same names, it says what sectors they are in.
     Raises: DataError for a NAV that is not above zero.
     """
     nav = float(portfolio.nav)
     if not 0 < nav < math.inf:
         raise DataError(f"the net asset value is {portfolio.nav}: weights are undefined")
     held = {position.instrument.conid: position for position in portfolio.positions}
-    names = {position.instrument.conid: position.instrument for position in portfolio.positions}
-    names.update({i.conid: i for i in more if i.conid not in names})
+    names = {instrument.conid: instrument for instrument in more}
+    names.update((conid, position.instrument) for conid, position in held.items())
     order = sorted(names)
-    weights = np.array([float(portfolio.value(held[c])) / nav if c in held else 0.0 for c in order], dtype=np.float64)
+    values = portfolio.values
+    weights = np.array([float(values.get(conid, 0)) for conid in order], dtype=np.float64) / nav
     cash_weight = float(portfolio.total_cash - _bounded_buys(portfolio)) / nav
     if not (np.abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
         raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
-    where = tuple(sector_of(policy, market, names[conid]) for conid in order)
+    instruments = tuple(names[conid] for conid in order)
+    dust = np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool)
+    if like is not None and like.instruments == instruments:
+        return replace(like, weights=weights, cash_weight=cash_weight, nav=nav, dust=dust)
+    where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
     sectors = tuple(sorted(set(where)))
-    return Book(
-        instruments=tuple(names[conid] for conid in order),
-        weights=weights,
-        cash_weight=cash_weight,
-        nav=nav,
-        sector_of=where,
-        sectors=sectors,
-        membership=_one_hot(sectors, where),
-        dust=np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool),
-    )
+    return Book(instruments, weights, cash_weight, nav, where, sectors, _one_hot(sectors, where), dust)
 
 
 def _one_hot(sectors: tuple[str, ...], where: tuple[str, ...]) -> Array:

@@ -7,6 +7,7 @@ and make no broken one worse. It can only shrink.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 
@@ -33,8 +34,7 @@ class Stage:
     """The account with every sell and the buys so far applied, and the day's use with them.
 
     `before` is the evaluation of the account as it is; `today` has no order of this ruling in it, `then` has open buys
-    filled too. `proceeds` of the sells and what is `bought`, in base currency. `panel` is the history of
-    today's `book`.
+    filled too. `proceeds` of the sells and what is `bought`, in base currency. `book` is of `today`.
     """
 
     policy: Policy
@@ -47,23 +47,17 @@ class Stage:
     bought: Decimal
     used: DayUse
     book: Book
-    panel: Panel | InsufficientHistory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judged:
-    """One buy against one stage, prices as floats in base currency; `volume` and what is `bought` today in shares.
-
-    `groups` that move as one with the name among those held.
-    """
+    """One buy against one stage, prices as floats in base currency; `volume` and what is `bought` today in shares."""
 
     stage: Stage
     order: Order
     book: Book
     panel: Panel
-    groups: Groups
     column: int
-    standing: dict[str, float]
     mark: float
     cost: float
     spendable: float
@@ -71,6 +65,21 @@ class Judged:
     lot: int
     volume: float | None
     bought: float
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Names that move as one, this one among those held."""
+        return self.panel.groups(sorted({*self._held, self.column}), self.stage.policy.risk_limits.correlation)
+
+    @cached_property
+    def standing(self) -> dict[str, float]:
+        """The statistics without this buy."""
+        groups = self.panel.groups(self._held, self.stage.policy.risk_limits.correlation)
+        return statistics(self.book.weights, self.panel, groups)
+
+    @cached_property
+    def _held(self) -> list[int]:
+        return np.flatnonzero(np.abs(self.book.weights) > 0).tolist()
 
 
 def counted(used: DayUse, portfolio: Portfolio, order: Order) -> DayUse:
@@ -155,25 +164,20 @@ def _out_of_budget(stage: Stage, order: Order) -> Refusal | None:
 
 def _prepared(stage: Stage, order: Order) -> Judged | Refusal:
     instrument = order.instrument
-    book = read(stage.policy, stage.then, stage.market, (instrument,))
-    panel = stage.panel if book.has_columns_of(stage.book) else history(stage.market, book)
+    book = read(stage.policy, stage.then, stage.market, (instrument,), like=stage.book)
+    panel = history(stage.market, book)
     if isinstance(panel, InsufficientHistory):
         return _refuse(order, "unknown_risk", panel.cause, "a common price history")
     rate = stage.then.rate(instrument.currency)
     held = stage.then.position(instrument.conid)
     column = [i.conid for i in book.instruments].index(instrument.conid)
-    limit = stage.policy.risk_limits.correlation
-    names = np.flatnonzero(np.abs(book.weights) > 0).tolist()
-    now = statistics(book.weights, panel, panel.groups(names, limit))
     volume = stage.market.quotes[instrument.conid].average_volume
     return Judged(
         stage=stage,
         order=order,
         book=book,
         panel=panel,
-        groups=panel.groups(sorted({*names, column}), limit),
         column=column,
-        standing=now,
         mark=float((held.price if held else order.reference_price) * rate),
         cost=float((order.limit_price or order.reference_price) * rate),
         spendable=float(spendable(stage.today, stage.proceeds) - stage.bought),
@@ -259,9 +263,10 @@ def _over_statistics(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     weights, _ = _after(judged, quantity)
     values = statistics(weights, judged.panel, judged.groups)
     for name, limit in statistic_limits(policy).items():
+        refusal = _over(judged, name, values[name], limit)
         # A limit that is broken already must not be broken further.
-        refusal = _over(judged, name, values[name], max(limit, judged.standing[name]))
-        yield replace(refusal, limit=f"{limit:.4f}") if refusal is not None else None
+        worse = refusal is not None and _over(judged, name, values[name], judged.standing[name]) is not None
+        yield refusal if worse else None
 
 
 def _largest(judged: Judged, quantity: int) -> int:

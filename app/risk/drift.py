@@ -9,7 +9,7 @@ from app.domain.instrument import Instrument
 from app.domain.market import Market
 from app.domain.policy import Policy
 from app.domain.sizing import HEADROOM
-from app.domain.universe import blocked, eligible, position_limit, sector_of
+from app.domain.universe import blocked, position_limit, sector_of
 from app.risk.book import Book
 
 CASH = "CASH"
@@ -54,7 +54,9 @@ class Groups:
         return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, room)))
 
 
-def drifts(policy: Policy, market: Market, book: Book, max_exposure: float) -> tuple[Drift, ...]:
+def drifts(
+    policy: Policy, market: Market, book: Book, buyable: tuple[Instrument, ...], max_exposure: float
+) -> tuple[Drift, ...]:
     """Asset classes against their targets, then sectors, or without sector targets the names held.
 
     Targets are scaled down together where they exceed the exposure allowed less one point.
@@ -65,7 +67,7 @@ def drifts(policy: Policy, market: Market, book: Book, max_exposure: float) -> t
         if weight != 0 and not dust
     )
     locked = frozenset(i.conid for i, _ in held if blocked(policy, market, i) is not None)
-    names = Names(policy, market, eligible(policy, market), held, locked)
+    names = Names(policy, market, buyable, held, locked)
     room = max(0.0, max_exposure - HEADROOM)
     classes = _classes(names, room)
     if policy.allocation.sectors:

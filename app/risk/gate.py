@@ -65,11 +65,10 @@ def _stage(
     for sell in sells:
         used = counted(used, portfolio, sell)
     book = read(policy, portfolio, market)
-    panel = history(market, book)
     return Stage(
         policy=policy,
         market=market,
-        before=standing(policy, portfolio, market, navs, memory, book, panel),
+        before=standing(policy, portfolio, market, navs, memory, book, history(market, book)),
         memory=memory,
         today=portfolio,
         then=after(_with_open_buys(portfolio, market), sells),
@@ -77,7 +76,6 @@ def _stage(
         bought=Decimal(0),
         used=used,
         book=book,
-        panel=panel,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from app.domain.instrument import AssetClass, Instrument
@@ -22,7 +23,7 @@ NOTHING = Decimal(0)
 MOST_SHARES = Decimal(10**9)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
     """What every integrity rule is judged by."""
 
@@ -30,6 +31,25 @@ class Setting:
     portfolio: Portfolio
     market: Market
     level: KillLevel
+
+    @cached_property
+    def closed(self) -> tuple[str, str, str] | None:
+        """(rule, time, hours) where no order may be sent now."""
+        now, session, rules = self.market.as_of, self.market.session, self.policy.execution
+        if not session.opens <= now < session.closes:
+            rule = "session_open"
+            return rule, _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}"
+        opens = session.opens + timedelta(minutes=rules.avoid_open_minutes)
+        closes = session.closes - timedelta(minutes=rules.avoid_close_minutes)
+        local = now.astimezone(ZoneInfo(EXCHANGE_ZONE)).time()
+        if opens <= now < closes and rules.trade_from <= local < rules.trade_until:
+            return None
+        rule = "trading_hours"
+        return (
+            rule,
+            _clock(now),
+            f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}",
+        )
 
 
 def screen(setting: Setting, orders: Sequence[Order]) -> tuple[tuple[Order, ...], tuple[Refusal, ...]]:
@@ -42,8 +62,10 @@ def screen(setting: Setting, orders: Sequence[Order]) -> tuple[tuple[Order, ...]
             refusals.append(refusal)
             continue
         fits, cut = _quantity(setting, order, allowed)
-        allowed += [replace(order, quantity=fits)] if fits > 0 else []
-        refusals += [cut] if cut is not None else []
+        if fits > 0:
+            allowed.append(order if fits == order.quantity else replace(order, quantity=fits))
+        if cut is not None:
+            refusals.append(cut)
     return tuple(allowed), tuple(refusals)
 
 
@@ -69,7 +91,7 @@ def _identity(setting: Setting, order: Order) -> Refusal | None:
         listed = held.instrument if held is not None else None
     if listed is None:
         return _refuse(order, "identity", f"conid {instrument.conid}", "a known instrument")
-    if _names(listed) != _names(instrument):
+    if listed is not instrument and _names(listed) != _names(instrument):
         said, found = (" ".join(_names(one)) for one in (instrument, listed))
         return _refuse(order, "identity", f"conid {instrument.conid} as {said}", found)
     if instrument.asset_class is AssetClass.INDEX:
@@ -79,20 +101,11 @@ def _identity(setting: Setting, order: Order) -> Refusal | None:
 
 
 def _names(instrument: Instrument) -> tuple[str, str, str]:
-    return instrument.symbol, instrument.asset_class.value, instrument.currency
+    return instrument.symbol, instrument.asset_class, instrument.currency
 
 
 def _hours(setting: Setting, order: Order) -> Refusal | None:
-    now, session, rules = setting.market.as_of, setting.market.session, setting.policy.execution
-    if not session.opens <= now < session.closes:
-        return _refuse(order, "session_open", _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}")
-    opens = session.opens + timedelta(minutes=rules.avoid_open_minutes)
-    closes = session.closes - timedelta(minutes=rules.avoid_close_minutes)
-    local = now.astimezone(ZoneInfo(EXCHANGE_ZONE)).time()
-    if not opens <= now < closes or not rules.trade_from <= local < rules.trade_until:
-        window = f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}"
-        return _refuse(order, "trading_hours", _clock(now), window)
-    return None
+    return _refuse(order, *setting.closed) if setting.closed is not None else None
 
 
 def _clock(moment: datetime) -> str:

@@ -15,7 +15,7 @@ from app.domain.navs import NavPoint
 from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from app.domain.universe import blocked
+from app.domain.universe import blocked, eligible
 from app.risk import limits, regime
 from app.risk.book import Book, Panel, align, read
 from app.risk.drift import drifts
@@ -34,11 +34,13 @@ def measure(
     panel = history(market, book)
     found = standing(policy, portfolio, market, navs, memory, book, panel)
     holdings = _holdings(policy, portfolio, market, memory, book, panel, found.metrics)
+    buyable = eligible(policy, market)
     return replace(
         found,
-        metrics=(*found.metrics, *limits.shown(book, panel), _vix(market)),
+        metrics=(*found.metrics, *limits.shown(book, panel), _vix(found.vix)),
         exits_due=exits_due(holdings),
-        drifts=drifts(policy, market, book, found.max_exposure),
+        drifts=drifts(policy, market, book, buyable, found.max_exposure),
+        eligible=buyable,
     )
 
 
@@ -51,9 +53,10 @@ def standing(
     book: Book,
     panel: Panel | InsufficientHistory,
 ) -> Evaluation:
-    """Limited metrics and caps without exits and drift: all that an order is judged by."""
+    """Limited metrics and caps without exits, drift and eligible names: all that an order is judged by."""
     drawdown = limits.drawdown(policy, portfolio, market, navs)
-    caps = regime.caps(policy, market, memory, drawdown.value)
+    state = regime.regime(policy, market)
+    caps = regime.caps(policy, state, memory, drawdown.value)
     sectors = group_weights(book.weights[None, :], book.membership)[0].tolist()
     return Evaluation(
         nav=portfolio.nav,
@@ -66,17 +69,23 @@ def standing(
         exits_due=(),
         drifts=(),
         caps=caps,
-        trend=regime.trend(policy, market),
-        vix=regime.vix(market),
+        trend=state.trend,
+        vix=state.vix,
+        eligible=(),
     )
 
 
 def history(market: Market, book: Book) -> Panel | InsufficientHistory:
-    """The book's price history, or why there is none."""
-    try:
-        return align(market, book)
-    except InsufficientHistory as missing:
-        return missing
+    """The book's price history, or why there is none; kept with the market, for the same names are asked for again."""
+    names = (tuple(i.conid for i in book.instruments), book.dust.tobytes())
+    found = market.aligned.get(names)
+    if not isinstance(found, Panel | InsufficientHistory):
+        try:
+            found = align(market, book)
+        except InsufficientHistory as missing:
+            found = missing
+        market.aligned[names] = found
+    return found
 
 
 def measured(
@@ -106,8 +115,7 @@ def measured(
     )
 
 
-def _vix(market: Market) -> Metric:
-    value = regime.vix(market)
+def _vix(value: float | None) -> Metric:
     if value is None:
         return limits.unknown("vix", None, "no reading of the last three sessions")
     return Metric("vix", value, None, Severity.LOW)

@@ -1,6 +1,7 @@
 """What the market's state allows: trend, volatility index and the exposure caps. Unknown allows no increase."""
 
 from bisect import bisect_left
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,17 +38,30 @@ def vix(market: Market) -> float | None:
     return float(reading.value) if sessions[0] <= reading.session_date <= sessions[-1] else None
 
 
-def caps(policy: Policy, market: Market, memory: Memory, drawdown: float | None) -> tuple[ExposureCap, ...]:
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """The market's state; None for what is unknown."""
+
+    trend: Trend | None
+    vix: float | None
+
+
+def regime(policy: Policy, market: Market) -> Regime:
+    """Both."""
+    return Regime(trend(policy, market), vix(market))
+
+
+def caps(policy: Policy, state: Regime, memory: Memory, drawdown: float | None) -> tuple[ExposureCap, ...]:
     """Every reason for a maximum exposure; the tightest holds, they are never multiplied."""
     limits = policy.risk_limits
     found = [
         ExposureCap("max_exposure", limits.max_exposure),
         ExposureCap("cash_reserve", 1 - limits.min_cash_reserve),
     ]
-    band = _vix_cap(policy, vix(market), (memory.previous_caps or {}).get("vix"))
+    band = _vix_cap(policy, state.vix, (memory.previous_caps or {}).get("vix"))
     if band is not None:
         found.append(ExposureCap("vix", band))
-    if trend(policy, market) is Trend.BEAR:
+    if state.trend is Trend.BEAR:
         found.append(ExposureCap("bear_trend", policy.market.bear_exposure))
     reduces = policy.exits.drawdown_action is DrawdownAction.REDUCE
     if reduces and drawdown is not None and drawdown_breached(policy, drawdown):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -23,10 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from app.decision import offered, plans, rules
-from app.domain.market import Array
+from app.domain.market import Array, Market
+from app.domain.navs import NavPoint
 from app.domain.plan import NO_MEMORY
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Ruling
-from app.risk import gate, measure, metrics, post_trade
+from app.risk import gate, measure, metrics, post_trade, restrain
 from app.risk.clusters import clusters
 from app.risk.screen import State, anything_to_decide, triggers
 from tests.benchmarks.figures import Figure
@@ -219,23 +223,29 @@ def screen_figures() -> Iterator[Figure]:
 
 def decide(inputs: Day) -> Ruling:
     """One decision under the default policy, and what the gate says of it."""
-    policy, portfolio, market, navs = default_policy(), inputs.portfolio, inputs.market, inputs.navs
+    policy, portfolio, market, navs = _fresh(inputs)
     evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
     found = plans(policy, portfolio, market, evaluation, NO_MEMORY)
     choice = rules(policy, evaluation, found)
-    chosen = next(plan for plan in found if plan.id == choice.plan_id)
+    chosen, _ = restrain(policy, portfolio, market, next(plan for plan in found if plan.id == choice.plan_id))
     return gate(policy, portfolio, market, navs, chosen.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
 
 
 def decide_all(inputs: Day) -> int:
     """How many plans may be chosen from."""
-    policy, portfolio, market, navs = default_policy(), inputs.portfolio, inputs.market, inputs.navs
+    policy, portfolio, market, navs = _fresh(inputs)
     evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
     found = plans(policy, portfolio, market, evaluation, NO_MEMORY)
     for plan in found:
-        ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
+        restrained, _ = restrain(policy, portfolio, market, plan)
+        ruling = gate(policy, portfolio, market, navs, restrained.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
         post_trade(policy, portfolio, market, navs, ruling.allowed)
     return len(offered(policy, evaluation, found))
+
+
+def _fresh(inputs: Day) -> tuple[Policy, Portfolio, Market, tuple[NavPoint, ...]]:
+    """Copies that nothing was worked out of before: what they keep for the next who asks is paid for each time."""
+    return default_policy(), replace(inputs.portfolio), replace(inputs.market), inputs.navs
 
 
 def figures() -> Iterator[Figure]:

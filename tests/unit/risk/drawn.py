@@ -13,11 +13,11 @@ from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, QuoteKind, VixReading
 from app.domain.navs import NavPoint
 from app.domain.order import Order, Side
-from app.domain.plan import NO_MEMORY, Memory
+from app.domain.plan import NO_MEMORY, Memory, Plan
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Ruling
-from app.risk import gate, measure
+from app.risk import gate, measure, restrain
 from tests.support.worlds import (
     LENGTH,
     NAMES,
@@ -60,6 +60,12 @@ class World:
 def gated(world: World, orders: tuple[Order, ...]) -> Ruling:
     """The gate on that world."""
     return gate(world.policy, world.portfolio, world.market, world.navs, orders, world.day, world.level, world.memory)
+
+
+def cleared(world: World, plan: Plan) -> tuple[Order, ...]:
+    """What becomes of a plan before it is offered: its sales restrained, and all of it through the gate."""
+    restrained, _ = restrain(world.policy, world.portfolio, world.market, plan)
+    return gated(world, restrained.orders).allowed
 
 
 @st.composite
