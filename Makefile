@@ -10,7 +10,7 @@ PORT ?= 8085
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk crash-suite mutants playground local-backend backend docs clean
+.PHONY: help install demo up test check lint format bench bench-risk crash-suite mutants playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,10 @@ lint: install ## Lint and types only
 format: install ## Format, and mend what the linter can
 	@$(RUN) ruff check --fix --quiet .
 	@$(RUN) ruff format .
+
+secrets: ## Make the token and key files that compose.yaml mounts, where they are missing
+	@umask 077; mkdir -p secrets; for name in mcp_token ticket_key caller_token; do \
+		test -s secrets/$$name || head -c 32 /dev/urandom | base64 | tr -d '/+=\n' >secrets/$$name; done
 
 docs: install ## Write the generated documents anew
 	@$(RUN) python -m app.documents

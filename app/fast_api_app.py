@@ -45,7 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await asyncio.gather(*app.state.runs, return_exceptions=True)
         await app.state.wiring.close()
 
-    token = settings.caller_token.get_secret_value() if settings.caller_token else None
+    caller_token = settings.read_caller_token()
+    token = caller_token.get_secret_value() if caller_token else None
     app = FastAPI(title="Portfolio manager", version="1", lifespan=lifespan)
     app.add_middleware(CallerGuard, token=token)
     app.add_middleware(StartupErrors)

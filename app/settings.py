@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8085, ge=1, le=65535)
     caller_token: SecretStr | None = None
+    caller_token_file: Path | None = None
 
     @field_validator("ibkr_gateway_url")
     @classmethod
@@ -63,8 +64,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _outsiders_need_an_identity(self) -> Self:
-        if not is_loopback(self.host) and self.caller_token is None:
-            raise ValueError(f"HOST {self.host} can be reached from outside; set CALLER_TOKEN, or bind to 127.0.0.1")
+        if not is_loopback(self.host) and self.caller_token is None and self.caller_token_file is None:
+            raise ValueError(
+                f"HOST {self.host} can be reached from outside; set CALLER_TOKEN or CALLER_TOKEN_FILE, "
+                "or bind to 127.0.0.1"
+            )
         return self
 
     @property
@@ -91,6 +95,10 @@ class Settings(BaseSettings):
     def read_ticket_key(self) -> SecretStr | None:
         """The key that signs tickets; UsageError where its file cannot be read."""
         return _secret("TICKET_KEY_FILE", self.ticket_key, self.ticket_key_file)
+
+    def read_caller_token(self) -> SecretStr | None:
+        """The token that callers of the service must show; UsageError where its file cannot be read."""
+        return _secret("CALLER_TOKEN_FILE", self.caller_token, self.caller_token_file)
 
 
 def load_settings(**overrides: object) -> Settings:

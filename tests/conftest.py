@@ -1,10 +1,11 @@
-"""Tests of real prices or against other libraries skip where those are missing, and fail there in a continuous build.
+"""Tests that need more than the project itself skip where that is missing, and fail there in a continuous build.
 
 Properties are drawn the same way every time, unless `--hypothesis-profile=full` asks for many more, drawn anew.
 """
 
 import importlib.metadata
 import os
+import shutil
 
 import pytest
 from hypothesis import settings
@@ -22,6 +23,26 @@ NEEDED = {
 }
 
 
+# Marker → (programs that its tests run, what to do about it).
+PROGRAMS = {
+    "java": (
+        ("java", "javac", "jar", "keytool", "openssl", "unzip", "curl"),
+        "runs the gateway's scripts: install a JDK, openssl, unzip and curl",
+    ),
+}
+
+
+def _missing(item: pytest.Item) -> str | None:
+    """Why the test cannot run here."""
+    for marker, (distribution, reason) in NEEDED.items():
+        if item.get_closest_marker(marker) is not None and not _is_installed(distribution):
+            return reason
+    for marker, (programs, reason) in PROGRAMS.items():
+        if item.get_closest_marker(marker) is not None and not all(map(shutil.which, programs)):
+            return reason
+    return None
+
+
 def _is_installed(distribution: str) -> bool:
     try:
         importlib.metadata.distribution(distribution)
@@ -32,9 +53,9 @@ def _is_installed(distribution: str) -> bool:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Called before each test."""
-    for marker, (distribution, reason) in NEEDED.items():
-        if item.get_closest_marker(marker) is None or _is_installed(distribution):
-            continue
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    reason = _missing(item)
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

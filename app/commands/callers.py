@@ -30,7 +30,8 @@ def ask_service(settings: Settings, url: str, path: str, body: Mapping[str, Any]
 
     Raises UsageError where the request was wrong, ServiceFailed for everything else that went wrong.
     """
-    token = settings.caller_token.get_secret_value() if settings.caller_token else None
+    caller_token = settings.read_caller_token()
+    token = caller_token.get_secret_value() if caller_token else None
     headers = {"Accept": NDJSON} | ({"Authorization": f"Bearer {token}"} if token else {})
     answer: dict[str, Any] = {}
     try:

@@ -40,6 +40,7 @@ class Stack:
             "database_url": None,
             "ibkr_account_id": None,
             "caller_token": None,
+            "caller_token_file": None,
         }
         return load_settings(**{**mine, **changes})
 

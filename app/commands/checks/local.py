@@ -182,7 +182,8 @@ async def service(settings: Settings, url: str | None) -> Check:
     """The service at `url`, and whether it is ready for a run."""
     if url is None:
         return skipped(("service",), "no --url was given")[0]
-    token = settings.caller_token.get_secret_value() if settings.caller_token else None
+    caller_token = settings.read_caller_token()
+    token = caller_token.get_secret_value() if caller_token else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=5.0, trust_env=False) as http:

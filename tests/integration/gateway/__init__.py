@@ -1,0 +1,1 @@
+"""The gateway's container, as far as it can be tried without one: its scripts are run, its files are read."""
