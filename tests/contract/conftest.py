@@ -1,6 +1,6 @@
 """One simulated market for the whole suite; every case opens its account at its start."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
 
@@ -9,8 +9,9 @@ from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
 from api_gateway.simulator.world import Options, build_world
-from tests.contract.venue import Exchange, McpVenue, PaperVenue, Venue
+from tests.contract.venue import SYMBOLS, Exchange, McpVenue, PaperVenue, Venue
 
+OpenExchange = Callable[..., Awaitable[Exchange]]
 OpenVenue = Callable[..., Awaitable[Venue]]
 OpenPaper = Callable[..., Awaitable[PaperVenue]]
 AS_OF = date(2022, 3, 14)
@@ -23,23 +24,26 @@ def market() -> ASGIApp:
 
 
 @pytest.fixture
-async def open_exchange(market: ASGIApp) -> AsyncIterator[Callable[..., Awaitable[Exchange]]]:
+async def open_on() -> AsyncIterator[OpenExchange]:
+    """Opens an exchange on a market, a day and names to trade; the further arguments describe the account."""
     async with AsyncExitStack() as closing:
 
-        async def opening(**scenario: object) -> Exchange:
+        async def opening(
+            market: ASGIApp, as_of: date | None = None, symbols: Sequence[str] = SYMBOLS, **scenario: object
+        ) -> Exchange:
             exchange = Exchange(market, closing)
-            await exchange.open(scenario)
+            await exchange.open(scenario, as_of, symbols)
             return exchange
 
         yield opening
 
 
 @pytest.fixture
-def open_paper(open_exchange: Callable[..., Awaitable[Exchange]]) -> OpenPaper:
+def open_paper(market: ASGIApp, open_on: OpenExchange) -> OpenPaper:
     """A venue whose broker is the paper one; the scenario's fields describe its account."""
 
     async def opening(**scenario: object) -> PaperVenue:
-        venue = PaperVenue(await open_exchange(**scenario))
+        venue = PaperVenue(await open_on(market, **scenario))
         await venue.open()
         return venue
 
@@ -48,12 +52,14 @@ def open_paper(open_exchange: Callable[..., Awaitable[Exchange]]) -> OpenPaper:
 
 @pytest.fixture(params=["paper", "mcp"])
 def open_venue(
-    request: pytest.FixtureRequest, open_exchange: Callable[..., Awaitable[Exchange]], open_paper: OpenPaper
+    request: pytest.FixtureRequest, market: ASGIApp, open_on: OpenExchange, open_paper: OpenPaper
 ) -> OpenVenue:
     """The same for both kinds of broker."""
 
     async def opening(**scenario: object) -> Venue:
-        return await open_paper(**scenario) if request.param == "paper" else McpVenue(await open_exchange(**scenario))
+        if request.param == "paper":
+            return await open_paper(**scenario)
+        return McpVenue(await open_on(market, **scenario))
 
     return opening
 

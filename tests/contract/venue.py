@@ -6,10 +6,10 @@ held to the same prices, to the cent.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -46,10 +46,12 @@ class Exchange:
         self._closing = closing
         self.now = datetime.min.replace(tzinfo=UTC)
 
-    async def open(self, scenario: Mapping[str, object]) -> None:
-        """The simulated day from its start, with an account as described."""
+    async def open(
+        self, scenario: Mapping[str, object], as_of: date | None = None, symbols: Sequence[str] = SYMBOLS
+    ) -> None:
+        """The simulated day from its start, with an account as described and these names to trade."""
         self._admin = await self._client("http://simulator")
-        await self.post("reset", {"scenario": dict(scenario)})
+        await self.post("reset", {"scenario": dict(scenario), "as_of": as_of.isoformat() if as_of else None})
         await self._read_clock()
         http = await self._client(base_url("http://simulator"))
         settings = Settings(
@@ -61,7 +63,7 @@ class Exchange:
         self.market = McpMarketData(connection)
         # The gateway's first answers are empty; the session's status is what primes it.
         (self.account,) = (await self.broker.session()).accounts
-        self.instruments, _ = await self.market.instruments(SYMBOLS)
+        self.instruments, _ = await self.market.instruments(symbols)
 
     async def post(self, path: str, body: object) -> dict[str, Any]:
         """One of the simulator's own endpoints."""

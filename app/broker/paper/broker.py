@@ -137,7 +137,7 @@ class PaperBroker:
         problem = ticket_problem(ticket, signature, self._signer, self._seconds())
         if problem is not None:
             return Placement(Outcome.REFUSED, message=problem)
-        if is_used(self._book, ticket):
+        if is_used(self._book, ticket, self._seconds()):
             return Placement(
                 Outcome.ALREADY_REGISTERED, message="ticket: already used; the order report tells the rest"
             )

@@ -32,9 +32,9 @@ def expiry(ticket: Ticket, seconds: float) -> str | None:
     return f"ticket: expired {seconds - ticket.expires:.0f} s ago" if ticket.expires <= seconds else None
 
 
-def is_used(book: PaperBook, ticket: Ticket) -> bool:
+def is_used(book: PaperBook, ticket: Ticket, seconds: float) -> bool:
     """An earlier call may have placed its order."""
-    return any(one.coid == ticket.coid for one in book.used_tickets)
+    return any(one.coid == ticket.coid and one.expires > seconds for one in book.used_tickets)
 
 
 def burnt(book: PaperBook, ticket: Ticket, seconds: float) -> PaperBook:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.broker.paper.book import INITIAL_MARGIN, MAINTENANCE_MARGIN, PaperBook
+from app.broker.paper.book import CENT, INITIAL_MARGIN, MAINTENANCE_MARGIN, PaperBook
 from app.domain.errors import DataError
 from app.domain.instrument import ContractRules, Instrument
 from app.domain.order import COID_PREFIX, Side, WhatIf
@@ -140,17 +140,17 @@ def _seen(book: PaperBook, instrument: Instrument) -> Decimal:
 
 
 def what_if(book: PaperBook, wanted: Wanted, price: Decimal, error: str | None) -> WhatIf:
-    """What the order would do to the account, at its limit."""
+    """What the order would do to the account, at its limit; in whole cents of the base currency."""
     rate = book.rate(wanted.instrument.currency)
     value = wanted.quantity * price
     fee = book.commission.charge(wanted.quantity, value) * rate
     now = valued(book)
     stocks = now.stocks + wanted.side.sign * value * rate
     return WhatIf(
-        amount=value * rate,
-        commission=fee,
-        equity_after=now.nav - fee,
-        initial_margin_after=now.initial_margin(stocks),
-        maintenance_margin_after=now.maintenance_margin(stocks),
+        amount=(value * rate).quantize(CENT),
+        commission=fee.quantize(CENT),
+        equity_after=(now.nav - fee).quantize(CENT),
+        initial_margin_after=now.initial_margin(stocks).quantize(CENT),
+        maintenance_margin_after=now.maintenance_margin(stocks).quantize(CENT),
         error=error,
     )
