@@ -3,8 +3,8 @@
 It imports nothing from the rest of the project, so that a misreading of the gateway cannot cancel itself out.
 """
 
-from api_gateway.simulator.application import create_app
+from api_gateway.simulator.application import create_app, gateway_routes
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.world import Options, World, build_world
 
-__all__ = ["Options", "StartError", "World", "build_world", "create_app"]
+__all__ = ["Options", "StartError", "World", "build_world", "create_app", "gateway_routes"]

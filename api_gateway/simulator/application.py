@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -11,11 +12,14 @@ from api_gateway.simulator.routes import (
     account,
     admin,
     contracts,
+    definitions,
     events,
     login,
     marketdata,
     orders,
+    performance,
     portfolio,
+    scanner,
     session,
 )
 from api_gateway.simulator.stage import Stage
@@ -36,11 +40,26 @@ async def _not_found(_: Request, error: Exception) -> JSONResponse:
     return answer({"error": text, "statusCode": error.status_code}, error.status_code)
 
 
+_GATEWAY = (session, account, portfolio, performance, contracts, definitions, marketdata, scanner, orders)
+_BASE = "/v1/api"
+
+
+def gateway_routes() -> frozenset[tuple[str, str]]:
+    """Every (verb, path template) that is played, without the base path: ("GET", "/portfolio/{account}/summary")."""
+    return frozenset(
+        (method, route.path.removeprefix(_BASE))
+        for family in _GATEWAY
+        for route in family.router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    )
+
+
 def create_app(world: World) -> ASGIApp:
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
     stage = Stage(world)
     app.state.stage = stage
-    for family in (session, account, portfolio, contracts, marketdata, orders, admin, events, login):
+    for family in (*_GATEWAY, admin, events, login):
         app.include_router(family.router)
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(HTTPException, _not_found)

@@ -115,9 +115,11 @@ class AccountBook:
     def __init__(self, cash: Decimal, positions: tuple[Position, ...], since: int) -> None:
         """`since` is the session row at whose close the account was funded and bought its positions."""
         self._opening_cash = cash
+        self.opening_positions = positions
         self._positions = {position.contract.conid: position for position in positions}
         self._changes = [_Change(since, position.contract.conid, float(position.quantity)) for position in positions]
         self._executions: list[Execution] = []
+        self._gains: dict[str, Decimal] = {}
         self._movements: list[CashMovement] = []
         self.since = since
 
@@ -133,10 +135,15 @@ class AccountBook:
         position = self._positions.get(conid)
         return position.quantity if position is not None else 0
 
+    def gain(self, execution_id: str) -> Decimal:
+        """Realized by one execution, commission aside."""
+        return self._gains[execution_id]
+
     def apply(self, execution: Execution) -> None:
         conid = execution.contract.conid
         before = self._positions.get(conid, Position(execution.contract, 0, Decimal(0)))
-        self._positions[conid] = before.after(execution)
+        after = self._positions[conid] = before.after(execution)
+        self._gains[execution.execution_id] = after.realized - before.realized
         self._executions.append(execution)
         self._changes.append(_Change(execution.session, conid, float(execution.signed_quantity)))
 

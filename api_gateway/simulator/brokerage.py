@@ -48,7 +48,8 @@ class BrokerageSession:
     """`lenient`: nothing expires by itself. `strict`: idling, a day, the daily reset and Saturday's maintenance.
 
     `polls_left` None means that there is no brokerage session, 0 that it is established. `forget_questions` is called
-    whenever the brokerage session is lost. `selected` is the account that somebody has switched to.
+    whenever the brokerage session is lost. `selected` is the account that somebody has switched to,
+    `searched` are the symbols whose definitions may be asked for, `history_service` is the legacy one's login.
     """
 
     clock: SessionClock
@@ -63,6 +64,8 @@ class BrokerageSession:
     snapshot_reads: dict[int, int] = field(default_factory=dict)
     suppressed_questions: frozenset[str] = frozenset()
     selected: str | None = None
+    searched: set[str] = field(default_factory=set)
+    history_service: bool = False
     warm: set[ColdRead] = field(default_factory=set)
     counters: Counter[str] = field(default_factory=Counter)
     logouts: Counter[str] = field(default_factory=Counter)
@@ -158,6 +161,7 @@ class BrokerageSession:
         self.snapshot_reads.clear()
         self.suppressed_questions = frozenset()
         self.selected = None
+        self.searched.clear()
         self.warm -= {"orders", "trades", "pnl"}
         self.forget_questions()
 
@@ -166,7 +170,7 @@ class BrokerageSession:
         if self.logged_in:
             self.logouts[why] += 1
         self.logged_in = False
-        self.portfolio_accounts_queried = False
+        self.portfolio_accounts_queried = self.history_service = False
         self.warm.clear()
 
     def log_in(self) -> None:

@@ -20,6 +20,7 @@ from api_gateway.simulator.application import create_app
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.faults import RULES
 from api_gateway.simulator.order_faults import Rule
+from api_gateway.simulator.pacing import PENALTY_SECONDS
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, scenario_file
 from api_gateway.simulator.universe import FEWEST
 from api_gateway.simulator.world import Options, World, build_world
@@ -58,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=Path, help="YAML file with a list of fault rules, in force from the start")
     parser.add_argument(
         "--session", choices=("lenient", "strict"), default="lenient", help="whether logins expire (default lenient)"
+    )
+    parser.add_argument(
+        "--penalty-seconds", type=float, default=PENALTY_SECONDS, help="length of the penalty box (default 600)"
     )
     parser.add_argument("--reset-hour", type=int, default=0, help="New York hour of the daily reset, 0 or 1")
     parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
@@ -144,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.instruments,
             given.session,
             given.reset_hour,
+            given.penalty_seconds,
         )
         listener = listen(host, given.port)
         try:

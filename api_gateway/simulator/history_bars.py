@@ -144,12 +144,31 @@ def _extreme(price: float, volume: float, minutes: int) -> str:
     return f"{price * 100:.0f}/{volume:.0f}/{minutes}"
 
 
-def envelope(market: Market, contract: Contract, period: str, window: Window, chart: Chart) -> dict[str, Any]:
+def _bars(chart: Chart) -> list[dict[str, float]]:
     columns = (chart.open, chart.close, chart.high, chart.low, chart.volume, chart.time)
-    data = [
+    return [
         {"o": o, "c": c, "h": h, "l": low, "v": v, "t": t}
         for o, c, h, low, v, t in zip(*(column.tolist() for column in columns), strict=True)
     ]
+
+
+def legacy_envelope(chart: Chart | None, end: datetime) -> dict[str, Any]:
+    """The bars of the legacy history service, which says less around them."""
+    data = _bars(chart) if chart is not None else []
+    start_ms = chart.time[0].item() if chart is not None else int(end.timestamp() * 1000)
+    return {
+        "startTime": _time_text(start_ms),
+        "startTimeVal": start_ms,
+        "endTime": f"{end:%Y%m%d-%H:%M:%S}",
+        "endTimeVal": int(end.timestamp() * 1000),
+        "data": data,
+        "points": len(data),
+        "mktDataDelay": 0,
+    }
+
+
+def envelope(market: Market, contract: Contract, period: str, window: Window, chart: Chart) -> dict[str, Any]:
+    data = _bars(chart)
     top, bottom = int(chart.high.argmax()), int(chart.low.argmin())
     return _frame(market, contract, period, window, chart.time[0].item()) | {
         "high": _extreme(chart.high[top], chart.volume[top], int(chart.time[top] - chart.time[0]) // 60_000),
@@ -165,6 +184,11 @@ def empty_envelope(market: Market, contract: Contract, period: str, window: Wind
     return frame | {"high": "0/0/0", "low": "0/0/0", "data": [{"o": 0.0, "c": 0.0}], "points": 0}
 
 
+def _time_text(epoch_ms: int) -> str:
+    """UTC."""
+    return str(np.datetime64(epoch_ms, "ms").item().strftime("%Y%m%d-%H:%M:%S"))
+
+
 def _frame(market: Market, contract: Contract, period: str, window: Window, start_ms: int) -> dict[str, Any]:
     seconds = _BAR_SECONDS.get(window.bar)
     return {
@@ -172,7 +196,7 @@ def _frame(market: Market, contract: Contract, period: str, window: Window, star
         "symbol": contract.symbol,
         "text": contract.name,
         "priceFactor": 100,
-        "startTime": np.datetime64(start_ms, "ms").item().strftime("%Y%m%d-%H:%M:%S"),
+        "startTime": _time_text(start_ms),
         "timePeriod": period,
         "barLength": seconds if seconds is not None else 60 * _MINUTE_BARS[window.bar],
         "mdAvailability": "S",

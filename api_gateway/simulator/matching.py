@@ -1,7 +1,7 @@
 """When and at what price an order meets the simulated quotes. Pure functions.
 
 A marketable order fills whole at the opposite side of the quote, whatever its displayed size; a resting limit order
-fills in the first minute whose quote reaches its limit.
+fills in the first minute whose quote reaches its limit, a stop order at the market once the price has reached its stop.
 """
 
 from collections.abc import Callable
@@ -48,6 +48,13 @@ def first_fill(
     return first + minute, to_decimal(float(opposite[minute]))
 
 
+def first_trigger(path: SessionPath, side: Side, stop: Decimal, first: int, last: int) -> int | None:
+    """The first minute in first..last whose price has reached the stop: upwards for a buy, downwards for a sale."""
+    seen = path.price[first : last + 1]
+    reached = seen >= float(stop) if side == "BUY" else seen <= float(stop)
+    return first + int(reached.argmax()) if reached.any() else None
+
+
 def match(order: Order, moment: Moment, calendar: SessionCalendar, path: Callable[[int], SessionPath]) -> Fill | None:
     """Compare an order with every minute from where it was last watched up to now.
 
@@ -60,7 +67,10 @@ def match(order: Order, moment: Moment, calendar: SessionCalendar, path: Callabl
         first = minute if row == session else 0
         last = min(moment.minute if row == moment.session else calendar.length(row), calendar.length(row) - 1)
         last = min(last, first) if request.time_in_force == "IOC" else last
-        found = first_fill(path(row), request.side, request.limit_price, first, last)
+        start: int | None = first
+        if request.stop_price is not None and not order.filled_quantity:
+            start = first_trigger(path(row), request.side, request.stop_price, first, last)
+        found = first_fill(path(row), request.side, request.limit_price, start, last) if start is not None else None
         if found is not None:
             return Fill(row, *found)
     return None

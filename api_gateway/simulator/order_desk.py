@@ -14,14 +14,21 @@ from functools import partial
 from api_gateway.simulator.arrivals import LIVE_LATER, Arrivals
 from api_gateway.simulator.book import AccountBook, Valuation
 from api_gateway.simulator.broker_rules import BrokerRules
-from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
+from api_gateway.simulator.errors import order_error, refused
 from api_gateway.simulator.faults import FaultBox
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.matching import Fill, commission, match
 from api_gateway.simulator.order_faults import Ask, CancelTooLate, FillScript, LiveLater, Refusal
-from api_gateway.simulator.orders import NEVER, Execution, Hold, Order, OrderRequest, Portion, Status
+from api_gateway.simulator.order_outcomes import (
+    changed_terms,
+    left_over,
+    portion_of,
+    refused_on_purpose,
+    working_status,
+)
+from api_gateway.simulator.orders import Execution, Hold, Order, OrderRequest, Status
 from api_gateway.simulator.questions import Question, questions_for
-from api_gateway.simulator.sessions import NEW_YORK, Moment, SessionCalendar
+from api_gateway.simulator.sessions import NEW_YORK, Moment
 
 _FIRST_ORDER_ID = 1370000001
 _COID_LIFE = timedelta(hours=24)
@@ -29,12 +36,20 @@ _REPLY_NAMESPACE = uuid.UUID("6f1e4f0c-8a57-5d7e-9a38-2f3f0f1b7c55")
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """A new order, counted among the arrivals under `key`, or new terms for the order `modifies`."""
+
+    request: OrderRequest
+    key: str | None = None
+    modifies: int | None = None
+
+
+@dataclass(frozen=True)
 class PendingReply:
     """`stale` once its reply id works no more."""
 
     reply_id: str
-    key: str
-    request: OrderRequest
+    proposal: Proposal
     question: Question
     remaining: tuple[Question, ...]
     stale: bool = False
@@ -100,14 +115,39 @@ class OrderDesk:
         self.check(request, moment)
         refusal = self._faults.take_for(Refusal, request)
         if refusal is not None:
-            raise _refused_on_purpose(refusal)
+            raise refused_on_purpose(refusal)
+        return self._ask(Proposal(request, key), moment, primed, suppressed)
+
+    def modify(
+        self, order_id: int, request: OrderRequest, moment: Moment, primed: bool, suppressed: frozenset[str]
+    ) -> Order | PendingReply:
+        """All terms anew; what has filled stays filled. Raises: GatewayRefusal, and the order stays as it was."""
+        self._pending.clear()
+        terms = self._checked_change(self._own(order_id, request.account), request, moment)
+        return self._ask(Proposal(terms, modifies=order_id), moment, primed, suppressed)
+
+    def _checked_change(self, order: Order, request: OrderRequest, moment: Moment) -> OrderRequest:
+        terms = changed_terms(order, request)
+        self._check_funds(terms, moment, order)
+        return terms
+
+    def _own(self, order_id: int, account: str) -> Order:
+        order = self._orders.get(order_id)
+        if order is None or order.request.account != account:
+            raise refused(400, f"OrderID {order_id} doesn't exist")
+        return order
+
+    def _ask(
+        self, proposal: Proposal, moment: Moment, primed: bool, suppressed: frozenset[str]
+    ) -> Order | PendingReply:
+        request = proposal.request
         ask = self._faults.take_for(Ask, request)
         if ask is not None:
             chain = tuple(Question(one.id, one.text) for one in ask.questions)
-            return self._ask_or_accept(key, request, chain, moment, ask.stale)
+            return self._ask_or_accept(proposal, chain, moment, ask.stale)
         asked = questions_for(request, self.reference_price(request, moment), primed)
         unanswered = tuple(one for one in asked if one.message_id not in suppressed)
-        return self._ask_or_accept(key, request, unanswered, moment)
+        return self._ask_or_accept(proposal, unanswered, moment)
 
     def place_elsewhere(self, request: OrderRequest, moment: Moment) -> Order:
         """An order of the account's owner in another program. Raises: GatewayRefusal as for any order."""
@@ -121,46 +161,69 @@ class OrderDesk:
         pending = self._pending.pop(reply_id, None)
         if pending is None or pending.stale:
             raise refused(400, f"reply id not found: '{reply_id}'")
+        proposal = pending.proposal
         if not confirmed:
-            self.arrivals.note(pending.key, "NotConfirmed", pending.question.message_id)
+            self._note(proposal, "NotConfirmed", pending.question.message_id)
             raise order_error("Order not confirmed ")
-        self.check(pending.request, moment)
-        return self._ask_or_accept(pending.key, pending.request, pending.remaining, moment)
+        if proposal.modifies is None:
+            self.check(proposal.request, moment)
+        else:
+            self._checked_change(self._orders[proposal.modifies], proposal.request, moment)
+        return self._ask_or_accept(proposal, pending.remaining, moment)
+
+    def _note(self, proposal: Proposal, state: str, text: str) -> None:
+        if proposal.key is not None:
+            self.arrivals.note(proposal.key, state, text)
 
     def _ask_or_accept(
-        self, key: str, request: OrderRequest, questions: tuple[Question, ...], moment: Moment, stale: bool = False
+        self, proposal: Proposal, questions: tuple[Question, ...], moment: Moment, stale: bool = False
     ) -> Order | PendingReply:
         if not questions:
-            return self._accept(key, request, moment)
+            return self._accept(proposal, moment)
         self._replies += 1
         reply_id = str(uuid.uuid5(_REPLY_NAMESPACE, f"{self._seed}/{self._replies}"))
-        pending = PendingReply(reply_id, key, request, questions[0], questions[1:], stale)
+        pending = PendingReply(reply_id, proposal, questions[0], questions[1:], stale)
         self._pending[reply_id] = pending
-        self.arrivals.note(key, "Question", questions[0].message_id)
+        self._note(proposal, "Question", questions[0].message_id)
         return pending
 
-    def _accept(self, key: str, request: OrderRequest, moment: Moment) -> Order:
+    def _accept(self, proposal: Proposal, moment: Moment) -> Order:
+        key, request = proposal.key, proposal.request
+        if proposal.modifies is not None:
+            return self._change(proposal.modifies, request, moment)
         later = self._faults.take_for(LiveLater, request)
-        if later is not None:
+        if later is not None and key is not None:
             hold = self._hold(later.looks, later.seconds, moment)
-            self.arrivals.note(key, LIVE_LATER, "")
+            self._note(proposal, LIVE_LATER, "")
             self._delayed.append(_Delayed(key, request, hold))
             raise refused(later.status, "Service Unavailable")
         order = self._open(request, moment)
-        self.arrivals.accepted(key, order.order_id)
+        if key is not None:
+            self.arrivals.accepted(key, order.order_id)
         return order
+
+    def _change(self, order_id: int, request: OrderRequest, moment: Moment) -> Order:
+        """The new terms meet the market from now on."""
+        order = self._orders[order_id]
+        self._orders[order_id] = replace(
+            order,
+            request=request,
+            status=working_status(request, moment),
+            watched=max(order.watched, (moment.session, moment.minute)),
+        )
+        return self._orders[order_id]
 
     def _open(self, request: OrderRequest, moment: Moment) -> Order:
         script = self._faults.take_for(FillScript, request)
         order = Order(
             order_id=_FIRST_ORDER_ID + len(self._orders),
             request=request,
-            status=Status.SUBMITTED if moment.is_open else Status.PRE_SUBMITTED,
+            status=working_status(request, moment),
             placed_at=moment.now,
             session=moment.session if moment.is_open else moment.session + 1,
             watched=(moment.session, moment.minute) if moment.is_open else (moment.session + 1, 0),
             hold=self._hold(script.looks, script.seconds, moment) if script else None,
-            portion=_portion(script, request) if script else None,
+            portion=portion_of(script, request) if script else None,
         )
         self._orders[order.order_id] = order
         return order
@@ -171,9 +234,14 @@ class OrderDesk:
     def reference_price(self, request: OrderRequest, moment: Moment) -> Decimal:
         return to_decimal(self._market.last_price(request.contract.conid, moment))
 
+    def price_of(self, request: OrderRequest, moment: Moment) -> Decimal:
+        """What a share of the order is reserved for: its limit, its stop or the market's price."""
+        named = request.limit_price if request.limit_price is not None else request.stop_price
+        return named if named is not None else self.reference_price(request, moment)
+
     def _cost(self, request: OrderRequest, quantity: int, moment: Moment) -> Decimal:
         """Of so much of the order, commission included: both must be paid for."""
-        price = request.limit_price if request.limit_price is not None else self.reference_price(request, moment)
+        price = self.price_of(request, moment)
         return quantity * price + commission(quantity, price)
 
     def valuation(self, account: str, moment: Moment) -> Valuation:
@@ -188,22 +256,25 @@ class OrderDesk:
         self._check_client_id(request, moment)
         self._check_funds(request, moment)
 
-    def _check_funds(self, request: OrderRequest, moment: Moment) -> None:
-        mine = [one for one in self._orders.values() if one.working and one.request.account == request.account]
+    def _check_funds(self, request: OrderRequest, moment: Moment, changes: Order | None = None) -> None:
+        """Against cash, positions and what other open orders of the account than the one it `changes` have promised."""
+        others = [one for one in self._orders.values() if one.working and one != changes]
+        mine = [one for one in others if one.request.account == request.account]
         working = [one for one in mine if one.request.side == request.side]
+        quantity = request.quantity - (changes.filled_quantity if changes is not None else 0)
         if request.side == "SELL":
             conid = request.contract.conid
             promised = sum(one.remaining_quantity for one in working if one.request.contract.conid == conid)
             free = self._books[request.account].held(conid) - promised
-            if request.quantity > free:
+            if quantity > free:
                 raise order_error(
-                    f"No trading permission to sell short: {request.quantity} {request.contract.symbol} to sell, "
+                    f"No trading permission to sell short: {quantity} {request.contract.symbol} to sell, "
                     f"{free} held and not promised to open orders"
                 )
             return
         promised_cash = sum((self._cost(one.request, one.remaining_quantity, moment) for one in working), Decimal(0))
         power = self.valuation(request.account, moment).buying_power
-        needed = self._cost(request, request.quantity, moment) + promised_cash
+        needed = self._cost(request, quantity, moment) + promised_cash
         if needed <= power:
             return
         if self._rules.account_type == "cash":
@@ -227,9 +298,7 @@ class OrderDesk:
 
     def cancel(self, order_id: int, account: str) -> Order:
         """Accepts the request only; the order ends when the market is looked at next."""
-        order = self._orders.get(order_id)
-        if order is None or order.request.account != account:
-            raise refused(400, f"OrderID {order_id} doesn't exist")
+        order = self._own(order_id, account)
         if not order.working:
             raise refused(400, "Order is inactive")
         if self._faults.take_for(CancelTooLate, order.request) is not None:
@@ -257,7 +326,7 @@ class OrderDesk:
         for order in [one for one in self._orders.values() if one.working]:
             fill = self._met(order, moment) if self._may_fill(order, moment) else None
             if fill is None:
-                self._orders[order.order_id] = _left_over(order, moment, self._market.calendar)
+                self._orders[order.order_id] = left_over(order, moment, self._market.calendar)
             else:
                 found.append((fill, order))
         for fill, order in sorted(found, key=lambda one: (one[0].session, one[0].minute, one[1].order_id)):
@@ -320,46 +389,3 @@ class OrderDesk:
             time=when,
             session=fill.session,
         )
-
-
-def _portion(script: FillScript, request: OrderRequest) -> Portion | None:
-    """None for a whole fill."""
-    first = int(script.fraction * request.quantity)
-    if first == request.quantity:
-        return None
-    return Portion(first, script.rest_looks if script.rest == "later" else NEVER, script.rest_seconds)
-
-
-def _refused_on_purpose(rule: Refusal) -> GatewayRefusal:
-    if rule.kind == "reject":
-        return order_error(rule.text)
-    if rule.kind == "failed":
-        row = {"order_id": "-1", "order_status": "Failed", "text": rule.text, "warning_message": rule.text}
-        return GatewayRefusal(200, [row], rule.text)
-    reject = {
-        "orderId": -1,
-        "reqId": "1",
-        "dismissable": [],
-        "text": rule.text,
-        "options": [],
-        "type": "ADVANCED_REJECT",
-        "messageId": "1",
-        "prompt": False,
-    }
-    return GatewayRefusal(200, {"advancedOrderReject": reject}, rule.text)
-
-
-def _left_over(order: Order, moment: Moment, calendar: SessionCalendar) -> Order:
-    """An order the market did not fill: ended when its time is over, watched up to now otherwise."""
-    expired = moment.session > order.session or (moment.session == order.session and not moment.is_open)
-    ended, when = "", moment.now
-    if order.status is Status.PENDING_CANCEL:
-        ended = "cancelled on request"
-    elif order.request.time_in_force == "IOC" and moment.session >= order.session:
-        ended = "immediate or cancel: not filled at once"
-    elif order.request.time_in_force == "DAY" and expired:
-        ended, when = "expired at the close", calendar.closing(order.session)
-    if ended:
-        return replace(order, status=Status.CANCELLED, ended_at=when, ended_because=ended)
-    status = Status.SUBMITTED if moment.is_open else Status.PRE_SUBMITTED
-    return replace(order, status=status, watched=max(order.watched, (moment.session, moment.minute)))

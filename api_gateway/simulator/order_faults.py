@@ -36,10 +36,11 @@ class OrderRule(Rule):
 
 
 class Refusal(OrderRule):
-    """The order system's no, each in a shape of its own and each with status 200."""
+    """The order system's no, each in a shape of its own and each with status 200; `bracket` adds an inactive leg."""
 
     kind: Literal["reject", "advanced_reject", "failed"]
     text: str = "We cannot accept an order at the limit price you selected."
+    bracket: bool = False
 
 
 class AskedQuestion(BaseModel):

@@ -11,7 +11,7 @@ from api_gateway.simulator.sessions import Moment
 from api_gateway.simulator.wire import compact_time, epoch_ms, money_text, number_text, price_text
 from api_gateway.simulator.world import World
 
-_TYPE_NAMES = {"LMT": ("Limit", "LIMIT"), "MKT": ("Market", "MARKET")}
+_TYPE_NAMES = {"LMT": ("Limit", "LIMIT"), "MKT": ("Market", "MARKET"), "STP": ("Stop", "STOP")}
 _CCP_STATUS = {Status.FILLED: "Filled", Status.CANCELLED: "Cancelled"}
 _NO_MARKET_DATA = "21/You are trying to submit an order without having market data for this instrument."
 
@@ -48,7 +48,8 @@ def _last_time(order: Order) -> datetime:
 def live_order(order: Order) -> dict[str, Any]:
     request = order.request
     display, original = _TYPE_NAMES[request.order_type]
-    description = f"{request.side.title()} {request.quantity} {display} {_decimal_text(request.limit_price)}"
+    named = request.limit_price if request.stop_price is None else request.stop_price
+    description = f"{request.side.title()} {request.quantity} {display} {_decimal_text(named)}"
     row: dict[str, Any] = {
         "acct": request.account,
         "account": request.account,
@@ -80,6 +81,8 @@ def live_order(order: Order) -> dict[str, Any]:
         "fgColor": "#000000",
         "isEventTrading": "0",
     }
+    if request.stop_price is not None:
+        row["auxPrice"] = _decimal_text(request.stop_price)
     if order.average_price is not None:
         row["avgPrice"] = price_text(float(order.average_price))
     if request.coid is not None:
@@ -111,7 +114,7 @@ def order_status(order: Order) -> dict[str, Any]:
         "account": request.account,
         "order_type": _TYPE_NAMES[request.order_type][1],
         "limit_price": _decimal_text(request.limit_price),
-        "stop_price": "",
+        "stop_price": _decimal_text(request.stop_price),
         "order_status": order.status.value,
         "order_ccp_status": "0" if order.working else "2",
         "order_status_description": order.ended_because or f"Order {order.status.value}",
@@ -162,7 +165,7 @@ def trade(account: str, execution: Execution, held: int) -> dict[str, Any]:
 def preview(world: World, request: OrderRequest, moment: Moment, error: str | None) -> dict[str, Any]:
     """What the order would do to the account, as comma-formatted strings."""
     valuation = world.desk.valuation(request.account, moment)
-    price = request.limit_price if request.limit_price is not None else world.desk.reference_price(request, moment)
+    price = world.desk.price_of(request, moment)
     value, fee = request.quantity * price, commission(request.quantity, price)
     signed = value if request.side == "BUY" else -value
     total = value + fee if request.side == "BUY" else value - fee

@@ -10,7 +10,7 @@ from typing import Literal
 from api_gateway.simulator.contracts import Contract
 
 Side = Literal["BUY", "SELL"]
-OrderType = Literal["LMT", "MKT"]
+OrderType = Literal["LMT", "MKT", "STP"]
 TimeInForce = Literal["DAY", "GTC", "IOC"]
 
 
@@ -27,7 +27,7 @@ WORKING = frozenset({Status.PRE_SUBMITTED, Status.SUBMITTED, Status.PENDING_CANC
 
 @dataclass(frozen=True)
 class OrderRequest:
-    """A request that passed validation. `limit_price` is None for a market order only."""
+    """A request that passed validation. A limit order has a limit price, a stop order a stop price, no other either."""
 
     contract: Contract
     side: Side
@@ -37,6 +37,7 @@ class OrderRequest:
     time_in_force: TimeInForce
     coid: str | None
     account: str
+    stop_price: Decimal | None = None
 
 
 @dataclass(frozen=True)

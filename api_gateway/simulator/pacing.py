@@ -31,11 +31,23 @@ PER_ENDPOINT: dict[tuple[str, str], Limit] = {
     ("GET", "/portfolio/subaccounts"): Limit(1, 5.0),
     ("GET", "/iserver/marketdata/snapshot"): Limit(10, 1.0),
     ("POST", "/pa/performance"): Limit(1, 900.0),
+    ("POST", "/pa/allperiods"): Limit(1, 900.0),
+    ("POST", "/pa/transactions"): Limit(1, 900.0),
+    ("GET", "/iserver/scanner/params"): Limit(1, 900.0),
+    ("POST", "/iserver/scanner/run"): Limit(1, 1.0),
     ("GET", "/sso/validate"): Limit(1, 60.0),
     ("GET", "/tickle"): Limit(1, 1.0),
     ("POST", "/tickle"): Limit(1, 1.0),
 }
+# Every notification path shares one window.
+_NOTICES, _NOTICES_LIMIT = ("*", "/fyi/*"), Limit(1, 1.0)
 CONCURRENT: dict[tuple[str, str], int] = {("GET", "/iserver/marketdata/history"): 5}
+
+
+def _endpoint(method: str, path: str) -> tuple[str, str]:
+    if path.startswith("/fyi/"):
+        return _NOTICES
+    return ("POST", "/tickle") if path == "/tickle" else (method, path)
 
 
 class Pacer:
@@ -54,8 +66,7 @@ class Pacer:
         now = self._monotonic()
         if now < self._boxed_until:
             return f"penalty box: {self._boxed_until - now:.1f} s left"
-        endpoint = ("POST", "/tickle") if path == "/tickle" else (method, path)
-        broken = self._broken(endpoint, now)
+        broken = self._broken(_endpoint(method, path), now)
         if broken is not None:
             self._boxed_until = now + self._penalty * self.scale
         return broken
@@ -63,7 +74,7 @@ class Pacer:
     def _broken(self, endpoint: tuple[str, str], now: float) -> str | None:
         if not self._take(GLOBAL, GLOBAL, now):
             return f"more than {GLOBAL.count} requests in {GLOBAL.seconds * self.scale:g} s"
-        limit = PER_ENDPOINT.get(endpoint)
+        limit = _NOTICES_LIMIT if endpoint == _NOTICES else PER_ENDPOINT.get(endpoint)
         if limit is not None and not self._take(endpoint, limit, now):
             return f"{endpoint[0]} {endpoint[1]}: more than {limit.count} in {limit.seconds * self.scale:g} s"
         concurrent = CONCURRENT.get(endpoint)

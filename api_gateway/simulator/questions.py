@@ -20,11 +20,24 @@ class Question:
     text: str
 
 
+def _about_a_stop(request: OrderRequest, stop: Decimal, market_price: Decimal) -> list[Question]:
+    text = "You are about to submit a stop order.\nPlease be aware of the risks of stop orders. Are you sure?"
+    asked = [Question("o10331", text)]
+    if stop <= market_price if request.side == "BUY" else stop >= market_price:
+        text = (
+            "The stop price will most likely trigger and fill immediately.\nAre you sure you want to submit this order?"
+        )
+        asked.append(Question("o403", text))
+    return asked
+
+
 def questions_for(request: OrderRequest, market_price: Decimal, has_market_data: bool) -> tuple[Question, ...]:
     """In the order they are asked; each is asked on its own."""
-    symbol, limit = request.contract.symbol, request.limit_price
-    price = limit if limit is not None else market_price
+    symbol, limit, stop = request.contract.symbol, request.limit_price, request.stop_price
+    price = next((one for one in (limit, stop) if one is not None), market_price)
     asked: list[Question] = []
+    if stop is not None:
+        asked += _about_a_stop(request, stop, market_price)
     if limit is not None and abs(limit - market_price) > PRICE_SHARE_LIMIT * market_price:
         text = (
             f"price exceeds the Percentage constraint of 3%.\nAre you sure you want to submit this order for {symbol}?"

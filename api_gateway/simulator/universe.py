@@ -55,6 +55,11 @@ class Universe:
         """Every contract of a ticker, in any case."""
         return tuple(self._listings.get(symbol.upper(), ()))
 
+    def called(self, text: str) -> tuple[Contract, ...]:
+        """Every contract whose company name contains the text."""
+        wanted = text.upper()
+        return tuple(one for one in self.by_conid.values() if wanted in one.name.upper())
+
     def stock(self, symbol: str) -> Contract | None:
         return next((one for one in self._listings.get(symbol, ()) if one.tradable), None)
 

@@ -80,7 +80,7 @@ def _side(raw: dict[str, Any]) -> Side:
 
 def _order_type(raw: dict[str, Any]) -> OrderType:
     order_type = _text(raw, "orderType")
-    if order_type not in ("LMT", "MKT"):
+    if order_type not in ("LMT", "MKT", "STP"):
         raise refused(400, "Unknown order type")
     return cast(OrderType, order_type)
 
@@ -94,20 +94,32 @@ def _time_in_force(raw: dict[str, Any]) -> TimeInForce:
     return cast(TimeInForce, time_in_force)
 
 
-def _limit_price(raw: dict[str, Any], order_type: OrderType) -> Decimal | None:
+def _price(raw: dict[str, Any], order_type: OrderType) -> Decimal | None:
+    """The limit of a limit order and the stop of a stop order have the same name (documented)."""
     price = _number(raw, "price")
     if order_type == "MKT":
         if price is not None:
             raise order_error("Invalid order price fields")
         return None
-    if price is None or price <= 0:
+    if price is None or price <= 0 or raw.get("auxPrice") is not None:
         raise order_error("Invalid order price fields")
     if price % increment_at(price):
         raise order_error("The price does not conform to the minimum price variation for this contract.")
     return price
 
 
+def _refuse_what_is_not_played(raw: dict[str, Any]) -> None:
+    """What would change the order's meaning if it were overlooked."""
+    if raw.get("cashQty") is not None or raw.get("fxQty") is not None:
+        # The account's properties say supportsCashQty false; the wording is not recorded.
+        raise order_error("Cash quantity orders are not supported for this account")
+    for name in ("strategy", "parentId", "isSingleGroup", "useAdaptive"):
+        if raw.get(name):
+            raise order_error(f"Order field {name} is not supported for this account")
+
+
 def _quantity(raw: dict[str, Any]) -> int:
+    """Whole shares (documented)."""
     quantity = _number(raw, "quantity")
     if quantity is None or quantity <= 0 or quantity != int(quantity):
         raise order_error("Order quantity must be a positive whole number of shares")
@@ -116,19 +128,26 @@ def _quantity(raw: dict[str, Any]) -> int:
 
 def parse_order(body: object, account: str, universe: Universe) -> OrderRequest:
     """Raises: GatewayRefusal, with status 400 or 200 as the gateway would answer."""
-    raw = single_order(body)
+    return parse_terms(single_order(body), account, universe)
+
+
+def parse_terms(raw: dict[str, Any], account: str, universe: Universe) -> OrderRequest:
+    """One order's fields; a modification sends them without a list around. Raises: GatewayRefusal."""
     contract = _contract(raw, universe)
     named = _text(raw, "acctId")
     if named is not None and named != account:
         raise refused(400, "orders request includes an account that is not the one addressed")
     order_type = _order_type(raw)
+    _refuse_what_is_not_played(raw)
+    price = _price(raw, order_type)
     return OrderRequest(
         contract=contract,
         side=_side(raw),
         quantity=_quantity(raw),
         order_type=order_type,
-        limit_price=_limit_price(raw, order_type),
+        limit_price=price if order_type == "LMT" else None,
         time_in_force=_time_in_force(raw),
         coid=_text(raw, "cOID"),
         account=account,
+        stop_price=price if order_type == "STP" else None,
     )

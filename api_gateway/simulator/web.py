@@ -72,6 +72,14 @@ def check_account(world: World, account: object) -> None:
         raise refused(500, "Invalid account ID")
 
 
+def required(request: Request, name: str) -> str:
+    """A query parameter. Raises: GatewayRefusal 400 without it."""
+    value = request.query_params.get(name, "").strip()
+    if not value:
+        raise refused(400, f"Bad Request: {name} is required")
+    return value
+
+
 async def account_list(request: Request, world: World) -> list[str]:
     """`acctIds` of a body that asks about several accounts. Raises: GatewayRefusal."""
     accounts = (await json_object(request)).get("acctIds")

@@ -20,7 +20,7 @@ from api_gateway.simulator.faults import FaultBox
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.order_desk import OrderDesk
 from api_gateway.simulator.order_faults import Rule
-from api_gateway.simulator.pacing import Pacer
+from api_gateway.simulator.pacing import PENALTY_SECONDS, Pacer
 from api_gateway.simulator.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.sessions import MORNING, Moment, at, calendar_of
@@ -36,7 +36,7 @@ class Options:
     """`as_of` None means the last session of the price history; `pacing` scales every request limit, 0 lifts them.
 
     `instruments` is the number of stocks, beyond twenty generated. `session` strict lets logins expire; `reset_hour` is
-    the daily reset's in New York, 0 or 1.
+    the daily reset's in New York, 0 or 1. `penalty_seconds` are scaled by the pacing like every interval.
     """
 
     as_of: date | None = None
@@ -48,6 +48,7 @@ class Options:
     instruments: int = FEWEST
     session: SessionMode = "lenient"
     reset_hour: int = 0
+    penalty_seconds: float = PENALTY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,8 @@ def _check(options: Options) -> None:
         raise StartError(f"--instruments {options.instruments}: give a number from {FEWEST} to {MOST}")
     if options.instruments > FEWEST and options.data != "synthetic":
         raise StartError(f"--instruments {options.instruments}: more than {FEWEST} need --data synthetic")
+    if not 0 < options.penalty_seconds <= 86_400:
+        raise StartError(f"--penalty-seconds {options.penalty_seconds:g}: give seconds, 600 and 900 are documented")
     if options.reset_hour not in (0, 1):
         raise StartError(f"--reset-hour {options.reset_hour}: give 0 or 1, the hour of the daily reset in New York")
     if not 0 <= options.seed < 2**32:
@@ -212,7 +215,7 @@ def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: M
         clock=clock,
         books=books,
         desk=desk,
-        pacer=Pacer(options.pacing, monotonic),
+        pacer=Pacer(options.pacing, monotonic, options.penalty_seconds),
         rules=rules,
         faults=faults,
         lists=ListMemory(faults),

@@ -30,6 +30,10 @@ PER_ENDPOINT: Final[Mapping[str, Limit]] = {
     "GET /portfolio/subaccounts": Limit(1, 5.0),
     "GET /iserver/marketdata/snapshot": Limit(10, 1.0),
     "POST /pa/performance": Limit(1, 900.0),
+    "POST /pa/allperiods": Limit(1, 900.0),
+    "POST /pa/transactions": Limit(1, 900.0),
+    "GET /iserver/scanner/params": Limit(1, 900.0),
+    "POST /iserver/scanner/run": Limit(1, 1.0),
     "GET /sso/validate": Limit(1, 60.0),
     "POST /tickle": Limit(1, 1.0),
 }

@@ -1,22 +1,17 @@
-"""The brokerage side of the account: the primer, daily profit and loss, performance history, exchange rates."""
+"""The brokerage side of the accounts: the primer, which one is selected, daily profit and loss, balances, rates."""
 
-from typing import Any
-
-import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api_gateway.simulator import balances_view as balances
+from api_gateway.simulator.book import Valuation
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.sessions import NEW_YORK
-from api_gateway.simulator.web import Here, account_list, answer, check_account, json_object
+from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.web import Here, answer, check_account, json_object
 from api_gateway.simulator.wire import day_text
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
-
-# Sessions a period reaches back, with the one it starts from.
-_PERIODS = {"1D": 2, "7D": 6, "1M": 22, "3M": 64, "6M": 127, "1Y": 253}
-
 
 _PROPERTIES = {
     "hasChildAccounts": False,
@@ -83,56 +78,6 @@ async def profit_and_loss(world: Here) -> JSONResponse:
     return answer({"upnl": {f"{account}.Core": row}})
 
 
-def _rows(world: World, account: str, first: int, last: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Net asset values and returns at the closes of session rows first..last."""
-    book, count = world.books[account], last + 1 - first
-    values, flows = book.close_values(world.market, last)[-count:], book.external_flows(last)[-count:]
-    days = [f"{world.market.session_date(row):%Y%m%d}" for row in (first, last)]
-    common = {
-        "idType": "acctid",
-        "id": account,
-        "start": days[0],
-        "end": days[1],
-        "baseCurrency": world.scenario.currency,
-    }
-    navs = [round(float(value), 2) for value in values]
-    # Time-weighted: what was paid in or out on a day is taken off before the day's growth is measured.
-    growth = np.concatenate(([1.0], (values[1:] - flows[1:]) / values[:-1]))
-    returns = [round(float(total) - 1.0, 6) for total in np.cumprod(growth)]
-    return common | {"navs": navs, "startNAV": {"date": days[0], "val": navs[0]}}, common | {"returns": returns}
-
-
-def _performance(world: World, accounts: list[str], period: str) -> dict[str, Any]:
-    """Net asset values at the closes before today's, from the session the accounts were funded in.
-
-    Today's close comes with the night's statement, not in the evening.
-    """
-    moment = world.look()
-    last = moment.session - (world.market.session_date(moment.session) == moment.now.astimezone(NEW_YORK).date())
-    first = max(last + 1 - _PERIODS[period], world.book.since)
-    rows = [_rows(world, account, first, last) for account in accounts]
-    dates = [f"{world.market.session_date(row):%Y%m%d}" for row in range(first, last + 1)]
-    return {
-        "currencyType": "base",
-        "rc": 0,
-        "nd": len(dates) - 1,
-        "nav": {"data": [navs for navs, _ in rows], "freq": "D", "dates": dates},
-        "cps": {"data": [returns for _, returns in rows], "freq": "D", "dates": dates},
-        "id": "getPerformanceData",
-        "included": accounts,
-        "pm": "TWR",
-    }
-
-
-@router.post("/pa/performance")
-async def performance(request: Request, world: Here) -> JSONResponse:
-    accounts = await account_list(request, world)
-    period = (await json_object(request)).get("period", "1Y")
-    if not isinstance(period, str) or period not in _PERIODS:
-        raise refused(400, f"Bad Request: period must be one of {', '.join(_PERIODS)}")
-    return answer(_performance(world, accounts, period))
-
-
 @router.get("/iserver/exchangerate")
 async def exchange_rate(request: Request, world: Here) -> JSONResponse:
     source, target = request.query_params.get("source"), request.query_params.get("target")
@@ -140,3 +85,43 @@ async def exchange_rate(request: Request, world: Here) -> JSONResponse:
         # No foreign prices are simulated, and none are invented.
         raise refused(500, f"No exchange rate from {source} to {target} for {day_text(world.clock.now())}")
     return answer({"rate": 1.0})
+
+
+def _summary(world: World, account: str) -> tuple[Moment, Valuation]:
+    world.session.require_accounts()
+    check_account(world, account)
+    moment = world.look()
+    return moment, world.desk.valuation(account, moment)
+
+
+@router.get("/iserver/account/{account}/summary")
+async def summary(account: str, world: Here) -> JSONResponse:
+    """Whole numbers, unlike its four parts, which are texts with a currency."""
+    _, valuation = _summary(world, account)
+    return answer(balances.overview(valuation, world.scenario.currency))
+
+
+@router.get("/iserver/account/{account}/summary/available_funds")
+async def available_funds(account: str, world: Here) -> JSONResponse:
+    _, valuation = _summary(world, account)
+    return answer(balances.segments(balances.available_funds(valuation), world.scenario.currency))
+
+
+@router.get("/iserver/account/{account}/summary/balances")
+async def balances_of(account: str, world: Here) -> JSONResponse:
+    moment, valuation = _summary(world, account)
+    previous = world.books[account].close_values(world.market, moment.session - 1)[-1]
+    return answer(balances.segments(balances.cash_balances(valuation, float(previous)), world.scenario.currency))
+
+
+@router.get("/iserver/account/{account}/summary/margins")
+async def margins(account: str, world: Here) -> JSONResponse:
+    _, valuation = _summary(world, account)
+    return answer(balances.segments(balances.margins(valuation), world.scenario.currency))
+
+
+@router.get("/iserver/account/{account}/summary/market_value")
+async def market_value(account: str, world: Here) -> JSONResponse:
+    """By currency, and the one part whose texts carry none."""
+    _, valuation = _summary(world, account)
+    return answer({world.scenario.currency: balances.market_value(valuation)})

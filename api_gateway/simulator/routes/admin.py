@@ -53,6 +53,7 @@ def _order_row(world: World, order: Order) -> dict[str, Any]:
         "quantity": request.quantity,
         "orderType": request.order_type,
         "limitPrice": str(request.limit_price) if request.limit_price is not None else None,
+        "stopPrice": str(request.stop_price) if request.stop_price is not None else None,
         "timeInForce": request.time_in_force,
         "filledQuantity": order.filled_quantity,
         "averagePrice": str(order.average_price) if order.average_price is not None else None,

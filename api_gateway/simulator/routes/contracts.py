@@ -11,7 +11,7 @@ from api_gateway.simulator.errors import refused
 from api_gateway.simulator.market import to_decimal
 from api_gateway.simulator.sessions import NEW_YORK
 from api_gateway.simulator.validation import INCREMENTS, increment_at
-from api_gateway.simulator.web import Here, answer, contract_of, json_object
+from api_gateway.simulator.web import Here, answer, contract_of, json_object, required
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
@@ -21,10 +21,7 @@ _SCHEDULE_DAYS = 7
 
 
 def _asked(request: Request, name: str) -> list[str]:
-    values = [part.strip() for part in request.query_params.get(name, "").split(",") if part.strip()]
-    if not values:
-        raise refused(400, f"Bad Request: {name} is required")
-    return values
+    return [part.strip() for part in required(request, name).split(",") if part.strip()]
 
 
 @router.get("/trsrv/stocks")
@@ -92,7 +89,13 @@ async def search(request: Request, world: Here) -> JSONResponse:
     symbol, kind = str(query.get("symbol", "")), query.get("secType")
     if not symbol:
         raise refused(400, "Bad Request: symbol is required")
-    found = [one for one in world.universe.listings(symbol) if kind is None or one.security_type == kind]
+    by_name = str(query.get("name", "")).lower() == "true"
+    universe = world.universe
+    named = universe.called(symbol) if by_name else universe.listings(symbol)
+    found = [one for one in named if kind is None or one.security_type == kind]
+    if not by_name:
+        # A search by company name opens no definitions (documented).
+        world.session.searched |= {one.symbol for one in found}
     if not found:
         return answer({"error": "No symbol found"})  # with status 200
     return answer(

@@ -1,4 +1,4 @@
-"""Order endpoints: preview, place, answer questions, read, cancel.
+"""Order endpoints: preview, place, answer questions, modify, read, cancel.
 
 Every placement is counted before anything can refuse it, so that the record shows what was sent, not what worked.
 """
@@ -12,7 +12,7 @@ from api_gateway.simulator import order_view as view
 from api_gateway.simulator.errors import GatewayRefusal, refused
 from api_gateway.simulator.order_desk import PendingReply
 from api_gateway.simulator.orders import Order
-from api_gateway.simulator.validation import parse_order, single_order
+from api_gateway.simulator.validation import parse_order, parse_terms, single_order
 from api_gateway.simulator.web import Here, answer, check_account, json_body, json_object
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
@@ -51,6 +51,20 @@ async def place(account: str, request: Request, world: Here) -> JSONResponse:
         world.desk.arrivals.note(key, "Refused", refusal.text or "")
         raise
     return _outcome(result)
+
+
+@router.post("/iserver/account/{account}/order/{order_id}")
+async def modify(account: str, order_id: str, request: Request, world: Here) -> JSONResponse:
+    """One order object with all original fields, not a list; may ask questions as a placement does."""
+    raw = await json_object(request)
+    world.session.require_accounts()
+    check_account(world, account)
+    number = whole_number(order_id)
+    if number is None:
+        raise refused(400, f"OrderID {order_id} doesn't exist")
+    terms, session = parse_terms(raw, account, world.universe), world.session
+    primed = session.snapshot_reads.get(terms.contract.conid, 0) > 0
+    return _outcome(world.desk.modify(number, terms, world.look(), primed, session.suppressed_questions))
 
 
 @router.post("/iserver/reply/{reply_id}")

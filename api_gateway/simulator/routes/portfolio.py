@@ -7,13 +7,13 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator import portfolio_view as view
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, account_list, answer, check_account
+from api_gateway.simulator.web import Here, account_list, answer, check_account, required
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
 
-_PAGE = 100
+_PAGE, _ACCOUNT_PAGE = 100, 20
 
 
 def _ready(world: World, account: str) -> None:
@@ -26,6 +26,22 @@ def _ready(world: World, account: str) -> None:
 async def accounts(world: Here) -> JSONResponse:
     world.session.portfolio_accounts_queried = True
     return answer([view.account_row(world, account) for account in world.accounts])
+
+
+@router.get("/portfolio/subaccounts2")
+async def paged_accounts(request: Request, world: Here) -> JSONResponse:
+    """For logins with many accounts, in pages from page 0."""
+    number = whole_number(required(request, "page"))
+    if number is None:
+        raise refused(400, "Bad Request: page must be a number")
+    world.session.portfolio_accounts_queried = True
+    listed = world.accounts[_ACCOUNT_PAGE * number : _ACCOUNT_PAGE * (number + 1)]
+    return answer(
+        {
+            "metadata": {"total": len(world.accounts), "pageSize": _ACCOUNT_PAGE, "pageNum": number},
+            "subaccounts": [view.account_row(world, account) for account in listed],
+        }
+    )
 
 
 @router.get("/portfolio/positions/{conid}")
@@ -50,6 +66,13 @@ async def positions(account: str, page: str, world: Here) -> JSONResponse:
     complete = not world.session.first_read("position_names")
     page_slice = slice(_PAGE * number, _PAGE * (number + 1))
     return answer(view.positions(world, account, world.look(), complete, page_slice))
+
+
+@router.get("/portfolio/{account}/combo/positions")
+async def combinations(account: str, world: Here) -> JSONResponse:
+    """None: only stocks are held, each by itself."""
+    _ready(world, account)
+    return answer([])
 
 
 @router.post("/portfolio/{account}/positions/invalidate")

@@ -76,6 +76,20 @@ async def open_brokerage_session(request: Request, world: Here) -> JSONResponse:
     return answer({"passed": True, **auth_status(world, world.session.tiers())})
 
 
+@router.post("/iserver/reauthenticate")
+async def reauthenticate(world: Here) -> JSONResponse:
+    """Deprecated: opens the brokerage tier without pushing anybody out."""
+    world.session.open_bridge(compete=False)
+    return answer({"message": "triggered"})
+
+
+# The history service keeps a login of its own; its answer is not documented.
+@router.api_route("/hmds/auth/init", methods=["GET", "POST"])
+async def open_history_service(world: Here) -> JSONResponse:
+    world.session.history_service = True
+    return answer({"authenticated": True, "connected": True, "competing": False})
+
+
 @router.get("/sso/validate")
 async def validate(world: Here) -> JSONResponse:
     return answer(

@@ -1,0 +1,94 @@
+"""The account's balances as the brokerage tier writes them: texts such as "994,831 USD", without decimals.
+
+Field names follow a recording of a paper account. What exists in one segment only is zero in the others.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from api_gateway.simulator.book import Valuation
+
+_EMPTY_SEGMENTS = ("Crypto at Paxos", "commodities")
+
+
+def _whole(value: Decimal | float) -> Decimal:
+    return Decimal(value).quantize(Decimal(1), ROUND_HALF_UP)
+
+
+def overview(valuation: Valuation, currency: str) -> dict[str, Any]:
+    cash = float(_whole(valuation.cash))
+    return {
+        "accountType": "",
+        "status": "",
+        "balance": float(_whole(valuation.net_liquidation)),
+        "SMA": float(_whole(valuation.available_funds)),
+        "buyingPower": float(_whole(valuation.buying_power)),
+        "availableFunds": float(_whole(valuation.available_funds)),
+        "excessLiquidity": float(_whole(valuation.excess_liquidity)),
+        "netLiquidationValue": float(_whole(valuation.net_liquidation)),
+        "equityWithLoanValue": float(_whole(valuation.net_liquidation)),
+        "regTLoan": 0.0,
+        "securitiesGVP": float(_whole(valuation.stock_value)),
+        "totalCashValue": cash,
+        "accruedInterest": 0.0,
+        "regTMargin": float(_whole(valuation.initial_margin)),
+        "initialMargin": float(_whole(valuation.initial_margin)),
+        "maintenanceMargin": float(_whole(valuation.maintenance_margin)),
+        "cashBalances": [
+            {"currency": currency, "balance": cash, "settledCash": float(_whole(valuation.settled_cash))},
+        ],
+    }
+
+
+def available_funds(valuation: Valuation) -> dict[str, Decimal | str]:
+    return {
+        "current_available": valuation.available_funds,
+        "current_excess": valuation.excess_liquidity,
+        "buying_power": valuation.buying_power,
+        "leverage": f"{valuation.stock_value / valuation.net_liquidation:.2f}",
+        "look_ahead_available": valuation.available_funds,
+        "look_ahead_excess": valuation.excess_liquidity,
+    }
+
+
+def cash_balances(valuation: Valuation, previous_close: float) -> dict[str, Decimal | str]:
+    return {
+        "net_liquidation": valuation.net_liquidation,
+        "equity_with_loan": valuation.net_liquidation,
+        "cash": valuation.cash,
+        "MTD Interest": Decimal(0),
+        "previous_day_equity_with_loan": _whole(previous_close),
+    }
+
+
+def margins(valuation: Valuation) -> dict[str, Decimal | str]:
+    return {
+        "current_initial": valuation.initial_margin,
+        "current_maint": valuation.maintenance_margin,
+        "look_ahead_initial": valuation.initial_margin,
+        "look_ahead_maint": valuation.maintenance_margin,
+        "RegT Margin": valuation.initial_margin,
+    }
+
+
+def market_value(valuation: Valuation) -> dict[str, str]:
+    amounts = {
+        "total_cash": valuation.cash,
+        "settled_cash": valuation.settled_cash,
+        "stock": valuation.stock_value,
+        "options": Decimal(0),
+        "futures": Decimal(0),
+        "net_liquidation": valuation.net_liquidation,
+        "unrealized_pnl": valuation.unrealized,
+        "realized_pnl": valuation.realized,
+    }
+    return {name: f"{_whole(amount):,}" for name, amount in amounts.items()}
+
+
+def segments(fields: dict[str, Decimal | str], currency: str) -> dict[str, dict[str, str]]:
+    """The same fields for the whole and for each segment; securities are all there is."""
+    texts = {
+        name: value if isinstance(value, str) else f"{_whole(value):,} {currency}" for name, value in fields.items()
+    }
+    zeros = {name: "0.00" if isinstance(value, str) else f"0 {currency}" for name, value in fields.items()}
+    return {"total": texts, **dict.fromkeys(_EMPTY_SEGMENTS, zeros), "securities": texts}
