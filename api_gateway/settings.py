@@ -6,10 +6,13 @@ Never prints a value: a setting can be a secret.
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api_gateway.clientportal.bridge import Compete
+from api_gateway.clientportal.resets import DEFAULT_ZONE
 from api_gateway.clientportal.tls import address_refusal, normal_fingerprint
 
 TradingMode = Literal["off", "paper", "live"]
@@ -30,6 +33,7 @@ class GatewaySettings(BaseSettings):
     ibkr_ca_file: Path | None = None
     ibkr_cert_sha256: str | None = None
     ibkr_penalty_minutes: int = Field(default=15, ge=10, le=60)
+    ibkr_login_url: str | None = None
     ibkr_account_id: _Words = ()
     trading_mode: TradingMode = "off"
 
@@ -38,10 +42,10 @@ class GatewaySettings(BaseSettings):
     def _split_accounts(cls, value: object) -> object:
         return _words(value)
 
-    @field_validator("ibkr_gateway_url")
+    @field_validator("ibkr_gateway_url", "ibkr_login_url")
     @classmethod
-    def _is_http(cls, value: str) -> str:
-        refusal = address_refusal(value)
+    def _is_http(cls, value: str | None) -> str | None:
+        refusal = address_refusal(value) if value is not None else None
         if refusal is not None:
             raise ValueError(refusal)
         return value
@@ -62,6 +66,12 @@ class GatewaySettings(BaseSettings):
     def _ca_file_exists(cls, value: Path | None) -> Path | None:
         return _existing(value)
 
+    @property
+    def login_url(self) -> str:
+        """Where a person logs in: the gateway's own page, unless the browser reaches it under another address."""
+        root = self.ibkr_gateway_url.rstrip("/").removesuffix("/v1/api")
+        return self.ibkr_login_url or f"{root}/"
+
 
 class Settings(GatewaySettings):
     mcp_token: SecretStr | None = None
@@ -73,16 +83,28 @@ class Settings(GatewaySettings):
     mcp_allowed_hosts: _Words = ()
     mcp_tools: Literal["all", "desk"] = "all"
     mcp_state_file: Path | None = None
+    ibkr_reset_zone: ZoneInfo = DEFAULT_ZONE
+    ibkr_compete: Compete = "never"
+    session_notify_urls: SecretStr | None = None
+    session_notify_urls_file: Path | None = None
 
     @field_validator("mcp_allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
         return _words(value)
 
-    @field_validator("mcp_token_file", "ticket_key_file")
+    @field_validator("mcp_token_file", "ticket_key_file", "session_notify_urls_file")
     @classmethod
     def _secret_file_exists(cls, value: Path | None) -> Path | None:
         return _existing(value)
+
+    @field_validator("ibkr_reset_zone", mode="before")
+    @classmethod
+    def _is_a_zone(cls, value: object) -> object:
+        try:
+            return ZoneInfo(value) if isinstance(value, str) else value
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is not a time zone; one looks like Europe/Zurich") from None
 
     @model_validator(mode="after")
     def _secrets_are_there(self) -> "Settings":
@@ -99,6 +121,10 @@ class Settings(GatewaySettings):
 
     def signing_key(self) -> str:
         return _secret(self.ticket_key, self.ticket_key_file)
+
+    def notify_urls(self) -> tuple[str, ...]:
+        """Addresses that hold passwords and tokens: never log one."""
+        return tuple(_secret(self.session_notify_urls, self.session_notify_urls_file).split())
 
 
 _Kind = TypeVar("_Kind", bound=GatewaySettings)

@@ -1,92 +1,125 @@
 """Knows the state of the brokerage session, opens it where that harms nobody, and primes it once.
 
-Never logs in, never pushes another session of the same user out, never calls a session ready that was not primed: an
-unprimed gateway answers with plausible emptiness.
+Never logs in, never pushes another session of the same user out unless the settings say so, never calls a session ready
+that was not primed: an unprimed gateway answers with plausible emptiness.
 """
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from api_gateway.clientportal import wire
+from api_gateway.clientportal import resets, wire
+from api_gateway.clientportal.bridge import BridgeAttempts, Compete
 from api_gateway.clientportal.errors import (
+    CallerNotAllowed,
     ClientPortalError,
     Competing,
+    GatewayDown,
     LoginRequired,
+    Maintenance,
     Malformed,
     NoBridge,
     NotPrimed,
+    PacingViolation,
     SimulatorRefused,
     State,
 )
 from api_gateway.clientportal.flight import Flights
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.records import Simulator, Source
-from api_gateway.clientportal.transport import Transport
+from api_gateway.clientportal.standing import Primed, Standing
+from api_gateway.clientportal.transport import Transport, fault_of
 
 _logger = logging.getLogger(__name__)
 _TIME_TO_LIVE: Final = 1.0
-_BRIDGE_RETRY_SECONDS: Final = 60.0
-_BRIDGE_POLLS: Final = 20
-_TICKLE_SECONDS: Final = 60.0
+# A look that is older than this says nothing about now.
+FRESH_SECONDS: Final = 3.0
+_POLLS: Final = 20
+_POLL_SECONDS: Final = 0.25
 Data = TypeVar("Data")
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What the settings say. `refuse_simulator` makes a simulated gateway unusable, which live trading demands.
+
+    `compete` is whether another session of the same user may be pushed out. By the hours of `zone`, the login's region, a
+    lost answer is explained; without it by none.
+    """
+
+    refuse_simulator: bool
+    compete: Compete = "never"
+    zone: ZoneInfo | None = None
+
+
+@dataclass(frozen=True)
 class Reading:
-    """The session as last seen; `fault` is None only when READY. `read_at` is monotonic."""
+    """The session as last seen; `fault` is None only when READY.
+
+    `read_at` is monotonic, from before the gateway was asked. `connected` tells a login that still stands, `opening` a
+    brokerage session that is on its way.
+    """
 
     fault: ClientPortalError | None
     simulator: Simulator | None
     read_at: float
+    connected: bool = False
+    opening: bool = False
 
     @property
     def state(self) -> State:
         return self.fault.state if self.fault else State.READY
 
 
-@dataclass(frozen=True)
-class Primed:
-    """A session that answers fully; `accounts` are those the login may trade."""
-
-    accounts: tuple[str, ...]
-    paper: bool
-
-
 class Session:
-    """`refuse_simulator` makes a simulated gateway unusable, which live trading demands."""
-
     def __init__(
         self,
         transport: Transport,
         memory: GatewayMemory,
+        rules: Rules,
         *,
-        refuse_simulator: bool,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = transport
         self._pacer = transport.pacer
         self._memory = memory
-        self._refuse_simulator = refuse_simulator
+        self._rules = rules
         self._utc_now = utc_now
         self._reading: Reading | None = None
+        self._standing: Standing | None = None
+        self._stale = False
+        self._doubts = self._settled = 0
         self._primed: Primed | None = None
-        self._bridge_tried: float | None = None
+        self._login: str | None = None
+        self._bridge = BridgeAttempts()
         self._status: Flights[Reading] = Flights()
         self._priming: Flights[Primed] = Flights()
+        self._looking: Flights[Standing] = Flights()
+
+    async def standing(self, max_age: float = FRESH_SECONDS) -> Standing:
+        """Whether the session can be used, looked up anew when the last look is older than `max_age` seconds."""
+        last = self._standing
+        trusted = last is not None and self._settled == self._doubts
+        if last is not None and trusted and self._pacer.clock() - last.read_at < max_age * self._pacer.scale:
+            return last
+        return await self._looking.join(None, self._look)
 
     async def reading(self) -> Reading:
         """State of the session, at most a second old; a gateway that is down is a state here, not an error."""
         last = self._reading
-        if last is not None and self._pacer.clock() - last.read_at < _TIME_TO_LIVE * self._pacer.scale:
+        if (
+            last is not None
+            and not self._stale
+            and self._pacer.clock() - last.read_at < _TIME_TO_LIVE * self._pacer.scale
+        ):
             return last
-        return await self._status.join(None, self._read_status)
+        return await self._asked()
 
     async def primed(self) -> Primed:
         """The usable session, opened and primed when it was not. Raises: ClientPortalError with the remedy."""
@@ -104,6 +137,9 @@ class Session:
         except LoginRequired:
             self.forget()
             raise
+        except (GatewayDown, Maintenance, PacingViolation):
+            self._doubts += 1
+            raise
 
     async def brokerage_accounts(self) -> Primed:
         """Accounts and the paper flag as the gateway tells them now; this read is also the first primer."""
@@ -115,10 +151,12 @@ class Session:
 
     def forget(self) -> None:
         self._primed = None
-        self._reading = None
+        self._stale = True
+        self._doubts += 1
 
     @property
     def simulator(self) -> Simulator | None:
+        """Of the gateway, also while it is away: it is taken for the one that it was until it answers."""
         return self._reading.simulator if self._reading else None
 
     @property
@@ -132,52 +170,99 @@ class Session:
         elapsed = timedelta(seconds=self._pacer.clock() - self._reading.read_at)
         return self._reading.simulator.now.astimezone(UTC) + elapsed
 
-    async def watch(self) -> None:
-        """Keeps the session alive until cancelled: a gateway without requests for five minutes logs itself out."""
-        delay = 1.0
-        while True:
+    async def _look(self) -> Standing:
+        doubts = self._doubts
+        reading = await self._asked()
+        if reading.connected:
+            reading = await self._tickled(reading)
+        primed, fault = None, reading.fault
+        if fault is None or self._is_curable(reading):
             try:
-                ready = await self._beat()
-            except Exception:
-                # Supervised: a watchdog that ends by itself lets the session die overnight.
-                _logger.exception("the session watchdog failed; it goes on")
-                ready = False
-            delay = _TICKLE_SECONDS if ready else min(delay * 2, _TICKLE_SECONDS)
-            # Jitter spreads the beats of several servers; nothing secret depends on it.
-            await self._pacer.sleep(delay * random.uniform(0.9, 1.0))  # noqa: S311
+                known, primed = self._primed, await self.primed()
+                # Priming takes seconds; what is ready is ready after it.
+                reading = reading if primed is known else await self._asked()
+                fault = reading.fault
+            except ClientPortalError as error:
+                fault = error
+        self._settled = doubts
+        return self._stand(reading, fault, primed if fault is None else None)
 
-    async def _beat(self) -> bool:
+    def _stand(self, reading: Reading, fault: ClientPortalError | None, primed: Primed | None) -> Standing:
+        last, state = self._standing, fault.state if fault else State.READY
+        checked_at = self._utc_now() - timedelta(seconds=self._pacer.clock() - reading.read_at)
+        stays = last is not None and last.state is state
+        self._standing = Standing(
+            state=state,
+            message=str(fault) if fault else "ready",
+            remedy=fault.remedy if fault else None,
+            primed=primed,
+            previous=None if last is None else last.previous if stays else last.state,
+            since=last.since if last and stays else checked_at,
+            checked_at=checked_at,
+            entered_at=last.entered_at if last and stays else reading.read_at,
+            read_at=reading.read_at,
+        )
+        if fault is None:
+            self._bridge.succeeded()
+        if not stays:
+            _logger.log(logging.WARNING if fault else logging.INFO, "session %s: %s", state, self._standing.message)
+        return self._standing
+
+    async def _tickled(self, reading: Reading) -> Reading:
+        """Keeps the login alive, and notices when it is another one: what was primed belongs to the old one."""
         try:
-            if self._primed is None:
-                await self.primed()
-            else:
-                await self._transport.read("/tickle", body={}, attempts=1)
-                reading = await self._status.join(None, self._read_status)
-                if reading.fault is not None:
-                    raise reading.fault.with_traceback(None)
+            answer = await self._transport.read("/tickle", body={}, attempts=1)
+        except (LoginRequired, GatewayDown, Maintenance, PacingViolation) as error:
+            self._primed = None
+            self._reading = replace(reading, fault=self._explained(error), connected=False)
+            return self._reading
         except ClientPortalError as error:
-            _logger.warning("session %s: %s. %s", error.state, error, error.remedy)
-            self.forget()
-            return False
-        return True
+            _logger.warning("tickle: %s", error)
+            return reading
+        login = answer.get("session") if isinstance(answer, dict) else None
+        if isinstance(login, str):
+            if self._login not in (None, login):
+                self._primed = None
+            self._login = login
+        return reading
+
+    async def _asked(self) -> Reading:
+        return await self._status.join(None, self._read_status)
 
     async def _read_status(self) -> Reading:
+        asked_at = self._pacer.clock()
         try:
             status = wire.mapping(
                 await self._transport.read("/iserver/auth/status", body={}, attempts=1), "session status"
             )
             simulator = _simulator(status)
-            fault: ClientPortalError | None = _fault_of(status)
             self._pacer.scale = simulator.pacing if simulator else 1.0
             self._recognise(simulator)
-            if simulator is not None and self._refuse_simulator:
+            fault = _fault_of(status)
+            if simulator is not None and self._rules.refuse_simulator:
                 fault = SimulatorRefused("live mode refuses a simulator")
+            opening = isinstance(fault, NoBridge) and status.get("authenticated") is True
+            reading = Reading(fault, simulator, asked_at, not isinstance(fault, LoginRequired), opening)
         except ClientPortalError as error:
-            simulator, fault = None, error
-        self._reading = Reading(fault, simulator, self._pacer.clock())
-        if fault is not None:
+            reading = Reading(self._explained(error), self._simulator_still(asked_at), asked_at)
+        self._reading, self._stale = reading, False
+        if reading.fault is not None:
             self._primed = None
-        return self._reading
+        return reading
+
+    def _simulator_still(self, at: float) -> Simulator | None:
+        last = self._reading
+        if last is None or last.simulator is None:
+            return None
+        return last.simulator.model_copy(update={"now": last.simulator.now + timedelta(seconds=at - last.read_at)})
+
+    def _explained(self, error: ClientPortalError) -> ClientPortalError:
+        """An answer that got lost in hours announced for it is maintenance; a gateway that cannot be reached is not."""
+        if not isinstance(error, GatewayDown) or isinstance(error, CallerNotAllowed) or not error.sent:
+            return error
+        zone = self._rules.zone
+        announced = resets.window(self.market_now(), zone) if zone else None
+        return Maintenance(f"{error} ({announced})") if announced else error
 
     def _recognise(self, simulator: Simulator | None) -> None:
         if simulator is None:
@@ -188,8 +273,8 @@ class Session:
 
     async def _prime(self) -> Primed:
         reading = await self.reading()
-        if isinstance(reading.fault, NoBridge) and self._may_open_bridge():
-            reading = await self._open_bridge()
+        if self._is_curable(reading):
+            reading = await self._open_bridge(reading)
         if reading.fault is not None:
             raise reading.fault.with_traceback(None)
         primed = await self.brokerage_accounts()
@@ -202,31 +287,43 @@ class Session:
         self._primed = primed
         return primed
 
-    def _may_open_bridge(self) -> bool:
-        now = self._pacer.clock()
-        if self._bridge_tried is not None and now - self._bridge_tried < _BRIDGE_RETRY_SECONDS * self._pacer.scale:
-            return False
-        self._bridge_tried = now
-        return True
+    def _is_curable(self, reading: Reading) -> bool:
+        if isinstance(reading.fault, Competing):
+            return self._rules.compete == "always"
+        return isinstance(reading.fault, NoBridge)
 
-    async def _open_bridge(self) -> Reading:
-        # compete:false, so that the user's own TWS or mobile session is never pushed out.
-        await self._transport.send("POST", "/iserver/auth/ssodh/init", {"publish": True, "compete": False})
-        for _ in range(_BRIDGE_POLLS):
-            reading = await self._status.join(None, self._read_status)
-            if not isinstance(reading.fault, NoBridge):
-                return reading
-            await self._pacer.pause(0.25)
+    async def _open_bridge(self, reading: Reading) -> Reading:
+        if reading.opening:
+            # After a login the gateway opens it by itself; to ask for it would begin anew.
+            reading = await self._awaited(reading)
+        if not self._is_curable(reading) or not self._bridge.take(self._pacer.clock(), self._pacer.scale):
+            return reading
+        compete = isinstance(reading.fault, Competing)
+        answer = await self._transport.send("POST", "/iserver/auth/ssodh/init", {"publish": True, "compete": compete})
+        if answer.status == 429:
+            raise self._pacer.penalise()
+        refused = fault_of(answer)
+        if refused is not None:
+            _logger.warning("the brokerage session was not opened: %s", refused)
+        return await self._awaited(await self._asked())
+
+    async def _awaited(self, reading: Reading) -> Reading:
+        """The reading once the brokerage session is established, or after some seconds what it is then."""
+        for _ in range(_POLLS):
+            if not self._is_curable(reading):
+                break
+            await self._pacer.pause(_POLL_SECONDS)
+            reading = await self._asked()
         return reading
 
 
 def _fault_of(status: Mapping[str, object]) -> ClientPortalError | None:
-    if status.get("competing") is True:
+    if wire.flag(status, "competing"):
         return Competing("another session of the same user is active")
     if not wire.flag(status, "connected"):
         return LoginRequired("the gateway is not logged in")
     # Authenticated is not enough: the brokerage tier answers only once it is established. Older builds omit the field.
-    if not wire.flag(status, "authenticated") or status.get("established") is False:
+    if not wire.flag(status, "authenticated") or status.get("established", True) is not True:
         return NoBridge("the gateway has no brokerage session")
     return None
 

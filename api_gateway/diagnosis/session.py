@@ -23,7 +23,7 @@ from api_gateway.clientportal.errors import (
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.portfolio import summary_of
-from api_gateway.clientportal.session import Session
+from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Params, Transport
 from api_gateway.diagnosis.records import short
 from api_gateway.diagnosis.report import Report
@@ -50,7 +50,7 @@ class Conversation:
         memory = GatewayMemory()
         self._pacer = Pacer(memory=memory)
         self._transport = Transport(http, self._pacer)
-        self.session = Session(self._transport, memory, refuse_simulator=False)
+        self.session = Session(self._transport, memory, Rules(refuse_simulator=False))
         self.skew: float | None = None
         self._sent = 0.0
         http.event_hooks = {"request": [self._note_request], "response": [self._note_date]}

@@ -34,6 +34,8 @@ def main() -> int:
     portal = ClientPortal(
         http,
         refuse_simulator=settings.trading_mode == "live",
+        compete=settings.ibkr_compete,
+        zone=settings.ibkr_reset_zone,
         memory=memory,
         penalty_seconds=settings.ibkr_penalty_minutes * 60.0,
     )

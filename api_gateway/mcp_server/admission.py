@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import AccountNotAllowed
-from api_gateway.clientportal.session import Primed
+from api_gateway.clientportal.standing import Primed
 
 
 @dataclass(frozen=True)

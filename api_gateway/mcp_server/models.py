@@ -36,7 +36,11 @@ class SimulatorMarker(Record):
 
 
 class SessionStatus(Record):
-    """`now` is market time: the simulator's where there is one. `remedy` says what a person can do when not READY."""
+    """`now` is market time: the simulator's where there is one. `remedy` says what a person can do when not READY.
+
+    `since` is when the state began, `previous_state` what was before it, `checked_at` when the gateway was asked. A
+    person logs in at `login_url`, and no login outlasts `next_reset`.
+    """
 
     state: State
     message: str
@@ -47,6 +51,11 @@ class SessionStatus(Record):
     simulator: SimulatorMarker | None
     trading_mode: TradingMode
     source: Source
+    since: datetime
+    previous_state: State | None
+    checked_at: datetime
+    login_url: str
+    next_reset: datetime
 
 
 class Portfolio(Record):

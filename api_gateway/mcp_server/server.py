@@ -1,4 +1,4 @@
-"""Assembles the MCP server: tools, token, host check, health. Trading is absent unless the settings ask for it."""
+"""Assembles the MCP server: tools, token, host check, probes. Trading is absent unless the settings ask for it."""
 
 import contextlib
 import hmac
@@ -20,8 +20,10 @@ from api_gateway.clientportal.records import Cancellation
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.models import PlaceResult, Ticket
+from api_gateway.mcp_server.notifier import Notifier
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.raw_tools import gateway_tools
+from api_gateway.mcp_server.readiness import Readiness
 from api_gateway.mcp_server.registry.model import Surroundings
 from api_gateway.mcp_server.tickets import TicketOffice
 from api_gateway.mcp_server.tools import (
@@ -46,6 +48,8 @@ _TRADES: Final = ToolAnnotations(
 
 def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
     """The ASGI app; `portal` is kept running for the app's life and closed with it."""
+    readiness = Readiness(portal, Admission(portal, settings.ibkr_account_id), settings)
+    notifier = Notifier(settings.notify_urls())
     server = create_server(settings, portal)
     hosts = [*_LOOPBACK, *settings.mcp_allowed_hosts]
     app = server.streamable_http_app(
@@ -61,11 +65,12 @@ def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(running: Starlette) -> AsyncIterator[None]:
-        async with portal.running(), inner(running):
+        async with notifier.running(), portal.running(notifier.tell, settings.login_url), inner(running):
             yield
 
     app.router.lifespan_context = lifespan
     app.router.routes.append(Route(_HEALTH, _health))
+    app.router.routes.append(Route("/ready", readiness.probe))
     app.add_middleware(BearerToken, token=settings.token())
     return app
 
@@ -82,7 +87,7 @@ def create_server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
         log_level="WARNING",
         tools=gateway_tools(around, boundary, trading=gate is not None) if wanted else None,
     )
-    register_account_tools(server, portal, admission, settings.trading_mode)
+    register_account_tools(server, portal, admission, Readiness(portal, admission, settings))
     register_market_tools(server, portal)
     register_order_reads(server, portal, admission)
     register_boundary(server, boundary, settings)

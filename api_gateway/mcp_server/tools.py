@@ -12,7 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.errors import ClientPortalError, NoBridge, State
+from api_gateway.clientportal.errors import ClientPortalError
 from api_gateway.clientportal.records import ContractRules, History, Limit, OrderRow, Side, WhatIf
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.boundary import Boundary
@@ -23,10 +23,10 @@ from api_gateway.mcp_server.models import (
     Portfolio,
     Quotes,
     SessionStatus,
-    SimulatorMarker,
     TradeBoundary,
 )
-from api_gateway.settings import Settings, TradingMode
+from api_gateway.mcp_server.readiness import Readiness
+from api_gateway.settings import Settings
 
 READ_ONLY: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
@@ -48,12 +48,12 @@ def reported() -> Iterator[None]:
 
 
 def register_account_tools(
-    server: MCPServer[None], portal: ClientPortal, admission: Admission, mode: TradingMode
+    server: MCPServer[None], portal: ClientPortal, admission: Admission, readiness: Readiness
 ) -> None:
     @server.tool(annotations=READ_ONLY)
     async def session_status() -> SessionStatus:
         """State of the brokerage session, usable accounts and market time. Answers for a gateway that is down, too."""
-        return await _session_status(portal, admission, mode)
+        return await readiness.status()
 
     @server.tool(annotations=READ_ONLY)
     async def portfolio(account: Account) -> Portfolio:
@@ -174,30 +174,3 @@ def register_boundary(server: MCPServer[None], boundary: Boundary, settings: Set
             max_messages_per_day=settings.max_messages_per_day,
             refusals=boundary.counts(),
         )
-
-
-async def _session_status(portal: ClientPortal, admission: Admission, mode: TradingMode) -> SessionStatus:
-    session = portal.session
-    reading = await session.reading()
-    fault, primed = reading.fault, None
-    if fault is None or isinstance(fault, NoBridge):
-        try:
-            primed, fault = await session.primed(), None
-        except ClientPortalError as error:
-            fault = error
-    accounts = admission.allowed(primed) if primed else ()
-    message, remedy = ("ready", None) if fault is None else (str(fault), fault.remedy)
-    if primed and not accounts:
-        message, remedy = "no account of this login may be used", "List the account in IBKR_ACCOUNT_ID."
-    simulator = session.simulator
-    return SessionStatus(
-        state=fault.state if fault else State.READY,
-        message=message,
-        remedy=remedy,
-        accounts=accounts,
-        paper=primed.paper if primed else None,
-        now=session.market_now(),
-        simulator=SimulatorMarker(**simulator.model_dump(exclude={"now"})) if simulator else None,
-        trading_mode=mode,
-        source=session.source,
-    )

@@ -4,11 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import httpx2
 
+from api_gateway.clientportal.bridge import Compete
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.resets import DEFAULT_ZONE
 
 ACCOUNT = "DU1234567"
 READY = {"authenticated": True, "established": True, "competing": False, "connected": True, "message": ""}
@@ -95,7 +98,18 @@ def portal_to(
     *,
     refuse_simulator: bool = False,
     memory: GatewayMemory | None = None,
+    compete: Compete = "never",
+    utc: str = "2026-11-18T15:00:00+00:00",
 ) -> ClientPortal:
     moment = time or Time()
     http = httpx2.AsyncClient(base_url="http://gateway/v1/api", transport=httpx2.MockTransport(gateway.handle))
-    return ClientPortal(http, refuse_simulator=refuse_simulator, memory=memory, clock=moment.clock, sleep=moment.sleep)
+    return ClientPortal(
+        http,
+        refuse_simulator=refuse_simulator,
+        compete=compete,
+        zone=DEFAULT_ZONE,
+        memory=memory,
+        clock=moment.clock,
+        sleep=moment.sleep,
+        utc_now=lambda: datetime.fromisoformat(utc),
+    )

@@ -1,0 +1,56 @@
+"""Says whether the brokerage session can be used, to a tool's caller and to a probe, and never from an old look."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.errors import State
+from api_gateway.clientportal.resets import next_reset
+from api_gateway.mcp_server.admission import Admission
+from api_gateway.mcp_server.models import SessionStatus, SimulatorMarker
+from api_gateway.settings import Settings
+
+_RETRY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Readiness:
+    portal: ClientPortal
+    admission: Admission
+    settings: Settings
+
+    async def status(self) -> SessionStatus:
+        """As the session is now; a gateway that is down is a state."""
+        session = self.portal.session
+        standing = await session.standing()
+        primed, simulator = standing.primed, session.simulator
+        accounts = self.admission.allowed(primed) if primed else ()
+        message, remedy = standing.message, standing.remedy
+        if primed and not accounts:
+            message, remedy = "no account of this login may be used", "List the account in IBKR_ACCOUNT_ID."
+        return SessionStatus(
+            state=standing.state,
+            message=message,
+            remedy=remedy,
+            accounts=accounts,
+            paper=primed.paper if primed else None,
+            now=session.market_now(),
+            simulator=SimulatorMarker(**simulator.model_dump(exclude={"now"})) if simulator else None,
+            trading_mode=self.settings.trading_mode,
+            source=session.source,
+            since=standing.since,
+            previous_state=standing.previous,
+            checked_at=standing.checked_at,
+            login_url=self.settings.login_url,
+            next_reset=next_reset(session.market_now(), self.settings.ibkr_reset_zone),
+        )
+
+    async def probe(self, request: Request) -> Response:
+        """200 when READY, else 503 with what a person can do. Names no account."""
+        status = await self.status()
+        ready = status.state is State.READY
+        body = status.model_dump(mode="json", exclude={"accounts", "simulator"})
+        headers = None if ready else {"Retry-After": str(_RETRY_SECONDS)}
+        return JSONResponse({"ready": ready, **body}, 200 if ready else 503, headers)
