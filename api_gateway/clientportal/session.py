@@ -49,8 +49,8 @@ Data = TypeVar("Data")
 class Rules:
     """What the settings say. `refuse_simulator` makes a simulated gateway unusable, which live trading demands.
 
-    `compete` is whether another session of the same user may be pushed out. By the hours of `zone`, the login's region, a
-    lost answer is explained; without it by none.
+    `compete` is whether another session of the same user may be pushed out. The hours of `zone`, the
+    login's region, explain a lost answer; without it nothing does.
     """
 
     refuse_simulator: bool
