@@ -6,6 +6,7 @@ An answer is data in the envelope or an error with cause and remedy; an error ne
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from mcp.server.mcpserver.context import Context
@@ -13,6 +14,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent
 from pydantic import PrivateAttr, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import (
@@ -41,12 +44,30 @@ from api_gateway.mcp_server.registry.shapes import jsonable
 ENVELOPE: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "data": {},
+        "data": {"type": ["object", "array"]},
         "as_of": {"type": "string", "description": "Market time of the answer, ISO 8601; the date of a table"},
-        "source": {"enum": ["ibkr", "simulator", "reference"]},
+        "source": {"type": "string", "enum": ["ibkr", "simulator", "reference"]},
+        "error": {"type": "object", "description": "In error results alone: kind, cause, remedy, state"},
     },
-    "required": ["data", "as_of", "source"],
+    # Some clients hold an error's structured content against this, too.
+    "anyOf": [{"required": ["data", "as_of", "source"]}, {"required": ["error"]}],
 }
+_LONG_SECONDS: Final = 600.0
+_MOST_KEPT: Final = 7
+
+
+class _Short(GenerateJsonSchema):
+    """Without titles, which repeat the names, and with "may be left out" said once: callers' models read all of it."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        inner = self.generate_inner(schema["schema"])
+        return inner if schema.get("default") is None else super().default_schema(schema)
 
 
 def gateway_tools(around: Surroundings, boundary: Boundary, *, trading: bool) -> list[Tool]:
@@ -60,6 +81,7 @@ class GatewayToolCall(Tool):
     _entry: GatewayTool = PrivateAttr()
     _around: Surroundings = PrivateAttr()
     _boundary: Boundary = PrivateAttr()
+    _kept: dict[str, dict[str, object]] = PrivateAttr(default_factory=dict)
 
     def bound(self, entry: GatewayTool, around: Surroundings, boundary: Boundary) -> "GatewayToolCall":
         self._entry, self._around, self._boundary = entry, around, boundary
@@ -77,7 +99,7 @@ class GatewayToolCall(Tool):
             self._note(refusal, None)
             return _failure("InvalidArguments", refusal, refusal.remedy)
         try:
-            return _success(await _answer(Call(entry, given, self._around)))
+            return _success(await self._answer(Call(entry, given, self._around)))
         except Refused as error:
             self._note(error, given)
             return _failure("Refused", error, error.remedy, result=error.result)
@@ -86,6 +108,20 @@ class GatewayToolCall(Tool):
             return _failure("AccountNotAllowed", error, error.remedy)
         except ClientPortalError as error:
             return _failure(type(error).__name__, error, error.remedy, state=_state(error))
+
+    async def _answer(self, call: Call) -> dict[str, object]:
+        """What the broker tells once a quarter of an hour is kept, and served with its own time in between."""
+        if not call.tool.is_served or call.tool.limit.seconds < _LONG_SECONDS:
+            return await _answer(call)
+        key = call.arguments.model_dump_json()
+        try:
+            answer = await _answer(call)
+        except PacingViolation:
+            if key not in self._kept:
+                raise
+            return self._kept[key]
+        self._kept = {**dict(list(self._kept.items())[-_MOST_KEPT:]), key: answer}
+        return answer
 
     def _note(self, refusal: Refused, given: Arguments | None) -> None:
         if self._entry.kind == "trade":
@@ -133,13 +169,11 @@ def _masked(data: object, foreign: Iterable[str]) -> object:
 
 
 def _tool(entry: GatewayTool, around: Surroundings, boundary: Boundary) -> Tool:
-    schema = entry.arguments.model_json_schema(by_alias=True)
-    schema.pop("description", None)
     return GatewayToolCall(
         fn=_answer,
         name=entry.name,
         description=entry.doc,
-        parameters=schema,
+        parameters=_schema(entry.arguments),
         fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=ENVELOPE),
         is_async=True,
         annotations=entry.annotations,
@@ -149,6 +183,12 @@ def _tool(entry: GatewayTool, around: Surroundings, boundary: Boundary) -> Tool:
 def _state(error: ClientPortalError) -> str | None:
     """State of the session, where the failure says something about it."""
     return error.state.value if isinstance(error, GatewayDown | SessionError | PacingViolation) else None
+
+
+@cache
+def _schema(arguments: type[Arguments]) -> dict[str, Any]:
+    schema = arguments.model_json_schema(by_alias=True, schema_generator=_Short)
+    return {name: said for name, said in schema.items() if name not in ("title", "description")}
 
 
 def _problem(error: ValidationError) -> str:

@@ -2,7 +2,8 @@
 
 import contextlib
 import hmac
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from mcp.server.mcpserver import MCPServer
@@ -75,10 +76,10 @@ def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
     return app
 
 
-def create_server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
+def create_server(settings: Settings, portal: ClientPortal, now: Callable[[], float] = time.time) -> MCPServer[None]:
     """The tools alone: the desk's typed ones, and beside them, unless the settings say otherwise, the registry's."""
     admission, boundary = Admission(portal, settings.ibkr_account_id), Boundary()
-    gate = _gate(settings, portal, admission)
+    gate = _gate(settings, portal, admission, now)
     around = Surroundings(portal, admission, gate)
     wanted = settings.mcp_tools == "all"
     server: MCPServer[None] = MCPServer(
@@ -96,13 +97,13 @@ def create_server(settings: Settings, portal: ClientPortal) -> MCPServer[None]:
     return server
 
 
-def _gate(settings: Settings, portal: ClientPortal, admission: Admission) -> OrderGate | None:
+def _gate(settings: Settings, portal: ClientPortal, admission: Admission, now: Callable[[], float]) -> OrderGate | None:
     if settings.trading_mode == "off":
         return None
     return OrderGate(
         portal,
         admission,
-        TicketOffice(settings.signing_key()),
+        TicketOffice(settings.signing_key(), now),
         trading_mode=settings.trading_mode,
         max_order_value=settings.max_order_value,
         max_messages_per_day=settings.max_messages_per_day,

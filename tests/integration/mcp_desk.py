@@ -152,4 +152,8 @@ def signed(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
     order = ["version", "account", "conid", "side", "quantity", "limit_price", "time_in_force", "coid", "run_id"]
     array = [fields[name] for name in [*order, "policy_hash", "expires"]]
     text = json.dumps(array, separators=(",", ":"), ensure_ascii=False)
-    return {"ticket": fields, "signature": hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()}
+    return {"ticket": fields, "signature": signature_of(text, key)}
+
+
+def signature_of(text: str, key: str = KEY) -> str:
+    return hmac.new(key.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

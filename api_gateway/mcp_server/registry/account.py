@@ -39,14 +39,16 @@ class _Transactions(Arguments):
 
 
 def _balances(value: object, what: str) -> object:
-    """Amounts such as `"994,831 USD"` at any depth as amount and currency."""
+    """Amounts such as `"994,831 USD"` as amount and currency, `"24,903"` as a number, at any depth."""
     if isinstance(value, dict):
         return {key: _balances(held, f"{what} {key}") for key, held in value.items()}
     if isinstance(value, list):
         return [_balances(held, what) for held in value]
-    if isinstance(value, str):
-        found = shapes.money(value, what)
-        return found if isinstance(found, dict) and found["currency"] else value
+    if not isinstance(value, str):
+        return value
+    found = shapes.money(value, what)
+    if isinstance(found, dict):
+        return found if found["currency"] else found["amount"]
     return value
 
 

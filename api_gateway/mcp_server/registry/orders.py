@@ -1,9 +1,10 @@
 """Orders as they can be looked at: the day's, one of them, executions, and a preview, which sends nothing."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Maintenance, UnknownOrder
@@ -13,6 +14,7 @@ from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Po
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import each, number, record
 
+_Row = Mapping[str, object]
 _STATUSES: Final = (
     "inactive",
     "pending_submit",
@@ -37,8 +39,24 @@ def _statuses(value: object) -> object:
     return found
 
 
-class _Live(Arguments):
-    filters: Annotated[list[str], BeforeValidator(_statuses)] | None = Field(None, description="Statuses to keep")
+class _OfAccounts(Arguments):
+    account: AccountId | None = Field(None, alias="accountId", description="One account; left out, all of them")
+
+
+_Statuses = Annotated[
+    list[str],
+    BeforeValidator(_statuses),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+            "description": "Statuses to keep, such as pre_submitted, submitted or filled",
+        }
+    ),
+]
+
+
+class _Live(_OfAccounts):
+    filters: _Statuses | None = None
     force: bool | None = Field(None, description="true makes the gateway load the orders anew first")
 
 
@@ -46,7 +64,7 @@ class _Status(Arguments):
     order_id: OrderId = Field(alias="orderId")
 
 
-class _Trades(Arguments):
+class _Trades(_OfAccounts):
     days: Annotated[int, Field(ge=1, le=7, description="How far back, in days")] = 7
 
 
@@ -116,18 +134,30 @@ _TRADE = record(
 )
 
 
+async def _accounts(call: Call) -> tuple[str | None, ...]:
+    """Which accounts are asked for, one by one: the gateway lists one at a time, unasked the one that is selected."""
+    asked = call.given(_OfAccounts).account
+    session = await call.around.portal.session.primed()
+    if asked is not None:
+        return (asked,)
+    return call.around.admission.allowed(session) if len(session.accounts) > 1 else (None,)
+
+
 async def _live(call: Call) -> object:
     """Filters are applied here: the gateway's own can leave out everything, and forcing answers blank."""
     raw, arguments = call.around.raw, call.given(_Live)
-    if arguments.force:
-        await raw.read(call.request(filters=None))
-    request = call.request(filters=None, force=None)
-    answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
-    rows = wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
+    rows: dict[str, _Row] = {}
+    for account in await _accounts(call):
+        if arguments.force:
+            await raw.read(call.request(filters=None, accountId=account))
+        request = call.request(filters=None, force=None, accountId=account)
+        answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
+        found = wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
+        rows |= {wire.required_text(row, "orderId"): row for row in found}
     if arguments.filters is None:
-        return rows
+        return list(rows.values())
     statuses = {status.replace("_", "") for status in arguments.filters}
-    return [row for row in rows if str(row.get("status", "")).lower() in statuses]
+    return [row for row in rows.values() if str(row.get("status", "")).lower() in statuses]
 
 
 def _is_loaded(answer: object) -> bool:
@@ -158,7 +188,12 @@ def _own_order(data: object, sight: Sight) -> object:
 async def _trades(call: Call) -> object:
     """The first read of a session is empty whatever there is."""
     raw = call.around.raw
-    return await raw.read(call.request()) or await raw.read(call.request())
+    rows: dict[str, _Row] = {}
+    for account in await _accounts(call):
+        request = call.request(accountId=account)
+        answer = await raw.read(request) or await raw.read(request)
+        rows |= {wire.required_text(row, "execution_id"): row for row in wire.rows(answer, "trades")}
+    return list(rows.values())
 
 
 async def _preview(call: Call) -> object:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api_gateway.mcp_server.registry import shapes
 from api_gateway.mcp_server.registry.fields import Number, Word, unpacked
@@ -30,14 +30,32 @@ class _Filter(Arguments):
     value: Number
 
 
-Filters = Annotated[list[_Filter], BeforeValidator(_coded), Field(max_length=20)]
+_EITHER_NAME: Final = {
+    "type": "object",
+    "properties": {"code": {"type": "string"}, "name": {"type": "string"}, "value": {"type": ["number", "string"]}},
+    "required": ["value"],
+    "additionalProperties": False,
+}
+Filters = Annotated[
+    list[_Filter],
+    BeforeValidator(_coded),
+    Field(max_length=20),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "maxItems": 20,
+            "items": _EITHER_NAME,
+            "description": "Conditions, each {code, value} such as priceAbove 5; the older {name, value} is taken, too",
+        }
+    ),
+]
 
 
 class _Scan(Arguments):
     instrument: Word = Field(description="Type of instrument, such as STK")
     type_: Word = Field(alias="type", description="Scanner, such as TOP_PERC_GAIN")
     location: Location = Field(alias="locationCode", serialization_alias="location")
-    filters: Filters | None = Field(None, alias="filter", description="Conditions, each {code, value}")
+    filters: Filters | None = Field(None, alias="filter")
 
 
 class _OldScan(Arguments):

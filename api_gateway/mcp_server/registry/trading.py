@@ -37,7 +37,7 @@ class _Modify(Arguments):
     account_again: AccountId | None = Field(None, alias="acctId")
     conid: Conid | None = None
     conidex: Word | None = None
-    security_type: Annotated[str, Field(max_length=60)] | None = Field(None, alias="secType")
+    security_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9:]{1,60}$")] | None = Field(None, alias="secType")
     coid: Word | None = Field(None, alias="cOID")
     parent: Word | None = Field(None, alias="parentId")
     order_type: Word = Field(alias="orderType")
@@ -46,7 +46,7 @@ class _Modify(Arguments):
     price: Positive | None = None
     stop_price: Positive | None = Field(None, alias="auxPrice")
     side: Side
-    ticker: Annotated[str, Field(max_length=60)] | None = None
+    ticker: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .]{1,60}$")] | None = None
     time_in_force: Word = Field(alias="tif")
     quantity: Positive
     adaptive: bool | None = Field(None, alias="useAdaptive")

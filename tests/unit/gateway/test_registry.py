@@ -18,6 +18,7 @@ from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.registry import TOOLS, reference
 from api_gateway.mcp_server.registry.model import Call, GatewayTool, Local, Mapped, Surroundings, Unsupported
+from api_gateway.simulator.application import gateway_routes
 from api_gateway.simulator.pacing import CONCURRENT, PER_ENDPOINT
 from tests.unit.gateway.scripted import ACCOUNT, portal_to, ready_gateway
 
@@ -105,6 +106,12 @@ def test_classes_give_the_hints() -> None:
         assert hints.destructive_hint is (tool.kind == "trade")
         assert hints.read_only_hint is hints.idempotent_hint is (tool.kind in ("reference", "read", "preview"))
         assert isinstance(tool.served, Local) is (tool.kind == "reference")
+
+
+def test_the_simulator_serves_every_endpoint_of_the_registry() -> None:
+    routes = {(verb, re.sub(r"\{\w+\}", "{}", path)) for verb, path in gateway_routes()}
+    asked = {(str(tool.route[0]), re.sub(r"\{\w+\}", "{}", tool.route[1])) for tool in TOOLS if tool.is_served}
+    assert asked - routes == set()
 
 
 def test_the_client_keeps_the_limits_that_the_simulator_enforces() -> None:
