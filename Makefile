@@ -52,7 +52,8 @@ format: install ## Format, and mend what the linter can
 
 secrets: ## Make the token and key files that compose.yaml mounts, where they are missing
 	@umask 077; mkdir -p secrets; for name in mcp_token ticket_key caller_token; do \
-		test -s secrets/$$name || head -c 32 /dev/urandom | base64 | tr -d '/+=\n' >secrets/$$name; done
+		test -s secrets/$$name || head -c 32 /dev/urandom | base64 | tr -d '/+=\n' >secrets/$$name; done; \
+		touch secrets/session_notify_urls
 
 docs: install ## Write the generated documents anew
 	@$(RUN) python -m app.documents

@@ -5,7 +5,7 @@ Never prints a value: a setting can be a secret.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -74,6 +74,8 @@ class GatewaySettings(BaseSettings):
 
 
 class Settings(GatewaySettings):
+    needs_token: ClassVar[bool] = True
+
     mcp_token: SecretStr | None = None
     mcp_token_file: Path | None = None
     ticket_key: SecretStr | None = None
@@ -108,7 +110,7 @@ class Settings(GatewaySettings):
 
     @model_validator(mode="after")
     def _secrets_are_there(self) -> "Settings":
-        if not self.token():
+        if self.needs_token and not self.token():
             raise ValueError("MCP_TOKEN or MCP_TOKEN_FILE must hold the token that callers present")
         if self.trading_mode != "off" and not self.signing_key():
             raise ValueError("TICKET_KEY or TICKET_KEY_FILE must hold the ticket key, because TRADING_MODE is not off")
@@ -127,12 +129,23 @@ class Settings(GatewaySettings):
         return tuple(_secret(self.session_notify_urls, self.session_notify_urls_file).split())
 
 
+class StdioSettings(Settings):
+    """Of a server that one host starts for itself and speaks to over a pipe: nobody else can call it."""
+
+    needs_token: ClassVar[bool] = False
+
+
 _Kind = TypeVar("_Kind", bound=GatewaySettings)
 
 
 def read_settings() -> Settings:
     """Raises: InvalidSettings with one line for the person who starts the server."""
     return _read(Settings)
+
+
+def read_stdio_settings() -> StdioSettings:
+    """Raises: InvalidSettings as `read_settings`."""
+    return _read(StdioSettings)
 
 
 def read_gateway_settings() -> GatewaySettings:

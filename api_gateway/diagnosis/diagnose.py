@@ -44,7 +44,7 @@ async def _converse(settings: GatewaySettings, report: Report, spacing_seconds: 
         http.timeout = httpx2.Timeout(ANSWER_SECONDS)
         talk = Conversation(http, spacing_seconds)
         try:
-            await look_at_session(talk, report)
+            await look_at_session(talk, settings, report)
             account = await look_at_accounts(talk, settings, report)
             await look_at_account(talk, account, report)
             await look_at_market_data(talk, report)

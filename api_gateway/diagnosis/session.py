@@ -75,7 +75,7 @@ class Conversation:
         self.skew = max(ahead, 0.0) if behind <= 0 else -behind
 
 
-async def look_at_session(talk: Conversation, report: Report) -> None:
+async def look_at_session(talk: Conversation, settings: GatewaySettings, report: Report) -> None:
     """The checks `allow_list`, `login`, `competing` and `bridge`. Raises: Ended where the session cannot be used."""
     reading = await talk.session.reading()
     fault = reading.fault
@@ -84,7 +84,7 @@ async def look_at_session(talk: Conversation, report: Report) -> None:
         _end_without_session(report, fault)
     report.ok("allow_list", "the gateway serves this machine")
     if isinstance(fault, LoginRequired):
-        report.end("login", str(fault), fault.remedy)
+        report.end("login", str(fault), f"Log in at {settings.login_url} in a browser on the gateway's machine.")
     report.ok("login", "logged in")
     if isinstance(fault, Competing):
         report.end("competing", str(fault), fault.remedy)

@@ -60,7 +60,7 @@ def test_no_secret_is_a_variable_and_each_is_a_file_outside_the_repository() -> 
     assert {"secrets/", "download/"} <= set(ignored)
     for service in SERVICES.values():
         for variable in service.get("environment", {}):
-            assert not re.search("(TOKEN|KEY|PASSWORD|SECRET)$", variable), variable
+            assert not re.search("(TOKEN|KEY|PASSWORD|SECRET|URLS)$", variable), variable
 
 
 def test_the_gateway_admits_the_mcp_server_and_this_machines_browser_and_nobody_else() -> None:
@@ -73,12 +73,12 @@ def test_the_gateway_admits_the_mcp_server_and_this_machines_browser_and_nobody_
         assert ipaddress.ip_address(service["networks"]["gateway"]["ipv4_address"]) in subnet
 
 
-def test_the_mcp_server_can_reach_nothing_but_the_gateway_and_the_service() -> None:
-    for network in networks("mcp"):
-        assert COMPOSE["networks"][network]["internal"] is True
-    assert networks("mcp") & networks("gateway") == {"gateway"}
-    assert networks("mcp") & networks("app") == {"desk"}
-    assert not networks("app") & networks("gateway")
+def test_only_the_mcp_server_can_reach_the_gateway_and_its_port_is_published_nowhere() -> None:
+    assert COMPOSE["networks"]["gateway"]["internal"] is COMPOSE["networks"]["desk"]["internal"] is True
+    assert {name for name in SERVICES if "gateway" in networks(name)} == {"gateway", "mcp"}
+    assert {name for name in SERVICES if "login" in networks(name)} == {"gateway"}
+    assert networks("mcp") & networks("app") == {"desk", "outside"}
+    assert "ports" not in SERVICES["mcp"]
 
 
 def test_the_certificate_is_verified_with_what_the_gateway_exports() -> None:
