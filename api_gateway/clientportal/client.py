@@ -42,9 +42,9 @@ class ClientPortal:
         transport = Transport(http, self.pacer)
         self.session = Session(transport, memory, Rules(refuse_simulator, compete, zone), utc_now=utc_now)
         self.portfolio = PortfolioReads(transport, self.session, memory)
-        self.contracts = ContractReads(transport, self.session)
+        self.contracts = ContractReads(transport, self.session, memory)
         self.market = MarketReads(transport, self.session, self.contracts)
-        self.orders = OrderCalls(transport, self.session)
+        self.orders = OrderCalls(transport, self.session, self.contracts)
         self.raw = RawCalls(transport, self.session)
 
     @contextlib.asynccontextmanager

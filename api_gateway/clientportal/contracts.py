@@ -1,56 +1,84 @@
 """Finds the one contract that a symbol means, or says why there is none: the first hit of a search is often wrong."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import GatewayRefused, Malformed
-from api_gateway.clientportal.records import Contract, ContractRules, PriceIncrement, Side, Unresolved
+from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.records import Contract, ContractRules, Limit, PriceIncrement, Side, Unresolved
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
 _LISTINGS: Final = frozenset({"NASDAQ", "NYSE", "ARCA", "AMEX", "BATS"})
+_MOST_DEFINITIONS: Final = 100
+_EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _INDEX_EXCHANGES: Final = frozenset({"CBOE", "NASDAQ", "NYSE", "CME"})
 
 
 class ContractReads:
-    """Answers are kept for the process: a conid never changes its meaning."""
+    """A contract that was found is kept over restarts, and looked at again once per session date: tickers change."""
 
-    def __init__(self, transport: Transport, session: Session) -> None:
+    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory) -> None:
         self._transport = transport
         self._session = session
-        self._contracts: dict[tuple[str, str], Contract] = {}
+        self._memory = memory
         self._asset_classes: dict[int, str] = {}
+        self._symbols: dict[int, str] = {}
         self._rules: dict[tuple[int, Side], tuple[date, ContractRules]] = {}
 
     async def resolve(
-        self, symbols: Iterable[str], asset_class: str
+        self, symbols: Iterable[str], asset_class: str, isins: Mapping[str, str] | None = None
     ) -> tuple[tuple[Contract, ...], tuple[Unresolved, ...]]:
-        """Contracts of the symbols that mean exactly one US listing (or index), and the others with the reason."""
+        """Contracts of the symbols that mean exactly one US listing (or index), and the others with the reason.
+
+        A symbol with an entry in `isins` is resolved only where the broker tells the same number.
+        """
+        # The session comes first: only then is it known whose contracts have been kept.
+        await self._session.primed()
         wanted = list(dict.fromkeys(symbol.strip().upper() for symbol in symbols if symbol.strip()))
-        new = [symbol for symbol in wanted if (symbol, asset_class) not in self._contracts]
-        unresolved: list[Unresolved] = []
-        if new and asset_class == "IND":
-            for symbol in new:
-                self._keep(await self._index(symbol), unresolved)
-        elif new:
-            for found in await self._stocks(new):
-                self._keep(found, unresolved)
-        contracts = tuple(
-            self._contracts[symbol, asset_class] for symbol in wanted if (symbol, asset_class) in self._contracts
+        found = await self._known(wanted, asset_class)
+        new = [symbol for symbol in wanted if symbol not in found]
+        found |= await (self._indices(new) if asset_class == "IND" else self._stocks(new))
+        self._keep([each for each in found.values() if isinstance(each, Contract)])
+        for symbol, isin in (isins or {}).items():
+            contract = found.get(symbol.strip().upper())
+            if isinstance(contract, Contract):
+                found[contract.symbol] = await self._with_isin(contract, isin.strip().upper())
+        ordered = [found[symbol] for symbol in wanted]
+        return (
+            tuple(each for each in ordered if isinstance(each, Contract)),
+            tuple(each for each in ordered if isinstance(each, Unresolved)),
         )
-        return contracts, tuple(unresolved)
+
+    async def order_refusal(self, order: Limit) -> str | None:
+        """Why the exchange would not take the order's price or quantity. Raises: as `rules`."""
+        rules = await self.rules(order.conid, order.side)
+        if order.quantity % 1 or order.quantity % rules.quantity_increment:
+            return f"quantity: {order.quantity:f} is not a whole multiple of {rules.quantity_increment:f} shares"
+        steps = [step.increment for step in rules.increments if step.lower_edge <= order.limit_price]
+        if not steps or order.limit_price % steps[-1]:
+            return f"limit_price: {order.limit_price:f} is not on the exchange's price grid"
+        return None
 
     async def asset_class(self, conid: int) -> str:
         known = self._asset_classes.get(conid)
         if known is None:
-            known = wire.required_text(await self._info(conid), "instrument_type")
-            self._asset_classes[conid] = known
+            row = await self._info(conid)
+            if row.get("con_id") is not None and wire.conid(row["con_id"]) != conid:
+                raise Malformed("contract info: the answer is another contract's")
+            known = self._asset_classes[conid] = wire.required_text(row, "instrument_type")
         return known
 
     def known_asset_class(self, conid: int) -> str | None:
         return self._asset_classes.get(conid)
+
+    def known_symbol(self, conid: int) -> str | None:
+        return self._symbols.get(conid)
 
     async def rules(self, conid: int, side: Side) -> ContractRules:
         """Kept for the session date: an exchange does not change its price grid while it is open."""
@@ -64,24 +92,59 @@ class ContractReads:
         body = {"conid": conid, "isBuy": side == "BUY"}
         answer = wire.mapping(await self._read("/iserver/contract/rules", body=body), "contract rules")
         accounts = answer.get("canTradeAcctIds")
+        mine = (await self._session.primed()).accounts
         return ContractRules(
             conid=conid,
             increments=_increments(answer),
-            quantity_increment=wire.required_number(answer, "sizeIncrement"),
-            currency=wire.text(answer, "cashCcy"),
-            can_trade=isinstance(accounts, list) and bool(accounts),
+            quantity_increment=wire.price(answer.get("sizeIncrement")),
+            currency=wire.currency(answer, "cashCcy") if wire.text(answer, "cashCcy") else None,
+            can_trade=isinstance(accounts, list) and any(account in accounts for account in mine),
         )
 
-    def _keep(self, found: Contract | Unresolved, unresolved: list[Unresolved]) -> None:
-        if isinstance(found, Unresolved):
-            unresolved.append(found)
-            return
-        self._contracts[found.symbol, found.asset_class] = found
-        self._asset_classes[found.conid] = found.asset_class
+    async def _known(self, symbols: list[str], asset_class: str) -> dict[str, Contract | Unresolved]:
+        """Those kept, as far as the broker still tells the same of them today."""
+        kept = {symbol: self._memory.contract(symbol, asset_class) for symbol in symbols}
+        known = {symbol: found for symbol, found in kept.items() if found is not None}
+        old = [found.contract for found in known.values() if found.checked != self._today()]
+        definitions = await self._definitions([contract.conid for contract in old])
+        changed = {each.symbol for each in old if not isinstance(_defined(each, definitions), Contract)}
+        found: dict[str, Contract | Unresolved] = {}
+        return found | {symbol: each.contract for symbol, each in known.items() if symbol not in changed}
 
-    async def _stocks(self, symbols: list[str]) -> list[Contract | Unresolved]:
+    def _keep(self, contracts: list[Contract]) -> None:
+        for contract in contracts:
+            self._asset_classes[contract.conid] = contract.asset_class
+            self._symbols[contract.conid] = contract.symbol
+        self._memory.keep_contracts(contracts, self._today())
+
+    def _today(self) -> date:
+        return self._session.market_now().astimezone(_EXCHANGE_TIME).date()
+
+    async def _stocks(self, symbols: list[str]) -> dict[str, Contract | Unresolved]:
+        if not symbols:
+            return {}
         answer = wire.mapping(await self._read("/trsrv/stocks", {"symbols": ",".join(symbols)}), "stocks")
-        return [_listing(symbol, answer.get(symbol)) for symbol in symbols]
+        found = {symbol: _listing(symbol, answer.get(symbol)) for symbol in symbols}
+        conids = [each.conid for each in found.values() if isinstance(each, Contract)]
+        definitions = await self._definitions(conids)
+        return {
+            symbol: _defined(each, definitions) if isinstance(each, Contract) else each
+            for symbol, each in found.items()
+        }
+
+    async def _definitions(self, conids: list[int]) -> dict[int, wire.Row]:
+        """What the broker tells of the contracts, by conid; one that it does not know is absent."""
+        found: dict[int, wire.Row] = {}
+        for start in range(0, len(conids), _MOST_DEFINITIONS):
+            asked = ",".join(str(conid) for conid in conids[start : start + _MOST_DEFINITIONS])
+            answer = wire.mapping(await self._read("/trsrv/secdef", {"conids": asked}), "definitions")
+            rows = wire.rows(answer.get("secdef"), "definitions")
+            unique = wire.unique_rows(rows, lambda row: wire.conid(row.get("conid")), "definitions")
+            found |= {wire.conid(row.get("conid")): row for row in unique}
+        return found
+
+    async def _indices(self, symbols: list[str]) -> dict[str, Contract | Unresolved]:
+        return {symbol: await self._index(symbol) for symbol in symbols}
 
     async def _index(self, symbol: str) -> Contract | Unresolved:
         try:
@@ -102,11 +165,50 @@ class ContractReads:
             asset_class="IND",
         )
 
-    async def _info(self, conid: int) -> Mapping[str, object]:
+    async def _with_isin(self, contract: Contract, isin: str) -> Contract | Unresolved:
+        if not is_isin(isin):
+            return Unresolved(symbol=contract.symbol, reason="the ISIN's check digit is wrong")
+        row = await self._info(contract.conid)
+        told, cusip = wire.text(row, "isin"), wire.text(row, "cusip")
+        if told is None and cusip is None:
+            return Unresolved(symbol=contract.symbol, reason="the gateway tells no number to hold the ISIN against")
+        # The national number of a US or Canadian security stands in its ISIN after the country.
+        if (told or isin[:2] + (cusip or "") + isin[-1]) != isin:
+            return Unresolved(symbol=contract.symbol, reason="the gateway tells another ISIN")
+        return contract
+
+    async def _info(self, conid: int) -> wire.Row:
         return wire.mapping(await self._read(f"/iserver/contract/{conid}/info"), "contract info")
 
     async def _read(self, path: str, params: Mapping[str, str] | None = None, *, body: object = None) -> object:
         return await self._session.guarded(lambda: self._transport.read(path, params, body=body))
+
+
+def is_isin(text: str) -> bool:
+    """Country, nine letters or digits, and a check digit that is right. Source: ISO 6166, the Luhn sum."""
+    if re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", text, re.ASCII) is None:
+        return False
+    digits = [int(digit) for digit in "".join(str(int(letter, 36)) for letter in text)]
+    doubled = [digit * 2 if place % 2 else digit for place, digit in enumerate(reversed(digits))]
+    return sum(digit // 10 + digit % 10 for digit in doubled) % 10 == 0
+
+
+def _defined(contract: Contract, definitions: Mapping[int, wire.Row]) -> Contract | Unresolved:
+    """The contract, when its definition says the same of it: a conid outlives a ticker, and a ticker its company."""
+    row = definitions.get(contract.conid)
+    if row is None:
+        return Unresolved(symbol=contract.symbol, reason=f"the gateway does not define contract {contract.conid}")
+    told = {
+        "ticker": (wire.text(row, "ticker"), contract.symbol),
+        "currency": (wire.text(row, "currency"), contract.currency),
+        "assetClass": (wire.text(row, "assetClass"), contract.asset_class),
+        "listingExchange": ((wire.text(row, "listingExchange") or "").partition(".")[0], contract.exchange),
+    }
+    for name, (found, expected) in told.items():
+        if found != expected:
+            reason = f"contract {contract.conid} has {name} {found or 'unknown'}, not {expected}"
+            return Unresolved(symbol=contract.symbol, reason=reason)
+    return contract.model_copy(update={"kind": wire.text(row, "type")})
 
 
 def _listing(symbol: str, companies: object) -> Contract | Unresolved:
@@ -131,7 +233,7 @@ def _listing(symbol: str, companies: object) -> Contract | Unresolved:
     )
 
 
-def _is_us_index(row: Mapping[str, object], symbol: str) -> bool:
+def _is_us_index(row: wire.Row, symbol: str) -> bool:
     kinds = {wire.text(section, "secType") for section in wire.rows(row.get("sections") or [], "search sections")}
     return (
         wire.text(row, "symbol") == symbol
@@ -141,16 +243,14 @@ def _is_us_index(row: Mapping[str, object], symbol: str) -> bool:
     )
 
 
-def _increments(answer: Mapping[str, object]) -> tuple[PriceIncrement, ...]:
+def _increments(answer: wire.Row) -> tuple[PriceIncrement, ...]:
     ladder = answer.get("incrementRules")
-    if isinstance(ladder, list) and ladder:
-        return tuple(
-            PriceIncrement(
-                lower_edge=wire.required_number(row, "lowerEdge"), increment=wire.required_number(row, "increment")
-            )
-            for row in wire.rows(ladder, "increment rules")
-        )
-    increment = wire.required_number(answer, "increment")
-    if increment <= 0:
-        raise Malformed("the price increment is not positive")
-    return (PriceIncrement(lower_edge=wire.number(0), increment=increment),)
+    # Not every gateway sends the ladder; then there is the one step of the present price.
+    rows = wire.rows(ladder, "increment rules") if ladder else [{"lowerEdge": 0, "increment": answer.get("increment")}]
+    steps = tuple(
+        PriceIncrement(lower_edge=wire.required_number(row, "lowerEdge"), increment=wire.price(row.get("increment")))
+        for row in rows
+    )
+    if steps[0].lower_edge < 0 or any(later.lower_edge <= earlier.lower_edge for earlier, later in pairwise(steps)):
+        raise Malformed("increment rules: the edges do not ascend")
+    return steps

@@ -1,7 +1,9 @@
 """Reads quotes and daily closes. A price that did not arrive is missing; a previous close never passes for a trade."""
 
+import asyncio
+import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,6 +17,7 @@ from api_gateway.clientportal.transport import Transport
 
 _EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _CLOSE_HOUR: Final = 16
+_FRIDAY: Final = 4
 _MOST_CONIDS: Final = 100
 _MOST_POLLS: Final = 8
 _POLL_SECONDS: Final = 0.25
@@ -60,10 +63,10 @@ class MarketReads:
     async def quotes(self, conids: list[int]) -> tuple[tuple[Quote, ...], tuple[MissingQuote, ...]]:
         """Quotes in the order asked; a conid without usable prices is among the missing, with the reason."""
         wanted = list(dict.fromkeys(conids))
-        rows: dict[int, Row] = {}
-        for start in range(0, len(wanted), _MOST_CONIDS):
-            rows |= await self._poll(wanted[start : start + _MOST_CONIDS])
-        found = [_quote(conid, rows.get(conid), self._session) for conid in wanted]
+        starts = range(0, len(wanted), _MOST_CONIDS)
+        polled = await asyncio.gather(*(self._poll(wanted[start : start + _MOST_CONIDS]) for start in starts))
+        rows = {conid: row for batch in polled for conid, row in batch.items()}
+        found = [self._quote(conid, rows.get(conid)) for conid in wanted]
         quotes = tuple(each for each in found if isinstance(each, Quote))
         return quotes, tuple(each for each in found if isinstance(each, MissingQuote))
 
@@ -77,6 +80,7 @@ class MarketReads:
         if not number.isdigit() or int(number) == 0 or unit not in ("d", "w", "m", "y"):
             raise ValueError(f"period {period!r} is not a count followed by d, w, m or y")
         answer = wire.mapping(await self._session.guarded(lambda: self._bars(conid, period)), "history")
+        self._check_symbol(conid, wire.text(answer, "symbol"))
         now = self._session.market_now()
         bars = _completed(wire.rows(answer.get("data"), "history bars"), now)
         if not bars:
@@ -134,40 +138,82 @@ class MarketReads:
     async def _snapshot(self, conids: list[int]) -> dict[int, Row]:
         params = {"conids": ",".join(str(conid) for conid in conids), "fields": ",".join(_FIELDS)}
         answer = await self._transport.read("/iserver/marketdata/snapshot", params)
-        return {wire.conid(row.get("conid")): row for row in wire.rows(answer, "snapshot")}
+        rows = wire.unique_rows(wire.rows(answer, "snapshot"), _conid, "snapshot")
+        if any(_conid(row) not in conids for row in rows):
+            raise Malformed("snapshot: a row for a contract that was not asked for")
+        return {_conid(row): row for row in rows}
+
+    def _quote(self, conid: int, row: Row | None) -> Quote | MissingQuote:
+        try:
+            return self._read_quote(conid, row or {})
+        except Malformed as error:
+            return MissingQuote(conid=conid, reason=str(error))
+
+    def _read_quote(self, conid: int, row: Row) -> Quote | MissingQuote:
+        if not any(field in row for field in (_LAST, _BID, _ASK, _PRIOR_CLOSE)):
+            return MissingQuote(conid=conid, reason="the gateway delivered no price")
+        if "_updated" not in row:
+            return MissingQuote(conid=conid, reason="the gateway did not say when the quote was received")
+        availability = (wire.text(row, _AVAILABILITY) or "")[:1]
+        last_mark, last = _last(row)
+        kind = _kind(availability, last_mark)
+        if kind is None:
+            return MissingQuote(
+                conid=conid, reason=f"no market data subscription (availability {availability or 'absent'})"
+            )
+        symbol = wire.text(row, _SYMBOL)
+        self._check_symbol(conid, symbol)
+        return Quote(
+            conid=conid,
+            symbol=symbol,
+            bid=_positive(row, _BID),
+            ask=_positive(row, _ASK),
+            last=last,
+            prior_close=_positive(row, _PRIOR_CLOSE),
+            kind=kind,
+            volume=wire.optional_number(row, _VOLUME),
+            average_volume=wire.optional_number(row, _AVERAGE_VOLUME),
+            market_cap=wire.optional_number(row, _MARKET_CAP),
+            as_of=wire.instant(row["_updated"]),
+            source=self._session.source,
+            marks=_marks(row),
+        )
+
+    def _check_symbol(self, conid: int, told: str | None) -> None:
+        """Raises: Malformed when the answer is about another contract than the one asked for."""
+        known = self._contracts.known_symbol(conid)
+        if known is not None and told is not None and _letters(told) != _letters(known):
+            raise Malformed(f"the answer for contract {conid} names another symbol")
+
+
+def _conid(row: Row) -> int:
+    """Raises: Malformed when the row's two ids are not one."""
+    found = wire.conid(row.get("conid"))
+    extended = wire.identity(row, "conidEx")
+    if extended is not None and wire.conid(extended.partition("@")[0]) != found:
+        raise Malformed("snapshot: a row with two contract ids")
+    return found
+
+
+def _letters(symbol: str) -> str:
+    """Share classes are written `BRK B`, `BRK.B` or `BRK/B`."""
+    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
 
 
 def _keys(rows: Mapping[int, Row]) -> dict[int, frozenset[str]]:
     return {conid: frozenset(row) for conid, row in rows.items()}
 
 
-def _quote(conid: int, row: Row | None, session: Session) -> Quote | MissingQuote:
-    if row is None or not any(field in row for field in (_LAST, _BID, _ASK, _PRIOR_CLOSE)):
-        return MissingQuote(conid=conid, reason="the gateway delivered no price")
-    if "_updated" not in row:
-        return MissingQuote(conid=conid, reason="the gateway did not say when the quote was received")
-    availability = (wire.text(row, _AVAILABILITY) or "")[:1]
-    last_mark, last = wire.marked_price(row[_LAST]) if wire.text(row, _LAST) else ("", None)
-    kind = _kind(availability, last_mark)
-    if kind is None:
-        return MissingQuote(
-            conid=conid, reason=f"no market data subscription (availability {availability or 'absent'})"
-        )
-    return Quote(
-        conid=conid,
-        symbol=wire.text(row, _SYMBOL),
-        bid=_positive(row, _BID),
-        ask=_positive(row, _ASK),
-        last=last,
-        prior_close=_positive(row, _PRIOR_CLOSE),
-        kind=kind,
-        volume=wire.optional_number(row, _VOLUME),
-        average_volume=wire.optional_number(row, _AVERAGE_VOLUME),
-        market_cap=wire.optional_number(row, _MARKET_CAP),
-        as_of=wire.instant(row["_updated"]),
-        source=session.source,
-        marks=_marks(row),
-    )
+def _last(row: Row) -> tuple[str, Decimal | None]:
+    """The marker and the price; no price where the gateway writes -1 or 0 for none."""
+    if _is_blank(row.get(_LAST)):
+        return "", None
+    mark, found = wire.marked_price(row[_LAST])
+    return mark, found if found > 0 else None
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _kind(availability: str, last_mark: str) -> QuoteKind | None:
@@ -180,8 +226,10 @@ def _kind(availability: str, last_mark: str) -> QuoteKind | None:
 
 def _positive(row: Row, field: str) -> Decimal | None:
     """A price; None when absent, and when the gateway writes -1 or 0 for a side that nobody quotes."""
-    found = wire.optional_number(row, field)
-    return found if found is not None and found > 0 else None
+    if _is_blank(row.get(field)):
+        return None
+    found = wire.plain(row[field])
+    return found if found > 0 else None
 
 
 def _marks(row: Row) -> tuple[str, ...]:
@@ -197,19 +245,19 @@ def _marks(row: Row) -> tuple[str, ...]:
 
 def _completed(rows: list[Row], now: datetime) -> list[tuple[date, Decimal]]:
     """Day and close per bar, without the placeholder of an empty window and without a session still open at `now`."""
+    if len(rows) == 1 and rows[0].get("t") is None:
+        return []
     local = now.astimezone(_EXCHANGE_TIME)
-    bars: list[tuple[date, Decimal]] = []
-    for row in rows:
-        if row.get("t") is None:
-            continue
-        day = wire.instant(row["t"]).astimezone(_EXCHANGE_TIME).date()
-        if day < local.date() or (day == local.date() and local.hour >= _CLOSE_HOUR):
-            bars.append((day, _close(row)))
-    return sorted(bars)
+    bars = [_bar(row) for row in rows]
+    days = dict(bars)
+    if any(days[day] != close for day, close in bars):
+        raise Malformed("history: two closes for one day")
+    closed = local.date() if local.hour >= _CLOSE_HOUR else local.date() - timedelta(days=1)
+    return sorted((day, close) for day, close in days.items() if day <= closed)
 
 
-def _close(row: Row) -> Decimal:
-    close = wire.required_number(row, "c")
-    if close <= 0:
-        raise Malformed("a daily close is not positive")
-    return close
+def _bar(row: Row) -> tuple[date, Decimal]:
+    day = wire.instant(row.get("t")).astimezone(_EXCHANGE_TIME).date()
+    if day.weekday() > _FRIDAY:
+        raise Malformed("history: a session on a weekend")
+    return day, wire.price(row.get("c"))

@@ -6,13 +6,13 @@ once a quarter of an hour must last that long. It saves waiting; it is never the
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, ConfigDict, ValidationError
 
-from api_gateway.clientportal.records import NavHistory, Record
+from api_gateway.clientportal.records import Contract, KeptContract, NavHistory, Record
 
 
 class _Kept(Record):
@@ -28,6 +28,7 @@ class _Kept(Record):
     penalties: Mapping[str, float] = {}
     uses: Mapping[str, float] = {}
     performance: Mapping[str, NavHistory] = {}
+    contracts: Mapping[str, KeptContract] = {}
 
 
 class GatewayMemory:
@@ -65,6 +66,17 @@ class GatewayMemory:
 
     def keep_performance(self, account: str, history: NavHistory) -> None:
         self._keep(self._kept.model_copy(update={"performance": {**self._kept.performance, account: history}}))
+
+    def contract(self, symbol: str, asset_class: str) -> KeptContract | None:
+        return self._kept.contracts.get(f"{asset_class} {symbol}")
+
+    def keep_contracts(self, contracts: Iterable[Contract], checked: date) -> None:
+        fresh = {
+            f"{each.asset_class} {each.symbol}": KeptContract(contract=each, checked=checked) for each in contracts
+        }
+        known = self._kept.contracts
+        if any(known.get(key) != kept for key, kept in fresh.items()):
+            self._keep(self._kept.model_copy(update={"contracts": {**known, **fresh}}))
 
     @property
     def _kept(self) -> _Kept:

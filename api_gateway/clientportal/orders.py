@@ -6,14 +6,16 @@ An order is sent once: nothing here repeats it, nothing guesses what became of i
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from api_gateway.clientportal import wire
+from api_gateway.clientportal.contracts import ContractReads
 from api_gateway.clientportal.errors import (
+    ClientPortalError,
     GatewayDown,
     Incomplete,
     Maintenance,
@@ -42,13 +44,14 @@ class _Live:
 
     epoch: int
     read_at: float
-    rows: tuple[Mapping[str, object], ...]
+    rows: Sequence[wire.Row]
 
 
 class OrderCalls:
-    def __init__(self, transport: Transport, session: Session) -> None:
+    def __init__(self, transport: Transport, session: Session, contracts: ContractReads) -> None:
         self._transport = transport
         self._session = session
+        self._contracts = contracts
         # A second order invalidates the first one's open question.
         self._placing = asyncio.Lock()
         self._live: _Live | None = None
@@ -61,7 +64,7 @@ class OrderCalls:
             epoch = self._transport.epoch
             rows = await self._session.guarded(self._read_live)
             live = self._live = _Live(epoch, self._transport.pacer.clock(), rows)
-        return tuple(_live_row(row) for row in live.rows if wire.text(row, "acct", "account") in (account, None))
+        return tuple([_live_row(row) for row in await self._of_account(live.rows, account, "acct", "account")])
 
     def _is_fresh(self, live: "_Live") -> bool:
         pacer = self._transport.pacer
@@ -83,7 +86,8 @@ class OrderCalls:
     async def trades(self, account: str) -> tuple[Trade, ...]:
         """Executions of the last seven days."""
         rows = wire.rows(await self._session.guarded(self._read_trades), "trades")
-        return tuple(_trade(row) for row in rows if wire.text(row, "account", "accountCode") in (account, None))
+        unique = wire.unique_rows(rows, lambda row: wire.required_text(row, "execution_id"), "trades")
+        return tuple([_trade(row) for row in await self._of_account(unique, account, "account", "accountCode")])
 
     async def status(self, account: str, order_id: str) -> OrderRow:
         """Raises: UnknownOrder, also for another account's order and one too old for the gateway to remember."""
@@ -93,17 +97,37 @@ class OrderCalls:
         except Maintenance as error:
             raise UnknownOrder(f"the gateway has no status of order {order_id}") from error
         row = wire.mapping(answer, "order status")
-        if wire.text(row, "account", "acct") not in (account, None):
+        if not await self._of_account([row], account, "account", "acct"):
             raise UnknownOrder(f"order {order_id} is not the account's")
-        return _status_row(row)
+        found = _status_row(row)
+        if found.order_id != order_id:
+            raise Malformed("order status: the answer is another order's")
+        return found
+
+    async def _of_account(self, rows: Sequence[wire.Row], account: str, *keys: str) -> list[wire.Row]:
+        """The account's rows. A row that names no account is the only account's, or nobody's."""
+        alone = (await self._session.primed()).accounts == (account,)
+        named = [(row, wire.text(row, *keys)) for row in rows]
+        if not alone and any(name is None for _, name in named):
+            raise Malformed("a row does not say which account it belongs to")
+        return [row for row, name in named if name in (account, None)]
 
     async def preview(self, order: Limit) -> WhatIf:
         path = f"/iserver/account/{order.account}/orders/whatif"
         return _what_if(await self._session.guarded(lambda: self._ask_preview(path, order)), order)
 
     async def place_once(self, order: Limit) -> Placement:
-        """Sends one order and answers the broker's questions from the allow-list, all in one go."""
+        """Sends one order and answers the broker's questions from the allow-list, all in one go.
+
+        An order whose price or quantity the exchange would not take is not sent, nor one without rules to tell by.
+        """
         async with self._placing:
+            try:
+                refusal = await self._contracts.order_refusal(order)
+            except ClientPortalError as error:
+                refusal = f"{error}. {error.remedy}"
+            if refusal is not None:
+                return Placement(outcome="not_sent", message=refusal)
             try:
                 placed = await self._transport.send("POST", f"/iserver/account/{order.account}/orders", _body(order))
             except PacingViolation as error:
@@ -148,12 +172,13 @@ class OrderCalls:
             found = classify(answer, is_reply=True)
         return found.model_copy(update={"questions": asked})
 
-    async def _read_live(self) -> tuple[Mapping[str, object], ...]:
+    async def _read_live(self) -> list[wire.Row]:
         for _ in range(2):
             answer = wire.mapping(await self._transport.read("/iserver/account/orders"), "live orders")
             # A cold answer is an empty list with snapshot false, whatever orders there are.
             if answer.get("snapshot") is True:
-                return tuple(wire.rows(answer.get("orders"), "live orders"))
+                rows = wire.rows(answer.get("orders"), "live orders")
+                return wire.unique_rows(rows, lambda row: wire.required_identity(row, "orderId"), "live orders")
             self._cold = True
         raise Incomplete("the gateway has not loaded the live orders")
 
@@ -164,7 +189,7 @@ class OrderCalls:
             self._cold = False
         return await self._transport.read("/iserver/account/trades", {"days": "7"})
 
-    async def _ask_preview(self, path: str, order: Limit) -> Mapping[str, object]:
+    async def _ask_preview(self, path: str, order: Limit) -> wire.Row:
         # An error inside a preview is part of it, so the answer is judged here and not by the transport.
         answer = await self._transport.ask(path, _body(order))
         fault = fault_of(answer)
@@ -218,11 +243,12 @@ def _body(order: Limit) -> dict[str, object]:
     return {"orders": [row if order.coid is None else {**row, "cOID": order.coid}]}
 
 
-def _what_if(answer: Mapping[str, object], order: Limit) -> WhatIf:
-    amounts = wire.mapping(answer.get("amount") or {}, "preview amount")
-    amount = wire.money(amounts.get("amount"))
-    commission = wire.money(amounts.get("commission"))
-    warning = wire.text(answer, "warn")
+def _what_if(answer: wire.Row, order: Limit) -> WhatIf:
+    amounts = _part(answer, "amount")
+    amount, commission = wire.money(amounts.get("amount")), wire.money(amounts.get("commission"))
+    warning, error = wire.text(answer, "warn"), wire.text(answer, "error")
+    if amount is None and error is None:
+        raise Malformed("preview: neither an amount nor an error")
     return WhatIf(
         amount=amount.amount if amount else order.quantity * order.limit_price,
         commission=commission.amount if commission else None,
@@ -230,23 +256,28 @@ def _what_if(answer: Mapping[str, object], order: Limit) -> WhatIf:
         initial_margin_after=_after(answer, "initial"),
         maintenance_margin_after=_after(answer, "maintenance"),
         warnings=(warning,) if warning else (),
-        error=wire.text(answer, "error"),
+        error=error,
         currency=amount.currency if amount else None,
     )
 
 
-def _after(answer: Mapping[str, object], key: str) -> Decimal | None:
-    found = wire.money(wire.mapping(answer.get(key) or {}, f"preview {key}").get("after"))
+def _after(answer: wire.Row, key: str) -> Decimal | None:
+    found = wire.money(_part(answer, key).get("after"))
     return found.amount if found else None
 
 
-def _live_row(row: Mapping[str, object]) -> OrderRow:
-    filled = wire.required_number(row, "filledQuantity")
-    remaining = wire.required_number(row, "remainingQuantity")
+def _part(answer: wire.Row, key: str) -> wire.Row:
+    """Of a preview; a part that is absent is empty."""
+    found = answer.get(key)
+    return {} if found is None else wire.mapping(found, f"preview {key}")
+
+
+def _live_row(row: wire.Row) -> OrderRow:
+    filled, remaining = _quantity(row, "filledQuantity"), _quantity(row, "remainingQuantity")
     total = wire.optional_number(row, "totalSize")
     return OrderRow.model_validate(
         {
-            "order_id": wire.required_text(row, "orderId"),
+            "order_id": wire.required_identity(row, "orderId"),
             "coid": wire.text(row, "order_ref"),
             "conid": wire.conid(row.get("conid")),
             "symbol": wire.text(row, "ticker"),
@@ -262,18 +293,18 @@ def _live_row(row: Mapping[str, object]) -> OrderRow:
     )
 
 
-def _status_row(row: Mapping[str, object]) -> OrderRow:
+def _status_row(row: wire.Row) -> OrderRow:
     return OrderRow.model_validate(
         {
-            "order_id": wire.required_text(row, "order_id"),
+            "order_id": wire.required_identity(row, "order_id"),
             "coid": wire.text(row, "order_ref"),
             "conid": wire.conid(row.get("conid")),
             "symbol": wire.text(row, "symbol"),
             "side": wire.side(wire.required_text(row, "side")),
-            "quantity": wire.required_number(row, "total_size"),
-            "filled_quantity": wire.required_number(row, "cum_fill"),
+            "quantity": _quantity(row, "total_size"),
+            "filled_quantity": _quantity(row, "cum_fill"),
             # `size` is what remains.
-            "remaining_quantity": wire.required_number(row, "size"),
+            "remaining_quantity": _quantity(row, "size"),
             "limit_price": wire.optional_number(row, "limit_price"),
             "average_price": _nonzero(wire.optional_number(row, "average_price")),
             "status": wire.required_text(row, "order_status"),
@@ -282,31 +313,34 @@ def _status_row(row: Mapping[str, object]) -> OrderRow:
     )
 
 
-def _trade(row: Mapping[str, object]) -> Trade:
+def _trade(row: wire.Row) -> Trade:
     return Trade.model_validate(
         {
             "execution_id": wire.required_text(row, "execution_id"),
-            "order_id": wire.required_text(row, "order_id"),
+            "order_id": wire.required_identity(row, "order_id"),
             "coid": wire.text(row, "order_ref"),
             "conid": wire.conid(row.get("conid")),
             "symbol": wire.required_text(row, "symbol"),
             "side": wire.side(wire.required_text(row, "side")),
-            "quantity": wire.required_number(row, "size"),
-            "price": wire.required_number(row, "price"),
+            "quantity": _quantity(row, "size"),
+            "price": wire.price(row.get("price")),
             "commission": wire.optional_number(row, "commission"),
             "time": _trade_time(row),
         }
     )
 
 
-def _trade_time(row: Mapping[str, object]) -> datetime:
+def _trade_time(row: wire.Row) -> datetime:
     if row.get("trade_time_r") is not None:
         return wire.instant(row["trade_time_r"])
-    written = wire.required_text(row, "trade_time")
-    try:
-        return datetime.strptime(written, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise Malformed(f"not a trade time: {written!r}") from error
+    return wire.compact_time(wire.required_text(row, "trade_time"))
+
+
+def _quantity(row: wire.Row, key: str) -> Decimal:
+    found = wire.required_number(row, key)
+    if found < 0:
+        raise Malformed(f"{key} is negative")
+    return found
 
 
 def _nonzero(value: Decimal | None) -> Decimal | None:

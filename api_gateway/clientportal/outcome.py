@@ -64,7 +64,9 @@ def _outcome_of_status(status: int, message: str | None, is_reply: bool) -> Lite
 def _classify_body(body: object) -> Placement | Pending:
     if isinstance(body, dict) and "advancedOrderReject" in body:
         reject = wire.mapping(body["advancedOrderReject"], "advanced reject")
-        return Placement(outcome="rejected", order_id=wire.text(reject, "orderId"), message=wire.text(reject, "text"))
+        return Placement(
+            outcome="rejected", order_id=wire.identity(reject, "orderId"), message=wire.text(reject, "text")
+        )
     answers = wire.rows(body, "order answer")
     if len(answers) != 1:
         raise Malformed(f"order answer: {len(answers)} entries for one order")
@@ -86,7 +88,7 @@ def _pending(row: Mapping[str, object]) -> Pending:
 
 
 def _acknowledged(row: Mapping[str, object]) -> Placement:
-    order_id, status = wire.required_text(row, "order_id"), wire.required_text(row, "order_status")
+    order_id, status = wire.required_identity(row, "order_id"), wire.required_text(row, "order_status")
     message = wire.text(row, "text", "warning_message")
     if status in _FAILED or order_id == "-1":
         return Placement(outcome="rejected", order_id=order_id, status=status, message=message)

@@ -1,12 +1,15 @@
 """Reads what an account holds. An incomplete answer raises; it is never taken for an empty account."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence, Set
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import pairwise
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal import wire
-from api_gateway.clientportal.errors import Malformed, PacingViolation
+from api_gateway.clientportal.errors import Incomplete, Malformed, PacingViolation
 from api_gateway.clientportal.limits import PERFORMANCE
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS
@@ -14,7 +17,26 @@ from api_gateway.clientportal.records import AccountType, Cash, Ledger, NavHisto
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
-_EXCHANGE_TIME = ZoneInfo("America/New_York")
+_EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+# Exchange rates are rounded, and the sum over the currencies is older than they are by moments.
+_CASH_TOLERANCE: Final = Decimal("0.01")
+_MARKET_VALUES: Final = (
+    "stockmarketvalue",
+    "futuremarketvalue",
+    "stockoptionmarketvalue",
+    "futureoptionmarketvalue",
+    "issueroptionsmarketvalue",
+    "warrantsmarketvalue",
+    "commoditymarketvalue",
+    "corporatebondsmarketvalue",
+    "tbondsmarketvalue",
+    "tbillsmarketvalue",
+    "cryptocurrencyvalue",
+    "moneyfunds",
+    "funds",
+)
 
 
 class PortfolioReads:
@@ -22,25 +44,72 @@ class PortfolioReads:
         self._transport = transport
         self._session = session
         self._memory = memory
+        self._is_whole = False
 
     async def positions(self, account: str) -> tuple[Position, ...]:
-        """Near-real-time positions, closed ones (quantity zero) dropped."""
-        answer = await self._read(f"/portfolio2/{account}/positions")
-        held = (row for row in wire.rows(answer, "positions") if wire.required_number(row, "position") != 0)
-        return tuple(_position(row) for row in held)
+        """Near-real-time positions, closed ones (quantity zero) dropped.
+
+        Raises: Incomplete for an empty answer that the ledger contradicts, and where the two lists do not agree.
+        """
+        rows = _of_account(await self._read(f"/portfolio2/{account}/positions"), account)
+        if not rows and (await self.ledger(account)).invested:
+            rows = await self._by_pages(account, rows)
+        # Whether this list is cut at the length of a page is not documented.
+        elif len(rows) >= _PAGE and (not self._is_whole or len(rows) % _PAGE == 0):
+            rows = await self._by_pages(account, rows)
+            self._is_whole = True
+        return tuple(_position(row) for row in rows if wire.required_number(row, "position") != 0)
+
+    async def _by_pages(self, account: str, near: Sequence[wire.Row]) -> Sequence[wire.Row]:
+        """The near-real-time rows when the pages hold no more, else the pages when they hold these and others."""
+        pages = await self._pages(account)
+        if not _held(pages) <= _held(near):
+            # The pages are kept by the gateway for minutes; what was sold meanwhile would be a contradiction.
+            await self._transport.ask(f"/portfolio/{account}/positions/invalidate", {})
+            pages = await self._pages(account)
+        if near and _held(pages) <= _held(near):
+            return near
+        if not pages or not _held(near) <= _held(pages):
+            raise Incomplete("the gateway's lists of positions do not agree with each other")
+        return pages
+
+    async def _pages(self, account: str) -> Sequence[wire.Row]:
+        found: list[wire.Row] = []
+        for page in range(_MOST_PAGES):
+            rows = wire.rows(await self._read(f"/portfolio/{account}/positions/{page}"), "positions")
+            found += rows
+            if len(rows) < _PAGE:
+                return _of_account(found, account)
+        raise Incomplete(f"more than {_MOST_PAGES} pages of positions")
 
     async def summary(self, account: str) -> Summary:
-        return summary_of(await self._read(f"/portfolio/{account}/summary"))
+        answer = wire.mapping(await self._read(f"/portfolio/{account}/summary"), "summary")
+        owner = answer.get("accountcode")
+        if owner is not None:
+            wire.same_account(wire.mapping(owner, "summary accountcode"), "value", expected=account)
+        return Summary(
+            currency=wire.currency(wire.mapping(answer.get("netliquidation"), "summary netliquidation"), "currency"),
+            account_type=_account_type(answer),
+            net_liquidation=_summary_amount(answer, "netliquidation"),
+            available_funds=_summary_amount(answer, "availablefunds"),
+            buying_power=_summary_amount(answer, "buyingpower"),
+            day_trades_remaining=_day_trades(answer),
+        )
 
     async def ledger(self, account: str) -> Ledger:
         answer = wire.mapping(await self._read(f"/portfolio/{account}/ledger"), "ledger")
+        rows = {name: wire.mapping(row, f"ledger {name}") for name, row in answer.items() if name != "endofbundle"}
+        for row in rows.values():
+            wire.same_account(row, "acctcode", expected=account)
         # BASE is the sum over the currencies, not a currency.
-        base = wire.mapping(answer.get("BASE"), "ledger BASE")
-        rows = {name: wire.mapping(row, f"ledger {name}") for name, row in answer.items() if name != "BASE"}
+        base = wire.mapping(rows.pop("BASE", None), "ledger BASE")
+        cash = tuple(_cash(name, row) for name, row in rows.items())
+        _check_cash(cash, wire.required_number(base, "cashbalance"))
         return Ledger(
-            cash=tuple(_cash(name, row) for name, row in rows.items()),
+            cash=cash,
             unrealized_pnl=wire.required_number(base, "unrealizedpnl"),
             realized_pnl=wire.required_number(base, "realizedpnl"),
+            invested=any(wire.optional_number(base, key) for key in _MARKET_VALUES),
         )
 
     async def performance(self, account: str) -> NavHistory:
@@ -60,7 +129,7 @@ class PortfolioReads:
             if kept is None:
                 raise
             return kept
-        fresh = _nav_history(answer, self._session.market_now())
+        fresh = _nav_history(answer, account, self._session.market_now())
         self._memory.keep_performance(account, fresh)
         return fresh
 
@@ -95,14 +164,26 @@ def _session_date(moment: datetime) -> date:
     return moment.astimezone(_EXCHANGE_TIME).date()
 
 
-def _position(row: Mapping[str, object]) -> Position:
+def _of_account(answer: object, account: str) -> Sequence[wire.Row]:
+    """Rows of positions, one per contract."""
+    rows = wire.rows(answer, "positions")
+    for row in rows:
+        wire.same_account(row, "acctId", expected=account)
+    return wire.unique_rows(rows, lambda row: wire.conid(row.get("conid")), "positions")
+
+
+def _held(rows: Sequence[wire.Row]) -> Set[int]:
+    return {wire.conid(row.get("conid")) for row in rows if wire.required_number(row, "position") != 0}
+
+
+def _position(row: wire.Row) -> Position:
     return Position(
         conid=wire.conid(row.get("conid")),
         # Near-real-time rows carry the ticker as description.
         symbol=wire.required_text(row, "ticker", "description", "contractDesc"),
         name=wire.text(row, "name"),
         asset_class=wire.required_text(row, "secType", "assetClass"),
-        currency=wire.required_text(row, "currency"),
+        currency=wire.currency(row, "currency"),
         quantity=wire.required_number(row, "position"),
         price=wire.required_number(row, "marketPrice", "mktPrice"),
         market_value=wire.required_number(row, "marketValue", "mktValue"),
@@ -112,52 +193,68 @@ def _position(row: Mapping[str, object]) -> Position:
     )
 
 
-def _cash(currency: str, row: Mapping[str, object]) -> Cash:
+def _cash(currency: str, row: wire.Row) -> Cash:
+    # The row names its currency in `secondkey`; a key alone could be anything.
+    if wire.currency({"currency": currency}, "currency") != (wire.text(row, "secondkey") or currency):
+        raise Malformed("ledger: a row stands under another currency than its own")
     return Cash(
         currency=currency,
         cash=wire.required_number(row, "cashbalance"),
         settled_cash=wire.required_number(row, "settledcash"),
-        exchange_rate=wire.required_number(row, "exchangerate"),
+        exchange_rate=wire.price(row.get("exchangerate")),
     )
 
 
-def _summary_amount(summary: Mapping[str, object], key: str) -> Decimal:
+def _check_cash(cash: tuple[Cash, ...], total: Decimal) -> None:
+    """Raises: Incomplete when the currencies do not add up to the total, which shows that one is missing."""
+    in_base = [each.cash * each.exchange_rate for each in cash]
+    gross = sum((abs(each) for each in in_base), Decimal(0))
+    if not cash or abs(sum(in_base, Decimal(0)) - total) > _CASH_TOLERANCE * gross + 1:
+        raise Incomplete("the ledger's currencies do not add up to its total: one is missing")
+
+
+def _summary_amount(summary: wire.Row, key: str) -> Decimal:
     row = wire.mapping(summary.get(key), f"summary {key}")
     if row.get("isNull") is True:
         raise Malformed(f"summary {key} is null")
     return wire.required_number(row, "amount")
 
 
-def _day_trades(summary: Mapping[str, object]) -> int | None:
+def _day_trades(summary: wire.Row) -> int | None:
     row = summary.get("daytradesremaining")
-    told = wire.optional_number(row, "value") if isinstance(row, dict) else None
+    told = wire.mapping(row, "summary daytradesremaining").get("value") if row is not None else None
     # -1 stands for no limit.
-    return int(told) if told is not None and told >= 0 else None
+    return wire.whole(told) if told is not None and wire.whole(told) >= 0 else None
 
 
-def _account_type(summary: Mapping[str, object]) -> AccountType | None:
+def _account_type(summary: wire.Row) -> AccountType | None:
     """`accounttype` names the owner (individual, joint); whether it may borrow is in the trading type."""
     row = summary.get("tradingtype-s")
-    trading_type = wire.text(row, "value") if isinstance(row, dict) else None
-    if trading_type is None:
+    trading_type = wire.text(wire.mapping(row, "summary tradingtype-s"), "value") if row is not None else None
+    if trading_type is None or not trading_type.isupper():
         return None
-    return "margin" if "MRGN" in trading_type.upper() else "cash"
+    return "margin" if "MRGN" in trading_type else "cash"
 
 
-def _nav_history(answer: object, as_of: datetime) -> NavHistory:
+def _nav_history(answer: object, account: str, as_of: datetime) -> NavHistory:
     nav = wire.mapping(wire.mapping(answer, "performance").get("nav"), "performance nav")
     series = wire.rows(nav.get("data"), "performance data")
     dates, values = nav.get("dates"), series[0].get("navs") if len(series) == 1 else None
     if not isinstance(dates, list) or not isinstance(values, list) or len(dates) != len(values):
         raise Malformed("performance: dates and values do not match")
+    wire.same_account(series[0], "id", expected=account)
     points = tuple(
         NavPoint(date=_compact_date(day), nav=wire.number(value)) for day, value in zip(dates, values, strict=True)
     )
-    return NavHistory(as_of=as_of, currency=wire.required_text(series[0], "baseCurrency"), points=points)
+    if any(later.date <= earlier.date for earlier, later in pairwise(points)):
+        raise Malformed("performance: the dates do not ascend")
+    return NavHistory(as_of=as_of, currency=wire.currency(series[0], "baseCurrency"), points=points)
 
 
 def _compact_date(value: object) -> date:
+    if not isinstance(value, str) or re.fullmatch(r"\d{8}", value, re.ASCII) is None:
+        raise Malformed("performance: not a date like 20221228")
     try:
-        return date.fromisoformat(str(value))
+        return date.fromisoformat(value)
     except ValueError as error:
         raise Malformed(f"not a date: {value!r}") from error

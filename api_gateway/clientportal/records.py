@@ -72,11 +72,12 @@ class Summary(Record):
 
 
 class Ledger(Record):
-    """Cash per currency, and the account's totals in its base currency."""
+    """Cash per currency, and the account's totals in its base currency; `invested` where it holds anything but cash."""
 
     cash: tuple[Cash, ...]
     unrealized_pnl: Amount
     realized_pnl: Amount
+    invested: bool
 
 
 class OrderRow(Record):
@@ -132,12 +133,22 @@ class NavHistory(Record):
 
 
 class Contract(Record):
+    """`kind` is the broker's word for what a stock is, such as COMMON, ETF or ADR; funds are stocks to it."""
+
     symbol: str
     conid: int
     name: str
     exchange: str
     currency: str
     asset_class: str
+    kind: str | None = None
+
+
+class KeptContract(Record):
+    """`checked` is the session date on which the broker last told the same."""
+
+    contract: Contract
+    checked: date
 
 
 class Unresolved(Record):

@@ -15,6 +15,14 @@ from api_gateway.clientportal.resets import DEFAULT_ZONE
 
 ACCOUNT = "DU1234567"
 READY = {"authenticated": True, "established": True, "competing": False, "connected": True, "message": ""}
+RULES = {
+    "sizeIncrement": 1,
+    "increment": 0.01,
+    "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
+    "cashCcy": "USD",
+    "canTradeAcctIds": [ACCOUNT],
+    "error": None,
+}
 MARKER = {
     "as_of": "2022-12-28",
     "seed": 7,
@@ -89,6 +97,7 @@ def ready_gateway(*, marker: dict[str, object] | None = None, paper: bool = True
         "GET /iserver/account/orders", ok({"orders": [], "snapshot": False}), ok({"orders": [], "snapshot": True})
     )
     gateway.on("GET /iserver/account/trades", ok([]))
+    gateway.on("POST /iserver/contract/rules", ok(RULES))
     return gateway
 
 

@@ -130,7 +130,7 @@ async def test_more_than_a_hundred_contracts_are_asked_in_several_calls() -> Non
     def answer(request: httpx2.Request) -> httpx2.Response:
         conids = request.url.params["conids"].split(",")
         assert len(conids) <= 100
-        return ok([{**FULL, "conid": int(conid)} for conid in conids])
+        return ok([{**FULL, "conid": int(conid), "conidEx": conid} for conid in conids])
 
     gateway = ready_gateway().on(SNAPSHOT, answer)
     quotes, _ = await portal_to(gateway).market.quotes(list(range(1, 251)))
@@ -205,15 +205,25 @@ def company(*contracts: dict[str, object], asset_class: str = "STK") -> dict[str
 US = {"conid": AAPL, "exchange": "NASDAQ", "isUS": True}
 MEXICO = {"conid": 38708077, "exchange": "MEXI", "isUS": False}
 STOCKS = "GET /trsrv/stocks"
+DEFINITIONS = "GET /trsrv/secdef"
+APPLE = {
+    "conid": AAPL,
+    "ticker": "AAPL",
+    "currency": "USD",
+    "assetClass": "STK",
+    "listingExchange": "NASDAQ",
+    "type": "COMMON",
+}
 
 
 async def test_the_one_us_listing_is_taken_wherever_it_stands_and_kept() -> None:
     gateway = ready_gateway().on(STOCKS, ok({"AAPL": [company(MEXICO), company(MEXICO, US)]}))
+    gateway.on(DEFINITIONS, ok({"secdef": [APPLE]}))
     portal = portal_to(gateway)
     for _ in range(2):
         (contract,), unresolved = await portal.contracts.resolve(["aapl"], "STK")
         assert (contract.conid, contract.exchange, contract.symbol, unresolved) == (AAPL, "NASDAQ", "AAPL", ())
-    assert gateway.count(STOCKS) == 1
+    assert (gateway.count(STOCKS), gateway.count(DEFINITIONS)) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +278,8 @@ def position(**changes: object) -> dict[str, object]:
 
 async def test_closed_positions_are_dropped_and_a_broken_row_spoils_the_answer() -> None:
     path = f"GET /portfolio2/{ACCOUNT}/positions"
-    gateway = ready_gateway().on(path, ok([position(), position(position=0)]), ok([position(marketPrice=None)]))
+    closed = position(conid="8314", position=0)
+    gateway = ready_gateway().on(path, ok([position(), closed]), ok([position(marketPrice=None)]))
     portal = portal_to(gateway)
     (held,) = await portal.portfolio.positions(ACCOUNT)
     assert (held.conid, held.symbol, held.quantity, held.price) == (AAPL, "AAPL", Decimal(10), Decimal("126.04"))
@@ -303,7 +314,8 @@ async def test_day_trades_are_counted_where_the_broker_counts_them(told: object,
 async def test_the_base_row_of_a_ledger_is_no_currency() -> None:
     row = {"cashbalance": 100.5, "settledcash": 90, "exchangerate": 1, "unrealizedpnl": -5, "realizedpnl": 2}
     path = f"GET /portfolio/{ACCOUNT}/ledger"
-    gateway = ready_gateway().on(path, ok({"USD": row, "EUR": {**row, "exchangerate": 1.1}, "BASE": row}))
+    base = {**row, "cashbalance": 210.55}
+    gateway = ready_gateway().on(path, ok({"USD": row, "EUR": {**row, "exchangerate": 1.1}, "BASE": base}))
     ledger = await portal_to(gateway).portfolio.ledger(ACCOUNT)
     assert [(cash.currency, cash.exchange_rate) for cash in ledger.cash] == [("USD", 1), ("EUR", Decimal("1.1"))]
     assert ledger.unrealized_pnl == -5

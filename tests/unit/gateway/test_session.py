@@ -1,6 +1,7 @@
 """The session's states, its priming, and what one gateway call is shared by."""
 
 import asyncio
+from decimal import Decimal
 
 import httpx2
 import pytest
@@ -111,7 +112,8 @@ async def test_a_gateway_that_forgot_the_session_is_primed_again_and_asked_once_
 
 
 async def test_the_portfolio_side_may_want_to_be_primed_too() -> None:
-    base = {"BASE": {"unrealizedpnl": 0, "realizedpnl": 0}}
+    row = {"cashbalance": 1.5, "settledcash": 1.5, "exchangerate": 1, "unrealizedpnl": 0, "realizedpnl": 0}
+    base = {"USD": row, "BASE": row}
     unprimed = ok({"error": "Please query /portfolio/accounts first"}, 400)
     gateway = ready_gateway().on("GET /portfolio/DU1234567/ledger", unprimed, ok(base))
     await portal_to(gateway).portfolio.ledger(ACCOUNT)
@@ -218,10 +220,11 @@ async def test_each_failed_read_is_one_typed_error_with_a_remedy(reply: Reply, e
 
 
 async def test_a_read_is_repeated_when_the_gateway_is_away_for_a_moment() -> None:
-    base = {"BASE": {"unrealizedpnl": 0, "realizedpnl": 0}}
+    row = {"cashbalance": 1.5, "settledcash": 1.5, "exchangerate": 1, "unrealizedpnl": 0, "realizedpnl": 0}
+    base = {"USD": row, "BASE": row}
     gateway = ready_gateway().on("GET /portfolio/DU1234567/ledger", httpx2.ReadError("reset"), ok(base))
     ledger = await portal_to(gateway).portfolio.ledger(ACCOUNT)
-    assert ledger.cash == ()
+    assert [(cash.currency, cash.cash) for cash in ledger.cash] == [("USD", Decimal("1.5"))]
 
 
 async def test_after_a_429_nothing_more_is_sent() -> None:
