@@ -149,7 +149,10 @@ class BrokerModel:
 
     async def cancel(self, account: str, order_id: str) -> str:
         await self.pause("cancel")
-        self._end(self._open(order_id), "Cancelled")
+        order = self._open(order_id)
+        if order is None or not order.is_ours:
+            return "refused"
+        self._end(order, "Cancelled")
         return "requested"
 
     async def report(self, account: str) -> OrderReport:
@@ -161,7 +164,10 @@ class BrokerModel:
 
     async def order(self, account: str, order_id: str) -> BrokerOrder:
         await self._asked("order")
-        return next(order for order in self.orders if order.order_id == order_id)
+        found = next((order for order in self.orders if order.order_id == order_id), None)
+        if found is None:
+            raise BrokerUnavailable(f"the model has no status of order {order_id}")
+        return found
 
     def arrive(self, ticket: Ticket, fate: Fate = Fate.FILLS) -> BrokerOrder:
         """The request is at the broker: it is an order now, even when it is one already."""
@@ -189,7 +195,7 @@ class BrokerModel:
         held = self.world.positions.get(order.conid)
         if order.side is Side.SELL and (held is None or held.quantity < taken):
             self.oversold.append(f"{taken:f} {order.symbol} were sold and {held.quantity if held else 0:f} held")
-        price = order.limit_price or PRICE
+        price = self.fill_price(order)
         self.world.fill(order.conid, taken * order.side.sign, price)
         filled = order.filled_quantity + taken
         status = "Filled" if filled == order.quantity else "Submitted"
@@ -207,6 +213,10 @@ class BrokerModel:
                 commission=Decimal(0),
             )
         )
+
+    def fill_price(self, order: BrokerOrder) -> Decimal:
+        """At the limit, whatever the quote."""
+        return order.limit_price or PRICE
 
     def end_day(self) -> None:
         """What is under way arrives, and what is open ends."""
@@ -246,7 +256,7 @@ class BrokerModel:
 
     def _list(self) -> tuple[BrokerOrder, ...]:
         self._reads += 1
-        return tuple(order for order in self.orders if self._reads > self._listed_after[order.order_id])
+        return tuple(order for order in self.orders if self._reads > self._listed_after.get(order.order_id, 0))
 
     def _find(self, order_id: str) -> BrokerOrder:
         return next(order for order in self.orders if order.order_id == order_id)

@@ -28,7 +28,8 @@ from app.domain.order import Side
 from app.domain.session import SessionState
 from app.ledger.sql_ledger import SqlLedger
 from app.wiring import board
-from tests.support.fakes import Fate, Office
+from tests.support.broker_model import Fate
+from tests.support.fakes import Office
 from tests.unit.components.scripted import ScriptedLlm, says
 from tests.unit.desk.test_record import events_of
 
@@ -89,13 +90,13 @@ async def test_a_broker_that_is_gone_is_told_as_such_through_the_runtime(
 
 
 async def test_an_uncertain_order_and_a_halt_come_through_the_runtime(office: Office, ledger: SqlLedger) -> None:
-    office.broker.fates["AAPL"] = Fate.UNKNOWN_AND_LOST
+    office.broker.fates["AAPL"] = Fate.REQUEST_LOST
     with pytest.raises(OrderUncertain):
         await run_daily(office.desk(), DAY, conduct)
 
 
 async def test_an_unrecorded_order_halts_through_the_runtime(office: Office) -> None:
-    office.broker.arrive("PM0123456789abcdef0123", "KO", Side.BUY, office.world.positions[1000].quantity)
+    office.broker.appear("PM0123456789abcdef0123", "KO", Side.BUY, office.world.positions[1000].quantity)
     assert (await run_daily(office.desk(), DAY, conduct)).status is RunStatus.HALTED
 
 
@@ -158,7 +159,7 @@ async def test_a_chat_previews_in_paper_mode_and_sends_nothing(
     said = [part.text or "" for e in events if e.content and e.content.parts for part in e.content.parts]
     assert any("12 positions" in text for text in said)
     assert any(text.startswith("PREVIEWED: SELL 170 AAPL") for text in said)
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert ledger.runs() == ()
     assert events_of(ledger_url, "plan_previewed") != []
     assert ledger.verify().ok

@@ -14,7 +14,8 @@ from app.domain.order import OrderState, Side
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import KillLevel
 from app.ledger.sql_ledger import SqlLedger
-from tests.support.fakes import Fate, Office, policy
+from tests.support.broker_model import Fate
+from tests.support.fakes import Office, policy
 from tests.support.world import conid
 
 DAY = RunRequest()
@@ -41,7 +42,7 @@ async def test_an_approved_run_is_read_and_gated_anew_and_sends_what_waited_once
     assert (result.run_id, result.status) == (first.run_id, RunStatus.DONE)
     assert states(ledger, first.run_id) == {"AAPL": OrderState.FILLED, "MSFT": OrderState.FILLED}
     assert office.broker.sent_symbols() == [("AAPL", Side.SELL), ("MSFT", Side.SELL)]
-    assert set(office.broker.sends.values()) == {1}
+    assert set(office.broker.posts.values()) == {1}
     assert ledger.verify().ok
 
 
@@ -92,7 +93,7 @@ async def test_a_price_that_moved_beyond_tolerance_asks_again(office: Office, le
 
 async def test_with_scope_all_even_exits_wait_and_go_after_the_approval(office: Office, ledger: SqlLedger) -> None:
     first = await waiting(office, scope=ApprovalScope.ALL)
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     await approve(office.desk(), first.run_id, "owner")
     assert set(states(ledger, first.run_id).values()) == {OrderState.FILLED}
 
@@ -113,7 +114,7 @@ async def test_under_halted_a_person_can_still_leave_a_position_and_nothing_else
     ledger.set_level(None, KillLevel.HALTED, "a test", "owner", office.world.now())
     stopped = await run_daily(office.desk(), DAY)
     assert stopped.status is RunStatus.HALTED
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert (await exit_position(office.desk(), "KO", "owner")).status is RunStatus.DONE
     assert office.broker.sent_symbols() == [("KO", Side.SELL)]
 
@@ -121,22 +122,22 @@ async def test_under_halted_a_person_can_still_leave_a_position_and_nothing_else
 async def test_what_is_not_held_cannot_be_left(office: Office) -> None:
     with pytest.raises(UsageError, match="LLY is not held"):
         await exit_position(office.desk(), "LLY", "owner")
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
 
 
 async def test_an_exit_by_hand_is_previewed_where_trading_is_off(office: Office) -> None:
     office.trading_mode = "off"
     result = await exit_position(office.desk(), "KO", "owner")
     assert result.status is RunStatus.DRY_RUN
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
 
 
 async def test_a_second_exit_of_the_day_is_an_order_of_its_own(office: Office) -> None:
-    office.broker.fates["KO"] = Fate.REJECTED
+    office.broker.fates["KO"] = Fate.IS_REJECTED
     await exit_position(office.desk(), "KO", "owner")
     office.broker.fates.clear()
     second = await exit_position(office.desk(), "KO", "owner")
     assert second.report is not None
     assert second.report["slot"] == "exit-ko-2"
-    assert len(office.broker.sends) == 2
-    assert set(office.broker.sends.values()) == {1}
+    assert len(office.broker.posts) == 2
+    assert set(office.broker.posts.values()) == {1}

@@ -13,7 +13,8 @@ from app.domain.navs import NavKind
 from app.domain.order import OrderState
 from app.domain.policy import Mode
 from app.ledger.sql_ledger import SqlLedger
-from tests.support.fakes import Fate, Office, policy
+from tests.support.broker_model import Fate
+from tests.support.fakes import Office, policy
 from tests.support.world import ACCOUNT, TODAY
 
 DAY, CLOSE = RunRequest(), RunRequest(slot="close")
@@ -28,19 +29,19 @@ async def test_before_the_exchange_has_closed_there_is_no_close(office: Office) 
 
 async def test_the_close_records_the_closing_value_and_sends_nothing(office: Office, ledger: SqlLedger) -> None:
     await run_daily(office.desk(), DAY)
-    sent = office.broker.sends.total()
+    sent = office.broker.posts.total()
     office.world.set_session(now=EVENING)
     result = await run_daily(office.desk(), CLOSE)
     assert result.status is RunStatus.DONE
     newest = ledger.navs(BOOK)[-1]
     assert (newest.session_date, newest.kind) == (TODAY, NavKind.CLOSE)
-    assert office.broker.sends.total() == sent
+    assert office.broker.posts.total() == sent
     assert (await run_daily(office.desk(), CLOSE)).run_id == result.run_id
     assert ledger.verify().ok
 
 
 async def test_an_order_that_did_not_fill_ended_with_its_day(office: Office, ledger: SqlLedger) -> None:
-    office.broker.fates["AAPL"] = Fate.RESTING
+    office.broker.fates["AAPL"] = Fate.RESTS
     first = await run_daily(office.desk(), DAY)
     assert ledger.intents(first.run_id)[0].state is OrderState.ACKED
     office.world.set_session(now=EVENING)
@@ -63,7 +64,7 @@ async def test_a_run_after_the_latest_start_is_missed_and_does_nothing(office: O
     office.world.set_session(now=datetime(2022, 3, 14, 19, 31, tzinfo=UTC))
     result = await run_daily(office.desk(), DAY)
     assert result.status is RunStatus.MISSED
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert ledger.intents(result.run_id) == ()
 
 

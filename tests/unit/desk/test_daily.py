@@ -43,7 +43,7 @@ async def test_a_second_call_gets_the_first_ones_report_and_sends_nothing(office
     second = await run_daily(office.desk("two"), DAY)
     assert not second.fresh
     assert (second.run_id, second.status, second.report) == (first.run_id, first.status, first.report)
-    assert office.broker.sends.total() == 2
+    assert office.broker.posts.total() == 2
 
 
 async def test_a_leased_run_answers_that_it_is_in_progress(office: Office, ledger: SqlLedger) -> None:
@@ -63,7 +63,7 @@ async def test_a_dry_run_leaves_the_day_free_and_writes_no_value_and_no_intent(
     assert dry.report["mode_reason"] == "the request asks for a dry run"
     assert {order["state"] for order in dry.report["orders"]} == {"PREVIEWED"}
     assert all(order["what_if"]["commission"] == "1" for order in dry.report["orders"])
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert ledger.navs(BOOK) == ()
     assert rows(ledger_url, "SELECT * FROM intents") == []
 
@@ -72,7 +72,7 @@ async def test_a_dry_run_leaves_the_day_free_and_writes_no_value_and_no_intent(
     real = await run_daily(office.desk(), DAY)
     assert real.fresh
     assert real.status is RunStatus.DONE
-    assert office.broker.sends.total() == 2
+    assert office.broker.posts.total() == 2
 
 
 async def test_an_account_that_the_session_does_not_have_is_refused_before_anything_is_written(
@@ -237,19 +237,19 @@ async def test_time_does_not_run_backwards_in_one_account(office: Office, ledger
 
 
 async def test_an_order_under_our_name_that_nobody_recorded_halts_the_day(office: Office, ledger: SqlLedger) -> None:
-    office.broker.arrive("PM0123456789abcdef0123", "KO", Side.BUY, Decimal(5))
+    office.broker.appear("PM0123456789abcdef0123", "KO", Side.BUY, Decimal(5))
     result = await run_daily(office.desk(), DAY)
     assert result.status is RunStatus.HALTED
     assert result.report is not None
     assert "PM0123456789abcdef0123" in result.report["note"]
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert ledger.navs(BOOK) == ()
     again = await run_daily(office.desk(), DAY)
     assert (again.run_id, again.status) == (result.run_id, RunStatus.HALTED)
 
 
 async def test_other_peoples_orders_are_external_and_no_reason_to_halt(office: Office) -> None:
-    office.broker.arrive("by-hand-1", "KO", Side.BUY, Decimal(5))
+    office.broker.appear("by-hand-1", "KO", Side.BUY, Decimal(5))
     assert (await run_daily(office.desk(), DAY)).status is RunStatus.DONE
 
 

@@ -22,7 +22,8 @@ from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import Order, OrderState, Side, client_order_id
 from app.domain.plan import Action, Choice, Plan
 from app.ledger.sql_ledger import SqlLedger
-from tests.support.fakes import FakeChooser, Fate, Office, policy
+from tests.support.broker_model import Fate
+from tests.support.fakes import FakeChooser, Office, policy
 from tests.support.world import ACCOUNT, OPENING, PRICE, SPREAD, TODAY, conid, instrument, steady
 
 DAY = RunRequest()
@@ -65,12 +66,12 @@ async def test_a_filled_order_is_settled_with_its_price(office: Office, ledger: 
 @pytest.mark.parametrize(
     ("fate", "state", "reason"),
     [
-        (Fate.RESTING, OrderState.ACKED, "still open at the broker"),
-        (Fate.HALF_FILLED, OrderState.PARTIAL, "still open at the broker"),
-        (Fate.REJECTED, OrderState.REJECTED, "insufficient funds"),
-        (Fate.REFUSED, OrderState.NOT_SENT, "max_order_value: too large"),
-        (Fate.UNKNOWN_BUT_ARRIVED, OrderState.FILLED, None),
-        (Fate.ALREADY_REGISTERED, OrderState.FILLED, None),
+        (Fate.RESTS, OrderState.ACKED, "still open at the broker"),
+        (Fate.FILLS_HALF, OrderState.PARTIAL, "still open at the broker"),
+        (Fate.IS_REJECTED, OrderState.REJECTED, "insufficient funds"),
+        (Fate.IS_REFUSED, OrderState.NOT_SENT, "the broker's server refused the ticket"),
+        (Fate.ANSWER_LOST, OrderState.FILLED, None),
+        (Fate.KNOWN_ALREADY, OrderState.FILLED, None),
     ],
 )
 async def test_every_answer_of_the_broker_is_recorded_and_the_next_order_goes_on(
@@ -83,14 +84,11 @@ async def test_every_answer_of_the_broker_is_recorded_and_the_next_order_goes_on
     assert msft.state is OrderState.FILLED
     assert orders_of(result)["AAPL"]["state"] == state
     assert orders_of(result)["AAPL"]["reason"] == reason
-    assert set(office.broker.sends.values()) == {1}
+    assert set(office.broker.posts.values()) == {1}
 
 
-@pytest.mark.parametrize("fate", [Fate.UNKNOWN_AND_LOST, Fate.QUESTION])
-async def test_an_order_whose_fate_nobody_knows_stops_everything_after_it(
-    office: Office, ledger: SqlLedger, fate: Fate
-) -> None:
-    office.broker.fates["AAPL"] = fate
+async def test_an_order_whose_fate_nobody_knows_stops_everything_after_it(office: Office, ledger: SqlLedger) -> None:
+    office.broker.fates["AAPL"] = Fate.REQUEST_LOST
     with pytest.raises(OrderUncertain, match="unknown whether AAPL reached the broker") as caught:
         await run_daily(office.desk(), DAY)
     assert "Nothing more was sent" in (caught.value.remedy or "")
@@ -102,7 +100,7 @@ async def test_an_order_whose_fate_nobody_knows_stops_everything_after_it(
 
 
 async def test_an_unknown_order_stays_uncertain_where_the_broker_cannot_be_asked_either(office: Office) -> None:
-    office.broker.fates["AAPL"] = Fate.UNKNOWN_BUT_ARRIVED
+    office.broker.fates["AAPL"] = Fate.ANSWER_LOST
     office.broker.unreachable = {"order_report"}
     with pytest.raises(OrderUncertain, match="AAPL"):
         await run_daily(office.desk(), DAY)
@@ -160,7 +158,7 @@ async def test_the_gate_refuses_at_the_last_moment_what_it_allowed_before(office
         assert (intent.state, intent.sends) == (OrderState.NOT_SENT, 0)
         assert intent.reason is not None
         assert "quote_age" in intent.reason
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
 
 
 async def test_without_a_key_nothing_is_sent_and_the_remedy_names_the_setting(
@@ -169,7 +167,7 @@ async def test_without_a_key_nothing_is_sent_and_the_remedy_names_the_setting(
     desk = replace(office.desk(), signer=None)
     with pytest.raises(UsageError, match="TICKET_KEY"):
         await run_daily(desk, DAY)
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     (record,) = ledger.runs()
     assert {intent.state for intent in ledger.intents(record.run_id)} == {OrderState.PLANNED}
 
@@ -210,7 +208,7 @@ async def test_an_order_that_rests_is_followed_until_the_broker_is_done_with_it(
     office: Office, ledger: SqlLedger
 ) -> None:
     office.policy = policy(follow_seconds=60)
-    office.broker.fates["AAPL"] = Fate.RESTING
+    office.broker.fates["AAPL"] = Fate.RESTS
 
     async def fill_meanwhile(_: float) -> None:
         order = office.broker.orders[0]
@@ -246,7 +244,7 @@ async def test_a_committed_buy_is_held_to_the_cool_down_that_began_since(office:
     assert result.run_id == claim.run_id != first.run_id
     assert orders_of(result)["AAPL"]["state"] == "NOT_SENT"
     assert "cool_down: AAPL sold at a loss 1 sessions ago" in str(orders_of(result)["AAPL"]["reason"])
-    assert office.broker.sends[coid] == 0
+    assert office.broker.posts[coid] == 0
 
 
 async def test_an_order_that_is_not_committed_within_the_send_budget_is_never_sent(

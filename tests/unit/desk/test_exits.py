@@ -11,18 +11,19 @@ from app.desk.records import RunStatus
 from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import OrderState, Side
 from app.ledger.sql_ledger import SqlLedger
-from tests.support.fakes import Fate, Office
+from tests.support.broker_model import Fate
+from tests.support.fakes import Office
 from tests.unit.ledger.builders import ManualTime
 
 
 async def test_an_interrupted_exit_goes_on_with_its_plan(
     office: Office, ledger: SqlLedger, lease_time: ManualTime
 ) -> None:
-    office.broker.fates["KO"] = Fate.UNKNOWN_AND_LOST
+    office.broker.fates["KO"] = Fate.REQUEST_LOST
     with pytest.raises(OrderUncertain):
         await exit_position(office.desk(), "KO", "a person")
     (record,) = ledger.runs()
-    office.broker.arrive(ledger.intents(record.run_id)[0].coid, "KO", Side.SELL, Decimal(170))
+    office.broker.appear(ledger.intents(record.run_id)[0].coid, "KO", Side.SELL, Decimal(170))
     lease_time.advance(121)
 
     result = await exit_position(office.desk("two"), "KO", "a person")
@@ -32,14 +33,14 @@ async def test_an_interrupted_exit_goes_on_with_its_plan(
 
 
 async def test_what_is_being_sold_already_is_not_sold_again(office: Office) -> None:
-    office.broker.fates["KO"] = Fate.RESTING
+    office.broker.fates["KO"] = Fate.RESTS
     await exit_position(office.desk(), "KO", "a person")
     with pytest.raises(UsageError, match="is being sold"):
         await exit_position(office.desk(), "KO", "a person")
 
 
 async def test_an_order_that_the_list_does_not_show_yet_still_counts(office: Office) -> None:
-    office.broker.fates["AAPL"] = Fate.RESTING
+    office.broker.fates["AAPL"] = Fate.RESTS
     await run_daily(office.desk(), RunRequest())
     office.broker.orders.clear()
     with pytest.raises(UsageError, match="is being sold"):

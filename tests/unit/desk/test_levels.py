@@ -13,7 +13,8 @@ from app.domain.order import Side
 from app.domain.plan import Choice
 from app.domain.ruling import KillLevel
 from app.ledger.sql_ledger import SqlLedger
-from tests.support.fakes import FakeChooser, Fate, Office, policy
+from tests.support.broker_model import Fate
+from tests.support.fakes import FakeChooser, Office, policy
 from tests.support.world import ACCOUNT, TODAY, conid
 
 DAY = RunRequest()
@@ -54,7 +55,7 @@ async def test_after_many_runs_without_a_person_only_exits_go(office: Office, le
 
 
 async def test_halting_takes_our_open_buys_back_and_leaves_sells(office: Office, ledger: SqlLedger) -> None:
-    office.broker.fates = {"AAPL": Fate.RESTING, "MSFT": Fate.RESTING}
+    office.broker.fates = {"AAPL": Fate.RESTS, "MSFT": Fate.RESTS}
     await run_daily(office.desk(), DAY)
     sell = office.broker.orders[0]
     buy = replace(sell, order_id="77", side=Side.BUY, coid=None, limit_price=Decimal(99))
@@ -74,14 +75,14 @@ async def test_a_halt_between_planning_and_sending_stops_the_send(office: Office
 
     office.chooser = HaltsWhileChoosing()
     result = await run_daily(office.desk(), DAY)
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert result.report is not None
     assert {order["state"] for order in result.report["orders"]} == {"NOT_SENT"}
     assert all("kill_level" in order["reason"] for order in result.report["orders"])
 
 
 async def test_an_order_under_our_name_that_was_never_sent_halts_the_book(office: Office, ledger: SqlLedger) -> None:
-    office.broker.arrive("PM0123456789abcdef0123", "KO", Side.SELL, Decimal(1))
+    office.broker.appear("PM0123456789abcdef0123", "KO", Side.SELL, Decimal(1))
     result = await run_daily(office.desk(), DAY)
     assert result.status is RunStatus.HALTED
     assert ledger.level(BOOK).level is KillLevel.HALTED

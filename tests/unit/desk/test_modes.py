@@ -32,7 +32,7 @@ async def test_with_trading_off_on_either_side_everything_is_previewed(
     assert result.report is not None
     assert (result.report["mode"], result.report["mode_reason"]) == ("preview", because)
     assert {order["reason"] for order in result.report["orders"]} == {because}
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert ledger.intents(result.run_id) == ()
 
 
@@ -41,7 +41,7 @@ async def test_a_policy_that_only_previews_is_obeyed(office: Office) -> None:
     result = await run_daily(office.desk(), DAY)
     assert result.report is not None
     assert result.report["mode_reason"] == "the policy's approval.mode is preview"
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
 
 
 async def test_in_paper_mode_the_report_says_paper_and_who_allowed_it(office: Office) -> None:
@@ -70,7 +70,7 @@ async def test_approval_of_scope_all_holds_back_exits_too(office: Office, ledger
     office.policy = policy({"mode": Mode.APPROVE, "scope": ApprovalScope.ALL})
     result = await run_daily(office.desk(), DAY)
     assert result.status is RunStatus.AWAITING_APPROVAL
-    assert office.broker.sends.total() == 0
+    assert office.broker.posts.total() == 0
     assert {intent.state for intent in ledger.intents(result.run_id)} == {OrderState.PLANNED}
 
 

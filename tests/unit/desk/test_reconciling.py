@@ -13,13 +13,14 @@ from app.domain.errors import BrokerUnavailable, OrderUncertain
 from app.domain.order import OrderState, Side
 from app.domain.plan import Action
 from app.ledger.sql_ledger import SqlLedger
-from tests.support.fakes import FakeChooser, Fate, Office
+from tests.support.broker_model import Fate
+from tests.support.fakes import FakeChooser, Office
 from tests.unit.ledger.builders import ManualTime
 
 DAY = RunRequest()
 
 
-async def interrupted(office: Office, ledger: SqlLedger, fate: Fate = Fate.UNKNOWN_AND_LOST) -> str:
+async def interrupted(office: Office, ledger: SqlLedger, fate: Fate = Fate.REQUEST_LOST) -> str:
     """A run whose first order's fate nobody knows; its id."""
     office.broker.fates["AAPL"] = fate
     with pytest.raises(OrderUncertain):
@@ -33,7 +34,7 @@ async def test_an_uncertain_order_stops_the_run_and_the_next_run_reconciles(
 ) -> None:
     run_id = await interrupted(office, ledger)
     coid = ledger.intents(run_id)[0].coid
-    office.broker.arrive(coid, "AAPL", Side.SELL, Decimal(170))
+    office.broker.appear(coid, "AAPL", Side.SELL, Decimal(170))
     lease_time.advance(121)
     office.chooser = FakeChooser(Action.HOLD)
 
@@ -47,7 +48,7 @@ async def test_an_uncertain_order_stops_the_run_and_the_next_run_reconciles(
         ("AAPL", OrderState.FILLED, 1),
         ("MSFT", OrderState.FILLED, 1),
     ]
-    assert set(office.broker.sends.values()) == {1}
+    assert set(office.broker.posts.values()) == {1}
     assert result.report is not None
     assert result.report["decision"]["action"] == "CUT_LOSERS"
     assert [order["state"] for order in result.report["orders"]] == ["FILLED", "FILLED"]
@@ -107,20 +108,20 @@ async def test_a_process_that_died_while_sending_leaves_an_order_to_be_found(
     with pytest.raises(OrderUncertain):
         await run_daily(office.desk("two"), DAY)
     assert ledger.intents(record.run_id)[0].state is OrderState.UNKNOWN
-    office.broker.arrive(coid, "AAPL", Side.SELL, Decimal(170))
+    office.broker.appear(coid, "AAPL", Side.SELL, Decimal(170))
     lease_time.advance(121)
     assert (await run_daily(office.desk("three"), DAY)).status is RunStatus.DONE
-    assert office.broker.sends[coid] == 0
+    assert office.broker.posts[coid] == 0
 
 
 async def test_an_uncertain_order_of_one_slot_stops_the_other_slots_of_the_day(
     office: Office, ledger: SqlLedger
 ) -> None:
     await interrupted(office, ledger)
-    sent = office.broker.sends.total()
+    sent = office.broker.posts.total()
     with pytest.raises(OrderUncertain, match="SELL 170 AAPL"):
         await run_daily(office.desk("two"), RunRequest(slot="afternoon"))
-    assert office.broker.sends.total() == sent
+    assert office.broker.posts.total() == sent
 
 
 async def test_another_slot_settles_an_uncertain_order_that_is_found_and_goes_on(
@@ -128,7 +129,7 @@ async def test_another_slot_settles_an_uncertain_order_that_is_found_and_goes_on
 ) -> None:
     run_id = await interrupted(office, ledger)
     coid = ledger.intents(run_id)[0].coid
-    office.broker.arrive(coid, "AAPL", Side.SELL, Decimal(170))
+    office.broker.appear(coid, "AAPL", Side.SELL, Decimal(170))
     assert (await run_daily(office.desk("two"), RunRequest(slot="afternoon"))).status is RunStatus.DONE
     assert ledger.intents(run_id)[0].state is OrderState.FILLED
     lease_time.advance(121)
@@ -136,7 +137,7 @@ async def test_another_slot_settles_an_uncertain_order_that_is_found_and_goes_on
 
 
 async def test_another_slot_settles_what_an_ended_run_left_open(office: Office, ledger: SqlLedger) -> None:
-    office.broker.fates["AAPL"] = Fate.RESTING
+    office.broker.fates["AAPL"] = Fate.RESTS
     first = await run_daily(office.desk(), DAY)
     resting = office.broker.orders[0]
     office.broker.orders[0] = replace(
@@ -149,23 +150,23 @@ async def test_another_slot_settles_what_an_ended_run_left_open(office: Office, 
     assert ledger.verify().ok
 
 
-@pytest.mark.parametrize("fate", [Fate.REFUSED, Fate.REJECTED])
+@pytest.mark.parametrize("fate", [Fate.IS_REFUSED, Fate.IS_REJECTED])
 async def test_an_order_at_the_broker_that_the_ledger_knows_as_refused_halts(
     office: Office, ledger: SqlLedger, fate: Fate
 ) -> None:
     office.broker.fates["AAPL"] = fate
     ended = await run_daily(office.desk(), DAY)
     coid = ledger.intents(ended.run_id)[0].coid
-    office.broker.arrive(coid, "AAPL", Side.SELL, Decimal(170))
+    office.broker.appear(coid, "AAPL", Side.SELL, Decimal(170))
     result = await run_daily(office.desk("two"), RunRequest(slot="afternoon"))
     assert result.status is RunStatus.HALTED
-    assert office.broker.sends[coid] == 1
+    assert office.broker.posts[coid] == 1
 
 
 async def test_a_preview_settles_nothing(office: Office, ledger: SqlLedger) -> None:
     run_id = await interrupted(office, ledger)
     coid = ledger.intents(run_id)[0].coid
-    office.broker.arrive(coid, "AAPL", Side.SELL, Decimal(170))
+    office.broker.appear(coid, "AAPL", Side.SELL, Decimal(170))
     result = await run_daily(office.desk("two"), RunRequest(dry_run=True))
     assert result.status is RunStatus.DRY_RUN
     assert ledger.intents(run_id)[0].state is OrderState.UNKNOWN
@@ -174,11 +175,11 @@ async def test_a_preview_settles_nothing(office: Office, ledger: SqlLedger) -> N
 async def test_a_send_is_never_repeated_however_often_the_run_is_taken_up_again(
     office: Office, ledger: SqlLedger, lease_time: ManualTime
 ) -> None:
-    await interrupted(office, ledger, Fate.QUESTION)
+    await interrupted(office, ledger, Fate.REQUEST_LOST)
     lease_time.advance(121)
     with pytest.raises(OrderUncertain):
         await run_daily(office.desk("two"), DAY)
     # Long enough and often enough not seen: it is given up, watched, and the rest of the plan goes on.
     lease_time.advance(121)
     assert (await run_daily(office.desk("three"), DAY)).status is RunStatus.DONE
-    assert set(office.broker.sends.values()) == {1}
+    assert set(office.broker.posts.values()) == {1}

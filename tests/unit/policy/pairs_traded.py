@@ -20,7 +20,8 @@ from app.domain.portfolio import CashBalance, Portfolio
 from app.domain.pricing import limit_price
 from app.domain.ruling import DayUse
 from app.risk import what_if_refusal
-from tests.support.fakes import Fate, Office
+from tests.support.broker_model import Fate
+from tests.support.fakes import Office
 from tests.support.world import World
 from tests.support.worlds import NOW, buy, conid, evaluate, even, instrument, market, quote, quoted
 from tests.unit.policy.pairs import DayPair, Pair, decided, let_through, told
@@ -160,7 +161,7 @@ async def _sent(office: Office) -> object:
 
 async def _looks(office: Office) -> object:
     """How often an order that rests is looked at; time passes only while waiting."""
-    office.broker.fates = {"AAPL": Fate.RESTING, "MSFT": Fate.RESTING}
+    office.broker.fates = {"AAPL": Fate.RESTS, "MSFT": Fate.RESTS}
     waits: list[float] = []
 
     async def wait(seconds: float) -> None:
