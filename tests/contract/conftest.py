@@ -9,7 +9,9 @@ from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
 from api_gateway.simulator.world import Options, build_world
-from tests.contract.venue import SYMBOLS, Exchange, McpVenue, PaperVenue, Venue
+from tests.contract.exchange import SYMBOLS, Exchange
+from tests.contract.model import ModelAccount
+from tests.contract.venue import Account, McpVenue, PaperVenue, Venue
 
 OpenExchange = Callable[..., Awaitable[Exchange]]
 OpenVenue = Callable[..., Awaitable[Venue]]
@@ -62,6 +64,16 @@ def open_venue(
         return McpVenue(await open_on(market, **scenario))
 
     return opening
+
+
+@pytest.fixture(params=["paper", "mcp", "model"])
+async def account(
+    request: pytest.FixtureRequest, market: ASGIApp, open_on: OpenExchange, open_paper: OpenPaper
+) -> Account:
+    """For cases that the model of the other suites must pass as well."""
+    if request.param == "model":
+        return ModelAccount()
+    return await open_paper() if request.param == "paper" else McpVenue(await open_on(market))
 
 
 @pytest.fixture

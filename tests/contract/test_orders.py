@@ -9,7 +9,7 @@ from app.domain.errors import BrokerUnavailable
 from app.domain.market import QuoteKind
 from app.domain.order import OrderState, Outcome, Side
 from tests.contract.conftest import OpenVenue
-from tests.contract.venue import CENT, Venue
+from tests.contract.venue import CENT, Account, Venue
 
 PLAN = CommissionPlan()
 
@@ -53,16 +53,16 @@ async def test_a_preview_of_what_cannot_be_had_says_so(venue: Venue, quantity: s
 
 
 @pytest.mark.parametrize("side", Side)
-async def test_a_marketable_order_fills_at_the_quote_and_not_at_its_limit(venue: Venue, side: Side) -> None:
-    quote, generous = await venue.quote("AAPL"), await venue.price("AAPL", side, away="-0.01")
-    placed = await venue.send("AAPL", side, 10, generous)
+async def test_a_marketable_order_fills_at_the_quote_and_not_at_its_limit(account: Account, side: Side) -> None:
+    quote, generous = await account.quote("AAPL"), await account.price("AAPL", side, away="-0.01")
+    placed = await account.send("AAPL", side, 10, generous)
     assert placed.outcome is Outcome.ACCEPTED
-    order = await venue.broker.order(venue.account, placed.order_id or "")
+    order = await account.broker.order(account.account, placed.order_id or "")
     assert (order.state, order.status) == (OrderState.FILLED, "Filled")
     assert order.filled_quantity == order.quantity == 10
     assert order.average_price == (quote.ask if side is Side.BUY else quote.bid)
     assert order.limit_price == generous
-    report = await venue.broker.report(venue.account)
+    report = await account.broker.report(account.account)
     (trade,) = report.trades
     assert (trade.coid, trade.side, trade.price) == (order.coid, side, order.average_price)
     assert trade.quantity == 10
@@ -70,16 +70,16 @@ async def test_a_marketable_order_fills_at_the_quote_and_not_at_its_limit(venue:
     assert report.orders == (order,)
 
 
-async def test_a_resting_order_is_open_until_it_is_cancelled(venue: Venue) -> None:
-    order = await venue.rest("AAPL", Side.BUY, 10)
+async def test_a_resting_order_is_open_until_it_is_cancelled(account: Account) -> None:
+    order = await account.rest("AAPL", Side.BUY, 10)
     assert (order.state, order.status, order.average_price) == (OrderState.ACKED, "Submitted", None)
     assert order.filled_quantity == 0
-    assert (await venue.portfolio()).orders == (order,)
-    assert await venue.broker.cancel(venue.account, order.order_id) == "requested"
-    cancelled = await venue.broker.order(venue.account, order.order_id)
+    assert (await account.portfolio()).orders == (order,)
+    assert await account.broker.cancel(account.account, order.order_id) == "requested"
+    cancelled = await account.broker.order(account.account, order.order_id)
     assert (cancelled.state, cancelled.status) == (OrderState.CANCELLED, "Cancelled")
-    assert await venue.broker.cancel(venue.account, order.order_id) == "refused"
-    assert (await venue.broker.report(venue.account)).trades == ()
+    assert await account.broker.cancel(account.account, order.order_id) == "refused"
+    assert (await account.broker.report(account.account)).trades == ()
 
 
 async def test_a_resting_order_fills_when_the_market_comes_to_it(venue: Venue) -> None:
@@ -96,41 +96,41 @@ async def test_a_resting_order_fills_when_the_market_comes_to_it(venue: Venue) -
     assert order.average_price <= order.limit_price
 
 
-async def test_a_filled_order_cannot_be_cancelled(venue: Venue) -> None:
-    order = await venue.fill("AAPL", Side.SELL, 3)
-    assert await venue.broker.cancel(venue.account, order.order_id) == "refused"
-    assert (await venue.broker.order(venue.account, order.order_id)).state is OrderState.FILLED
+async def test_a_filled_order_cannot_be_cancelled(account: Account) -> None:
+    order = await account.fill("AAPL", Side.SELL, 3)
+    assert await account.broker.cancel(account.account, order.order_id) == "refused"
+    assert (await account.broker.order(account.account, order.order_id)).state is OrderState.FILLED
 
 
-async def test_the_rest_of_a_partly_filled_order_can_be_cancelled(venue: Venue) -> None:
-    await venue.fill_half("AAPL", 10)
-    order = await venue.rest("AAPL", Side.SELL, 10, away="0")
+async def test_the_rest_of_a_partly_filled_order_can_be_cancelled(account: Account) -> None:
+    await account.fill_half("AAPL", 10)
+    order = await account.rest("AAPL", Side.SELL, 10, away="0")
     assert order.state is OrderState.PARTIAL
     assert order.filled_quantity == 5
-    assert await venue.broker.cancel(venue.account, order.order_id) == "requested"
-    cancelled = await venue.broker.order(venue.account, order.order_id)
+    assert await account.broker.cancel(account.account, order.order_id) == "requested"
+    cancelled = await account.broker.order(account.account, order.order_id)
     assert cancelled.state is OrderState.CANCELLED
     assert cancelled.filled_quantity == 5
 
 
 @pytest.mark.parametrize("coid", [None, "another-program"])
-async def test_somebody_elses_order_is_listed_and_not_cancelled(venue: Venue, coid: str | None) -> None:
-    limit = await venue.price("KO", Side.BUY, away="0.02")
-    number = await venue.trade_elsewhere("KO", Side.BUY, 7, limit, coid)
-    assert await venue.broker.cancel(venue.account, number) == "refused"
-    ours = await venue.fill("AAPL", Side.BUY, 1)
-    report = await venue.broker.report(venue.account)
+async def test_somebody_elses_order_is_listed_and_not_cancelled(account: Account, coid: str | None) -> None:
+    limit = await account.price("KO", Side.BUY, away="0.02")
+    number = await account.trade_elsewhere("KO", Side.BUY, 7, limit, coid)
+    assert await account.broker.cancel(account.account, number) == "refused"
+    ours = await account.fill("AAPL", Side.BUY, 1)
+    report = await account.broker.report(account.account)
     theirs = next(order for order in report.orders if order.order_id == number)
     assert (theirs.is_open, theirs.is_ours, theirs.coid) == (True, False, coid)
     assert (theirs.limit_price, theirs.side) == (limit, Side.BUY)
     assert theirs.quantity == 7
     assert report.find(ours.coid or "") == ours
-    assert {order.order_id for order in (await venue.portfolio()).orders} == {number, ours.order_id}
+    assert {order.order_id for order in (await account.portfolio()).orders} == {number, ours.order_id}
 
 
-async def test_somebody_elses_execution_is_listed(venue: Venue) -> None:
-    await venue.trade_elsewhere("KO", Side.SELL, 7)
-    (trade,) = (await venue.broker.report(venue.account)).trades
+async def test_somebody_elses_execution_is_listed(account: Account) -> None:
+    await account.trade_elsewhere("KO", Side.SELL, 7)
+    (trade,) = (await account.broker.report(account.account)).trades
     assert (trade.side, trade.coid, trade.is_ours) == (Side.SELL, None, False)
     assert trade.quantity == 7
 
@@ -143,9 +143,9 @@ async def test_nothing_is_cancelled_at_another_account_or_by_another_name(venue:
     assert (await venue.broker.order(venue.account, order.order_id)).is_open
 
 
-async def test_an_order_that_nobody_knows_has_no_status(venue: Venue) -> None:
+async def test_an_order_that_nobody_knows_has_no_status(account: Account) -> None:
     with pytest.raises(BrokerUnavailable):
-        await venue.broker.order(venue.account, "99999")
+        await account.broker.order(account.account, "99999")
 
 
 async def test_a_day_order_ends_with_its_day(venue: Venue) -> None:

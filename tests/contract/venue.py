@@ -6,21 +6,11 @@ held to the same prices, to the cent.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
 
-import httpx2
-from starlette.types import ASGIApp
-
-from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.transport import base_url
-from api_gateway.mcp_server.server import create_server
-from api_gateway.settings import Settings
-from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.paper import PaperBook, PaperBroker, opened
 from app.broker.paper.valuation import Wanted
 from app.broker.signing import HmacSigner
@@ -31,86 +21,42 @@ from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement,
 from app.domain.portfolio import Portfolio
 from app.domain.session import Simulation
 from app.market.calendar import ExchangeCalendar
-from tests.support.in_process import InProcessConnection
+from tests.contract.exchange import KEY, Exchange, ExchangeClock
 
-KEY = "key-of-the-contract-suite"
 CENT = Decimal("0.01")
-SYMBOLS = ("AAPL", "AMD", "BAC", "KO", "PEP", "XOM")
-
-
-class Exchange:
-    """The simulator's market and its own account, set back for each case; `now` is its time."""
-
-    def __init__(self, app: ASGIApp, closing: AsyncExitStack) -> None:
-        self._app = app
-        self._closing = closing
-        self.now = datetime.min.replace(tzinfo=UTC)
-
-    async def open(
-        self, scenario: Mapping[str, object], as_of: date | None = None, symbols: Sequence[str] = SYMBOLS
-    ) -> None:
-        """The simulated day from its start, with an account as described and these names to trade."""
-        self._admin = await self._client("http://simulator")
-        await self.post("reset", {"scenario": dict(scenario), "as_of": as_of.isoformat() if as_of else None})
-        await self._read_clock()
-        http = await self._client(base_url("http://simulator"))
-        settings = Settings(
-            _env_file=None, trading_mode="paper", mcp_token="token", ticket_key=KEY, max_order_value=Decimal(10**9)
-        )
-        server = create_server(settings, ClientPortal(http, refuse_simulator=False))
-        connection = InProcessConnection(server)
-        self.broker = McpBroker(connection)
-        self.market = McpMarketData(connection)
-        # The gateway's first answers are empty; the session's status is what primes it.
-        (self.account,) = (await self.broker.session()).accounts
-        self.instruments, _ = await self.market.instruments(symbols)
-
-    async def post(self, path: str, body: object) -> dict[str, Any]:
-        """One of the simulator's own endpoints."""
-        answer = await self._admin.post(f"/simulator/{path}", json=body)
-        assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
-
-    async def move(self, **how: object) -> None:
-        """Time goes on: `advance_seconds`, `to`, or `next_session`."""
-        await self.post("clock", how)
-        await self._read_clock()
-        # As every run does first; the client goes by the time that it read with the session.
-        await self.broker.session()
-
-    async def _read_clock(self) -> None:
-        self.now = datetime.fromisoformat((await self._admin.get("/simulator/clock")).json()["now"])
-
-    async def _client(self, address: str) -> httpx2.AsyncClient:
-        transport = httpx2.ASGITransport(app=self._app)
-        client = httpx2.AsyncClient(transport=transport, base_url=address, trust_env=False)
-        return await self._closing.enter_async_context(client)
 
 
 @dataclass
-class ExchangeClock:
-    """The market's time."""
+class Account(ABC):
+    """An account at some broker, and what a case can do with it."""
 
-    exchange: Exchange
-
-    def now(self) -> datetime:
-        """See `Clock.now`."""
-        return self.exchange.now
-
-
-@dataclass
-class Venue(ABC):
-    """What a case can do at a broker, and to it."""
-
-    exchange: Exchange
-    signer: HmacSigner = field(default_factory=lambda: HmacSigner(KEY))
-    tickets: int = 0
+    signer: HmacSigner = field(default_factory=lambda: HmacSigner(KEY), kw_only=True)
+    tickets: int = field(default=0, kw_only=True)
 
     @property
     @abstractmethod
     def broker(self) -> Broker:
         """The one that is tested."""
+
+    @property
+    @abstractmethod
+    def market(self) -> MarketData:
+        """Where the broker's prices come from."""
+
+    @property
+    @abstractmethod
+    def account(self) -> str:
+        """The only one."""
+
+    @property
+    @abstractmethod
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By symbol, as the broker describes them."""
+
+    @property
+    @abstractmethod
+    def now(self) -> datetime:
+        """The market's time."""
 
     @abstractmethod
     async def trade_elsewhere(
@@ -119,42 +65,12 @@ class Venue(ABC):
         """The owner's order in another program; its id."""
 
     @abstractmethod
-    async def deposit(self, amount: Decimal) -> None:
-        """Money from outside."""
-
-    @abstractmethod
-    async def pay_dividend(self, symbol: str, amount: Decimal) -> None:
-        """For every share held now."""
-
-    @abstractmethod
-    async def split_overnight(self, symbol: str, ratio: Decimal) -> None:
-        """It is the next session's morning, and everything is in new shares."""
-
-    @abstractmethod
     async def fill_half(self, symbol: str, quantity: int) -> None:
         """Of the next order, which is for so much, half finds a counterparty and the rest waits for `fill_rest`."""
 
-    @abstractmethod
-    async def fill_rest(self) -> None:
-        """Two hours later the rest finds one, too."""
-
-    @property
-    def market(self) -> MarketData:
-        """Where both brokers' prices come from."""
-        return self.exchange.market
-
-    @property
-    def account(self) -> str:
-        """The only one."""
-        return self.exchange.account
-
-    def instrument(self, symbol: str) -> Instrument:
-        """As the broker describes it."""
-        return self.exchange.instruments[symbol]
-
     def conid(self, symbol: str) -> int:
         """The broker's number for it."""
-        return self.instrument(symbol).conid
+        return self.instruments[symbol].conid
 
     async def quote(self, symbol: str) -> Quote:
         """Now."""
@@ -212,12 +128,55 @@ class Venue(ABC):
     async def preview(self, symbol: str, side: Side, quantity: int | str, limit: Decimal) -> WhatIf:
         """As the executor does, which has read the quote before."""
         await self.quote(symbol)
-        order = Order(self.instrument(symbol), side, Decimal(quantity), limit, "case: asked for", limit_price=limit)
+        order = Order(self.instruments[symbol], side, Decimal(quantity), limit, "case: asked for", limit_price=limit)
         return await self.broker.preview(self.account, order, "DAY")
 
     async def portfolio(self) -> Portfolio:
         """Now; the same account read twice is the same value."""
-        return replace(await self.broker.portfolio(self.account), as_of=self.exchange.now)
+        return replace(await self.broker.portfolio(self.account), as_of=self.now)
+
+
+@dataclass
+class Venue(Account):
+    """An account in the simulated market, and everything that can happen to it."""
+
+    exchange: Exchange
+
+    @property
+    def market(self) -> MarketData:
+        """See `Account.market`."""
+        return self.exchange.market
+
+    @property
+    def account(self) -> str:
+        """See `Account.account`."""
+        return self.exchange.account
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """See `Account.instruments`."""
+        return self.exchange.instruments
+
+    @property
+    def now(self) -> datetime:
+        """See `Account.now`."""
+        return self.exchange.now
+
+    @abstractmethod
+    async def deposit(self, amount: Decimal) -> None:
+        """Money from outside."""
+
+    @abstractmethod
+    async def pay_dividend(self, symbol: str, amount: Decimal) -> None:
+        """For every share held now."""
+
+    @abstractmethod
+    async def split_overnight(self, symbol: str, ratio: Decimal) -> None:
+        """It is the next session's morning, and everything is in new shares."""
+
+    @abstractmethod
+    async def fill_rest(self) -> None:
+        """Two hours after `fill_half` the rest finds a counterparty, too."""
 
     async def halt(self, *symbols: str) -> None:
         """Nobody trades these, and only these."""
@@ -229,13 +188,13 @@ class McpVenue(Venue):
 
     @property
     def broker(self) -> Broker:
-        """See `Venue.broker`."""
+        """See `Account.broker`."""
         return self.exchange.broker
 
     async def trade_elsewhere(
         self, symbol: str, side: Side, quantity: int, limit: Decimal | None = None, coid: str | None = None
     ) -> str:
-        """See `Venue.trade_elsewhere`."""
+        """See `Account.trade_elsewhere`."""
         order = {"symbol": symbol, "side": side.value, "quantity": quantity, "order_ref": coid}
         told = await self.exchange.post(
             "external-order", {**order, "limit_price": None if limit is None else f"{limit}"}
@@ -256,7 +215,7 @@ class McpVenue(Venue):
         await self.exchange.move(next_session=True)
 
     async def fill_half(self, symbol: str, quantity: int) -> None:
-        """See `Venue.fill_half`."""
+        """See `Account.fill_half`."""
         rule = {"kind": "partial_fill", "symbol": symbol, "fraction": "0.5", "rest": "later", "rest_seconds": 7000}
         await self.exchange.post("faults", [rule])
 
@@ -305,14 +264,14 @@ class PaperVenue(Venue):
 
     @property
     def broker(self) -> Broker:
-        """See `Venue.broker`."""
+        """See `Account.broker`."""
         return self.paper
 
     async def trade_elsewhere(
         self, symbol: str, side: Side, quantity: int, limit: Decimal | None = None, coid: str | None = None
     ) -> str:
-        """See `Venue.trade_elsewhere`."""
-        wanted = Wanted(self.instrument(symbol), side, Decimal(quantity), limit)
+        """See `Account.trade_elsewhere`."""
+        wanted = Wanted(self.instruments[symbol], side, Decimal(quantity), limit)
         return (await self.paper.place_elsewhere(wanted, coid)).order_id
 
     async def deposit(self, amount: Decimal) -> None:
@@ -332,7 +291,7 @@ class PaperVenue(Venue):
         await self.paper.split(self.conid(symbol), ratio, price)
 
     async def fill_half(self, symbol: str, quantity: int) -> None:
-        """See `Venue.fill_half`."""
+        """See `Account.fill_half`."""
         volume = (await self.quote(symbol)).average_volume
         assert volume is not None
         # Half a share more than half of the order, of which whole shares fill.

@@ -234,9 +234,9 @@ class BrokerModel:
         order = self._add(conid(symbol), side, quantity, PRICE + SPREAD * side.sign, None)
         self.fill(order.order_id, quantity)
 
-    def stranger(self, coid: str, symbol: str, quantity: Decimal) -> None:
-        """An order that carries our name and that nobody here sent."""
-        self._add(conid(symbol), Side.BUY, quantity, PRICE, coid)
+    def stranger(self, coid: str | None, symbol: str, quantity: Decimal, limit: Decimal = PRICE) -> str:
+        """A purchase that nobody here sent, whatever name it carries; its id."""
+        return self._add(conid(symbol), Side.BUY, quantity, limit, coid).order_id
 
     def _add(self, number: int, side: Side, quantity: Decimal, limit: Decimal, coid: str | None) -> BrokerOrder:
         order = BrokerOrder(

@@ -80,9 +80,11 @@ class FakeBroker(BrokerModel):
         assert price is not None
         return price
 
-    def appear(self, coid: str, symbol: str, side: Side, quantity: Decimal) -> None:
-        """An order shows up in the broker's books, filled."""
-        self.fill(self._add(conid(symbol), side, quantity, PRICE, coid).order_id, quantity)
+    def appear(self, coid: str | None, symbol: str, side: Side, quantity: Decimal) -> str:
+        """An order shows up in the broker's books, filled; its id."""
+        order = self._add(conid(symbol), side, quantity, PRICE, coid)
+        self.fill(order.order_id, quantity)
+        return order.order_id
 
     def sent_symbols(self) -> list[tuple[str, Side]]:
         """What reached `place`, in order."""
