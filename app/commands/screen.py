@@ -115,9 +115,27 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
             money(row["market_value"]), percent(row["weight"]), money(row["average_cost"]), gain,
         )  # fmt: skip
     lines.append(table)
+    lines += [
+        Text(f"lots of {row['symbol']}: {_lots(row['lots'])}", "dim") for row in _with_dates(portfolio["positions"])
+    ]
     if market and market["untradable"]:
         lines += [Text(f"untradable today: {symbol}: {why}") for symbol, why in market["untradable"].items()]
     return Group(*lines)
+
+
+def _with_dates(rows: Sequence[Row]) -> list[Row]:
+    """Those of which the record holds a purchase; reports of earlier versions name no lots."""
+    return [row for row in rows if any(lot["acquired"] for lot in row.get("lots", ()))]
+
+
+def _lots(lots: Sequence[Row]) -> str:
+    return ", ".join(
+        f"{float(lot['quantity']):,.0f} bought {lot['acquired']} at {money(lot['cost'])}"
+        f" ({money(lot['unrealized_pnl'])} in {lot['holding_days']} days)"
+        if lot["acquired"]
+        else f"{float(lot['quantity']):,.0f} bought before the record began or elsewhere"
+        for lot in lots
+    )
 
 
 def _metrics(evaluation: Row) -> RenderableType:
@@ -192,7 +210,8 @@ def _orders(orders: Sequence[Row]) -> RenderableType:
             money(order["average_price"]),
             "; ".join(part for part in (order["trigger"], order["reason"]) if part),
         )
-    return table
+    sold = [Text(f"sold of {row['symbol']}: {_lots(row['lots'])}", "dim") for row in _with_dates(orders)]
+    return Group(table, *sold)
 
 
 def _refusals(refusals: Sequence[Row]) -> RenderableType:

@@ -15,6 +15,7 @@ from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
 from app.desk.report import ExplanationPart
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR
+from app.domain.lots import Fill
 from app.domain.market import Market, Session
 from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderReport, Trade, WhatIf
@@ -130,6 +131,7 @@ class Run:
     broker_report: OrderReport | None = None
     trades: tuple[Trade, ...] = ()
     navs: tuple[NavPoint, ...] = ()
+    fills: tuple[Fill, ...] = ()
     memory: Memory = NO_MEMORY
     market: Market | None = None
     evaluation: Evaluation | None = None

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from app.desk.ports import Calendar
 from app.desk.records import IntentRecord
 from app.domain.evaluation import ExitRule
+from app.domain.lots import Fill, of_this_holding, round_trips
 from app.domain.order import Side, triggers
 from app.domain.plan import Action, Memory
 
@@ -15,9 +17,16 @@ LOSS_RULES = frozenset({ExitRule.STOP_LOSS.value, Action.CUT_LOSERS.value.lower(
 
 
 def remember(
-    history: Sequence[IntentRecord], last_evaluation: Mapping[str, Any] | None, calendar: Calendar, today: date
+    history: Sequence[IntentRecord],
+    last_evaluation: Mapping[str, Any] | None,
+    calendar: Calendar,
+    today: date,
+    held: Mapping[int, Decimal],
 ) -> Memory:
-    """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest report before today."""
+    """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest report before today.
+
+    `held`: conid → quantity now. What was done to a holding that was sold entirely since is forgotten.
+    """
     since = {i.session_date: calendar.sessions_between(i.session_date, today) for i in history}
     reinforced: dict[int, list[int]] = defaultdict(list)
     sold_at_loss: dict[int, int] = {}
@@ -25,17 +34,18 @@ def remember(
     profits: dict[int, set[date]] = defaultdict(set)
     newest: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
     last: dict[str, int] = {}
-    for intent in history:
+    fills = fills_of(history)
+    for intent, in_this_holding in zip(history, of_this_holding(fills, held), strict=True):
         ago = since[intent.session_date]
         rules = triggers(intent.rule)
-        last[intent.action] = ago
         if not intent.mandatory:
+            last[intent.action] = ago
             newest[intent.side][intent.conid] = ago
-        if intent.side is Side.BUY and intent.action == Action.REINFORCE:
+        if intent.side is Side.BUY and intent.action == Action.REINFORCE and in_this_holding:
             reinforced[intent.conid].append(ago)
         if intent.side is Side.SELL and not LOSS_RULES.isdisjoint(rules):
             sold_at_loss[intent.conid] = ago
-        if ExitRule.TAKE_PROFIT in rules:
+        if ExitRule.TAKE_PROFIT in rules and in_this_holding:
             profits[intent.conid].add(intent.session_date)
     metrics = last_evaluation["metrics"] if last_evaluation else ()
     return Memory(
@@ -49,4 +59,23 @@ def remember(
         previous_caps={c["rule"]: c["limit"] for c in last_evaluation["exposure_caps"]} if last_evaluation else None,
         bought=newest[Side.BUY],
         sold=newest[Side.SELL],
+        closed_trades=tuple(trip.profit for trip in round_trips(fills, held)),
     )
+
+
+def fills_of(history: Sequence[IntentRecord]) -> tuple[Fill, ...]:
+    """What was bought and sold, with the fee that the broker's preview named, in proportion to what was filled."""
+    return tuple(
+        Fill(i.conid, i.session_date, i.side, i.filled_quantity, i.average_price, _fee(i.what_if, i)) for i in history
+    )
+
+
+def _fee(what_if: Mapping[str, Any] | None, intent: IntentRecord) -> Decimal | None:
+    """In the instrument's currency, whatever the preview's own: a share of the value, as it was of the preview's."""
+    known = what_if or {}
+    commission, amount = (
+        None if known.get(name) is None else Decimal(known[name]) for name in ("commission", "amount")
+    )
+    if commission is None or amount is None or not amount > 0 or intent.average_price is None:
+        return None
+    return intent.filled_quantity * intent.average_price * commission / amount

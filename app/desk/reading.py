@@ -8,7 +8,7 @@ from typing import Any
 
 from app.desk.continuity import continuity, snapshot_of
 from app.desk.desk import Desk, Run, known
-from app.desk.memory import remember
+from app.desk.memory import fills_of, remember
 from app.desk.navs import nav_history, today
 from app.desk.reconciling import refuse_strangers
 from app.desk.records import IntentRecord, Quarantine
@@ -41,13 +41,15 @@ async def read_account(desk: Desk, run: Run) -> Run:
         f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
     )
     run = await _with_continuity(desk, run, portfolio, last)
+    past = await desk.write(desk.ledger.history, run.key.book)
     memory = remember(
-        await desk.write(desk.ledger.history, run.key.book),
+        past,
         await desk.write(desk.ledger.last_evaluation, run.key.book, run.key.session_date),
         desk.calendar,
         run.key.session_date,
+        {position.instrument.conid: position.quantity for position in portfolio.positions},
     )
-    run = replace(run, navs=await nav_history(desk, run), memory=memory)
+    run = replace(run, navs=await nav_history(desk, run), fills=fills_of(past), memory=memory)
     now = today(run)
     earlier = tuple(point for point in run.navs if point.session_date < run.key.session_date)
     # Without any earlier value there is nothing to measure today's by.

@@ -37,6 +37,19 @@ class PolicyPart(Part):
     hash: str
 
 
+class LotPart(Part):
+    """Shares of one purchase, oldest first out; amounts in the instrument's currency, `cost` a share before fees.
+
+    Null where the record does not tell: bought before it began, or by another hand.
+    """
+
+    acquired: date | None
+    quantity: Amount
+    cost: Amount | None
+    unrealized_pnl: Amount | None
+    holding_days: int | None
+
+
 class PositionPart(Part):
     """One holding as it was read; price, cost and values in its own currency, `weight` a fraction of NAV."""
 
@@ -50,6 +63,7 @@ class PositionPart(Part):
     weight: float
     average_cost: Amount
     unrealized_pnl: Amount
+    lots: tuple[LotPart, ...]
 
 
 class PortfolioPart(Part):
@@ -124,6 +138,7 @@ class MarketPart(Part):
     """What the market said. `untradable`: symbol → why it is not ordered today.
 
     `volatility_30d`: symbol → annualised volatility of the last 30 returns, null without the history.
+    `sentiment`: symbol → of its news, from -1 to 1, null where there is none.
     """
 
     vix: float | None
@@ -132,6 +147,7 @@ class MarketPart(Part):
     quotes: tuple[QuotePart, ...]
     untradable: dict[str, str]
     volatility_30d: dict[str, float | None]
+    sentiment: dict[str, float | None]
 
 
 class MetricPart(Part):
@@ -277,7 +293,10 @@ class WhatIfPart(Part):
 
 
 class OrderPart(Part):
-    """What became of one order; `state` is the ledger's word, or PREVIEWED or REFUSED where nothing was to be sent."""
+    """What became of one order; `state` is the ledger's word, or PREVIEWED or REFUSED where nothing was to be sent.
+
+    `lots` of a sale: those that it takes all of its quantity from, first in, first out; of a buy none.
+    """
 
     coid: str
     symbol: str
@@ -291,6 +310,7 @@ class OrderPart(Part):
     reason: str | None
     trigger: str
     what_if: WhatIfPart | None
+    lots: tuple[LotPart, ...]
 
 
 class RefusalPart(Part):

@@ -1,5 +1,7 @@
 """Makes the report from what the run knows. Nothing is computed here that the run did not act on."""
 
+from collections import defaultdict
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -7,8 +9,9 @@ from app.desk import report as r
 from app.desk.desk import Desk, OrderResult, Run
 from app.desk.records import RunRecord, RunStatus
 from app.domain.evaluation import Evaluation, ExitRule
+from app.domain.lots import Lot, by_name, lots, sold_from
 from app.domain.market import Market, Quote
-from app.domain.order import Trade, WhatIf
+from app.domain.order import Side, Trade, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
 from app.domain.universe import realised_volatilities
@@ -30,14 +33,14 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         source=run.broker_session.source,
         policy=r.PolicyPart(name=desk.policy.name, version=desk.policy.version, hash=desk.policy.hash),
         level=r.LevelPart(level=run.level.level.value, reason=run.level.reason, actor=run.level.actor),
-        portfolio=_portfolio(run.portfolio) if run.portfolio else None,
+        portfolio=_portfolio(run, run.portfolio) if run.portfolio else None,
         continuity=_continuity(run) if run.portfolio else None,
         market=_market(run.market, run.evaluation) if run.market else None,
         evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
         plans=tuple(_plan(plan) for plan in run.plans),
         decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
         explanations=run.explanations,
-        orders=tuple(_order(result) for result in run.results),
+        orders=_orders(run),
         trades=tuple(_trade(trade) for trade in run.trades),
         refusals=tuple(
             r.RefusalPart(rule=x.rule, symbol=x.symbol, value=x.value, limit=x.limit, largest=x.largest)
@@ -71,7 +74,8 @@ def overview(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _portfolio(portfolio: Portfolio) -> r.PortfolioPart:
+def _portfolio(run: Run, portfolio: Portfolio) -> r.PortfolioPart:
+    fills = by_name(run.fills)
     return r.PortfolioPart(
         currency=portfolio.currency,
         nav=portfolio.nav.quantize(CENT),
@@ -94,9 +98,24 @@ def _portfolio(portfolio: Portfolio) -> r.PortfolioPart:
                 weight=portfolio.weight(p),
                 average_cost=p.average_cost,
                 unrealized_pnl=p.unrealized_pnl.quantize(CENT),
+                lots=tuple(
+                    _lot(lot, p.price, run.key.session_date)
+                    for lot in lots(fills.get(p.instrument.conid, ()), p.quantity)
+                ),
             )
             for p in sorted(portfolio.positions, key=lambda p: p.instrument.symbol)
         ),
+    )
+
+
+def _lot(lot: Lot, price: Decimal, today: date) -> r.LotPart:
+    gain = lot.gain(price)
+    return r.LotPart(
+        acquired=lot.session_date,
+        quantity=lot.quantity,
+        cost=lot.cost,
+        unrealized_pnl=gain.quantize(CENT) if gain is not None else None,
+        holding_days=lot.days(today),
     )
 
 
@@ -133,6 +152,7 @@ def _market(market: Market, evaluation: Evaluation | None) -> r.MarketPart:
             _quote(symbols[q.conid], q) for q in sorted(market.quotes.values(), key=lambda q: symbols[q.conid])
         ),
         untradable={symbols[conid]: reason for conid, reason in sorted(market.untradable.items())},
+        sentiment={symbol: market.sentiment.get(n) for n, symbol in sorted(symbols.items(), key=lambda item: item[1])},
         volatility_30d={
             symbol: volatilities.get(conid) for conid, symbol in sorted(symbols.items(), key=lambda item: item[1])
         },
@@ -210,7 +230,26 @@ def _decision(choice: Choice, plan: Plan) -> r.DecisionPart:
     )
 
 
-def _order(result: OrderResult) -> r.OrderPart:
+def _orders(run: Run) -> tuple[r.OrderPart, ...]:
+    """Sales of one name take its lots one after the other."""
+    fills, sold = by_name(run.fills), defaultdict[int, Decimal](Decimal)
+    parts: list[r.OrderPart] = []
+    for result in run.results:
+        taken: tuple[r.LotPart, ...] = ()
+        order = result.order
+        if order.side is Side.SELL and run.portfolio is not None:
+            conid = order.instrument.conid
+            held = lots(fills.get(conid, ()), run.portfolio.held(conid))
+            taken = tuple(
+                _lot(lot, order.reference_price, run.key.session_date)
+                for lot in sold_from(held, order.quantity, sold[conid])
+            )
+            sold[conid] += order.quantity
+        parts.append(_order(result, taken))
+    return tuple(parts)
+
+
+def _order(result: OrderResult, taken: tuple[r.LotPart, ...]) -> r.OrderPart:
     order = result.order
     return r.OrderPart(
         coid=result.coid,
@@ -225,6 +264,7 @@ def _order(result: OrderResult) -> r.OrderPart:
         reason=result.reason,
         trigger=order.reason,
         what_if=_what_if(result.what_if) if result.what_if else None,
+        lots=taken,
     )
 
 

@@ -68,14 +68,15 @@ class Choice:
 class Memory:
     """What the ledger remembers that today's decision depends on; sessions are counted back from today.
 
-    `reinforced`: conid → sessions since each earlier reinforcement.
+    `reinforced`: conid → sessions since each earlier reinforcement of what is held now.
     `sold_at_loss`: conid → sessions since a stop or a cut.
-    `profit_levels_taken`: conid → how many take-profit sales its current cost basis has had.
+    `profit_levels_taken`: conid → how many take-profit sales what is held now has had.
     `bought`, `sold`: conid → sessions since the newest buy, and since the newest sale that was not mandatory.
     `last_rebalance`, `last_rotation`: sessions since, None for never.
     `previous_severities`: metric → severity at the previous session's run.
     `drawdown_acted_at`: drawdown at the last drawdown action.
     `previous_caps`: exposure caps in force at the previous session's run, by rule.
+    `closed_trades`: profit after fees of each purchase that was sold again; None where a cost or a fee is not known.
     """
 
     reinforced: dict[int, tuple[int, ...]]
@@ -88,6 +89,7 @@ class Memory:
     previous_caps: dict[str, float] | None = None
     bought: dict[int, int] = field(default_factory=dict)
     sold: dict[int, int] = field(default_factory=dict)
+    closed_trades: tuple[Decimal | None, ...] = ()
 
 
 NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

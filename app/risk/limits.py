@@ -10,6 +10,7 @@ from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Metric, Severity
 from app.domain.market import Array, Market
 from app.domain.navs import NavKind, NavPoint, follow
+from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.sizing import unbounded_buys
@@ -135,6 +136,17 @@ def shown(book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
         return tuple(unknown(name, None, panel.cause) for name in UNLIMITED)
     values = unlimited(book.weights[None, :], panel)
     return tuple(_shown(name, float(values[name][0])) for name in UNLIMITED)
+
+
+def winning_trades(memory: Memory) -> Metric:
+    """Share of the closed trades with a profit after fees; those whose cost or fee is not known are left out."""
+    known = [float(profit) for profit in memory.closed_trades if profit is not None]
+    unclear = len(memory.closed_trades) - len(known)
+    left_out = f"; {unclear} without a known cost or fee left out" if unclear else ""
+    if not known:
+        return unknown("winning_trades", None, f"no purchase on record was sold again{left_out}")
+    share = float(metrics.win_rate(np.array([known]))[0])
+    return Metric("winning_trades", share, None, Severity.LOW, note=f"of {len(known)} closed trades{left_out}")
 
 
 def _shown(name: str, value: float) -> Metric:

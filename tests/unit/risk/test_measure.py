@@ -304,3 +304,20 @@ def test_every_limit_of_the_policy_is_the_limit_of_its_metric() -> None:
     }
     for field, metric in fields.items():
         assert evaluate(changed(policy(), f"risk_limits.{field}", 0.123), even()).metric(metric).limit == 0.123
+
+
+def test_the_share_of_winning_trades_is_of_closed_trades_whose_profit_is_known() -> None:
+    trades = (Decimal(10), Decimal(-4), None, Decimal(0))
+    metric = evaluate(policy(), even(), memory=replace(NO_MEMORY, closed_trades=trades)).metric("winning_trades")
+    assert metric.value == pytest.approx(1 / 3)
+    assert metric.note == "of 3 closed trades; 1 without a known cost or fee left out"
+    assert metric.limit is None
+
+
+@pytest.mark.parametrize("trades", [(), (None,)])
+def test_without_a_closed_trade_whose_profit_is_known_their_share_of_winners_is_unknown(
+    trades: tuple[Decimal | None, ...],
+) -> None:
+    metric = evaluate(policy(), even(), memory=replace(NO_MEMORY, closed_trades=trades)).metric("winning_trades")
+    assert (metric.value, metric.severity) == (None, Severity.UNKNOWN)
+    assert "no purchase on record was sold again" in (metric.note or "")
