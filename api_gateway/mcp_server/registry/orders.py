@@ -1,7 +1,6 @@
 """Orders as they can be looked at: the day's, one of them, executions, and a preview, which sends nothing."""
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -14,7 +13,6 @@ from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Po
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import each, number, record
 
-_Row = Mapping[str, object]
 _STATUSES: Final = (
     "inactive",
     "pending_submit",
@@ -146,18 +144,18 @@ async def _accounts(call: Call) -> tuple[str | None, ...]:
 async def _live(call: Call) -> object:
     """Filters are applied here: the gateway's own can leave out everything, and forcing answers blank."""
     raw, arguments = call.around.raw, call.given(_Live)
-    rows: dict[str, _Row] = {}
+    found: list[wire.Row] = []
     for account in await _accounts(call):
         if arguments.force:
             await raw.read(call.request(filters=None, accountId=account))
         request = call.request(filters=None, force=None, accountId=account)
         answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
-        found = wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
-        rows |= {wire.required_text(row, "orderId"): row for row in found}
+        found += wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
+    rows = wire.unique_rows(found, lambda row: wire.required_identity(row, "orderId"), "live orders")
     if arguments.filters is None:
-        return list(rows.values())
+        return rows
     statuses = {status.replace("_", "") for status in arguments.filters}
-    return [row for row in rows.values() if str(row.get("status", "")).lower() in statuses]
+    return [row for row in rows if str(row.get("status", "")).lower() in statuses]
 
 
 def _is_loaded(answer: object) -> bool:
@@ -188,12 +186,11 @@ def _own_order(data: object, sight: Sight) -> object:
 async def _trades(call: Call) -> object:
     """The first read of a session is empty whatever there is."""
     raw = call.around.raw
-    rows: dict[str, _Row] = {}
+    found: list[wire.Row] = []
     for account in await _accounts(call):
         request = call.request(accountId=account)
-        answer = await raw.read(request) or await raw.read(request)
-        rows |= {wire.required_text(row, "execution_id"): row for row in wire.rows(answer, "trades")}
-    return list(rows.values())
+        found += wire.rows(await raw.read(request) or await raw.read(request), "trades")
+    return wire.unique_rows(found, lambda row: wire.required_identity(row, "execution_id"), "trades")
 
 
 async def _preview(call: Call) -> object:

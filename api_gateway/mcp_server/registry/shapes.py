@@ -16,8 +16,14 @@ Check = Callable[[object, str], object]
 """Takes a value and what it is called in messages; gives what is handed out."""
 
 _NONE: Final[Mapping[str, Check]] = MappingProxyType({})
-# No price, amount or ratio of the gateway needs more digits on either side of its point.
-_MOST_DIGITS: Final = 40
+
+
+def _named(read: Callable[[object], Decimal | int], value: object, what: str) -> Decimal | int:
+    """The value, or the reason why there is none with what it was for."""
+    try:
+        return read(value)
+    except Malformed as error:
+        raise Malformed(f"{what}: {error}") from error
 
 
 def unchanged(value: object, what: str) -> object:
@@ -25,24 +31,15 @@ def unchanged(value: object, what: str) -> object:
 
 
 def number(value: object, what: str) -> Decimal:
-    try:
-        return wire.number(value)
-    except Malformed as error:
-        raise Malformed(f"{what}: {error}") from error
+    return Decimal(_named(wire.number, value, what))
 
 
 def whole(value: object, what: str) -> int:
-    found = number(value, what)
-    if found != found.to_integral_value():
-        raise Malformed(f"{what}: not a whole number")
-    return int(found)
+    return int(_named(wire.whole, value, what))
 
 
 def conid(value: object, what: str) -> int:
-    found = whole(value, what)
-    if found <= 0:
-        raise Malformed(f"{what}: not a contract id")
-    return found
+    return int(_named(wire.conid, value, what))
 
 
 def money(value: object, what: str) -> object:
@@ -155,7 +152,8 @@ def some(check: Check) -> Check:
 def jsonable(value: object) -> object:
     """Decimals as text in plain notation, times as ISO 8601, all else as JSON has it. Raises: Malformed."""
     if isinstance(value, Decimal):
-        return _plain(value)
+        # Read again: one short number that nothing has checked can stand for a million digits.
+        return format(wire.number(value), "f")
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Mapping):
@@ -163,11 +161,3 @@ def jsonable(value: object) -> object:
     if isinstance(value, list | tuple):
         return [jsonable(each) for each in value]
     return value
-
-
-def _plain(value: Decimal) -> str:
-    # Checked before it is written out: one short number can stand for a million digits.
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -_MOST_DIGITS or value.adjusted() > _MOST_DIGITS:
-        raise Malformed("a number that no price, amount or ratio can be")
-    return format(value, "f")

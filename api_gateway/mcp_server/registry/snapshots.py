@@ -3,7 +3,6 @@
 A previous close is marked as one, and a field that did not arrive is listed as missing.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -30,7 +29,6 @@ _DATA: Final = {
     "N": "not subscribed",
     "O": "market data agreement not acknowledged",
 }
-Row = Mapping[str, object]
 
 
 class Snapshot(Arguments):
@@ -53,9 +51,9 @@ async def polled(call: Call) -> object:
     }
 
 
-async def _settle(call: Call, conids: list[int], fields: list[str]) -> dict[int, Row]:
+async def _settle(call: Call, conids: list[int], fields: list[str]) -> dict[int, wire.Row]:
     """Polls until every field of every contract is there, or two polls in a row brought nothing new."""
-    rows: dict[int, Row] = {}
+    rows: dict[int, wire.Row] = {}
     unchanged = 0
     for _ in range(_MOST_POLLS):
         answer = await call.around.raw.read(call.request(fields=fields))
@@ -72,7 +70,7 @@ async def _settle(call: Call, conids: list[int], fields: list[str]) -> dict[int,
     return rows
 
 
-def _snapshot(conid: int, row: Row, fields: list[str]) -> dict[str, object]:
+def _snapshot(conid: int, row: wire.Row, fields: list[str]) -> dict[str, object]:
     availability = wire.text(row, _AVAILABILITY)
     found: dict[str, object] = {
         "conid": conid,
@@ -106,4 +104,4 @@ def _read(field: str, kind: str, value: object) -> tuple[str, Decimal]:
         return wire.marked_price(value)
     if kind == "percent" and isinstance(value, str):
         return "", wire.number(value.strip().removesuffix("%"))
-    return "", wire.number(value)
+    return "", wire.plain(value) if kind == "price" else wire.number(value)
