@@ -155,6 +155,11 @@ class Session:
         self._doubts += 1
 
     @property
+    def last_standing(self) -> Standing | None:
+        """The last look's, however old: for whoever watches the watchdog."""
+        return self._standing
+
+    @property
     def simulator(self) -> Simulator | None:
         """Of the gateway, also while it is away: it is taken for the one that it was until it answers."""
         return self._reading.simulator if self._reading else None

@@ -19,11 +19,12 @@ from api_gateway.simulator.world import World
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-def stage_of(request: Request) -> Stage:
+# Asynchronous, although they wait for nothing: others are sent to a thread for every request.
+async def stage_of(request: Request) -> Stage:
     return cast(Stage, request.app.state.stage)
 
 
-def world_of(request: Request) -> World:
+async def world_of(request: Request) -> World:
     return cast(World, request.scope["world"])
 
 

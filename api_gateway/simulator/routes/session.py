@@ -56,7 +56,8 @@ async def tickle(world: Here) -> JSONResponse:
     tiers = world.session.polled()
     return answer(
         {
-            "session": f"{world.seed:032x}",
+            # A new login is a new session.
+            "session": f"{world.seed:024x}{world.session.counters['logins']:08x}",
             "ssoExpires": 500_000,
             "collission": tiers.competing,  # the gateway's own spelling
             "userId": 100_000_001,
