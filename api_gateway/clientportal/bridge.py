@@ -31,6 +31,7 @@ class BridgeAttempts:
         return True
 
     def succeeded(self) -> None:
+        """Or a person logged in anew: the pauses begin anew, the hour does not."""
         self._failures = 0
 
     def _pause(self) -> float:

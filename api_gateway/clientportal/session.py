@@ -228,6 +228,7 @@ class Session:
         if isinstance(login, str):
             if self._login not in (None, login):
                 self._primed = None
+                self._bridge.succeeded()
             self._login = login
         return reading
 

@@ -33,7 +33,17 @@ NOTICED = 80.0
 RECOVERED = 150.0
 # From the first minute after a trouble the session must have been good for this long to be a new beginning.
 SETTLED = 200.0
-HAPPENINGS = ("login ends", "bridge lost", "competitor", "gateway down", "penalty", "another login", "status 503")
+HAPPENINGS = (
+    "login ends",
+    "bridge lost",
+    "competitor",
+    "gateway down",
+    "penalty",
+    "another login",
+    "status 503",
+    "bridge refused",
+)
+_EVENTS = {"login ends": "sso_expired", "bridge lost": "bridge_lost"}
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,7 @@ class Day:
             await asyncio.sleep(ends - self.loop.time())
             await _cancelled(*work, *self.persons)
             self.gateway.up = True
+            await self.admin.delete("/simulator/faults")
             await self._post("session", {"event": "competing_ended"})
             await asyncio.sleep(20 * MINUTE)
             await self._log_in()
@@ -151,10 +162,8 @@ class Day:
             await self._happen(what)
 
     async def _happen(self, what: str) -> None:
-        if what == "login ends":
-            await self._post("session", {"event": "sso_expired"})
-        elif what == "bridge lost":
-            await self._post("session", {"event": "bridge_lost"})
+        if what in _EVENTS:
+            await self._post("session", {"event": _EVENTS[what]})
         elif what == "another login" and self.gateway.world.session.logged_in:
             # Somebody logs out and in again between two looks: the primers are gone, and no state ever shows it.
             await self._post("session", {"event": "sso_expired"})
@@ -166,6 +175,13 @@ class Day:
             await self._post("session", {"event": "competing"})
             await asyncio.sleep(self.choice.choice((10.0, 4 * MINUTE, 25 * MINUTE)))
             await self._post("session", {"event": "competing_ended"})
+        elif what == "bridge refused":
+            rule = {"path": "/iserver/auth/ssodh/init", "kind": "status", "status": 500, "times": 1_000}
+            await self._post("faults", rule)
+            await self._post("session", {"event": "bridge_lost"})
+            await asyncio.sleep(self.choice.choice((MINUTE, 80 * MINUTE)))
+            await self.admin.delete("/simulator/faults")
+            self.happened.append((self.loop.time(), "bridge accepted"))
         elif what == "gateway down":
             self.gateway.up = False
             await asyncio.sleep(self.choice.choice((10.0, MINUTE, 15 * MINUTE)))
@@ -241,7 +257,10 @@ class Day:
         """No maintenance, no box of a client that counts fifteen minutes, and nothing that has just happened."""
         silent = any(0 <= when - box <= 16 * MINUTE for box, what in self.happened if what == "penalty")
         spoiled = any(0 <= when - at <= 5 * MINUTE for at, what in self.happened if what == "status 503")
-        return not (silent or spoiled or self._in_window(when))
+        refused = [at for at, what in self.happened if what == "bridge refused" and at <= when]
+        # Afterwards the longest pause between two attempts may have to pass.
+        accepted = [at for at, what in self.happened if what == "bridge accepted" and at + 16 * MINUTE <= when]
+        return not (silent or spoiled or len(refused) > len(accepted) or self._in_window(when))
 
     def _in_window(self, when: float) -> bool:
         clock = self.gateway.world.session.clock
@@ -266,6 +285,9 @@ class Day:
         lately = [truth.needs for at, truth, _ in self.samples if when - NOTICED <= at <= when + 5.0]
         if state in {State.LOGIN_REQUIRED, State.COMPETING, State.DOWN} and lately and state not in lately:
             self.wrong.append(f"{when:.0f}: {state} told without need")
+        flap = [truth.usable for at, truth, _ in self.samples if when - 20.0 <= at <= when]
+        if state is not State.READY and any(flap):
+            self.wrong.append(f"{when:.0f}: {state} told although it was well just now")
 
     def _needs(self) -> list[tuple[State, float, float]]:
         """(state, begin, end) of every time in which one and the same thing waited for a person."""
