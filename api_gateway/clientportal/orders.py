@@ -27,7 +27,7 @@ from api_gateway.clientportal.limits import ORDERS
 from api_gateway.clientportal.outcome import Pending, classify, is_allowed
 from api_gateway.clientportal.records import Cancellation, Limit, OrderRow, Placement, Question, Trade, WhatIf
 from api_gateway.clientportal.session import Session
-from api_gateway.clientportal.transport import Answer, Transport, error_text, fault_of, is_unprimed
+from api_gateway.clientportal.transport import Answer, Params, Transport, error_text, fault_of, is_unprimed
 
 # Observed chains have three questions.
 _MOST_QUESTIONS: Final = 5
@@ -40,8 +40,9 @@ _CANCEL_TAKEN: Final = "Request was submitted"
 
 @dataclass(frozen=True)
 class _Live:
-    """The day's orders of all accounts; `read_at` is monotonic, `epoch` that of the request."""
+    """The day's orders as they were asked for; `read_at` is monotonic, `epoch` that of the request."""
 
+    asked: Params
     epoch: int
     read_at: float
     rows: Sequence[wire.Row]
@@ -59,11 +60,11 @@ class OrderCalls:
 
     async def live(self, account: str, *, reuse: bool = False) -> tuple[OrderRow, ...]:
         """The day's orders. `reuse` accepts an answer younger than the endpoint's limit if no order went since."""
-        live = self._live if reuse else None
-        if live is None or not self._is_fresh(live):
+        live, asked = self._live if reuse else None, await self._asked(account)
+        if live is None or live.asked != asked or not self._is_fresh(live):
             epoch = self._transport.epoch
-            rows = await self._session.guarded(self._read_live)
-            live = self._live = _Live(epoch, self._transport.pacer.clock(), rows)
+            rows = await self._session.guarded(lambda: self._read_live(asked))
+            live = self._live = _Live(asked, epoch, self._transport.pacer.clock(), rows)
         return tuple([_live_row(row) for row in await self._of_account(live.rows, account, "acct", "account")])
 
     def _is_fresh(self, live: "_Live") -> bool:
@@ -85,7 +86,8 @@ class OrderCalls:
 
     async def trades(self, account: str) -> tuple[Trade, ...]:
         """Executions of the last seven days."""
-        rows = wire.rows(await self._session.guarded(self._read_trades), "trades")
+        asked = {**_TRADE_DAYS, **await self._asked(account)}
+        rows = wire.rows(await self._session.guarded(lambda: self._read_trades(asked)), "trades")
         unique = wire.unique_rows(rows, lambda row: wire.required_text(row, "execution_id"), "trades")
         return tuple([_trade(row) for row in await self._of_account(unique, account, "account", "accountCode")])
 
@@ -103,6 +105,11 @@ class OrderCalls:
         if found.order_id != order_id:
             raise Malformed("order status: the answer is another order's")
         return found
+
+    async def _asked(self, account: str) -> Params:
+        """Of several accounts the gateway lists the orders and trades of one: the named, or else the selected one."""
+        alone = (await self._session.primed()).accounts == (account,)
+        return {} if alone else {"accountId": account}
 
     async def _of_account(self, rows: Sequence[wire.Row], account: str, *keys: str) -> list[wire.Row]:
         """The account's rows. A row that names no account is the only account's, or nobody's."""
@@ -172,9 +179,9 @@ class OrderCalls:
             found = classify(answer, is_reply=True)
         return found.model_copy(update={"questions": asked})
 
-    async def _read_live(self) -> list[wire.Row]:
+    async def _read_live(self, asked: Params) -> list[wire.Row]:
         for _ in range(2):
-            answer = wire.mapping(await self._transport.read("/iserver/account/orders"), "live orders")
+            answer = wire.mapping(await self._transport.read("/iserver/account/orders", asked), "live orders")
             # A cold answer is an empty list with snapshot false, whatever orders there are.
             if answer.get("snapshot") is True:
                 rows = wire.rows(answer.get("orders"), "live orders")
@@ -182,12 +189,12 @@ class OrderCalls:
             self._cold = True
         raise Incomplete("the gateway has not loaded the live orders")
 
-    async def _read_trades(self) -> object:
+    async def _read_trades(self, asked: Params) -> object:
         # Where the orders were cold the trades are, too, and an unloaded list of trades does not say so.
         if self._cold:
-            await self._transport.read("/iserver/account/trades", {"days": "7"})
+            await self._transport.read("/iserver/account/trades", asked)
             self._cold = False
-        return await self._transport.read("/iserver/account/trades", {"days": "7"})
+        return await self._transport.read("/iserver/account/trades", asked)
 
     async def _ask_preview(self, path: str, order: Limit) -> wire.Row:
         # An error inside a preview is part of it, so the answer is judged here and not by the transport.

@@ -80,7 +80,7 @@ def create_server(settings: Settings, portal: ClientPortal, now: Callable[[], fl
     """The tools alone: the desk's typed ones, and beside them, unless the settings say otherwise, the registry's."""
     admission, boundary = Admission(portal, settings.ibkr_account_id), Boundary()
     gate = _gate(settings, portal, admission, now)
-    around = Surroundings(portal, admission, gate)
+    around = Surroundings(portal, admission, gate, may_compete=settings.ibkr_compete == "always")
     wanted = settings.mcp_tools == "all"
     server: MCPServer[None] = MCPServer(
         "ibkr",

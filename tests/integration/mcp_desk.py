@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -98,8 +99,9 @@ async def desk(
     accounts: tuple[str, ...] = (),
     pacing: float = 0.001,
     max_order_value: int = 50_000,
+    scenario: Path = DEFAULT_SCENARIO,
 ) -> AsyncIterator[Desk]:
-    world = build_world(Options(None, 7, pacing, DEFAULT_SCENARIO, "auto"))
+    world = build_world(Options(None, 7, pacing, scenario, "auto"))
     async with served(application.create_app(world), "off") as gateway:
         settings = Settings(
             ibkr_gateway_url=gateway,

@@ -8,7 +8,7 @@ from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.mcp_server.registry import asks, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conids, Currency
-from api_gateway.mcp_server.registry.model import Arguments, Call, Family, GatewayTool, Sight
+from api_gateway.mcp_server.registry.model import Arguments, Call, Family, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import each, number, record
 
 
@@ -78,6 +78,16 @@ async def _profit(call: Call) -> object:
     )
 
 
+def _own_profit(data: object, sight: Sight) -> object:
+    shown = asks.under("upnl", asks.accounts_as_keys)(data, sight)
+    if not wire.mapping(shown, "profit and loss").get("upnl"):
+        raise Refused(
+            "the gateway tells profit and loss of the selected account alone, which this server may not show",
+            "Read the ledger of the account, or have the account selected",
+        )
+    return shown
+
+
 _PROFIT = record(
     {"upnl": shapes.keyed(record({}, dict.fromkeys(("dpl", "nl", "upl", "uel", "el", "mv"), number)))}, only=True
 )
@@ -128,7 +138,7 @@ ACCOUNT: Final = (
         "market value (mv).",
         ask=_profit,
         parse=_PROFIT,
-        visible=asks.under("upnl", asks.accounts_as_keys),
+        visible=_own_profit,
     ),
     _balance_tool("get_iserver_account_summary_iserver_account", "", "Balances and margin of an account in short."),
     _balance_tool(

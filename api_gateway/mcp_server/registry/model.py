@@ -88,11 +88,15 @@ class Unsupported:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a call can reach. `gate` is None where no order can be sent."""
+    """What a call can reach. `gate` is None where no order can be sent.
+
+    `may_compete` is whether another session of the same user may be ended.
+    """
 
     portal: ClientPortal
     admission: Admission
     gate: OrderGate | None = None
+    may_compete: bool = False
 
     @property
     def raw(self) -> RawCalls:

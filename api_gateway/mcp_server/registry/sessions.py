@@ -13,7 +13,9 @@ from api_gateway.mcp_server.registry.shapes import inside, record
 
 
 class _Open(Arguments):
-    compete: bool = Field(False, description="true ends the user's other session, such as TWS or the mobile app")
+    compete: bool = Field(
+        False, description="true ends the user's other session, such as TWS; only with IBKR_COMPETE=always"
+    )
 
 
 class _Switch(Arguments):
@@ -45,6 +47,8 @@ async def _looked(call: Call) -> object:
 
 async def _open(call: Call) -> object:
     compete = isinstance(call.arguments, _Open) and call.arguments.compete
+    if compete and not call.around.may_compete:
+        raise Refused("compete: it would end the user's other session", "End that session, or set IBKR_COMPETE=always")
     # Only in the body: as query parameters they leave the bridge down. Without publish the gateway fails.
     answer = await call.around.raw.send(call.request(publish=True, compete=compete))
     call.around.portal.session.forget()
