@@ -222,7 +222,7 @@ def marked_price(value: object) -> tuple[str, Decimal]:
 def conid(value: object) -> int:
     """Contract id, which the gateway writes as a number or as text."""
     written = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(written, Decimal) and written == written.to_integral_value():
+    if isinstance(written, Decimal) and written.is_finite() and written == written.to_integral_value():
         written = f"{written:.0f}"
     if not isinstance(written, str) or _CONID.fullmatch(written) is None:
         raise Malformed("not a contract id")

@@ -1,7 +1,6 @@
 """Every spelling of a value that the gateway is known to use, and what must never be taken for one."""
 
 import contextlib
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
-
-amounts = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, places=4)
 
 
 @pytest.mark.parametrize(
@@ -41,41 +38,10 @@ def test_what_is_not_a_number_is_malformed(written: object) -> None:
         wire.number(written)
 
 
-@given(amounts)
-def test_a_number_with_thousands_commas_reads_as_itself(value: Decimal) -> None:
-    assert wire.number(f"{value:,f}") == value
-    assert wire.number(f"{value:f}") == value
-
-
-@given(amounts)
-def test_money_keeps_its_amount_and_currency(value: Decimal) -> None:
-    assert wire.money(f"{value:,f} USD") == wire.Money(value, "USD")
-    assert wire.money(f"{value:,f} USD (10 Shares)") == wire.Money(value, "USD")
-    assert wire.money(f"{value:,f}") == wire.Money(value, None)
-
-
-@given(st.text(max_size=30))
-def test_no_text_makes_the_number_reader_fail_otherwise(text: str) -> None:
-    try:
-        found = wire.number(text)
-    except Malformed:
-        return
-    assert found.is_finite()
-
-
 @given(st.binary(max_size=60))
 def test_no_bytes_make_the_decoder_fail_otherwise(body: bytes) -> None:
     with contextlib.suppress(Malformed):
         wire.decode(body)
-
-
-@given(st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1)))  # noqa: DTZ001 hypothesis wants naive bounds
-def test_a_time_reads_the_same_in_seconds_and_in_milliseconds(moment: datetime) -> None:
-    aware = moment.replace(tzinfo=UTC, microsecond=0)
-    seconds = int(aware.timestamp())
-    assert wire.instant(seconds) == aware
-    assert wire.instant(seconds * 1000) == aware
-    assert wire.instant(str(seconds)) == aware
 
 
 def test_a_price_marker_tells_a_previous_close_and_a_halt_from_a_trade() -> None:
@@ -88,17 +54,6 @@ def test_a_percentage_is_a_fraction() -> None:
     assert wire.percent("0.54%") == Decimal("0.0054")
     with pytest.raises(Malformed):
         wire.percent("0.54")
-
-
-@pytest.mark.parametrize("written", [265598, "265598", Decimal(265598)])
-def test_a_contract_id_reads_the_same_as_number_and_as_text(written: object) -> None:
-    assert wire.conid(written) == 265598
-
-
-@pytest.mark.parametrize("written", ["-1", 0, "1.5", "265598@SMART"])
-def test_what_cannot_be_a_contract_id_is_malformed(written: object) -> None:
-    with pytest.raises(Malformed):
-        wire.conid(written)
 
 
 @pytest.mark.parametrize("written", ["B", "BOT", "BUY", "buy"])
