@@ -157,6 +157,9 @@ class MarketReads:
         availability = (wire.text(row, _AVAILABILITY) or "")[:1]
         last_mark, last = _last(row)
         kind = _kind(availability, last_mark)
+        bid, ask = _positive(row, _BID), _positive(row, _ASK)
+        if last is None and (bid is None or ask is None):
+            return MissingQuote(conid=conid, reason="neither a last price nor both sides of a quote")
         if kind is None:
             return MissingQuote(
                 conid=conid, reason=f"no market data subscription (availability {availability or 'absent'})"
@@ -166,8 +169,8 @@ class MarketReads:
         return Quote(
             conid=conid,
             symbol=symbol,
-            bid=_positive(row, _BID),
-            ask=_positive(row, _ASK),
+            bid=bid,
+            ask=ask,
             last=last,
             prior_close=_positive(row, _PRIOR_CLOSE),
             kind=kind,

@@ -185,7 +185,7 @@ class OrderCalls:
             # A cold answer is an empty list with snapshot false, whatever orders there are.
             if answer.get("snapshot") is True:
                 rows = wire.rows(answer.get("orders"), "live orders")
-                return wire.unique_rows(rows, lambda row: wire.required_identity(row, "orderId"), "live orders")
+                return wire.unique_rows(rows, lambda row: wire.order_id(row, "orderId"), "live orders")
             self._cold = True
         raise Incomplete("the gateway has not loaded the live orders")
 
@@ -254,8 +254,8 @@ def _what_if(answer: wire.Row, order: Limit) -> WhatIf:
     amounts = _part(answer, "amount")
     amount, commission = wire.money(amounts.get("amount")), wire.money(amounts.get("commission"))
     warning, error = wire.text(answer, "warn"), wire.text(answer, "error")
-    if amount is None and error is None:
-        raise Malformed("preview: neither an amount nor an error")
+    if "error" not in answer or (amount is None and error is None):
+        raise Malformed("preview: it does not say whether there is an error, or not what is worth how much")
     return WhatIf(
         amount=amount.amount if amount else order.quantity * order.limit_price,
         commission=commission.amount if commission else None,
@@ -284,7 +284,7 @@ def _live_row(row: wire.Row) -> OrderRow:
     total = wire.optional_number(row, "totalSize")
     return OrderRow.model_validate(
         {
-            "order_id": wire.required_identity(row, "orderId"),
+            "order_id": wire.order_id(row, "orderId"),
             "coid": wire.text(row, "order_ref"),
             "conid": wire.conid(row.get("conid")),
             "symbol": wire.text(row, "ticker"),
@@ -303,7 +303,7 @@ def _live_row(row: wire.Row) -> OrderRow:
 def _status_row(row: wire.Row) -> OrderRow:
     return OrderRow.model_validate(
         {
-            "order_id": wire.required_identity(row, "order_id"),
+            "order_id": wire.order_id(row, "order_id"),
             "coid": wire.text(row, "order_ref"),
             "conid": wire.conid(row.get("conid")),
             "symbol": wire.text(row, "symbol"),
@@ -324,7 +324,7 @@ def _trade(row: wire.Row) -> Trade:
     return Trade.model_validate(
         {
             "execution_id": wire.required_text(row, "execution_id"),
-            "order_id": wire.required_identity(row, "order_id"),
+            "order_id": wire.order_id(row, "order_id"),
             "coid": wire.text(row, "order_ref"),
             "conid": wire.conid(row.get("conid")),
             "symbol": wire.required_text(row, "symbol"),

@@ -88,7 +88,7 @@ def _pending(row: Mapping[str, object]) -> Pending:
 
 
 def _acknowledged(row: Mapping[str, object]) -> Placement:
-    order_id, status = wire.required_identity(row, "order_id"), wire.required_text(row, "order_status")
+    order_id, status = wire.order_id(row, "order_id"), wire.required_text(row, "order_status")
     message = wire.text(row, "text", "warning_message")
     if status in _FAILED or order_id == "-1":
         return Placement(outcome="rejected", order_id=order_id, status=status, message=message)

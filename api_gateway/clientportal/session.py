@@ -147,7 +147,14 @@ class Session:
         accounts = answer.get("accounts")
         if not isinstance(accounts, list) or not accounts:
             raise Malformed("accounts: the login lists no account")
-        return Primed(tuple(str(account) for account in accounts), wire.flag(answer, "isPaper"))
+        named, paper = tuple(dict.fromkeys(wire.account(account) for account in accounts)), wire.flag(answer, "isPaper")
+        # The ids of paper accounts begin with a D: real money is never taken for paper by one flag alone.
+        if paper and not all(account.startswith("D") for account in named):
+            raise Malformed("accounts: the login is said to be paper, its accounts are not")
+        properties = answer.get("acctProps")
+        if properties is not None and not set(named) <= wire.mapping(properties, "accounts acctProps").keys():
+            raise Malformed("accounts: an account without properties")
+        return Primed(named, paper)
 
     def forget(self) -> None:
         self._primed = None

@@ -112,8 +112,12 @@ def identity(row: Row, *keys: str) -> str | None:
     return None
 
 
-def required_identity(row: Row, *keys: str) -> str:
-    return _present(identity(row, *keys), keys)
+def order_id(row: Row, key: str) -> str:
+    """Digits, behind a minus for an order that is none."""
+    found = _present(identity(row, key), (key,))
+    if re.fullmatch(r"-?\d{1,18}", found, re.ASCII) is None:
+        raise Malformed(f"{key} is not an order's id")
+    return found
 
 
 def currency(row: Row, key: str) -> str:
