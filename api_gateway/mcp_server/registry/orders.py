@@ -151,7 +151,7 @@ async def _live(call: Call) -> object:
         request = call.request(filters=None, force=None, accountId=account)
         answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
         found += wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
-    rows = wire.unique_rows(found, lambda row: wire.required_identity(row, "orderId"), "live orders")
+    rows = wire.unique_rows(found, lambda row: wire.order_id(row, "orderId"), "live orders")
     if arguments.filters is None:
         return rows
     statuses = {status.replace("_", "") for status in arguments.filters}
@@ -190,7 +190,7 @@ async def _trades(call: Call) -> object:
     for account in await _accounts(call):
         request = call.request(accountId=account)
         found += wire.rows(await raw.read(request) or await raw.read(request), "trades")
-    return wire.unique_rows(found, lambda row: wire.required_identity(row, "execution_id"), "trades")
+    return wire.unique_rows(found, lambda row: wire.required_text(row, "execution_id"), "trades")
 
 
 async def _preview(call: Call) -> object:
