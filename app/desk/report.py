@@ -128,6 +128,8 @@ class QuotePart(Part):
     ask: Amount | None
     last: Amount | None
     prior_close: Amount | None
+    average_volume: Amount | None
+    market_cap: Amount | None
     kind: str
     as_of: datetime
     source: str
@@ -185,6 +187,20 @@ class CapPart(Part):
 
     rule: str
     limit: float
+
+
+class MemoryPart(Part):
+    """What the ledger remembered; sessions are counted back from the day, names by symbol.
+
+    `reinforced`: since each addition to what is held now. `sold_at_loss`: since a stop or a cut. `profit_levels_taken`:
+    of what is held now.
+    """
+
+    last_rebalance: int | None
+    last_rotation: int | None
+    reinforced: dict[str, tuple[int, ...]]
+    sold_at_loss: dict[str, int]
+    profit_levels_taken: dict[str, int]
 
 
 class EvaluationPart(Part):
@@ -357,6 +373,7 @@ class Report(Part):
     continuity: ContinuityPart | None
     market: MarketPart | None
     evaluation: EvaluationPart | None
+    memory: MemoryPart | None
     plans: tuple[PlanPart, ...]
     decision: DecisionPart | None
     explanations: tuple[ExplanationPart, ...]

@@ -37,6 +37,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         continuity=_continuity(run) if run.portfolio else None,
         market=_market(run.market, run.evaluation) if run.market else None,
         evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
+        memory=_memory(run, run.market) if run.market else None,
         plans=tuple(_plan(plan) for plan in run.plans),
         decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
         explanations=run.explanations,
@@ -167,6 +168,8 @@ def _quote(symbol: str, quote: Quote) -> r.QuotePart:
         ask=quote.ask,
         last=quote.last,
         prior_close=quote.prior_close,
+        average_volume=quote.average_volume,
+        market_cap=quote.market_cap,
         kind=quote.kind.value,
         as_of=quote.as_of,
         source=quote.source,
@@ -192,6 +195,18 @@ def _evaluation(run: Run, evaluation: Evaluation) -> r.EvaluationPart:
         ),
         exposure_caps=tuple(r.CapPart(rule=c.rule, limit=c.limit) for c in evaluation.caps),
         drawdown_acted_at=evaluation.drawdown if acted else run.memory.drawdown_acted_at,
+    )
+
+
+def _memory(run: Run, market: Market) -> r.MemoryPart:
+    memory = run.memory
+    symbols = {conid: instrument.symbol for conid, instrument in market.instruments.items()}
+    return r.MemoryPart(
+        last_rebalance=memory.last_rebalance,
+        last_rotation=memory.last_rotation,
+        reinforced={symbols[n]: ago for n, ago in memory.reinforced.items() if n in symbols},
+        sold_at_loss={symbols[n]: ago for n, ago in memory.sold_at_loss.items() if n in symbols},
+        profit_levels_taken={symbols[n]: count for n, count in memory.profit_levels_taken.items() if n in symbols},
     )
 
 

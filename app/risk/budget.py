@@ -264,9 +264,10 @@ def _over_statistics(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     values = statistics(weights, judged.panel, judged.groups)
     for name, limit in statistic_limits(policy).items():
         refusal = _over(judged, name, values[name], limit)
-        # A limit that is broken already must not be broken further.
-        worse = refusal is not None and _over(judged, name, values[name], judged.standing[name]) is not None
-        yield refusal if worse else None
+        if refusal is not None:
+            # A limit that is broken already must not be broken further.
+            worse = _over(judged, name, values[name], judged.standing[name])
+            yield refusal if worse is not None else None
 
 
 def _largest(judged: Judged, quantity: int) -> int:

@@ -91,7 +91,7 @@ def _identity(setting: Setting, order: Order) -> Refusal | None:
         listed = held.instrument if held is not None else None
     if listed is None:
         return _refuse(order, "identity", f"conid {instrument.conid}", "a known instrument")
-    if listed is not instrument and _names(listed) != _names(instrument):
+    if _names(listed) != _names(instrument):
         said, found = (" ".join(_names(one)) for one in (instrument, listed))
         return _refuse(order, "identity", f"conid {instrument.conid} as {said}", found)
     if instrument.asset_class is AssetClass.INDEX:

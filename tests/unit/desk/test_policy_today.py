@@ -12,6 +12,7 @@ from app.desk.policy_difference import changes, decided
 from app.desk.policy_today import noise, settings
 from app.domain.policy import Mode, Policy
 from app.domain.policy_fields import written
+from app.domain.policy_problems import all_fields
 from app.settings import shipped_policy
 from tests.support.fakes import Office, policy
 from tests.support.worlds import changed
@@ -31,11 +32,56 @@ def today(rules: Policy, report: dict[str, Any] | None) -> dict[str, str | None]
     return {setting.field: setting.today for setting in settings(rules, DOES, report)}
 
 
+def unnumbered(path: str) -> str:
+    return ".".join(part for part in path.split(".") if not part.isdigit())
+
+
 def test_without_a_report_every_field_says_what_it_does_and_nothing_of_today() -> None:
     told = settings(policy(), DOES, None)
     assert [setting.field for setting in told] == [path for path, _ in written(policy())]
     assert all(setting.does for setting in told)
     assert {setting.today for setting in told} == {None}
+
+
+async def test_every_field_of_the_schema_is_told_what_it_does_and_what_it_comes_to_today(office: Office) -> None:
+    told = settings(policy(), DOES, await reported(office))
+    assert {unnumbered(setting.field) for setting in told} == set(all_fields())
+    for setting in told:
+        assert setting.does, setting.field
+        assert setting.today, setting.field
+        assert "does not tell" not in setting.today, setting.field
+
+
+async def test_the_frequency_says_how_long_drift_still_rests(office: Office) -> None:
+    report = await reported(office)
+    assert today(policy(), report)["allocation.frequency"] == "none is on record: drift may be corrected"
+    report["memory"]["last_rotation"] = 8
+    words = "the last rebalance or rotation was 8 sessions ago: drift rests 13 more"
+    assert today(policy(), report)["allocation.frequency"] == words
+
+
+async def test_what_the_ledger_remembers_of_names_is_told(office: Office) -> None:
+    report = await reported(office)
+    report["memory"] |= {"sold_at_loss": {"BAC": 5, "GE": 40}, "reinforced": {"JPM": [3, 30]}}
+    report["memory"]["profit_levels_taken"] = {"JPM": 1}
+    words = today(changed(policy(), "exits.take_profit", 0.3), report)
+    assert words["strategies.cool_down_sessions"] == "not bought back: BAC for 26 more sessions"
+    assert words["strategies.reinforce_winners.max_times"] == "added to: JPM 2 of 2"
+    assert words["strategies.reinforce_winners.min_sessions_between"] == "too recent: JPM 3 sessions ago"
+    assert words["exits.take_profit_sell_pct"] == "no profit is due"
+    report["memory"]["profit_levels_taken"] = {}
+    words = today(changed(policy(), "exits.take_profit", 0.3), report)
+    assert words["exits.take_profit_sell_pct"] == "25% of JPM is sold"
+
+
+async def test_news_that_nobody_read_are_told_as_insufficient(office: Office) -> None:
+    report = await reported(office)
+    words = today(policy(), report)["strategies.reinforce_winners.min_sentiment"] or ""
+    assert words == "insufficient news: known of 0 of 12 holdings; nothing asks for it"
+    asked = changed(policy(), "strategies.reinforce_winners.min_sentiment", 0.1)
+    words = today(asked, report)["strategies.reinforce_winners.min_sentiment"] or ""
+    assert "insufficient news" in words
+    assert "what is unknown or lower is not added to" in words
 
 
 async def test_values_are_those_of_the_file(office: Office) -> None:
@@ -63,7 +109,8 @@ async def test_another_policy_judges_the_same_day_by_its_own_numbers(office: Off
     assert words["exits.stop_loss_pct"] == "nothing is that far; nearest is AAPL at -23.1%, 6.9% away"
     assert words["risk_limits.max_position_pct"] == "max_position is 6.8%: CRITICAL"
     # What the run itself said was said of the policy that it had.
-    assert words["strategies.reinforce_winners.require_trend"] is None
+    other_run = "the newest run was made under another policy and does not tell"
+    assert words["strategies.reinforce_winners.require_trend"] == other_run
     assert "trend is" in (today(policy(), report)["strategies.reinforce_winners.require_trend"] or "")
 
 

@@ -22,6 +22,7 @@ from tests.support.worlds import (
     market,
     order,
     policy,
+    portfolio,
     quote,
     quoted,
     rule_on,
@@ -274,3 +275,39 @@ def test_what_is_unknown_or_no_whole_share_is_said_in_words() -> None:
     assert only(rule_on((buy("II", 30),), on=market(vix=None))).value == "unknown: vix"
     assert only(rule_on((buy("II", "0.5"),))).limit == "whole shares above zero"
     assert [refusal.rule for refusal in rule_on((sell("AA", "100.5"),)).refusals] == ["quantity"]
+
+
+def test_a_limit_above_the_mark_costs_net_asset_value_and_so_leaves_room_for_less() -> None:
+    # 150 shares at 100 would be 15.0 % of 100,000; two dollars more a share make it 15.04 % of what is left.
+    account = portfolio({"AA": 100}, 90000)
+    assert bought(rule_on((buy("II", 150),), account=account)) == [150]
+    assert bought(rule_on((buy("II", 150, limit_price=Decimal(102)),), account=account)) == [149]
+
+
+def test_what_is_held_already_is_no_part_of_the_days_volume() -> None:
+    dry = quoted(market(), "AA", average_volume=Decimal(5000))
+    assert bought(rule_on((buy("AA", 40),), NO_FLOOR, account=portfolio({"AA": 60}, 90000), on=dry)) == [40]
+
+
+def test_a_second_sale_beside_our_own_open_one_takes_what_that_one_leaves() -> None:
+    account = even(orders=(working("AA", Side.SELL, 30, "PM1"),))
+    assert rule_on((sell("AA", 100, leg=2),), account=account).allowed == (sell("AA", 70, leg=2),)
+
+
+def test_our_own_orders_of_another_name_are_no_conflict() -> None:
+    account = even(orders=(working("BB", Side.SELL, 30, "PM1"), working("CC", Side.BUY, 1, "PM2")))
+    ruling = rule_on((buy("II", 20), sell("AA", 20)), account=account)
+    assert {(one.instrument.symbol, one.side) for one in ruling.allowed} == {("II", Side.BUY), ("AA", Side.SELL)}
+
+
+def test_one_share_that_was_filled_settles_the_side_of_the_session() -> None:
+    done = replace(working("AA", Side.BUY, 20, "PM1"), status="Cancelled", filled_quantity=Decimal(1))
+    assert only(rule_on((sell("AA", 20),), account=even(orders=(done,)))).rule == "one_side_per_session"
+    none = replace(done, filled_quantity=Decimal(0))
+    assert rule_on((sell("AA", 20),), account=even(orders=(none,))).allowed == (sell("AA", 20),)
+
+
+def test_where_not_one_share_fits_nothing_is_bought_however_small_an_order_may_be() -> None:
+    any_size = policy(execution__min_order_value=Decimal(0))
+    refusal = only(rule_on((buy("AA", 10),), any_size, account=portfolio({"AA": 150}, 85000)))
+    assert (refusal.rule, refusal.largest) == ("max_position", Decimal(0))
