@@ -190,6 +190,19 @@ async def test_a_ticket_is_forgotten_once_it_has_expired_and_its_order_id_after_
     assert len(place.broker.book.used_tickets) == 1
 
 
+async def test_a_ticket_ends_in_the_second_it_names_also_while_the_market_is_read() -> None:
+    class Slow(Market):
+        async def quotes(self, conids: Sequence[int]) -> tuple[dict[int, Quote], dict[int, str]]:
+            place.clock.seconds += 5
+            return await super().quotes(conids)
+
+    place = place_with(book_of(), Slow(World()))
+    for lives, outcome in ((6, Outcome.ACCEPTED), (5, Outcome.REFUSED), (0, Outcome.REFUSED)):
+        expires = int(place.clock.seconds) + lives
+        assert (await place.send("KO", Side.BUY, 1, "110", expires=expires)).outcome is outcome
+    assert len((await place.broker.report(ACCOUNT)).orders) == 1
+
+
 async def test_what_a_broker_saved_another_goes_on_with() -> None:
     place = place_of()
     await place.send("KO", Side.SELL, 7, "90")
@@ -256,6 +269,23 @@ async def test_a_margin_account_borrows_what_it_is_told_the_worth_of() -> None:
     assert next(one for one in portfolio.cash if one.currency == "EUR").cash < 0
 
 
+async def test_a_split_ends_the_orders_that_were_priced_in_old_shares_and_no_others() -> None:
+    place = place_of()
+    old, other = await place.send("KO", Side.SELL, 5, "120"), await place.send("PEP", Side.BUY, 5, "90")
+    await place.broker.split(conid("KO"), Decimal(2), PRICE / 2)
+    assert (await place.order(old)).state is OrderState.CANCELLED
+    assert (await place.order(other)).is_open
+
+
+async def test_what_was_sold_whole_is_forgotten_in_the_next_session() -> None:
+    place = place_of()
+    await place.send("KO", Side.SELL, 100, "90")
+    assert [one.quantity for one in place.broker.book.holdings] == [Decimal(0)]
+    place.clock.at += timedelta(days=1)
+    await place.broker.portfolio(ACCOUNT)
+    assert place.broker.book.holdings == ()
+
+
 async def test_rates_payments_and_splits_that_are_none_are_refused() -> None:
     place = place_of()
     for currency, rate in (("EUR", "0"), ("EUR", "-1"), ("USD", "1.1")):
@@ -307,7 +337,8 @@ async def test_an_account_opens_with_what_another_holds() -> None:
     place = place_of()
     portfolio = await place.broker.portfolio(ACCOUNT)
     past = ((TODAY - timedelta(days=3), Decimal(19_000)),)
-    book = opened(portfolio, TODAY, account="DU0000009", closes=past, participation=Decimal("0.01"))
+    known = (*past, (TODAY, Decimal(20_000)))
+    book = opened(portfolio, TODAY, account="DU0000009", closes=known, participation=Decimal("0.01"))
     other = place_with(book).broker
     assert (await other.session()).accounts == ("DU0000009",)
     assert await other.performance("DU0000009") == past
