@@ -101,6 +101,11 @@ class PaperOrder(Value):
         """It can still fill."""
         return self.status in OPEN_STATUSES
 
+    @property
+    def is_ours(self) -> bool:
+        """Placed by this system, by its id."""
+        return self.row().is_ours
+
     def row(self) -> BrokerOrder:
         """As the order list shows it."""
         filled = self.filled_quantity

@@ -24,7 +24,7 @@ from app.broker.paper.matching import (
     next_session,
 )
 from app.broker.paper.tickets import burnt, expiry, is_used, ticket_problem
-from app.broker.paper.valuation import Wanted, funds_problem, is_ours, shape_problem, short_problem, valued, what_if
+from app.broker.paper.valuation import Wanted, funds_problem, shape_problem, short_problem, valued, what_if
 from app.desk.ports import Calendar, Clock, MarketData, Signer
 from app.domain.errors import BrokerUnavailable, DataError, PortfolioError, UsageError
 from app.domain.instrument import AssetClass, Instrument
@@ -33,7 +33,7 @@ from app.domain.order import BrokerOrder, Order, OrderReport, Outcome, Placement
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.session import BrokerSession, SessionState, Simulation
 
-SOURCE = "paper"
+_SOURCE = "paper"
 _TRADED = frozenset({AssetClass.STOCK, AssetClass.ETF})
 
 
@@ -107,9 +107,9 @@ class PaperBroker:
             available_funds=worth.available_funds,
             buying_power=worth.buying_power,
             as_of=moment.now,
-            source=SOURCE,
+            source=_SOURCE,
             account_type=book.account_type,
-            orders=self._of_day(moment),
+            orders=tuple(order.row() for order in self._of_day(moment)),
             broker_net_liquidation=worth.nav,
         )
 
@@ -134,16 +134,14 @@ class PaperBroker:
 
     async def place(self, ticket: Ticket, signature: str) -> Placement:
         """See `Broker.place`. Nothing here is ever unknown: there is no way on which an answer could be lost."""
-        problem = ticket_problem(ticket, signature, self._signer, self._seconds())
-        if problem is not None:
-            return Placement(Outcome.REFUSED, message=problem)
-        if is_used(self._book, ticket, self._seconds()):
-            return Placement(
-                Outcome.ALREADY_REGISTERED, message="ticket: already used; the order report tells the rest"
-            )
-        # Burnt before the first await, so that two calls with one ticket cannot both pass.
-        self._book = burnt(self._book, ticket, self._seconds())
         async with self._turn:
+            seconds = self._seconds()
+            problem = ticket_problem(ticket, signature, self._signer, seconds)
+            if problem is not None:
+                return Placement(Outcome.REFUSED, message=problem)
+            if is_used(self._book, ticket, seconds):
+                return Placement(Outcome.ALREADY_REGISTERED, message="ticket: already used; see the order report")
+            self._book = burnt(self._book, ticket, seconds)
             return await self._place(ticket)
 
     async def cancel(self, account: str, order_id: str) -> str:
@@ -156,7 +154,7 @@ class PaperBroker:
             except PortfolioError:
                 return "unknown"
             order = self._find(order_id, moment)
-            if order is None or not is_ours(order.coid) or not order.is_open:
+            if order is None or not order.is_ours or not order.is_open:
                 return "refused"
             self._book = self._book.with_order(ended(order, moment.now))
         return "requested"
@@ -166,8 +164,8 @@ class PaperBroker:
         self._require(account)
         async with self._turn:
             moment, _ = await self._look()
-        trades = tuple(fill.trade() for fill in self._book.fills)
-        return OrderReport(self._of_day(moment), trades, moment.now)
+        orders = tuple(order.row() for order in self._of_day(moment))
+        return OrderReport(orders, tuple(fill.trade() for fill in self._book.fills), moment.now)
 
     async def order(self, account: str, order_id: str) -> BrokerOrder:
         """See `Broker.order`."""
@@ -285,13 +283,11 @@ class PaperBroker:
         holding = self._book.holding(conid)
         return self._listed.get(conid) or (holding.instrument if holding else None)
 
-    def _of_day(self, moment: Moment) -> tuple[BrokerOrder, ...]:
-        orders = (one for one in self._book.orders if is_of_day(one, self._calendar, moment.now))
-        return tuple(one.row() for one in orders)
+    def _of_day(self, moment: Moment) -> tuple[PaperOrder, ...]:
+        return tuple(one for one in self._book.orders if is_of_day(one, self._calendar, moment.now))
 
     def _find(self, order_id: str, moment: Moment) -> PaperOrder | None:
-        orders = (one for one in self._book.orders if is_of_day(one, self._calendar, moment.now))
-        return next((one for one in orders if one.order_id == order_id), None)
+        return next((one for one in self._of_day(moment) if one.order_id == order_id), None)
 
     def _require(self, account: str) -> None:
         if account != self._book.account:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from app.broker.paper.book import CENT, INITIAL_MARGIN, MAINTENANCE_MARGIN, PaperBook
 from app.domain.errors import DataError
 from app.domain.instrument import ContractRules, Instrument
-from app.domain.order import COID_PREFIX, Side, WhatIf
+from app.domain.order import Side, WhatIf
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,13 @@ def short_problem(book: PaperBook, wanted: Wanted, *, only_ours: bool = False) -
         (
             order.remaining
             for order in book.open_orders(Side.SELL)
-            if order.instrument.conid == conid and (not only_ours or is_ours(order.coid))
+            if order.instrument.conid == conid and (not only_ours or order.is_ours)
         ),
         Decimal(0),
     )
     if wanted.quantity <= held - promised:
         return None
     return f"no_short: sell of {wanted.quantity:f}, {held:f} held, {held - promised:f} not already being sold"
-
-
-def is_ours(coid: str | None) -> bool:
-    """Placed by this system, by its id."""
-    return coid is not None and coid.startswith(COID_PREFIX)
 
 
 def funds_problem(book: PaperBook, wanted: Wanted, price: Decimal) -> str | None:
@@ -141,7 +136,10 @@ def _seen(book: PaperBook, instrument: Instrument) -> Decimal:
 
 def what_if(book: PaperBook, wanted: Wanted, price: Decimal, error: str | None) -> WhatIf:
     """What the order would do to the account, at its limit; in whole cents of the base currency."""
-    rate = book.rate(wanted.instrument.currency)
+    try:
+        rate = book.rate(wanted.instrument.currency)
+    except DataError as unknown:
+        return WhatIf(None, None, None, None, None, error=error or unknown.cause)
     value = wanted.quantity * price
     fee = book.commission.charge(wanted.quantity, value) * rate
     now = valued(book)

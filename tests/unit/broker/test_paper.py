@@ -1,5 +1,6 @@
 """What only a paper account shows: what it fills at, what it refuses to make up, and that its book is all there is."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from app.broker.signing import HmacSigner
 from app.domain.errors import BrokerUnavailable, DataError, UsageError
 from app.domain.instrument import ContractRules, Instrument
 from app.domain.market import Quote, QuoteKind
-from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Side, Ticket
+from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Side, Ticket, WhatIf
 from tests.support.fakes import FakeCalendar, FakeMarketData
 from tests.support.world import ACCOUNT, OPENING, PRICE, SPREAD, TODAY, World, conid, instrument
 
@@ -203,6 +204,20 @@ async def test_a_ticket_ends_in_the_second_it_names_also_while_the_market_is_rea
     assert len((await place.broker.report(ACCOUNT)).orders) == 1
 
 
+async def test_a_ticket_stays_used_whatever_else_is_read_meanwhile() -> None:
+    class Yielding(Market):
+        async def quotes(self, conids: Sequence[int]) -> tuple[dict[int, Quote], dict[int, str]]:
+            await asyncio.sleep(0)
+            return await super().quotes(conids)
+
+    place = place_with(book_of(), Yielding(World()))
+    read, refused = await asyncio.gather(place.broker.portfolio(ACCOUNT), place.send("KO", Side.SELL, 101, "90"))
+    assert read.positions[0].quantity == 100
+    assert refused.outcome is Outcome.REFUSED
+    place.sent = 0
+    assert (await place.send("KO", Side.SELL, 5, "90")).outcome is Outcome.ALREADY_REGISTERED
+
+
 async def test_what_a_broker_saved_another_goes_on_with() -> None:
     place = place_of()
     await place.send("KO", Side.SELL, 7, "90")
@@ -243,6 +258,9 @@ async def test_a_day_without_a_close_of_every_holding_has_no_value() -> None:
 async def test_a_cash_account_pays_in_the_instruments_own_currency() -> None:
     place = place_of(account_type="cash", holdings=())
     order = {"conid": EURO.conid}
+    wanted = Order(EURO, Side.BUY, Decimal(5), PRICE, "test: asked for", limit_price=PRICE)
+    seen = await place.broker.preview(ACCOUNT, wanted, "DAY")
+    assert seen == WhatIf(None, None, None, None, None, error="the paper account has no exchange rate from EUR to USD")
     refused = await place.send("KO", Side.BUY, 5, "110", **order)
     assert (refused.outcome, refused.message) == (
         Outcome.REJECTED,
