@@ -21,27 +21,29 @@ from api_gateway.diagnosis.session import (
 )
 from api_gateway.settings import GatewaySettings
 
-# Of the whole walk; a single answer may take a third of it.
+# Of the whole walk, and of a single connection or answer.
 SECONDS: Final = 11.0
-ANSWER_SECONDS: Final = 4.0
+PATIENCE_SECONDS: Final = 3.0
 
 
-async def diagnose(settings: GatewaySettings, spacing_seconds: float = SPACING_SECONDS) -> Diagnosis:
+async def diagnose(
+    settings: GatewaySettings, *, spacing_seconds: float = SPACING_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+) -> Diagnosis:
     """Every check of `report.NAMES`, in that order. Never raises for anything that is wrong with the gateway."""
     report = Report()
     try:
         async with asyncio.timeout(SECONDS):
             with contextlib.suppress(Ended):
-                await reach(settings, report)
-                await _converse(settings, report, spacing_seconds)
+                await reach(settings, report, patience_seconds)
+                await _converse(settings, report, spacing_seconds, patience_seconds)
     except TimeoutError:
         report.fail("gateway", f"it answers too slowly: not done within {SECONDS:g} s", "Look at the gateway's log.")
     return report.finished()
 
 
-async def _converse(settings: GatewaySettings, report: Report, spacing_seconds: float) -> None:
+async def _converse(settings: GatewaySettings, report: Report, spacing_seconds: float, patience_seconds: float) -> None:
     async with open_http(settings.ibkr_gateway_url, settings.ibkr_ca_file, settings.ibkr_cert_sha256) as http:
-        http.timeout = httpx2.Timeout(ANSWER_SECONDS)
+        http.timeout = httpx2.Timeout(patience_seconds)
         talk = Conversation(http, spacing_seconds)
         try:
             await look_at_session(talk, settings, report)

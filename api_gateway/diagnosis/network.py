@@ -14,11 +14,10 @@ from api_gateway.diagnosis.records import Status
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import DEFAULT_GATEWAY_URL, GatewaySettings
 
-SECONDS: Final = 3.0
 _SOON_DAYS: Final = 14
 # Codes of OpenSSL's verification.
 _EXPIRED, _NOT_YET, _OTHER_HOST, _OTHER_ADDRESS = 10, 9, 62, 64
-_SILENT: Final = (
+SILENT: Final = (
     "It accepts connections and answers nothing: look at the gateway's log, restart it, "
     "or correct IBKR_GATEWAY_URL if another program listens there."
 )
@@ -42,42 +41,47 @@ def address_of(url: str) -> Address:
     return Address(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
 
 
-async def reach(settings: GatewaySettings, report: Report) -> None:
+async def reach(settings: GatewaySettings, report: Report, patience_seconds: float) -> None:
     """The checks `gateway` and `tls`. Raises: Ended where no HTTP can be spoken."""
     try:
         address = address_of(settings.ibkr_gateway_url)
     except ValueError as error:
         report.end("gateway", f"IBKR_GATEWAY_URL cannot be used: {error}", f"Write it like {DEFAULT_GATEWAY_URL}.")
     try:
-        await _connect(address, None)
-    except OSError as error:
+        await _connect(address, None, patience_seconds)
+    except (OSError, UnicodeError) as error:
         _end_unreachable(settings, report, address, error)
     report.ok("gateway", f"{address} accepts connections")
     if address.scheme == "https":
-        await _check_tls(settings, report, address)
+        await _check_tls(settings, report, address, patience_seconds)
     else:
         report.ok("tls", "not used: the address begins with http://")
 
 
-async def _connect(address: Address, context: ssl.SSLContext | None) -> dict[str, object]:
-    """The peer's certificate where there is one. Raises: OSError, of which TimeoutError and SSLError are kinds."""
-    async with asyncio.timeout(SECONDS):
+async def _connect(address: Address, context: ssl.SSLContext | None, patience_seconds: float) -> dict[str, object]:
+    """The peer's certificate where there is one.
+
+    Raises: OSError, of which TimeoutError and SSLError are kinds; UnicodeError for a name that cannot be one.
+    """
+    async with asyncio.timeout(patience_seconds):
         _, writer = await asyncio.open_connection(
             address.host, address.port, ssl=context, server_hostname=address.host if context else None
         )
     certificate: dict[str, object] = writer.get_extra_info("peercert") or {}
     writer.close()
     with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(patience_seconds):
             await writer.wait_closed()
     return certificate
 
 
-def _end_unreachable(settings: GatewaySettings, report: Report, address: Address, error: OSError) -> None:
+def _end_unreachable(
+    settings: GatewaySettings, report: Report, address: Address, error: OSError | UnicodeError
+) -> None:
     if isinstance(error, TimeoutError):
-        finding = f"{address} does not answer within {SECONDS:g} s"
+        finding = f"{address} does not answer"
         remedy = "Is the machine up, and does a firewall stand between? Check IBKR_GATEWAY_URL."
-    elif isinstance(error, socket.gaierror):
+    elif isinstance(error, socket.gaierror | UnicodeError):
         finding, remedy = f"the name {address.host} is not known", "Correct IBKR_GATEWAY_URL, or the machine's DNS."
     else:
         finding, remedy = f"nothing listens at {address}", "Start the gateway, or correct IBKR_GATEWAY_URL."
@@ -88,22 +92,22 @@ def _end_unreachable(settings: GatewaySettings, report: Report, address: Address
     report.end("gateway", finding, remedy, Status.WARNING if unasked else Status.FAILURE)
 
 
-async def _check_tls(settings: GatewaySettings, report: Report, address: Address) -> None:
+async def _check_tls(settings: GatewaySettings, report: Report, address: Address, patience_seconds: float) -> None:
     try:
         context = trust(settings.ibkr_ca_file, settings.ibkr_cert_sha256)
     except ValueError as error:
         report.end("tls", f"IBKR_CA_FILE: {error}", f"Fetch it again: {_fetch(address)}")
     try:
-        certificate = await _connect(address, context)
+        certificate = await _connect(address, context, patience_seconds)
     except ssl.SSLCertVerificationError as error:
         report.end("tls", *_unverified(settings, address, error))
     except (ssl.SSLEOFError, TimeoutError, ConnectionError):
-        report.end("gateway", f"{address} accepts connections and says nothing", _SILENT)
+        report.end("gateway", f"{address} accepts connections and says nothing", SILENT)
     except ssl.SSLError as error:
         finding = f"{address} does not speak TLS ({error.reason or 'no reason given'})"
         report.end("tls", finding, "Correct IBKR_GATEWAY_URL: the simulator speaks http://, the gateway https://.")
     except OSError:
-        report.end("gateway", f"{address} closed the connection", _SILENT)
+        report.end("gateway", f"{address} closed the connection", SILENT)
     if settings.ibkr_cert_sha256:
         report.ok("tls", "it is the certificate that IBKR_CERT_SHA256 pins")
     else:

@@ -25,6 +25,7 @@ from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.portfolio import summary_of
 from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Params, Transport
+from api_gateway.diagnosis.network import SILENT
 from api_gateway.diagnosis.records import short
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import GatewaySettings
@@ -36,8 +37,8 @@ _POLLS: Final = 5
 _LIQUID, _LIQUID_SYMBOL = 265598, "AAPL"
 _LAST, _AVAILABILITY = "31", "6509"
 _WARN_SECONDS, _FAIL_SECONDS = 2.0, 30.0
-_NO_ANSWER: Final = (
-    "The gateway closes a connection without an answer when it cannot reach Interactive Brokers itself: "
+_CUT_OFF: Final = (
+    "That is what it does when it cannot reach Interactive Brokers itself: "
     "check its machine's internet connection and its log."
 )
 
@@ -47,6 +48,7 @@ class Conversation:
 
     def __init__(self, http: httpx2.AsyncClient, spacing_seconds: float) -> None:
         self._spacing = spacing_seconds
+        self._http = http
         memory = GatewayMemory()
         self._pacer = Pacer(memory=memory)
         self._transport = Transport(http, self._pacer)
@@ -61,6 +63,13 @@ class Conversation:
 
     async def pause(self) -> None:
         await self._pacer.pause(self._spacing)
+
+    async def shows_a_login_page(self) -> bool:
+        """Whether the gateway answers what it answers by itself, without the broker behind it."""
+        try:
+            return (await self._http.get(self._http.base_url.join("/"))).status_code < 500
+        except httpx2.HTTPError:
+            return False
 
     async def _note_request(self, _: httpx2.Request) -> None:
         self._sent = time.time()
@@ -81,7 +90,7 @@ async def look_at_session(talk: Conversation, settings: GatewaySettings, report:
     fault = reading.fault
     report.learn(simulator=None if fault and not isinstance(fault, SESSION) else reading.simulator is not None)
     if fault is not None and not isinstance(fault, SESSION):
-        _end_without_session(report, fault)
+        await _end_without_session(talk, report, fault)
     report.ok("allow_list", "the gateway serves this machine")
     if isinstance(fault, LoginRequired):
         report.end("login", str(fault), f"Log in at {settings.login_url} in a browser on the gateway's machine.")
@@ -98,11 +107,13 @@ async def look_at_session(talk: Conversation, settings: GatewaySettings, report:
 SESSION: Final = (LoginRequired, Competing, NoBridge)
 
 
-def _end_without_session(report: Report, fault: ClientPortalError) -> None:
+async def _end_without_session(talk: Conversation, report: Report, fault: ClientPortalError) -> None:
     if isinstance(fault, CallerNotAllowed):
         report.end("allow_list", str(fault), fault.remedy)
     if isinstance(fault, GatewayDown):
-        report.end("gateway", str(fault), _NO_ANSWER)
+        if await talk.shows_a_login_page():
+            report.end("gateway", f"it runs, and leaves a request without an answer: {fault}", _CUT_OFF)
+        report.end("gateway", str(fault), SILENT)
     if isinstance(fault, Maintenance | PacingViolation):
         report.end("gateway", str(fault), fault.remedy)
     remedy = "Does a Client Portal gateway listen there? Correct IBKR_GATEWAY_URL."

@@ -65,5 +65,5 @@ def _show(console: Console, checks: tuple[Check, ...]) -> None:
         console.print(Text(f"{names}: {why}", style="dim"))
     counts = {status: sum(check.status is status for check in checks) for status in Status}
     console.print(", ".join(f"{count} {status.value}" for status, count in counts.items() if count))
-    if all(check.status is not Status.OK for check in checks if check.name in ("gateway", "mcp")):
+    if all(check.status is Status.WARNING for check in checks if check.name in ("gateway", "mcp")):
         console.print(NOBODY)

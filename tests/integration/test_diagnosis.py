@@ -72,33 +72,44 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @asynccontextmanager
 async def listener(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A bare server; yields its port."""
-    server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context)
+    """A bare server; yields its port. Every connection is closed at the end of its handler, and awaited at ours."""
+    talks: list[asyncio.Task[None]] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(asyncio.ensure_future(_handled(handler, reader, writer)))
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*talks)
+
+
+async def _handled(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+        await handler(reader, writer)
+        await writer.drain()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Reads a little and hangs up without a byte, as the real gateway does when it cannot reach the broker."""
     await reader.read(1)
-    writer.close()
 
 
 def scripted(answers: Answers, date: str | None = None) -> Handler:
     """A gateway that knows these answers; a value that is a pair is status and body."""
 
     async def answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            path = head.split(" ")[1].partition("?")[0].removeprefix("/v1/api")
-            given = answers[path]
-            status, body = given if isinstance(given, tuple) else (200, given)
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            dated = f"Date: {date}\r\n" if date else ""
-            writer.write(f"HTTP/1.1 {status} -\r\nConnection: close\r\n{dated}".encode())
-            writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
-            await writer.drain()
-        writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        path = head.split(" ")[1].partition("?")[0].removeprefix("/v1/api")
+        given = answers[path]
+        status, body = given if isinstance(given, tuple) else (200, given)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        dated = f"Date: {date}\r\n" if date else ""
+        writer.write(f"HTTP/1.1 {status} -\r\nConnection: close\r\n{dated}".encode())
+        writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
 
     return answer_one
 
@@ -156,15 +167,38 @@ async def test_nothing_listening_is_a_warning_where_nobody_has_asked_for_a_gatew
     assert {checks[name].status for name in NAMES[1:]} == {Status.SKIPPED}
 
 
-async def test_an_unknown_name_is_told_from_an_absent_listener() -> None:
-    check = blamed(await diagnose(settings("https://gateway.invalid:5000")))
-    assert (check.name, check.finding) == ("gateway", "the name gateway.invalid is not known")
+@pytest.mark.parametrize("host", ["gateway.invalid", "gateway..invalid"])
+async def test_an_unknown_name_is_told_from_an_absent_listener(host: str) -> None:
+    check = blamed(await diagnose(settings(f"https://{host}:5000")))
+    assert (check.name, check.finding) == ("gateway", f"the name {host} is not known")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_listener_that_answers_nothing_is_the_gateways_fault_not_the_certificates(scheme: str) -> None:
     async with listener(closes) as port:
         assert blamed(await diagnose(settings(f"{scheme}://127.0.0.1:{port}"))).name == "gateway"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_listener_that_hangs_does_not_hang_the_doctor(scheme: str) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listener(hang) as port:
+        check = blamed(await diagnose(settings(f"{scheme}://127.0.0.1:{port}"), patience_seconds=0.2))
+    assert check.name == "gateway"
+
+
+async def test_a_gateway_that_cannot_reach_the_broker_is_told_from_another_program() -> None:
+    async def alone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET / "):
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: /sso/Login\r\nContent-Length: 0\r\n\r\n")
+
+    async with listener(alone) as port:
+        check = blamed(await diagnose(settings(f"http://127.0.0.1:{port}")))
+    assert (check.name, "it runs" in check.finding) == ("gateway", True)
+    assert "cannot reach Interactive Brokers" in (check.remedy or "")
 
 
 async def test_http_where_tls_was_asked_for_is_named() -> None:
