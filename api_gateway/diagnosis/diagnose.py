@@ -22,7 +22,7 @@ from api_gateway.diagnosis.session import (
 from api_gateway.settings import GatewaySettings
 
 # Of the whole walk, and of a single connection or answer.
-SECONDS: Final = 11.0
+SECONDS: Final = 9.0
 PATIENCE_SECONDS: Final = 3.0
 
 

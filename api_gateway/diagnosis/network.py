@@ -101,13 +101,11 @@ async def _check_tls(settings: GatewaySettings, report: Report, address: Address
         certificate = await _connect(address, context, patience_seconds)
     except ssl.SSLCertVerificationError as error:
         report.end("tls", *_unverified(settings, address, error))
-    except (ssl.SSLEOFError, TimeoutError, ConnectionError):
-        report.end("gateway", f"{address} accepts connections and says nothing", SILENT)
     except ssl.SSLError as error:
         finding = f"{address} does not speak TLS ({error.reason or 'no reason given'})"
         report.end("tls", finding, "Correct IBKR_GATEWAY_URL: the simulator speaks http://, the gateway https://.")
     except OSError:
-        report.end("gateway", f"{address} closed the connection", SILENT)
+        report.end("gateway", f"{address} accepts connections and says nothing", SILENT)
     if settings.ibkr_cert_sha256:
         report.ok("tls", "it is the certificate that IBKR_CERT_SHA256 pins")
     else:

@@ -28,7 +28,7 @@ from app.desk.records import Event
 from app.ledger.engine import create_ledger_engine, migrate, open_ledger
 from app.ledger.transactions import writing
 from app.settings import Settings, load_settings
-from tests.support.serving import served
+from tests.support.serving import listening, served
 from tests.support.stack import Stack, running
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -160,6 +160,16 @@ async def test_a_session_that_is_not_ready_is_blamed_on_whoever_knows_more(stack
     assert "COMPETING" in alone["mcp_session"].finding
     assert known["mcp_session"].status is Status.SKIPPED
     assert "competing" in known["mcp_session"].finding
+
+
+async def test_a_server_that_hangs_does_not_hang_the_doctor(tmp_path: Path) -> None:
+    listener = listening()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    try:
+        found = await told_by_the_server(settings(tmp_path, mcp_url=url, mcp_token="t"))
+    finally:
+        listener.close()
+    assert found["mcp"].status is Status.FAILURE
 
 
 async def test_another_program_on_the_servers_port_is_no_mcp_server(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from app.commands.checks.records import Check, Status, failure, ok, skipped
 from app.settings import child_environment
 
 # Above what the process allows itself, so that only one that hangs is ended.
-SECONDS = 14.0
+SECONDS = 11.0
 NAMES = (
     "gateway", "tls", "allow_list", "login", "competing", "bridge", "accounts", "trading_mode", "account",
     "market_data", "clock",

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,8 +20,7 @@ from app.domain.errors import UsageError
 from app.domain.session import SessionState
 from app.settings import Settings, is_loopback
 
-SECONDS = 10.0
-ANSWER_SECONDS = 4.0
+FIRST_SECONDS, SESSION_SECONDS, ANSWER_SECONDS = 8.0, 4.0, 3.0
 NAMES = ("mcp", "mcp_token", "ticket_clock", "mcp_tools", "mcp_session", "trading_tools")
 # Those that the app calls, whatever else the server offers.
 TOOLS = frozenset(
@@ -38,41 +38,67 @@ _NTP = "Let both machines set their clocks by NTP (`timedatectl set-ntp true`)."
 async def look(settings: Settings, side: asyncio.Task[GatewaySide]) -> tuple[Check, ...]:
     """All of `NAMES`; what hangs on a check that was not passed is skipped."""
     found: list[Check] = []
-    try:
-        async with asyncio.timeout(SECONDS):
-            await _walk(settings, side, found)
-    except TimeoutError:
-        found.append(failure(NAMES[len(found)], f"no answer within {SECONDS:g} s", "See the MCP server's log."))
-    except (MCPError, httpx2.HTTPError, OSError, ValueError, ExceptionGroup) as error:
-        told = f"the server at {settings.mcp_url} does not speak MCP as the app does: {type(error).__name__}"
-        found.append(failure(NAMES[len(found)], told, "Is another program on that port? See its log."))
+    tools: set[str] = set()
+    async with _timed(settings, found, FIRST_SECONDS):
+        tools = await _introduce(settings, found)
+    if tools:
+        # Shielded, and outside every time limit of this server's: a slow gateway is not its fault.
+        known = await asyncio.shield(side)
+        async with _timed(settings, found, SESSION_SECONDS):
+            await _judge_session(settings, known, tools, found)
     why = f"not looked at because of {found[-1].name}" if found else "not looked at"
     return (*found, *skipped(NAMES[len(found) :], why))
 
 
-async def _walk(settings: Settings, side: asyncio.Task[GatewaySide], found: list[Check]) -> None:
-    """Appends in the order of `NAMES` and returns early where nothing further can be asked."""
+@asynccontextmanager
+async def _timed(settings: Settings, found: list[Check], seconds: float) -> AsyncIterator[None]:
+    """What goes wrong within becomes the finding of the check that is next."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        found.append(failure(NAMES[len(found)], f"no answer within {seconds:g} s", "See the MCP server's log."))
+    except (MCPError, httpx2.HTTPError, OSError, ValueError, ExceptionGroup) as error:
+        told = f"the server at {settings.mcp_url} does not speak MCP as the app does: {type(error).__name__}"
+        found.append(failure(NAMES[len(found)], told, "Is another program on that port? See its log."))
+
+
+async def _introduce(settings: Settings, found: list[Check]) -> set[str]:
+    """Appends in the order of `NAMES`; the server's tools, none where nothing further can be asked."""
     try:
         token = _token(settings)
     except UsageError as error:
         found.extend((*skipped(("mcp",), "not asked without a token"), failure("mcp_token", error.cause, error.remedy)))
-        return
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS, trust_env=False) as http:
+        return set()
+    async with _http(token) as http:
         answer = await _knock(settings, http, found)
         if answer is None:
-            return
+            return set()
         found.append(_judge_token(answer.status_code, token))
         if not found[-1].is_passed:
-            return
+            return set()
         found.append(_judge_clock(answer.headers))
-        async with Client(
+    async with _connected(settings) as client:
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+        found.append(_judge_tools(tools, client.protocol_version))
+    return tools
+
+
+def _http(token: str | None) -> httpx2.AsyncClient:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS, trust_env=False)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Client]:
+    async with (
+        _http(_token(settings)) as http,
+        Client(
             streamable_http_client(settings.mcp_url, http_client=http, terminate_on_close=False),
             read_timeout_seconds=ANSWER_SECONDS,
-        ) as client:
-            tools = {tool.name for tool in (await client.list_tools()).tools}
-            found.append(_judge_tools(tools, client.protocol_version))
-            await _judge_session(settings, client, await side, tools, found)
+        ) as client,
+    ):
+        yield client
 
 
 def _token(settings: Settings) -> str | None:
@@ -147,14 +173,13 @@ def _judge_tools(tools: set[str], protocol: str) -> Check:
     return ok("mcp_tools", f"{len(tools)} tools, those that the app needs among them; protocol {protocol}")
 
 
-async def _judge_session(
-    settings: Settings, client: Client, side: GatewaySide, tools: set[str], found: list[Check]
-) -> None:
+async def _judge_session(settings: Settings, side: GatewaySide, tools: set[str], found: list[Check]) -> None:
     if any(check.name == "bridge" and check.status == "failure" for check in side.checks):
         # The server opens the bridge when it is asked for the session, and looking must change nothing.
         found.extend(skipped(("mcp_session", "trading_tools"), "not asked because of bridge"))
         return
-    result = await client.call_tool("session_status", {})
+    async with _connected(settings) as client:
+        result = await client.call_tool("session_status", {})
     try:
         session = SessionAnswer.model_validate(result.structured_content)
     except ValidationError:
