@@ -286,8 +286,8 @@ async def test_a_cash_account_spends_the_proceeds_of_a_sale_tomorrow(open_venue:
     assert placed.outcome is Outcome.ACCEPTED
 
 
-async def test_a_price_off_the_grid_is_rejected(venue: Venue) -> None:
+async def test_a_price_off_the_grid_is_not_sent(venue: Venue) -> None:
     off = await venue.price("AAPL", Side.BUY) + Decimal("0.005")
-    assert (await venue.send("AAPL", Side.BUY, 1, off)).outcome is Outcome.REJECTED
+    assert (await venue.send("AAPL", Side.BUY, 1, off)).outcome is Outcome.REFUSED
     assert (await venue.preview("AAPL", Side.BUY, 1, off)).error
     assert (await venue.broker.report(venue.account)).orders == ()

@@ -129,7 +129,11 @@ class PaperBroker:
         wanted = Wanted(order.instrument, order.side, order.quantity, order.limit_price)
         async with self._turn:
             await self._look(order.instrument.conid)
-            error = await self._problem(wanted, order.limit_price)
+            try:
+                unfit = shape_problem(wanted, await self._market_data.rules(order.instrument.conid, order.side))
+            except DataError as barred:
+                unfit = barred.cause
+            error = unfit or self._rejection(wanted, order.limit_price)
         return what_if(self._book, wanted, order.limit_price, error)
 
     async def place(self, ticket: Ticket, signature: str) -> Placement:
@@ -182,9 +186,9 @@ class PaperBroker:
         async with self._turn:
             moment, quotes = await self._look(wanted.instrument.conid)
             price = wanted.limit_price or _price(quotes, wanted.instrument)
-            problem = short_problem(self._book, wanted) or funds_problem(self._book, wanted, price)
-            if problem is not None:
-                raise UsageError(problem)
+            rejection = self._rejection(wanted, price)
+            if rejection is not None:
+                raise UsageError(rejection)
             book, order_id = accepted(self._book, wanted, coid, moment)
             self._book = looked(book, quotes, moment)
         return next(order.row() for order in self._book.orders if order.order_id == order_id)
@@ -224,33 +228,25 @@ class PaperBroker:
         wanted = Wanted(instrument, ticket.side, ticket.quantity, ticket.limit_price)
         try:
             moment, quotes = await self._look(ticket.conid)
-            ours = short_problem(self._book, wanted, only_ours=True)
-            refusal = ours or expiry(ticket, self._seconds())
-            if refusal is not None:
-                return Placement(Outcome.REFUSED, message=refusal)
-            if is_registered(self._book, ticket.coid, moment.now):
-                return Placement(Outcome.ALREADY_REGISTERED, message=f"{ticket.coid} is already registered")
-            problem = await self._problem(wanted, ticket.limit_price)
+            unfit = shape_problem(wanted, await self._market_data.rules(ticket.conid, ticket.side))
         except PortfolioError as error:
             return Placement(Outcome.REFUSED, message=str(error))
-        if problem is not None:
-            return Placement(Outcome.REJECTED, message=problem)
+        ours = short_problem(self._book, wanted, only_ours=True)
+        refusal = unfit or ours or expiry(ticket, self._seconds())
+        if refusal is not None:
+            return Placement(Outcome.REFUSED, message=refusal)
+        if is_registered(self._book, ticket.coid, moment.now):
+            return Placement(Outcome.ALREADY_REGISTERED, message=f"{ticket.coid} is already registered")
+        rejection = self._rejection(wanted, ticket.limit_price)
+        if rejection is not None:
+            return Placement(Outcome.REJECTED, message=rejection)
         book, order_id = accepted(self._book, wanted, ticket.coid, moment)
         self._book = looked(book, quotes, moment)
         placed = self._find(order_id, moment)
         return Placement(Outcome.ACCEPTED, order_id, placed.status if placed else None)
 
-    async def _problem(self, wanted: Wanted, price: Decimal) -> str | None:
-        """Why the broker says no."""
-        try:
-            rules = await self._market_data.rules(wanted.instrument.conid, wanted.side)
-        except DataError as error:
-            return error.cause
-        return (
-            shape_problem(wanted, rules)
-            or short_problem(self._book, wanted)
-            or funds_problem(self._book, wanted, price)
-        )
+    def _rejection(self, wanted: Wanted, price: Decimal) -> str | None:
+        return short_problem(self._book, wanted) or funds_problem(self._book, wanted, price)
 
     async def _look(self, *conids: int) -> tuple[Moment, Mapping[int, Quote]]:
         """Reads the quotes of what is held, ordered or asked for, and lets the account meet them."""

@@ -324,13 +324,15 @@ async def test_a_preview_is_for_a_day_and_a_limit() -> None:
         await place.broker.preview(ACCOUNT, replace(order, limit_price=PRICE), "GTC")
 
 
-async def test_what_the_exchange_will_not_trade_is_rejected() -> None:
+async def test_what_the_account_may_not_trade_is_refused_and_its_preview_says_why() -> None:
     class Barred(Market):
         async def rules(self, conid: int, side: Side) -> ContractRules:
             raise DataError("the account may not trade it")
 
     place = place_with(book_of(), Barred(World()))
-    assert (await place.send("KO", Side.SELL, 1, "90")).outcome is Outcome.REJECTED
+    assert (await place.send("KO", Side.SELL, 1, "90")).outcome is Outcome.REFUSED
+    wanted = Order(instrument("KO"), Side.SELL, Decimal(1), PRICE, "test: asked for", limit_price=PRICE)
+    assert (await place.broker.preview(ACCOUNT, wanted, "DAY")).error == "the account may not trade it"
 
 
 @pytest.mark.parametrize(
