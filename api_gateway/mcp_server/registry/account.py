@@ -9,7 +9,7 @@ from api_gateway.clientportal.errors import Malformed
 from api_gateway.mcp_server.registry import asks, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conids, Currency
 from api_gateway.mcp_server.registry.model import Arguments, Call, Family, GatewayTool, Refused, Sight
-from api_gateway.mcp_server.registry.shapes import each, number, record
+from api_gateway.mcp_server.registry.shapes import Check, each, keyed, number, record
 
 
 class _OfAccount(Arguments):
@@ -88,14 +88,25 @@ def _own_profit(data: object, sight: Sight) -> object:
     return shown
 
 
-_PROFIT = record(
-    {"upnl": shapes.keyed(record({}, dict.fromkeys(("dpl", "nl", "upl", "uel", "el", "mv"), number)))}, only=True
-)
+_PROFIT = record({"upnl": keyed(record({}, dict.fromkeys(("dpl", "nl", "upl", "uel", "el", "mv"), number)))}, only=True)
 _SERIES = each(record({}, {"navs": each(number), "returns": each(number)}))
 _BALANCE: Final[Family] = "account"
 
 
-def _balance_tool(name: str, ending: str, doc: str) -> GatewayTool:
+_SHEET = shapes.some(keyed(record({})))
+_SHORT_SHEET = record({"netLiquidationValue": number})
+
+
+def _sheet(value: object, what: str) -> object:
+    """By segment or currency."""
+    return _balances(_SHEET(value, what), what)
+
+
+def _short_sheet(value: object, what: str) -> object:
+    return _balances(_SHORT_SHEET(value, what), what)
+
+
+def _balance_tool(name: str, ending: str, doc: str, parse: Check = _sheet) -> GatewayTool:
     return GatewayTool(
         name=name,
         family=_BALANCE,
@@ -104,7 +115,7 @@ def _balance_tool(name: str, ending: str, doc: str) -> GatewayTool:
         path=f"/iserver/account/{{accountId}}/summary{ending}",
         doc=doc,
         arguments=_OfAccount,
-        parse=shapes.some(_balances),
+        parse=parse,
     )
 
 
@@ -120,8 +131,8 @@ ACCOUNT: Final = (
             {"accounts": shapes.some(each(shapes.words)), "isPaper": shapes.truth},
             {
                 "selectedAccount": shapes.words,
-                "acctProps": shapes.keyed(record({})),
-                "aliases": shapes.keyed(shapes.unchanged),
+                "acctProps": keyed(record({})),
+                "aliases": keyed(shapes.unchanged),
                 "isFT": shapes.truth,
             },
             only=True,
@@ -140,7 +151,9 @@ ACCOUNT: Final = (
         parse=_PROFIT,
         visible=_own_profit,
     ),
-    _balance_tool("get_iserver_account_summary_iserver_account", "", "Balances and margin of an account in short."),
+    _balance_tool(
+        "get_iserver_account_summary_iserver_account", "", "Balances and margin of an account in short.", _short_sheet
+    ),
     _balance_tool(
         "get_available_funds_iserver_account", "/available_funds", "Available funds and buying power by segment."
     ),

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from api_gateway.clientportal import wire
-from api_gateway.clientportal.errors import Incomplete
+from api_gateway.clientportal.errors import Incomplete, Malformed
 from api_gateway.mcp_server.registry import asks, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conid, Page, Word
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool
@@ -81,6 +81,15 @@ def _ledger(value: object, what: str) -> object:
     rows = {key: row for key, row in wire.mapping(value, what).items() if key != "endofbundle"}
     row = record(dict.fromkeys(_LEDGER_NUMBERS, number), dict.fromkeys(_LEDGER_OTHERS, number))
     return {"BASE": row(rows.get("BASE"), f"{what} BASE"), **wire.mapping(keyed(row)(rows, what), what)}
+
+
+def _invalidated(value: object, what: str) -> object:
+    """`success` as recorded, or the positions as documented."""
+    if isinstance(value, list):
+        each(record({"conid": shapes.conid}))(value, what)
+    elif wire.text(wire.mapping(value, what), "message") != "success":
+        raise Malformed(f"{what}: the gateway did not confirm it")
+    return {"invalidated": True}
 
 
 async def _position_page(call: Call) -> object:
@@ -228,6 +237,7 @@ PORTFOLIO: Final = (
         doc="Makes the gateway read the account's positions anew on the next call. Changes nothing in the account.",
         arguments=OfAccount,
         ask=asks.sent_once,
+        parse=_invalidated,
     ),
     GatewayTool(
         name="get_positions_realtime_portfolio2",
