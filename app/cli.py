@@ -37,6 +37,7 @@ from app.commands.processes import (
     free_ports,
     mcp_server,
     private_directory,
+    simulated_accounts,
     simulator,
 )
 from app.commands.screen import show_runs
@@ -128,12 +129,19 @@ def simulate(
     seed: SeedOption = None,
     data: DataOption = None,
     session: Annotated[str, typer.Option("--session", help="strict, or lenient: nothing expires.")] = "strict",
+    pacing: Annotated[float | None, typer.Option("--pacing", help="Scale of IBKR's pacing; 0 for none.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", help="default, five_hundred, two_accounts or a YAML file.")
+    ] = None,
+    instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 1000 if synthetic.")] = None,
+    faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,
 ) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
     settings = settings_of(None)
-    simulated = Simulated(session_of(as_of), seed, None, data, session)
+    simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults)
     with simulator(private_directory(settings.state_dir), port, simulated) as url:
-        typer.echo(f"Client Portal simulator at {url}/v1/api")
+        typer.echo(f"Client Portal simulator at {url}/v1/api   accounts {', '.join(simulated_accounts(url))}")
+        typer.echo(f"log in at {url}/ or with POST {url}/simulator/login")
         typer.echo("READY")
         _until_stopped()
 

@@ -1,13 +1,14 @@
 """The simulated gateway as an ASGI application, for a server or for a test in the same process."""
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from api_gateway.simulator.errors import GatewayRefusal
+from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
 from api_gateway.simulator.gate import Gate
+from api_gateway.simulator.pages import access_denied
 from api_gateway.simulator.routes import (
     account,
     admin,
@@ -31,6 +32,10 @@ async def _refusal(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, GatewayRefusal):
         raise error
     return answer(error.body, error.status)
+
+
+async def _denied(_: Request, error: Exception) -> Response:
+    return access_denied()
 
 
 async def _not_found(_: Request, error: Exception) -> JSONResponse:
@@ -62,5 +67,6 @@ def create_app(world: World) -> ASGIApp:
     for family in (*_GATEWAY, admin, events, login):
         app.include_router(family.router)
     app.add_exception_handler(GatewayRefusal, _refusal)
+    app.add_exception_handler(AccessDenied, _denied)
     app.add_exception_handler(HTTPException, _not_found)
     return Gate(app, stage)

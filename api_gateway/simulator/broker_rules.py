@@ -6,8 +6,9 @@ These are standing conditions, not faults: they hold until they are changed.
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api_gateway.simulator.pages import LoginAnswer
 from api_gateway.simulator.universe import stock
 
 AccountType = Literal["margin", "cash"]
@@ -28,14 +29,45 @@ class BrokerChange(BaseModel):
     account_type: AccountType | None = None
     halted: tuple[Annotated[str, AfterValidator(_known)], ...] | None = None
     closed: bool | None = None
+    duplicate_status: Literal[200, 400] | None = None
+    primer_status: Literal[400, 500] | None = None
+    login_answer: LoginAnswer | None = None
+    availability: Annotated[str, Field(pattern=r"^[RDZYNO][Pp]?[Bd]{0,2}$")] | None = None
+    cold_history: bool | None = None
+    step_table: bool | None = None
+    cached_positions: bool | None = None
+    filtered_orders_empty: bool | None = None
 
 
 @dataclass
 class BrokerRules:
+    """Where reports differ, or a behaviour comes and goes, the default is the one that harms least.
+
+    `duplicate_status`, `primer_status`: of the refusal of a client order id used twice, and of a brokerage read before
+    the accounts (reported with either). `login_answer`: form of the answer without a login (reported in all four).
+    `availability`: field 6509 of every quote (documented); N and O quote nothing. `cold_history`: the first request for
+    a contract's bars answers 500 (recorded, not always). `step_table`: periods and bars outside the documented table
+    are refused. `cached_positions`: the paged positions stay as first read until they are invalidated (documented).
+    `filtered_orders_empty`: a list of orders with a filter is empty (recorded, not always).
+    """
+
     account_type: AccountType
     dedupe: bool = True
     halted: tuple[str, ...] = ()
     closed: bool = False
+    duplicate_status: int = 200
+    primer_status: int = 500
+    login_answer: LoginAnswer = "json"
+    availability: str = "RpB"
+    cold_history: bool = False
+    step_table: bool = False
+    cached_positions: bool = False
+    filtered_orders_empty: bool = False
+
+    @property
+    def quotes(self) -> bool:
+        """False for a login without the market data subscription, or without its agreement."""
+        return self.availability[0] not in "NO"
 
     def change(self, change: BrokerChange) -> None:
         for name, value in change.model_dump(exclude_none=True).items():

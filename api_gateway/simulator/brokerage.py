@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.clock import SessionClock
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.session_windows import RESET, in_maintenance, in_reset, last_reset
@@ -49,13 +50,15 @@ class BrokerageSession:
 
     `polls_left` None means that there is no brokerage session, 0 that it is established. `forget_questions` is called
     whenever the brokerage session is lost. `selected` is the account that somebody has switched to,
-    `searched` are the symbols whose definitions may be asked for, `history_service` is the legacy one's login.
+    `searched` are the symbols whose definitions may be asked for, `charted` the contracts whose bars were asked for,
+    `history_service` is the legacy one's login.
     """
 
     clock: SessionClock
     mode: SessionMode = "lenient"
     reset_hour: int = 0
     forget_questions: Callable[[], None] = lambda: None
+    rules: BrokerRules = field(default_factory=lambda: BrokerRules("margin"))
     logged_in: bool = True
     polls_left: int | None = 0
     competing: bool = False
@@ -66,6 +69,7 @@ class BrokerageSession:
     selected: str | None = None
     searched: set[str] = field(default_factory=set)
     history_service: bool = False
+    charted: set[int] = field(default_factory=set)
     warm: set[ColdRead] = field(default_factory=set)
     counters: Counter[str] = field(default_factory=Counter)
     logouts: Counter[str] = field(default_factory=Counter)
@@ -162,6 +166,7 @@ class BrokerageSession:
         self.suppressed_questions = frozenset()
         self.selected = None
         self.searched.clear()
+        self.charted.clear()
         self.warm -= {"orders", "trades", "pnl"}
         self.forget_questions()
 
@@ -190,7 +195,7 @@ class BrokerageSession:
     def require_accounts(self) -> None:
         # Status 500 in most user reports, 400 in some.
         if not self.accounts_queried:
-            raise refused(500, "Please query /accounts first")
+            raise refused(self.rules.primer_status, "Please query /accounts first")
 
     def require_portfolio_accounts(self) -> None:
         if not self.portfolio_accounts_queried:

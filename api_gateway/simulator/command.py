@@ -126,7 +126,8 @@ def serve(world: World, listener: socket.socket) -> None:
     marker = world.marker()
     sys.stdout.write(
         f"simulator on http://{host}:{port}/v1/api as of {marker['as_of']}, {marker['data']} prices, "
-        f"seed {marker['seed']}, pacing {marker['pacing']:g}\n"
+        f"seed {marker['seed']}, pacing {marker['pacing']:g}, session {world.options.session}\n"
+        f"accounts {', '.join(world.accounts)}; log in at http://{host}:{port}/ or by POST /simulator/login\n"
     )
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""The two ways the simulator says no: it cannot start, or the gateway it plays refuses a request.
+"""The ways the simulator says no: it cannot start, or the gateway it plays refuses a request.
 
 Nothing else may leave the domain as an exception; a bug is allowed to be a 500.
 """
@@ -23,6 +23,10 @@ class GatewayRefusal(Exception):
         self.status = status
         self.body = body
         self.text = text if text is not None or isinstance(body, list) else str(body.get("error", ""))
+
+
+class AccessDenied(Exception):
+    """Answered in HTML with status 403."""
 
 
 def refused(status: int, text: str) -> GatewayRefusal:

@@ -2,7 +2,8 @@
 
 `*_before` loses the request, `*_after` the answer to a request that took effect; from outside both look the same, which
 is the point. `drop` answers 504, `cut` closes the connection without a byte, `hang` says nothing until the client gives
-up. What goes wrong with the orders themselves is told in `order_faults`.
+up, `blank` is a status without a body, `html` a page where JSON belongs. What goes wrong with the orders themselves is
+told in `order_faults`.
 """
 
 import re
@@ -12,11 +13,13 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
+from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.brokerage import SessionEvent
 from api_gateway.simulator.order_faults import (
     Ask,
     CancelTooLate,
     FillScript,
+    GoesInactive,
     Lag,
     LiveLater,
     OrderRule,
@@ -40,6 +43,12 @@ Kind = Literal[
     "competing",
     "empty",
     "malformed",
+    "omit",
+    "blank",
+    "html",
+    "denied",
+    "redirect",
+    "penalty",
     "delay",
 ]
 
@@ -56,13 +65,15 @@ class FaultRule(Rule):
     """`path` is the gateway path without `/v1/api`; `*` stands for one segment, `/**` for every path.
 
     `seconds` is real time; a hang of 0 seconds lasts until the client gives up. `session_lost` lasts until a login.
+    `omit` leaves `keys` out of an answer that is an object; `penalty` boxes the caller, whatever the pacing.
     """
 
     path: Annotated[str, Field(pattern=r"^/")]
     method: Method | None = None
     kind: Kind
-    status: Annotated[int, Field(ge=400, le=599)] = 503
+    status: Annotated[int, Field(ge=200, le=599)] = 503
     seconds: Annotated[float, Field(ge=0, le=120)] = 0.0
+    keys: tuple[str, ...] = ()
 
     def matches(self, method: str, path: str) -> bool:
         return self.method in (None, method) and _matches(self.path, path)
@@ -84,8 +95,16 @@ class SessionRule(Rule):
         return elapsed >= self.seconds and self.method in (None, method) and _matches(self.path, path)
 
 
+class BrokerRule(Rule):
+    """A standing condition, from the moment it is given; it is not used up."""
+
+    kind: Literal["broker"]
+    change: BrokerChange
+
+
 AnyRule = Annotated[
-    FaultRule | SessionRule | Refusal | Ask | LiveLater | FillScript | CancelTooLate | Lag, Field(discriminator="kind")
+    FaultRule | SessionRule | BrokerRule | Refusal | Ask | LiveLater | FillScript | GoesInactive | CancelTooLate | Lag,
+    Field(discriminator="kind"),
 ]
 RULES: TypeAdapter[tuple[AnyRule, ...]] = TypeAdapter(tuple[AnyRule, ...])
 _Order = TypeVar("_Order", bound=OrderRule)

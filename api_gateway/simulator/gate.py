@@ -9,11 +9,13 @@ import contextlib
 import json
 import re
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.simulator.brokerage import COMPETING, LOGGED_OUT, NO_BRIDGE, BrokerageSession
 from api_gateway.simulator.faults import FaultRule
-from api_gateway.simulator.routes.session import auth_status, logged_out_answer, no_bridge_answer
+from api_gateway.simulator.pages import access_denied, not_authenticated, page, to_the_login
+from api_gateway.simulator.routes.session import auth_status, no_bridge_answer
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
@@ -95,6 +97,8 @@ class Gate:
             await self._condition(world, fault, scope, receive, send, path)
         elif fault.kind in ("cut_before", "cut_after", "hang_before", "hang_after"):
             await self._darkened(fault, scope, receive, send)
+        elif fault.kind in ("denied", "redirect", "html", "blank", "penalty"):
+            await _instead(world, fault)(scope, receive, send)
         else:
             without_effect = fault.kind in ("status", "drop_before")
             status, body = (504, b"") if without_effect else await self._captured(scope, receive)
@@ -117,7 +121,7 @@ class Gate:
             content = {"iserver": {"authStatus": status}} if path == "/tickle" else status
             await answer(content)(scope, receive, send)
         elif logged_out:
-            await logged_out_answer()(scope, receive, send)
+            await not_authenticated(world.rules.login_answer)(scope, receive, send)
         elif path.startswith("/iserver"):
             await no_bridge_answer()(scope, receive, send)
         else:
@@ -144,7 +148,7 @@ def _closed(session: BrokerageSession, path: str) -> ASGIApp | None:
     if window == "maintenance" or (window == "reset" and brokerage):
         return answer({"error": "Service Unavailable", "statusCode": 503}, 503)
     if not session.logged_in:
-        return None if path in _OPEN_WHEN_LOGGED_OUT else logged_out_answer()
+        return None if path in _OPEN_WHEN_LOGGED_OUT else not_authenticated(session.rules.login_answer)
     if brokerage and path not in _OPEN_WITHOUT_BRIDGE and not session.tiers().established:
         return no_bridge_answer()
     return None
@@ -161,14 +165,37 @@ def _lose(world: World, fault: FaultRule) -> None:
         session.portfolio_accounts_queried = False
 
 
+def _instead(world: World, fault: FaultRule) -> Response:
+    """An answer in place of the gateway's; the request has no effect."""
+    if fault.kind == "denied":
+        return access_denied()
+    if fault.kind == "redirect":
+        return to_the_login()
+    if fault.kind == "blank":
+        return Response(status_code=fault.status)
+    if fault.kind == "penalty":
+        world.pacer.box()
+        return answer({"error": "Too Many Requests: penalty box", "statusCode": 429}, 429)
+    return page("Error", "<h1>Service Unavailable</h1>", fault.status)
+
+
 def _spoil(fault: FaultRule, status: int, body: bytes) -> tuple[int, bytes]:
     if fault.kind == "empty":
         return status, b"[]" if body.lstrip().startswith(b"[") else b"{}"
+    if fault.kind == "omit":
+        return status, _without(json.loads(body), fault.keys)
     if fault.kind == "malformed":
         return status, body[: max(len(body) * 2 // 3, 1)]
     if fault.kind in ("status", "status_after"):
         return fault.status, json.dumps({"error": "Service Unavailable", "statusCode": fault.status}).encode()
     return 504, json.dumps({"error": "Gateway Timeout", "statusCode": 504}).encode()
+
+
+def _without(content: object, keys: tuple[str, ...]) -> bytes:
+    """JSON; what is no object stays as it is."""
+    if isinstance(content, dict):
+        content = {key: value for key, value in content.items() if key not in keys}
+    return json.dumps(content).encode()
 
 
 async def _send_raw(send: Send, status: int, body: bytes) -> None:

@@ -27,8 +27,21 @@ _MINUTE_BARS = {
     "1h": 60, "2h": 120, "3h": 180, "4h": 240, "8h": 480,
 }  # fmt: skip
 _BAR_SECONDS = {"1d": 86_400, "1w": 604_800, "1m": 2_592_000}
-_DEFAULT_BARS = {"min": "1min", "h": "1min", "d": "1min", "w": "15min", "m": "30min", "y": "1d"}
-_CALENDAR_DAYS = {"w": 7.0, "m": 30.4375, "y": 365.25}
+_CALENDAR_DAYS = {"min": 1 / 1440, "h": 1 / 24, "d": 1.0, "w": 7.0, "m": 30.4375, "y": 365.25}
+_LONGEST = {"min": 30, "h": 8, "d": 1000, "w": 792, "m": 182, "y": 15}
+# Smallest, largest and default bar for periods up to so many days: the documented table, its contradiction included.
+_STEPS = (
+    (1 / 1440, "1min", "1min", "1min"),
+    (1.0, "1min", "8h", "1min"),
+    (7.0, "10min", "1w", "15min"),
+    (31.0, "1h", "1m", "30min"),
+    (92.0, "2h", "1m", "1d"),
+    (183.0, "4h", "1m", "1d"),
+    (366.0, "8h", "1m", "1d"),
+    (731.0, "1d", "1m", "1d"),
+    (1096.0, "1d", "1m", "1w"),
+    (float("inf"), "1w", "1m", "1w"),
+)
 _FULL_SESSION = 390
 
 
@@ -57,11 +70,11 @@ def window_of(period: str, bar: str | None, market: Market, moment: Moment) -> W
     """Raises: GatewayRefusal 400 for a bar size that does not exist."""
     if bar is not None and bar not in _MINUTE_BARS and bar not in _BAR_SECONDS and bar == bar.lower():
         raise refused(400, f"Bad Request: unknown bar size {bar}")
-    parsed = _PERIOD.fullmatch(period)
-    if parsed is None or (bar is not None and bar != bar.lower()):
+    parsed, step = _PERIOD.fullmatch(period), _step(period)
+    if parsed is None or step is None or (bar is not None and bar != bar.lower()):
         return Window(_DEFAULT_COUNT, None, "1d")
     count, unit = int(parsed[1]), parsed[2]
-    chosen = bar or _DEFAULT_BARS[unit]
+    chosen = bar or step[3]
     if unit in ("min", "h"):
         return Window(1, count * (60 if unit == "h" else 1), chosen)
     if unit == "d":
@@ -69,6 +82,27 @@ def window_of(period: str, bar: str | None, market: Market, moment: Moment) -> W
     newest = market.session_date(moment.session)
     oldest = newest - timedelta(days=round(count * _CALENDAR_DAYS[unit]))
     return Window(_sessions_since(market, oldest, moment.session), None, chosen)
+
+
+def _step(period: str) -> tuple[float, str, str, str] | None:
+    """The row of the table for a period; None for one that has no unit in lower case."""
+    parsed = _PERIOD.fullmatch(period)
+    if parsed is None:
+        return None
+    days = int(parsed[1]) * _CALENDAR_DAYS[parsed[2]]
+    return next(row for row in _STEPS if days <= row[0] + 1e-9)
+
+
+def check_step(period: str, bar: str | None) -> None:
+    """Raises: GatewayRefusal 400 for a period, or a bar for its period, outside the documented table."""
+    parsed, step = _PERIOD.fullmatch(period), _step(period)
+    if parsed is None or step is None:
+        return
+    if not 1 <= int(parsed[1]) <= _LONGEST[parsed[2]]:
+        raise refused(400, f"Bad Request: period {period} is out of range")
+    sizes = [*_MINUTE_BARS, *_BAR_SECONDS]
+    if bar in sizes and not sizes.index(step[1]) <= sizes.index(bar) <= sizes.index(step[2]):
+        raise refused(400, f"Bad Request: bar {bar} is out of range for period {period}")
 
 
 def _sessions_since(market: Market, oldest: date, newest_row: int) -> int:

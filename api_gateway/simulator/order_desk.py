@@ -5,20 +5,19 @@ wrong on purpose is asked of the fault box at the moment it can go wrong.
 """
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
+from api_gateway.simulator.accounting import Accounting
 from api_gateway.simulator.arrivals import LIVE_LATER, Arrivals
-from api_gateway.simulator.book import AccountBook, Valuation
 from api_gateway.simulator.broker_rules import BrokerRules
-from api_gateway.simulator.errors import order_error, refused
+from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
 from api_gateway.simulator.faults import FaultBox
-from api_gateway.simulator.market import Market, to_decimal
+from api_gateway.simulator.market import Market
 from api_gateway.simulator.matching import Fill, commission, match
-from api_gateway.simulator.order_faults import Ask, CancelTooLate, FillScript, LiveLater, Refusal
+from api_gateway.simulator.order_faults import Ask, CancelTooLate, FillScript, GoesInactive, LiveLater, Refusal
 from api_gateway.simulator.order_outcomes import (
     changed_terms,
     left_over,
@@ -46,13 +45,13 @@ class Proposal:
 
 @dataclass(frozen=True)
 class PendingReply:
-    """`stale` once its reply id works no more."""
+    """`stale` is the status of the answer once its reply id works no more."""
 
     reply_id: str
     proposal: Proposal
     question: Question
     remaining: tuple[Question, ...]
-    stale: bool = False
+    stale: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,10 @@ class _Delayed:
 
 
 class OrderDesk:
-    def __init__(
-        self, rules: BrokerRules, books: Mapping[str, AccountBook], market: Market, faults: FaultBox, seed: int
-    ) -> None:
-        """`books` by account. Order ids and client order ids are the login's, cash and positions the account's."""
+    def __init__(self, rules: BrokerRules, accounting: Accounting, market: Market, faults: FaultBox, seed: int) -> None:
+        """Order ids and client order ids are the login's, cash and positions the account's."""
         self._rules = rules
-        self._books = books
+        self._accounting = accounting
         self._market = market
         self._faults = faults
         self._seed = seed
@@ -128,7 +125,7 @@ class OrderDesk:
 
     def _checked_change(self, order: Order, request: OrderRequest, moment: Moment) -> OrderRequest:
         terms = changed_terms(order, request)
-        self._check_funds(terms, moment, order)
+        self._accounting.check(terms, self.orders(), moment, order)
         return terms
 
     def _own(self, order_id: int, account: str) -> Order:
@@ -144,14 +141,14 @@ class OrderDesk:
         ask = self._faults.take_for(Ask, request)
         if ask is not None:
             chain = tuple(Question(one.id, one.text) for one in ask.questions)
-            return self._ask_or_accept(proposal, chain, moment, ask.stale)
-        asked = questions_for(request, self.reference_price(request, moment), primed)
+            return self._ask_or_accept(proposal, chain, moment, ask.stale_status if ask.stale else None)
+        asked = questions_for(request, self._accounting.reference_price(request, moment), primed)
         unanswered = tuple(one for one in asked if one.message_id not in suppressed)
         return self._ask_or_accept(proposal, unanswered, moment)
 
     def place_elsewhere(self, request: OrderRequest, moment: Moment) -> Order:
         """An order of the account's owner in another program. Raises: GatewayRefusal as for any order."""
-        self._check_funds(request, moment)
+        self._accounting.check(request, self.orders(), moment)
         order = self._open(request, moment)
         self._external.append(order.order_id)
         return order
@@ -159,7 +156,9 @@ class OrderDesk:
     def reply(self, reply_id: str, confirmed: bool, moment: Moment) -> Order | PendingReply:
         """A reply id works once. Raises: GatewayRefusal 400 for an unknown one."""
         pending = self._pending.pop(reply_id, None)
-        if pending is None or pending.stale:
+        if pending is not None and pending.stale == 503:
+            raise refused(503, "Service Unavailable")
+        if pending is None or pending.stale is not None:
             raise refused(400, f"reply id not found: '{reply_id}'")
         proposal = pending.proposal
         if not confirmed:
@@ -176,7 +175,7 @@ class OrderDesk:
             self.arrivals.note(proposal.key, state, text)
 
     def _ask_or_accept(
-        self, proposal: Proposal, questions: tuple[Question, ...], moment: Moment, stale: bool = False
+        self, proposal: Proposal, questions: tuple[Question, ...], moment: Moment, stale: int | None = None
     ) -> Order | PendingReply:
         if not questions:
             return self._accept(proposal, moment)
@@ -215,6 +214,7 @@ class OrderDesk:
 
     def _open(self, request: OrderRequest, moment: Moment) -> Order:
         script = self._faults.take_for(FillScript, request)
+        failing = self._faults.take_for(GoesInactive, request)
         order = Order(
             order_id=_FIRST_ORDER_ID + len(self._orders),
             request=request,
@@ -224,6 +224,7 @@ class OrderDesk:
             watched=(moment.session, moment.minute) if moment.is_open else (moment.session + 1, 0),
             hold=self._hold(script.looks, script.seconds, moment) if script else None,
             portion=portion_of(script, request) if script else None,
+            fails_because=failing.text if failing else "",
         )
         self._orders[order.order_id] = order
         return order
@@ -231,61 +232,9 @@ class OrderDesk:
     def _hold(self, looks: float, seconds: float, moment: Moment) -> Hold:
         return Hold(self._looks + looks, moment.now + timedelta(seconds=seconds))
 
-    def reference_price(self, request: OrderRequest, moment: Moment) -> Decimal:
-        return to_decimal(self._market.last_price(request.contract.conid, moment))
-
-    def price_of(self, request: OrderRequest, moment: Moment) -> Decimal:
-        """What a share of the order is reserved for: its limit, its stop or the market's price."""
-        named = request.limit_price if request.limit_price is not None else request.stop_price
-        return named if named is not None else self.reference_price(request, moment)
-
-    def _cost(self, request: OrderRequest, quantity: int, moment: Moment) -> Decimal:
-        """Of so much of the order, commission included: both must be paid for."""
-        price = self.price_of(request, moment)
-        return quantity * price + commission(quantity, price)
-
-    def valuation(self, account: str, moment: Moment) -> Valuation:
-        return self._books[account].valuation(self.marks(account, moment), moment.session, self._rules.account_type)
-
-    def marks(self, account: str, moment: Moment) -> dict[int, Decimal]:
-        """Price of every position of an account by conid."""
-        conids = [position.contract.conid for position in self._books[account].positions()]
-        return {conid: to_decimal(self._market.last_price(conid, moment)) for conid in conids}
-
     def check(self, request: OrderRequest, moment: Moment) -> None:
         self._check_client_id(request, moment)
-        self._check_funds(request, moment)
-
-    def _check_funds(self, request: OrderRequest, moment: Moment, changes: Order | None = None) -> None:
-        """Against cash, positions and what other open orders of the account than the one it `changes` have promised."""
-        others = [one for one in self._orders.values() if one.working and one != changes]
-        mine = [one for one in others if one.request.account == request.account]
-        working = [one for one in mine if one.request.side == request.side]
-        quantity = request.quantity - (changes.filled_quantity if changes is not None else 0)
-        if request.side == "SELL":
-            conid = request.contract.conid
-            promised = sum(one.remaining_quantity for one in working if one.request.contract.conid == conid)
-            free = self._books[request.account].held(conid) - promised
-            if quantity > free:
-                raise order_error(
-                    f"No trading permission to sell short: {quantity} {request.contract.symbol} to sell, "
-                    f"{free} held and not promised to open orders"
-                )
-            return
-        promised_cash = sum((self._cost(one.request, one.remaining_quantity, moment) for one in working), Decimal(0))
-        power = self.valuation(request.account, moment).buying_power
-        needed = self._cost(request, quantity, moment) + promised_cash
-        if needed <= power:
-            return
-        if self._rules.account_type == "cash":
-            raise order_error(
-                "YOUR ORDER IS NOT ACCEPTED. IN A CASH ACCOUNT ONLY SETTLED CASH "
-                f"[{power:.2f} USD] MAY PAY FOR OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
-            )
-        raise order_error(
-            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR BUYING POWER "
-            f"[{power:.2f} USD] MUST EXCEED THE VALUE OF OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
-        )
+        self._accounting.check(request, self.orders(), moment)
 
     def _check_client_id(self, request: OrderRequest, moment: Moment) -> None:
         if request.coid is None or not self._rules.dedupe:
@@ -294,7 +243,8 @@ class OrderDesk:
         # What is about to go live is registered already.
         placed += [(one.request.coid, moment.now) for one in self._delayed]
         if any(coid == request.coid and moment.now - since < _COID_LIFE for coid, since in placed):
-            raise order_error(f"Order couldn't be submitted: Local order ID={request.coid} is already registered.")
+            text = f"Order couldn't be submitted: Local order ID={request.coid} is already registered."
+            raise GatewayRefusal(self._rules.duplicate_status, {"error": text})
 
     def cancel(self, order_id: int, account: str) -> Order:
         """Accepts the request only; the order ends when the market is looked at next."""
@@ -341,7 +291,7 @@ class OrderDesk:
     def _may_fill(self, order: Order, moment: Moment) -> bool:
         held = order.hold is not None and not order.hold.over(self._looks, moment.now)
         halted = order.request.contract.symbol in self._rules.halted
-        return order.status is not Status.PENDING_CANCEL and not held and not halted
+        return order.status is not Status.PENDING_CANCEL and not (held or halted or order.fails_because)
 
     def _met(self, order: Order, moment: Moment) -> Fill | None:
         return match(order, moment, self._market.calendar, partial(self._market.path, order.request.contract.conid))
@@ -351,7 +301,7 @@ class OrderDesk:
         filled = order.filled_quantity + quantity
         when = self._time_of(order, fill, moment)
         if quantity:
-            self._books[order.request.account].apply(self._execution(order, fill, quantity, when))
+            self._accounting.books[order.request.account].apply(self._execution(order, fill, quantity, when))
         spent = order.filled_quantity * (order.average_price or Decimal(0)) + quantity * fill.price
         done = filled == order.request.quantity
         self._orders[order.order_id] = replace(
@@ -372,7 +322,7 @@ class OrderDesk:
 
     def _execution(self, order: Order, fill: Fill, quantity: int, when: datetime) -> Execution:
         request = order.request
-        earlier = [one for one in self._books[request.account].executions if one.order_id == order.order_id]
+        earlier = [one for one in self._accounting.books[request.account].executions if one.order_id == order.order_id]
         total = order.filled_quantity + quantity
         average = (order.filled_quantity * (order.average_price or Decimal(0)) + quantity * fill.price) / total
         charged = sum((one.commission for one in earlier), Decimal(0))

@@ -51,11 +51,16 @@ class AskedQuestion(BaseModel):
 
 
 class Ask(OrderRule):
-    """A chain of questions in place of the usual ones; `stale` invalidates the first reply id as it is given out."""
+    """A chain of questions in place of the usual ones.
+
+    `stale` invalidates the first reply id as it is given out; the answer to it is then 400 (reported) or 503
+    (documented), as `stale_status` says.
+    """
 
     kind: Literal["question"]
     questions: Annotated[tuple[AskedQuestion, ...], Field(min_length=1)]
     stale: bool = False
+    stale_status: Literal[400, 503] = 400
 
 
 class LiveLater(OrderRule):
@@ -77,6 +82,13 @@ class FillScript(OrderRule):
     rest: Literal["later", "never"] = "never"
     rest_looks: Looks = 0
     rest_seconds: Seconds = 0.0
+
+
+class GoesInactive(OrderRule):
+    """The order is accepted and turns inactive afterwards: the acceptance was no success (reported)."""
+
+    kind: Literal["inactive"]
+    text: str = "Your account does not hold what this order needs."
 
 
 class CancelTooLate(OrderRule):

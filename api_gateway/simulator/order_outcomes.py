@@ -41,6 +41,8 @@ def left_over(order: Order, moment: Moment, calendar: SessionCalendar) -> Order:
     """An order the market did not fill: ended when its time is over, watched up to now otherwise."""
     expired = moment.session > order.session or (moment.session == order.session and not moment.is_open)
     ended, when = "", moment.now
+    if order.fails_because:
+        return replace(order, status=Status.INACTIVE, ended_at=when, ended_because=order.fails_because)
     if order.status is Status.PENDING_CANCEL:
         ended = "cancelled on request"
     elif order.request.time_in_force == "IOC" and moment.session >= order.session:

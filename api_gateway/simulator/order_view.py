@@ -12,7 +12,7 @@ from api_gateway.simulator.wire import compact_time, epoch_ms, money_text, numbe
 from api_gateway.simulator.world import World
 
 _TYPE_NAMES = {"LMT": ("Limit", "LIMIT"), "MKT": ("Market", "MARKET"), "STP": ("Stop", "STOP")}
-_CCP_STATUS = {Status.FILLED: "Filled", Status.CANCELLED: "Cancelled"}
+_CCP_STATUS = {Status.FILLED: "Filled", Status.CANCELLED: "Cancelled", Status.INACTIVE: "Inactive"}
 _NO_MARKET_DATA = "21/You are trying to submit an order without having market data for this instrument."
 
 
@@ -164,8 +164,8 @@ def trade(account: str, execution: Execution, held: int) -> dict[str, Any]:
 
 def preview(world: World, request: OrderRequest, moment: Moment, error: str | None) -> dict[str, Any]:
     """What the order would do to the account, as comma-formatted strings."""
-    valuation = world.desk.valuation(request.account, moment)
-    price = world.desk.price_of(request, moment)
+    valuation = world.accounting.valuation(request.account, moment)
+    price = world.accounting.price_of(request, moment)
     value, fee = request.quantity * price, commission(request.quantity, price)
     signed = value if request.side == "BUY" else -value
     total = value + fee if request.side == "BUY" else value - fee

@@ -20,6 +20,7 @@ class Status(StrEnum):
     FILLED = "Filled"
     PENDING_CANCEL = "PendingCancel"
     CANCELLED = "Cancelled"
+    INACTIVE = "Inactive"
 
 
 WORKING = frozenset({Status.PRE_SUBMITTED, Status.SUBMITTED, Status.PENDING_CANCEL})
@@ -65,7 +66,10 @@ NEVER = math.inf
 
 @dataclass(frozen=True)
 class Order:
-    """`watched` is the (session row, minute) up to which the market has been compared with the order."""
+    """`watched` is the (session row, minute) up to which the market has been compared with the order.
+
+    With `fails_because` it turns inactive when it is next looked at.
+    """
 
     order_id: int
     request: OrderRequest
@@ -79,6 +83,7 @@ class Order:
     ended_because: str = ""
     hold: Hold | None = None
     portion: Portion | None = None
+    fails_because: str = ""
 
     @property
     def working(self) -> bool:

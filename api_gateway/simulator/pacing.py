@@ -61,14 +61,14 @@ class Pacer:
 
     def admit(self, method: str, path: str) -> str | None:
         """None when the request may pass, else why not. Every request that passes counts against its windows."""
-        if self.scale == 0:
-            return None
         now = self._monotonic()
         if now < self._boxed_until:
             return f"penalty box: {self._boxed_until - now:.1f} s left"
+        if self.scale == 0:
+            return None
         broken = self._broken(_endpoint(method, path), now)
         if broken is not None:
-            self._boxed_until = now + self._penalty * self.scale
+            self.box()
         return broken
 
     def _broken(self, endpoint: tuple[str, str], now: float) -> str | None:
@@ -90,6 +90,10 @@ class Pacer:
             return False
         times.append(now)
         return True
+
+    def box(self) -> None:
+        """As a violation would, also where the limits are switched off."""
+        self._boxed_until = self._monotonic() + self._penalty * (self.scale or 1.0)
 
     def penalty_left(self) -> float:
         """Seconds of real time; 0.0 outside the penalty box."""

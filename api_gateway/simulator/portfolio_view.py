@@ -9,6 +9,7 @@ from typing import Any
 
 from api_gateway.simulator.book import Position, Valuation
 from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.visibility import Holdings
 from api_gateway.simulator.wire import epoch_ms, epoch_s
 from api_gateway.simulator.world import World
 
@@ -77,13 +78,21 @@ def _completed(world: World, row: dict[str, Any], position: Position) -> dict[st
     }
 
 
+def _holdings(world: World, account: str, moment: Moment, live: bool) -> Holdings:
+    def now() -> Holdings:
+        marks = world.accounting.marks(account, moment)
+        return tuple((one, marks[one.contract.conid]) for one in world.books[account].positions())
+
+    return world.cache.seen(account, now) if world.rules.cached_positions and not live else now()
+
+
 def positions(
-    world: World, account: str, moment: Moment, complete: bool, page: slice = slice(None)
+    world: World, account: str, moment: Moment, complete: bool, page: slice = slice(None), live: bool = False
 ) -> list[dict[str, Any]]:
-    marks = world.desk.marks(account, moment)
+    """`live` looks past the cache of a broker that keeps one."""
     rows: list[dict[str, Any]] = []
-    for position in world.books[account].positions()[page]:
-        row = _position(account, position, marks[position.contract.conid])
+    for position, price in _holdings(world, account, moment, live)[page]:
+        row = _position(account, position, price)
         rows.append(_completed(world, row, position) if complete else row)
     return rows
 
@@ -110,7 +119,7 @@ def near_real_time_positions(world: World, account: str, moment: Moment) -> list
             "group": row["group"],
             "model": "",
         }
-        for row in positions(world, account, moment, complete=True)
+        for row in positions(world, account, moment, complete=True, live=True)
     ]
 
 
@@ -141,7 +150,7 @@ def _amounts(valuation: Valuation) -> dict[str, Decimal]:
 
 def summary(world: World, account: str, moment: Moment) -> dict[str, Any]:
     """Lower-case keys; the suffix -s is the securities segment, -c the empty commodities segment."""
-    valuation = world.desk.valuation(account, moment)
+    valuation = world.accounting.valuation(account, moment)
     stamp = epoch_ms(moment.now)
 
     def entry(amount: Decimal | None, value: str | None, currency: str | None) -> dict[str, Any]:
@@ -175,7 +184,7 @@ def summary(world: World, account: str, moment: Moment) -> dict[str, Any]:
 
 
 def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
-    valuation = world.desk.valuation(account, moment)
+    valuation = world.accounting.valuation(account, moment)
     row = {
         "commoditymarketvalue": 0.0,
         "futuremarketvalue": 0.0,
@@ -216,7 +225,7 @@ def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[st
     groups: dict[str, float] = {}
     cash = Decimal(0)
     for account in accounts:
-        marks = world.desk.marks(account, moment)
+        marks = world.accounting.marks(account, moment)
         cash += world.books[account].cash()
         for position in world.books[account].positions():
             if position.quantity:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.contracts import VIX, Contract
 from api_gateway.simulator.market import SESSIONS_PER_YEAR, Market, Quote
 from api_gateway.simulator.sessions import Moment
@@ -97,7 +98,7 @@ def _marks(contract: Contract, fields: dict[str, str]) -> dict[str, list[str]]:
 
 
 def snapshot_row(
-    market: Market, contract: Contract, moment: Moment, wanted: frozenset[str], earlier: int, halted: bool
+    market: Market, contract: Contract, moment: Moment, wanted: frozenset[str], earlier: int, rules: BrokerRules
 ) -> dict[str, Any]:
     """`earlier` is the number of snapshots already taken of the contract in this session. Nobody quotes a halted one.
 
@@ -107,12 +108,14 @@ def snapshot_row(
     if earlier == 0:
         return row
     row |= {"server_id": "q0", "6119": "q0", "_updated": epoch_ms(moment.now)}
-    if not contract.has_prices:
-        return row | {"6509": "N", **{key: value for key, value in _fixed(contract).items() if key in wanted}}
+    if not (contract.has_prices and rules.quotes):
+        letter = rules.availability if not rules.quotes else "N"
+        return row | {"6509": letter, **{key: value for key, value in _fixed(contract).items() if key in wanted}}
     quote = market.quote(contract, moment)
+    halted = contract.tradable and contract.symbol in rules.halted
     if halted:
         quote = replace(quote, bid=None, ask=None)
     fields = _fixed(contract) | _prices(quote, halted) | _statistics(market, contract, moment) | _volumes(market, quote)
     held_back = SLOW_FIELDS if earlier == 1 else frozenset()
     fields = {key: value for key, value in fields.items() if key in wanted and key not in held_back}
-    return row | fields | {"6509": "RpB", "simulator": _marks(contract, fields)}
+    return row | fields | {"6509": rules.availability, "simulator": _marks(contract, fields)}

@@ -4,12 +4,32 @@ A list never forgets: what it has shown once it shows for ever. Reads are counte
 with the list; the empty first read of a session is none.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
+from api_gateway.simulator.book import Position
 from api_gateway.simulator.faults import FaultBox
 
 Listed = Literal["orders", "trades"]
+# Positions with their prices.
+Holdings = tuple[tuple[Position, Decimal], ...]
+
+
+class PositionCache:
+    """What a portfolio read has shown once it shows again, until it is told to look."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Holdings] = {}
+
+    def seen(self, account: str, fresh: Callable[[], Holdings]) -> Holdings:
+        if account not in self._seen:
+            self._seen[account] = fresh()
+        return self._seen[account]
+
+    def invalidate(self, account: str) -> None:
+        self._seen.pop(account, None)
 
 
 class ListMemory:

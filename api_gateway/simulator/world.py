@@ -11,12 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from api_gateway.simulator.accounting import Accounting
 from api_gateway.simulator.book import AccountBook, opening_book
 from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.brokerage import BrokerageSession, SessionMode
 from api_gateway.simulator.clock import MarketClock, Monotonic, SessionClock
 from api_gateway.simulator.errors import StartError
-from api_gateway.simulator.faults import FaultBox
+from api_gateway.simulator.faults import BrokerRule, FaultBox
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.order_desk import OrderDesk
 from api_gateway.simulator.order_faults import Rule
@@ -25,7 +26,7 @@ from api_gateway.simulator.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.sessions import MORNING, Moment, at, calendar_of
 from api_gateway.simulator.universe import FEWEST, MOST, Universe, universe_of
-from api_gateway.simulator.visibility import ListMemory
+from api_gateway.simulator.visibility import ListMemory, PositionCache
 
 VERSION = "1"
 EARLIER_SESSIONS = 300
@@ -68,11 +69,13 @@ class World:
     market: Market
     clock: MarketClock
     books: dict[str, AccountBook]
+    accounting: Accounting
     desk: OrderDesk
     pacer: Pacer
     rules: BrokerRules
     faults: FaultBox
     lists: ListMemory
+    cache: PositionCache
     monotonic: Monotonic
     session: BrokerageSession
     calls: Counter[str] = field(default_factory=Counter)
@@ -103,6 +106,13 @@ class World:
     @property
     def universe(self) -> Universe:
         return self.market.universe
+
+    def script(self, rules: tuple[Rule, ...]) -> None:
+        """Faults from now on; a standing condition among them holds at once."""
+        for rule in rules:
+            if isinstance(rule, BrokerRule):
+                self.rules.change(rule.change)
+        self.faults.add(tuple(rule for rule in rules if not isinstance(rule, BrokerRule)))
 
     def look(self) -> Moment:
         """The present moment, after the open orders have met the market up to it."""
@@ -204,23 +214,28 @@ def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: M
     if since < 0:
         raise StartError(f"scenario {scenario.name}: no session {scenario.bought_sessions_before} sessions earlier")
     books = {one.account: opening_book(one, market, since) for one in scenario.openings}
-    rules, faults = BrokerRules(scenario.account_type), FaultBox(options.faults)
+    rules, faults = BrokerRules(scenario.account_type), FaultBox()
     clock = MarketClock(at(as_of, MORNING), market.calendar.end, monotonic)
-    desk = OrderDesk(rules, books, market, faults, options.seed)
-    return World(
+    accounting = Accounting(books, market, rules)
+    desk = OrderDesk(rules, accounting, market, faults, options.seed)
+    world = World(
         options=options,
         as_of=as_of,
         scenario=scenario,
         market=market,
         clock=clock,
         books=books,
+        accounting=accounting,
         desk=desk,
         pacer=Pacer(options.pacing, monotonic, options.penalty_seconds),
         rules=rules,
         faults=faults,
         lists=ListMemory(faults),
+        cache=PositionCache(),
         monotonic=monotonic,
         session=BrokerageSession(
-            SessionClock(clock.now(), monotonic), options.session, options.reset_hour, desk.forget_questions
+            SessionClock(clock.now(), monotonic), options.session, options.reset_hour, desk.forget_questions, rules
         ),
     )
+    world.script(options.faults)
+    return world

@@ -38,6 +38,9 @@ class Simulated:
     pacing: float | None = None
     data: str | None = None
     session: str | None = None
+    scenario: str | None = None
+    instruments: int | None = None
+    faults: Path | None = None
 
     def arguments(self) -> list[str]:
         """For the simulator's command line."""
@@ -47,6 +50,9 @@ class Simulated:
             "--pacing": self.pacing,
             "--data": self.data,
             "--session": self.session,
+            "--scenario": self.scenario,
+            "--instruments": self.instruments,
+            "--faults": self.faults,
         }
         return [part for name, value in named.items() if value is not None for part in (name, str(value))]
 
@@ -79,6 +85,12 @@ def simulator(state: Path, port: int, simulated: Simulated) -> Iterator[str]:
     url = f"http://{LOOPBACK}:{port}"
     with _running("simulator", command, {}, state, f"{url}/simulator/state", port):
         yield url
+
+
+def simulated_accounts(url: str) -> list[str]:
+    """Of a simulator that runs."""
+    with httpx2.Client(timeout=5, trust_env=False) as http:
+        return [str(account) for account in http.get(f"{url}/simulator/state").json()["accounts"]]
 
 
 @contextmanager

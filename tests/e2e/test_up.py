@@ -117,7 +117,7 @@ def test_a_run_here_trades_in_paper_mode_against_a_simulator_that_runs_alone(tmp
     port = free_ports().gateway
     with foreground(tmp_path, "simulate", "--port", str(port), *DAY) as (_, said):
         gateway = f"http://127.0.0.1:{port}"
-        assert f"{gateway}/v1/api" in said
+        assert f"{gateway}/v1/api   accounts DU7654321" in said
         real = portfolio(tmp_path, "run", "--json", IBKR_GATEWAY_URL=f"{gateway}/v1/api", TRADING_MODE="paper")
         assert real.status == 0, real.err
         report = json.loads(real.out)

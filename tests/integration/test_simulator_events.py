@@ -71,7 +71,8 @@ async def test_a_reset_may_change_the_day_the_account_the_broker_and_the_faults(
         },
     )
     assert answer["simulator"]["as_of"] == "2020-03-16"
-    assert answer["broker"] == {"dedupe": False, "account_type": "cash", "halted": [], "closed": False}
+    broker = answer["broker"]
+    assert (broker["dedupe"], broker["account_type"], broker["halted"], broker["closed"]) == (False, "cash", [], False)
     state = await gateway.get("/simulator/state")
     assert decimal(state["cash"]) == 100_000
     assert state["positions"] == []

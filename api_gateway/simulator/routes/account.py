@@ -63,7 +63,7 @@ async def profit_and_loss(world: Here) -> JSONResponse:
     if world.session.first_read("pnl"):
         return answer({"upnl": {}})
     moment, account = world.look(), world.selected
-    valuation = world.desk.valuation(account, moment)
+    valuation = world.accounting.valuation(account, moment)
     prior_close = world.books[account].close_values(world.market, moment.session - 1)[-1]
     now = float(valuation.net_liquidation)
     row = {
@@ -91,7 +91,7 @@ def _summary(world: World, account: str) -> tuple[Moment, Valuation]:
     world.session.require_accounts()
     check_account(world, account)
     moment = world.look()
-    return moment, world.desk.valuation(account, moment)
+    return moment, world.accounting.valuation(account, moment)
 
 
 @router.get("/iserver/account/{account}/summary")

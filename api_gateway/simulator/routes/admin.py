@@ -105,8 +105,8 @@ async def state(request: Request, world: Here) -> JSONResponse:
     account = request.query_params.get("account", world.account)
     check_account(world, account)
     moment = world.look()
-    valuation = world.desk.valuation(account, moment)
-    marks = world.desk.marks(account, moment)
+    valuation = world.accounting.valuation(account, moment)
+    marks = world.accounting.marks(account, moment)
     return answer(
         {
             "simulator": world.marker(),
@@ -177,13 +177,13 @@ def _active(world: World) -> JSONResponse:
 
 @router.post("/faults")
 async def add_faults(request: Request, world: Here) -> JSONResponse:
-    """One rule or a list of them; all or none are taken."""
+    """One rule or a list of them; all or none are taken. Standing conditions among them are not listed here."""
     body = await json_body(request)
     try:
         rules = RULES.validate_python(body if isinstance(body, list) else [body])
     except ValidationError as error:
         raise unprocessable(error) from error
-    world.faults.add(rules)
+    world.script(rules)
     return _active(world)
 
 

@@ -3,6 +3,7 @@
 Like the other admin endpoints they are no part of the gateway and are never counted, paced or spoiled.
 """
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -84,13 +85,7 @@ def _stock(world: World, symbol: str) -> Contract:
 
 
 def _broker(world: World) -> dict[str, Any]:
-    rules = world.rules
-    return {
-        "dedupe": rules.dedupe,
-        "account_type": rules.account_type,
-        "halted": list(rules.halted),
-        "closed": rules.closed,
-    }
+    return asdict(world.rules) | {"halted": list(world.rules.halted)}
 
 
 @router.post("/reset")

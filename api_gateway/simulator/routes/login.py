@@ -1,4 +1,4 @@
-"""The simulator's own endpoints for the session: a person's login, what happens to it from outside, and its clock.
+"""The session from outside: a person's login, by page or endpoint, what else happens to it, and its clock.
 
 A test in virtual time gives `build_world(Options(session="strict"), monotonic)` a function of its own: session time,
 market time and pacing all follow it, and nothing else moves a strict session. `GET /simulator/session` is the truth to
@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.simulator.brokerage import SessionEvent
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.pages import LOGIN_PATH, login_form, to_the_login
 from api_gateway.simulator.web import Here, answer, read_body
 from api_gateway.simulator.world import World
 
-router = APIRouter(prefix="/simulator")
+router = APIRouter()
 
 
 class SessionChange(BaseModel):
@@ -59,13 +60,13 @@ def _session(world: World) -> dict[str, Any]:
     }
 
 
-@router.get("/session")
+@router.get("/simulator/session")
 async def session_state(world: Here) -> JSONResponse:
     """Both tiers as they are, how often somebody logged in, opened a brokerage session or pushed another one out."""
     return answer(_session(world))
 
 
-@router.post("/session")
+@router.post("/simulator/session")
 async def change_session(request: Request, world: Here) -> JSONResponse:
     """`reset` is the daily one, now: minutes of 503 on `/iserver` and a lost brokerage session; the login stays."""
     change = await read_body(request, SessionChange)
@@ -74,7 +75,7 @@ async def change_session(request: Request, world: Here) -> JSONResponse:
     return answer(_session(world))
 
 
-@router.post("/session-clock")
+@router.post("/simulator/session-clock")
 async def move_session_clock(request: Request, world: Here) -> JSONResponse:
     move = await read_body(request, SessionClockMove)
     clock = world.session.clock
@@ -87,8 +88,25 @@ async def move_session_clock(request: Request, world: Here) -> JSONResponse:
     return answer(_session(world))
 
 
-@router.post("/login")
+@router.post("/simulator/login")
 async def log_in(world: Here) -> JSONResponse:
     """What a person does in the browser after a logout."""
     world.session.log_in()
     return answer({"loggedIn": True})
+
+
+@router.get("/")
+async def front() -> RedirectResponse:
+    """The gateway's front door leads to the login (recorded)."""
+    return to_the_login()
+
+
+@router.get(LOGIN_PATH)
+async def login_page() -> HTMLResponse:
+    return login_form("The simulated gateway knows one user and no password.")
+
+
+@router.post(LOGIN_PATH)
+async def log_in_by_page(world: Here) -> HTMLResponse:
+    world.session.log_in()
+    return login_form("Client login succeeds")

@@ -13,6 +13,7 @@ from api_gateway.simulator.history_bars import (
     Chart,
     Window,
     chart_of,
+    check_step,
     empty_envelope,
     envelope,
     legacy_envelope,
@@ -64,14 +65,7 @@ async def legacy_snapshot(request: Request, world: Here) -> JSONResponse:
 def _snapshots(world: World, contracts: list[Contract], fields: frozenset[str]) -> list[dict[str, Any]]:
     moment, session = world.look(), world.session
     return [
-        snapshot_row(
-            world.market,
-            one,
-            moment,
-            fields,
-            session.snapshot_read(one.conid),
-            halted=one.tradable and one.symbol in world.rules.halted,
-        )
+        snapshot_row(world.market, one, moment, fields, session.snapshot_read(one.conid), world.rules)
         for one in contracts
     ]
 
@@ -114,6 +108,12 @@ def _charted(request: Request, world: World) -> _Asked:
         raise refused(500, "Chart data unavailable")
     if query.get("direction", "-1") != "-1":
         raise refused(400, "Bad Request: the simulated history knows direction -1 alone")
+    cold = contract.conid not in world.session.charted
+    world.session.charted.add(contract.conid)
+    if cold and world.rules.cold_history:
+        raise refused(500, "Chart data unavailable")
+    if world.rules.step_table:
+        check_step(period, query.get("bar"))
     end = _window_end(world, query.get("startTime"))
     moment = _moment_at(world, end)
     window = window_of(period, query.get("bar"), world.market, moment or world.moment())

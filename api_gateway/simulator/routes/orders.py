@@ -103,14 +103,16 @@ def _read_account(world: World, request: Request) -> str:
 @router.get("/iserver/account/orders")
 async def live_orders(request: Request, world: Here) -> JSONResponse:
     world.session.require_accounts()
-    account = _read_account(world, request)
+    account, filters = _read_account(world, request), request.query_params.get("filters", "")
     forced = request.query_params.get("force") == "true"
     if world.session.first_read("orders") or forced:
         # Empty although orders exist; forcing a refresh answers blank as well (observed on live paper accounts).
         return answer({"orders": [], "snapshot": False})
     world.desk.looked()
     moment = world.look()
-    wanted = {part.strip() for part in request.query_params.get("filters", "").split(",") if part.strip()}
+    wanted = {part.strip() for part in filters.split(",") if part.strip()}
+    if wanted and world.rules.filtered_orders_empty:
+        return answer({"orders": [], "snapshot": True})
     rows = [
         view.live_order(order)
         for order in world.desk.orders_of_the_day(moment.now)
@@ -129,8 +131,9 @@ async def order_status(order_id: str, world: Here) -> JSONResponse:
     today = {order.order_id: order for order in world.desk.orders_of_the_day(moment.now)}
     number = whole_number(order_id)
     order = today.get(number) if number is not None else None
-    if order is None:
-        raise refused(503, "Service Unavailable")  # also for an order of an earlier day
+    if order is None or order.request.account != world.selected:
+        # Also for an order of an earlier day, and of another account than the one selected (documented).
+        raise refused(503, "Service Unavailable")
     return answer(view.order_status(order))
 
 

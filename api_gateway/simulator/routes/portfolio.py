@@ -78,6 +78,7 @@ async def combinations(account: str, world: Here) -> JSONResponse:
 @router.post("/portfolio/{account}/positions/invalidate")
 async def invalidate(account: str, world: Here) -> JSONResponse:
     _ready(world, account)
+    world.cache.invalidate(account)
     return answer({"message": "success"})
 
 

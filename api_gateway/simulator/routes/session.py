@@ -15,10 +15,6 @@ router = APIRouter(prefix="/v1/api")
 _MAC = "00:00:5E:00:53:01"  # a documentation address (RFC 7042)
 
 
-def logged_out_answer() -> JSONResponse:
-    return answer({"error": "not authenticated", "statusCode": 401}, 401)
-
-
 def no_bridge_answer() -> JSONResponse:
     return answer({"error": "Bad Request: no bridge", "statusCode": 400}, 400)
 

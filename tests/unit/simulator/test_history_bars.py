@@ -22,7 +22,8 @@ def chart(period: str, bar: str | None) -> Chart:
     ("period", "bar", "window"),
     [
         ("5d", "1d", Window(5, None, "1d")),
-        ("5d", None, Window(5, None, "1min")),
+        ("5d", None, Window(5, None, "15min")),
+        ("1d", None, Window(1, None, "1min")),
         ("30min", "5min", Window(1, 30, "5min")),
         ("2h", None, Window(1, 120, "1min")),
     ],

@@ -121,10 +121,10 @@ def test_the_expectations_written_beside_the_scenario_hold(
     require_sample()
     world = build_world(Options(as_of=date.fromisoformat(day)), time)
     moment = world.moment()
-    marks = world.desk.marks(world.account, moment)
+    marks = world.accounting.marks(world.account, moment)
     gains = {one.contract.symbol: marks[one.contract.conid] / one.average_cost - 1 for one in world.book.positions()}
     assert {symbol for symbol, gain in gains.items() if gain <= Decimal("-0.15")} == stops
     assert {symbol for symbol, gain in gains.items() if gain >= Decimal("0.50")} == profits
     closes = world.book.close_values(world.market, moment.session - 1)
-    now = float(world.desk.valuation(world.account, moment).net_liquidation)
+    now = float(world.accounting.valuation(world.account, moment).net_liquidation)
     assert 1 - now / max(closes.max(), now) == pytest.approx(drawdown, abs=0.001)

@@ -85,6 +85,10 @@ class Gateway:
         address = path if path.startswith("/simulator") else f"/v1/api{path}"
         return await self._client.request(method, address, json=body)
 
+    async def visit(self, method: str, path: str) -> httpx2.Response:
+        """As a browser does, beside the gateway's own paths."""
+        return await self._client.request(method, path)
+
     async def answered(self, method: str, path: str, body: object = None) -> httpx2.Response:
         answer = await self.send(method, path, body)
         assert answer.status_code == 200, answer.text

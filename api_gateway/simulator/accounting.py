@@ -1,0 +1,77 @@
+"""What the accounts are worth, and whether one of them can pay for an order. Reads the books and changes nothing."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from api_gateway.simulator.book import AccountBook, Valuation
+from api_gateway.simulator.broker_rules import BrokerRules
+from api_gateway.simulator.errors import order_error
+from api_gateway.simulator.market import Market, to_decimal
+from api_gateway.simulator.matching import commission
+from api_gateway.simulator.orders import Order, OrderRequest
+from api_gateway.simulator.sessions import Moment
+
+
+class Accounting:
+    def __init__(self, books: Mapping[str, AccountBook], market: Market, rules: BrokerRules) -> None:
+        """`books` by account."""
+        self.books = books
+        self._market = market
+        self._rules = rules
+
+    def reference_price(self, request: OrderRequest, moment: Moment) -> Decimal:
+        return to_decimal(self._market.last_price(request.contract.conid, moment))
+
+    def price_of(self, request: OrderRequest, moment: Moment) -> Decimal:
+        """What a share of the order is reserved for: its limit, its stop or the market's price."""
+        named = request.limit_price if request.limit_price is not None else request.stop_price
+        return named if named is not None else self.reference_price(request, moment)
+
+    def _cost(self, request: OrderRequest, quantity: int, moment: Moment) -> Decimal:
+        """Of so much of the order, commission included: both must be paid for."""
+        price = self.price_of(request, moment)
+        return quantity * price + commission(quantity, price)
+
+    def valuation(self, account: str, moment: Moment) -> Valuation:
+        return self.books[account].valuation(self.marks(account, moment), moment.session, self._rules.account_type)
+
+    def marks(self, account: str, moment: Moment) -> dict[int, Decimal]:
+        """Price of every position of an account by conid."""
+        conids = [position.contract.conid for position in self.books[account].positions()]
+        return {conid: to_decimal(self._market.last_price(conid, moment)) for conid in conids}
+
+    def check(
+        self, request: OrderRequest, orders: Iterable[Order], moment: Moment, changes: Order | None = None
+    ) -> None:
+        """Raises: GatewayRefusal for a short sale or too little buying power.
+
+        What other open orders than the one it `changes` have promised is neither sold nor spent twice.
+        """
+        others = [one for one in orders if one.working and one != changes]
+        mine = [one for one in others if one.request.account == request.account]
+        working = [one for one in mine if one.request.side == request.side]
+        quantity = request.quantity - (changes.filled_quantity if changes is not None else 0)
+        if request.side == "SELL":
+            conid = request.contract.conid
+            promised = sum(one.remaining_quantity for one in working if one.request.contract.conid == conid)
+            free = self.books[request.account].held(conid) - promised
+            if quantity > free:
+                raise order_error(
+                    f"No trading permission to sell short: {quantity} {request.contract.symbol} to sell, "
+                    f"{free} held and not promised to open orders"
+                )
+            return
+        promised_cash = sum((self._cost(one.request, one.remaining_quantity, moment) for one in working), Decimal(0))
+        power = self.valuation(request.account, moment).buying_power
+        needed = self._cost(request, quantity, moment) + promised_cash
+        if needed <= power:
+            return
+        if self._rules.account_type == "cash":
+            raise order_error(
+                "YOUR ORDER IS NOT ACCEPTED. IN A CASH ACCOUNT ONLY SETTLED CASH "
+                f"[{power:.2f} USD] MAY PAY FOR OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
+            )
+        raise order_error(
+            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR BUYING POWER "
+            f"[{power:.2f} USD] MUST EXCEED THE VALUE OF OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
+        )
