@@ -48,7 +48,6 @@ async def test_a_client_order_id_is_taken_once_in_a_day(venue: Venue) -> None:
         {"coid": "PM99999999999999999999"},
         {"run_id": "another"},
         {"policy_hash": "sha256:another"},
-        {"expires": int(time.time()) + 100},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -62,6 +61,13 @@ async def test_a_ticket_that_was_changed_after_it_was_signed_is_refused(
     assert await orders(venue) == 0
     # The honest one is as good as before.
     assert (await venue.present(ticket, signature)).outcome is Outcome.ACCEPTED
+
+
+async def test_nobody_prolongs_a_ticket(venue: Venue) -> None:
+    ticket = await good(venue)
+    longer = replace(ticket, expires=ticket.expires + 1)
+    assert (await venue.present(longer, venue.signer.sign(ticket))).outcome is Outcome.REFUSED
+    assert await orders(venue) == 0
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "é" * 64, "\ud800"])

@@ -90,12 +90,8 @@ def _close(book: PaperBook, day: date, closes: Mapping[int, Mapping[date, float]
 def is_of_day(order: PaperOrder, calendar: Calendar, now: datetime) -> bool:
     """The list of orders shows what still works, and what was placed or ended on the exchange's date."""
     today = calendar.local_date(now)
-    ended = order.ended_at
-    return (
-        order.is_open
-        or calendar.local_date(order.placed_at) == today
-        or (ended is not None and calendar.local_date(ended) == today)
-    )
+    instants = (order.placed_at, order.ended_at)
+    return order.is_open or any(one is not None and calendar.local_date(one) == today for one in instants)
 
 
 def accepted(book: PaperBook, wanted: Wanted, coid: str | None, moment: Moment) -> tuple[PaperBook, str]:
