@@ -20,6 +20,7 @@ from app.domain.session import SessionState
 from app.market.calendar import ExchangeCalendar
 from app.routes import control
 from app.routes.running import answer, kept
+from app.routes.watching import WATCH_SECONDS, watch_day
 from app.settings import Settings, load_settings
 from app.web.guard import CallerGuard
 from app.web.problems import handle, problem, problem_of
@@ -29,7 +30,7 @@ from app.wiring import Wiring, wire
 NDJSON = "application/x-ndjson"
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SECONDS) -> FastAPI:
     """The application; nothing is opened before it starts. Settings default to the environment's."""
     settings = settings or load_settings()
 
@@ -39,7 +40,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.runs = set()
         # The calendar takes half a second to load: now, while nobody waits.
         calendar = asyncio.create_task(asyncio.to_thread(ExchangeCalendar().is_session, datetime.now(UTC).date()))
+        watch = [asyncio.create_task(watch_day(app, watch_seconds), name="watch")] if settings.catch_up else []
         yield
+        for task in watch:
+            task.cancel()
+        await asyncio.gather(*watch, return_exceptions=True)
         await calendar
         # A run is not cut off half way: an order on the wire needs its answer on record.
         await asyncio.gather(*app.state.runs, return_exceptions=True)
@@ -71,7 +76,7 @@ async def daily(
     asked = RunRequest(account, slot, dry_run)
     if NDJSON in accept:
         return StreamingResponse(_told(request, asked), media_type=NDJSON)
-    return answer(await kept(request, _run(request, asked, silent)))
+    return answer(await kept(request.app, _run(request, asked, silent)))
 
 
 @router.get("/runs")
@@ -110,6 +115,9 @@ async def ready(request: Request) -> Response:
         "message": session.message,
         "remedy": session.remedy,
         "source": session.source,
+        "since": session.since.isoformat() if session.since else None,
+        "login_url": session.login_url,
+        "next_reset": session.next_reset.isoformat() if session.next_reset else None,
     }
     return JSONResponse(body, 200 if is_ready else 503)
 
@@ -130,7 +138,7 @@ async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
         finally:
             lines.put_nowait(None)
 
-    running = asyncio.ensure_future(kept(request, work()))
+    running = asyncio.ensure_future(kept(request.app, work()))
     while (line := await lines.get()) is not None:
         yield json.dumps({"progress": line}) + "\n"
     try:

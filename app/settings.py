@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".portfolio")
     database_url: SecretStr | None = None
     run_lease_seconds: int = Field(default=120, ge=90)
+    catch_up: bool = True
     mcp_url: str = "http://127.0.0.1:5002/mcp"
     mcp_token: SecretStr | None = None
     mcp_token_file: Path | None = None

@@ -68,6 +68,9 @@ class McpBroker:
             paper=answer.paper,
             now=answer.now,
             trading_mode=answer.trading_mode,
+            since=answer.since,
+            login_url=answer.login_url,
+            next_reset=answer.next_reset,
             simulation=Simulation(marker.as_of, marker.seed, marker.data, marker.pacing) if marker else None,
         )
 

@@ -33,6 +33,9 @@ class SessionAnswer(Answer):
     now: AwareDatetime
     simulator: SimulatorAnswer | None
     trading_mode: str
+    since: AwareDatetime | None = None
+    login_url: str | None = None
+    next_reset: AwareDatetime | None = None
 
 
 class CashAnswer(Answer):

@@ -37,6 +37,8 @@ class Answer(BaseModel):
 class ModelChooser:
     """Asks once, within a time limit, without tools or memory."""
 
+    spends = True
+
     def __init__(self, model: str | BaseLlm, plugins: Sequence[BasePlugin] = (), timeout_seconds: float = 30.0) -> None:
         """`model` by name, as the agent framework resolves it, or as an object."""
         self._model = model

@@ -11,6 +11,8 @@ OFFLINE = "offline/rules"
 class RulesChooser:
     """The rules' own choice; no model, no key, no network."""
 
+    spends = False
+
     async def choose(self, offer: Offer) -> tuple[Choice, ModelUse]:
         """See `Chooser.choose`."""
         return offer.default, ModelUse()

@@ -18,10 +18,11 @@ from app.desk.journal import Journal
 from app.desk.modes import effective_mode
 from app.desk.navs import nav_point
 from app.desk.ports import Clock
+from app.desk.readiness import not_ready, session_lost
 from app.desk.reconciling import reconcile
 from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
 from app.desk.reporting import report_of
-from app.domain.errors import Fenced, Halted, NotReady, PortfolioError, UsageError
+from app.domain.errors import BrokerUnavailable, Fenced, Halted, NotReady, PortfolioError, UsageError
 from app.domain.market import Session
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
@@ -90,7 +91,7 @@ async def attempt(desk: Desk, request: RunRequest) -> Attempt:
     account = _account(desk, request, broker_session)
     mode = effective_mode(desk.policy, desk.trading_mode, request.dry_run, broker_session)
     clock = market_clock(broker_session)
-    key = _key(desk, broker_session, clock, account, request.slot, dry_run=mode.mode is Mode.PREVIEW)
+    key = key_of(desk, broker_session, clock, account, request.slot, dry_run=mode.mode is Mode.PREVIEW)
     return Attempt(key, mode, broker_session, desk.calendar.session(clock.now()), clock)
 
 
@@ -135,12 +136,19 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
     except Fenced:
         raise
     except PortfolioError as error:
-        await run.journal.flush()
-        status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
-        await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+        lost = await session_lost(desk) if isinstance(error, BrokerUnavailable) else None
+        await _give_up(desk, run, claim, lost or error)
+        if lost is not None:
+            raise lost from error
         raise
     run = replace(run, timings={**run.timings, "total": (time.perf_counter() - started) * 1000})
     return await closed(desk, run, ended(run), run.note)
+
+
+async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) -> None:
+    await run.journal.flush()
+    status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
+    await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
 
 
 async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
@@ -187,11 +195,11 @@ async def cancel_open_buys(desk: Desk, run: Run) -> int:
 
 async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) -> NoReturn:
     """Put the attempt on record where the account is known, and tell the caller who must act."""
-    error = NotReady(session.state.value, f"the broker's session is {session.state}: {session.message}", session.remedy)
+    error = not_ready(session)
     account = request.account or desk.account
     if account is not None:
         clock = market_clock(session)
-        key = _key(desk, session, clock, account, request.slot, request.dry_run)
+        key = key_of(desk, session, clock, account, request.slot, request.dry_run)
         claim = await desk.write(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
         if isinstance(claim, Claim):
             status = RunStatus.MISSED if too_late(desk, request.slot, clock) else RunStatus.NOT_READY
@@ -199,7 +207,8 @@ async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) ->
     raise error
 
 
-def _key(desk: Desk, session: BrokerSession, clock: Clock, account: str, slot: str, dry_run: bool) -> RunKey:
+def key_of(desk: Desk, session: BrokerSession, clock: Clock, account: str, slot: str, dry_run: bool) -> RunKey:
+    """The account's slot of the day that it is at the broker."""
     book = f"{account}@{session.simulation.world}" if session.simulation else account
     return RunKey(book, account, desk.calendar.local_date(clock.now()), slot, dry_run)
 

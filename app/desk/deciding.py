@@ -15,6 +15,7 @@ from app.desk.desk import Desk, Run, known
 from app.desk.explaining import explanation_part
 from app.desk.levels import level_in_force
 from app.desk.ports import Offer
+from app.desk.readiness import require_ready
 from app.desk.records import Event, Intent
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, client_order_id
@@ -51,6 +52,8 @@ async def decide(desk: Desk, run: Run) -> Run:
     feasible, refusals = await _through_the_gate(desk, run, candidates)
     default = rules(desk.policy, evaluation, feasible)
     choosable = offered(desk.policy, evaluation, feasible)
+    if desk.chooser.spends:
+        await require_ready(desk)
     choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
     plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
     decision = Decision(candidates, feasible, choosable, choice, refusals)

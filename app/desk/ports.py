@@ -138,7 +138,12 @@ class ModelUse:
 
 
 class Chooser(Protocol):
-    """Picks one plan. It never fails: where a model does, the rules' choice comes back with `fallback` saying why."""
+    """Picks one plan. It never fails: where a model does, the rules' choice comes back with `fallback` saying why.
+
+    `spends`: a choice costs money, which is not spent on a day that cannot be traded.
+    """
+
+    spends: bool
 
     async def choose(self, offer: Offer) -> tuple[Choice, ModelUse]:
         """The id is one of the offered plans'."""
@@ -301,6 +306,13 @@ class Ledger(Protocol):
 
     def run(self, run_id: str) -> RunRecord | None:
         """One run."""
+        ...
+
+    def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
+        """The keys of that day's slot whose newest attempt met a broker's session that was not ready.
+
+        `previews`: a preview that came later counts as the run that was missing.
+        """
         ...
 
     def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:

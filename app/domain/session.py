@@ -33,7 +33,10 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class BrokerSession:
-    """The broker's own account of its session; `now` is market time, simulated where `simulation` is set."""
+    """The broker's own account of its session; `now` is market time, simulated where `simulation` is set.
+
+    It has been in its state `since`, a person logs in at `login_url`, and no login outlasts `next_reset`.
+    """
 
     state: SessionState
     message: str
@@ -43,6 +46,9 @@ class BrokerSession:
     now: datetime
     trading_mode: str
     simulation: Simulation | None = None
+    since: datetime | None = None
+    login_url: str | None = None
+    next_reset: datetime | None = None
 
     @property
     def source(self) -> str:

@@ -1,9 +1,10 @@
 """The audit trail: one hash chain a book. It only grows; nothing here changes or removes an event."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -58,6 +59,15 @@ def observe(connection: Connection, book: str, batch: Sequence[Event], at: datet
     """Append events from outside that belong to no run."""
     refuse_own_kinds(batch)
     append(connection, book, None, batch, at)
+
+
+def newest_payload(connection: Connection, run_id: str, kind: OwnKind) -> Mapping[str, Any]:
+    """Of the run's newest event of that kind, which must be there."""
+    query = select(events.c.payload).where(events.c.run_id == run_id, events.c.kind == kind)
+    payload: Mapping[str, Any] = json.loads(
+        connection.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar_one()
+    )
+    return payload
 
 
 def append(connection: Connection, book: str, run_id: str | None, batch: Sequence[Event], at: datetime) -> int:

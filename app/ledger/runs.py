@@ -266,6 +266,28 @@ def newest(connection: Connection, limit: int, book: str | None) -> tuple[RunRec
     return tuple(_as_record(row) for row in connection.execute(query))
 
 
+def held_up(connection: Connection, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
+    """By the newest run of each book; one that somebody asked to be dry is nobody's day."""
+    columns = (runs.c.run_id, runs.c.book, runs.c.account, runs.c.dry_run, runs.c.status, runs.c.error)
+    query = select(*columns).where(runs.c.session_date == session_date, runs.c.slot == slot)
+    if not previews:
+        query = query.where(runs.c.dry_run.is_(False))
+    newest = {row.book: row for row in connection.execute(query.order_by(runs.c.number))}
+    return tuple(
+        RunKey(row.book, row.account, session_date, slot)
+        for row in newest.values()
+        if not row.dry_run and _was_not_ready(connection, row.run_id, row.status, row.error)
+    )
+
+
+def _was_not_ready(connection: Connection, run_id: str, status: str, error: str | None) -> bool:
+    if status != RunStatus.RUNNING or error is None:
+        return status == RunStatus.NOT_READY
+    # Given up with a committed plan: it keeps its key, and why it was given up is in the trail.
+    payload = events.newest_payload(connection, run_id, OwnKind.RUN_ABANDONED)
+    return str(payload["status"]) == RunStatus.NOT_READY
+
+
 def last_evaluation(connection: Connection, book: str, before: date) -> Mapping[str, Any] | None:
     """Of the newest done report that has one; the close slot's reports need not."""
     done = (

@@ -198,6 +198,10 @@ class SqlLedger:
         with self._read() as connection:
             return runs.newest(connection, limit, book)
 
+    def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
+        with self._read() as connection:
+            return runs.held_up(connection, session_date, slot, previews=previews)
+
     def history(self, book: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
             return intents.filled(connection, book)

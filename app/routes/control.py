@@ -69,7 +69,7 @@ async def halt(request: Request, asked: Asked) -> dict[str, Any]:
     """Nothing is sent any more; own open buys are asked to be cancelled."""
     told = await _set(request, KillLevel.HALTED, asked)
     try:
-        done = await kept(request, _job(request, lambda desk: reconcile_now(desk, None, silent)))
+        done = await kept(request.app, _job(request, lambda desk: reconcile_now(desk, None, silent)))
     except PortfolioError as error:
         # Halting does not wait for a broker that cannot be reached; a person is told what was not done.
         return {**told, "open_buys": f"not cancelled: {error}"}
@@ -139,7 +139,7 @@ async def _set(request: Request, level: KillLevel, asked: Asked) -> dict[str, An
 
 
 async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> Response:
-    return answer(await kept(request, _job(request, work)))
+    return answer(await kept(request.app, _job(request, work)))
 
 
 async def _job(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> RunResult:

@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from fastapi import Request
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from app.desk.attempt import RunResult
 from app.desk.records import RunStatus
 
+Result = TypeVar("Result")
 
-async def kept(request: Request, work: Coroutine[Any, Any, RunResult]) -> RunResult:
-    """The service waits for the run before it ends."""
+
+async def kept(app: FastAPI, work: Coroutine[Any, Any, Result]) -> Result:
+    """The service waits for the work before it ends."""
     task = asyncio.create_task(work)
-    request.app.state.runs.add(task)
-    task.add_done_callback(request.app.state.runs.discard)
+    app.state.runs.add(task)
+    task.add_done_callback(app.state.runs.discard)
     return await asyncio.shield(task)
 
 

@@ -165,6 +165,7 @@ class FakeChooser:
 
     action: Action | None = None
     use: ModelUse = field(default_factory=ModelUse)
+    spends: bool = False
     asked: list[Offer] = field(default_factory=list)
 
     async def choose(self, offer: Offer) -> tuple[Choice, ModelUse]:

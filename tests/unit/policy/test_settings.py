@@ -35,8 +35,9 @@ def example_lines() -> Iterator[tuple[str, str]]:
 def written_default(settings: type[BaseSettings], name: str) -> str:
     """The default as `.env.example` writes it; what is not set, and what depends on where it runs, is empty."""
     field = settings.model_fields[name]
-    empty = field.default_factory is not None or field.default in (None, ())
-    return "" if empty else str(field.default)
+    if field.default_factory is not None or field.default in (None, ()):
+        return ""
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
 
 @pytest.mark.parametrize("settings", [Settings, GatewaySettings])

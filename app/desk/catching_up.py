@@ -1,0 +1,54 @@
+"""Runs the day that the broker's session held up, as soon as somebody has logged in.
+
+The ledger knows such a day, so that a restart forgets none; its claim keeps it one run, whoever else runs it too. Must
+never start a day that nobody has asked for.
+"""
+
+import logging
+
+from app.desk.attempt import DAILY_SLOT, Conduct, RunRequest, RunResult, key_of, too_late
+from app.desk.clock import market_clock
+from app.desk.daily import run_daily
+from app.desk.desk import Desk, Progress, silent
+from app.desk.modes import effective_mode
+from app.desk.records import RunKey
+from app.desk.stages import in_order
+from app.domain.errors import NotReady
+from app.domain.policy import Mode
+from app.domain.session import BrokerSession, SessionState
+
+_logger = logging.getLogger(__name__)
+
+
+async def catch_up(
+    desk: Desk, session: BrokerSession, conduct: Conduct = in_order, progress: Progress = silent
+) -> tuple[RunResult, ...]:
+    """The runs that could be made up for now; after the latest start of the day they are put on record as missed.
+
+    Raises what a run raises, but for a session that is lost again: then the day still waits.
+    """
+    late = too_late(desk, DAILY_SLOT, market_clock(session))
+    if session.state is not SessionState.READY and not late:
+        return ()
+    made = []
+    for key in await _held_up(desk, session):
+        _logger.warning("the %s run of %s is made up for", key.slot, key.session_date)
+        try:
+            made.append(await run_daily(desk, RunRequest(key.account, key.slot), conduct, progress))
+        except NotReady as error:
+            _logger.warning("it cannot run: %s", error)
+    return tuple(made)
+
+
+async def _held_up(desk: Desk, session: BrokerSession) -> tuple[RunKey, ...]:
+    """Those of the account and the world that the broker's session is of."""
+    clock = market_clock(session)
+    previews = effective_mode(desk.policy, desk.trading_mode, False, session).mode is Mode.PREVIEW
+    today = desk.calendar.local_date(clock.now())
+    found = await desk.write(desk.ledger.held_up, today, DAILY_SLOT, previews=previews)
+    return tuple(
+        key
+        for key in found
+        if desk.account in {None, key.account}
+        and key.book == key_of(desk, session, clock, key.account, key.slot, dry_run=False).book
+    )
