@@ -105,9 +105,11 @@ class Session:
     async def standing(self, max_age: float = FRESH_SECONDS) -> Standing:
         """Whether the session can be used, looked up anew when the last look is older than `max_age` seconds."""
         last = self._standing
-        trusted = last is not None and self._settled == self._doubts
-        if last is not None and trusted and self._pacer.clock() - last.read_at < max_age * self._pacer.scale:
-            return last
+        if last is not None and self._settled == self._doubts:
+            # Good news lasts longer: who has just mended something looks again at once.
+            lasts = max_age if last.state is State.READY else min(max_age, _TIME_TO_LIVE)
+            if self._pacer.clock() - last.read_at < lasts * self._pacer.scale:
+                return last
         return await self._looking.join(None, self._look)
 
     async def reading(self) -> Reading:
