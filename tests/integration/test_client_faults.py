@@ -12,10 +12,12 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import GatewayDown, Incomplete, LoginRequired
 from api_gateway.clientportal.records import Cancellation, Limit, Placement
 from api_gateway.clientportal.transport import base_url
-from api_gateway.simulator import create_app
+from api_gateway.simulator import Options, build_world, create_app
+from api_gateway.simulator.scenario import DEFAULT_SCENARIO
 from tests.integration.mcp_desk import served
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, synthetic_world
 
+TWO_ACCOUNTS = DEFAULT_SCENARIO.with_name("two_accounts.yaml")
 PLACE = {"path": "/iserver/account/*/orders", "method": "POST"}
 REPLY = {"path": "/iserver/reply/*", "method": "POST"}
 CANCEL = {"path": "/iserver/account/*/order/*", "method": "DELETE"}
@@ -201,3 +203,21 @@ async def test_no_cancel_of_everything_or_nothing_leaves_the_client(line: Line, 
     assert (await line.portal.orders.cancel(ACCOUNT, order_id)).outcome == "refused"
     calls = (await line.admin.get("/simulator/calls")).json()["calls"]
     assert not [route for route in calls if route.startswith("DELETE")]
+
+
+async def test_each_of_two_accounts_has_orders_and_trades_of_its_own() -> None:
+    options = Options(seed=7, pacing=0, data="synthetic", scenario=TWO_ACCOUNTS)
+    first, second = ACCOUNT, "DU7654322"
+    async with (
+        served(create_app(build_world(options, FakeTime())), "off") as address,
+        httpx2.AsyncClient(base_url=base_url(address), trust_env=False) as http,
+    ):
+        portal = ClientPortal(http, refuse_simulator=False)
+        (quote,), _ = await portal.market.quotes([AAPL])
+        order = {"conid": AAPL, "side": "BUY", "quantity": 1, "limit_price": quote.ask, "time_in_force": "DAY"}
+        placed = await portal.orders.place_once(Limit.model_validate({**order, "account": second, "coid": "PM02"}))
+        assert placed.outcome == "accepted"
+        reports = {account: await portal.orders.report(account) for account in (first, second)}
+    assert reports[first] == ((), ())
+    assert [row.coid for row in reports[second][0]] == ["PM02"]
+    assert [trade.coid for trade in reports[second][1]] == ["PM02"]
