@@ -10,7 +10,7 @@ PORT ?= 8085
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk crash-suite mutants inspect playground local-backend backend secrets docs clean
+.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite mutants inspect playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.ledger
+
+bench-gateway: install ## Measure reading 500 positions at the broker's real pacing; two minutes
+	@$(RUN) python -m tests.benchmarks.gateway $(ARGS)
 
 bench-risk: install ## Measure the statistics, the clusters and one decision, on one thread
 	@$(RUN) python -m tests.benchmarks.risk $(ARGS)

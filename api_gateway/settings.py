@@ -33,6 +33,7 @@ class GatewaySettings(BaseSettings):
     ibkr_ca_file: Path | None = None
     ibkr_cert_sha256: str | None = None
     ibkr_penalty_minutes: int = Field(default=15, ge=10, le=60)
+    ibkr_histories_per_minute: int | None = Field(default=None, ge=1, le=600)
     ibkr_login_url: str | None = None
     ibkr_account_id: _Words = ()
     trading_mode: TradingMode = "off"

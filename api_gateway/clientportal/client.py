@@ -11,10 +11,11 @@ import httpx2
 
 from api_gateway.clientportal.bridge import Compete
 from api_gateway.clientportal.contracts import ContractReads
+from api_gateway.clientportal.limits import PacingRules
 from api_gateway.clientportal.market import MarketReads
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.orders import OrderCalls
-from api_gateway.clientportal.pacing import PENALTY_SECONDS, Pacer
+from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.portfolio import PortfolioReads
 from api_gateway.clientportal.raw import RawCalls
 from api_gateway.clientportal.session import Rules, Session
@@ -31,14 +32,14 @@ class ClientPortal:
         compete: Compete = "never",
         zone: ZoneInfo | None = None,
         memory: GatewayMemory | None = None,
-        penalty_seconds: float = PENALTY_SECONDS,
+        pacing: PacingRules | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._http = http
         memory = memory or GatewayMemory()
-        self.pacer = Pacer(clock, sleep, memory, address=str(http.base_url), penalty_seconds=penalty_seconds)
+        self.pacer = Pacer(clock, sleep, memory, address=str(http.base_url), rules=pacing)
         transport = Transport(http, self.pacer)
         self.session = Session(transport, memory, Rules(refuse_simulator, compete, zone), utc_now=utc_now)
         self.portfolio = PortfolioReads(transport, self.session, memory)

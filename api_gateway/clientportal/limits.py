@@ -1,7 +1,4 @@
-"""The broker's published request limits, by endpoint, so that no caller can forget one.
-
-The older documentation and the newer one differ for histories (five at a time; 50 a minute): the older is the default.
-"""
+"""The broker's published request limits, by endpoint, so that no caller can forget one."""
 
 import re
 from collections.abc import Mapping
@@ -62,6 +59,23 @@ _PER_ENDPOINT: Final[Mapping[tuple[str, str], Limit]] = {
 _NOTICES_BELOW: Final = "/fyi/"
 # Windows longer than a process takes to be replaced by another.
 SLOW: Final = tuple(limit for limit in dict.fromkeys(_PER_ENDPOINT.values()) if limit.seconds >= 5.0)
+
+
+@dataclass(frozen=True)
+class PacingRules:
+    """What the broker's pages disagree on.
+
+    `penalty_seconds` 900 in the older, 600 in the newer · `histories_per_minute` None in the older, 50 in the newer.
+    """
+
+    penalty_seconds: float = 900.0
+    histories_per_minute: int | None = None
+
+    @property
+    def history(self) -> Limit:
+        if self.histories_per_minute is None:
+            return HISTORY
+        return Limit(HISTORY.name, self.histories_per_minute, 60.0, HISTORY.count)
 
 
 def limit_of(method: str, path: str) -> Limit:

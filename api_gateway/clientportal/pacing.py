@@ -12,11 +12,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from api_gateway.clientportal.errors import PacingViolation
-from api_gateway.clientportal.limits import GLOBAL, SLOW, Limit, limit_of
+from api_gateway.clientportal.limits import GLOBAL, SLOW, Limit, PacingRules, limit_of
 from api_gateway.clientportal.memory import GatewayMemory
 
-# The older documentation says 15 minutes, the newer 10; sending inside the box can end in a permanent block.
-PENALTY_SECONDS: Final = 900.0
 # A call that would have to wait longer than this is refused, so that no caller hangs on a quarter-hour limit.
 LONGEST_WAIT_SECONDS: Final = 15.0
 # What two clocks may differ in speed.
@@ -34,15 +32,16 @@ class Pacer:
         memory: GatewayMemory | None = None,
         *,
         address: str = "",
-        penalty_seconds: float = PENALTY_SECONDS,
+        rules: PacingRules | None = None,
     ) -> None:
         self.clock = clock
         self.scale = 1.0
         self._memory = memory or GatewayMemory()
         self.sleep = sleep
         self._address = address
-        self._penalty_seconds = penalty_seconds
-        self._windows: dict[str, _Window] = {}
+        rules = rules or PacingRules()
+        self._penalty_seconds = rules.penalty_seconds
+        self._windows = {rules.history.name: _Window(rules.history)}
         self._boxed_until: float | None = None
 
     @asynccontextmanager
@@ -91,7 +90,7 @@ class Pacer:
         return max(0.0, self._boxed_until - self.clock())
 
     def penalise(self) -> PacingViolation:
-        """Shuts the box after a 429, and gives the error to raise."""
+        """Shuts the box after a 429, and gives the error to raise: sending inside can end in a block for good."""
         seconds = self._penalty_seconds * self.scale
         self._boxed_until = self.clock() + seconds
         self._memory.keep_penalty(self._address, seconds)

@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from api_gateway.clientportal.client import ClientPortal
+from api_gateway.clientportal.limits import PacingRules
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.transport import open_http
 from api_gateway.mcp_server.notifier import Notifier
@@ -48,7 +49,7 @@ def _portal(settings: Settings) -> ClientPortal:
         compete=settings.ibkr_compete,
         zone=settings.ibkr_reset_zone,
         memory=GatewayMemory(settings.mcp_state_file),
-        penalty_seconds=settings.ibkr_penalty_minutes * 60.0,
+        pacing=PacingRules(settings.ibkr_penalty_minutes * 60.0, settings.ibkr_histories_per_minute),
     )
 
 

@@ -52,8 +52,8 @@ def pacing_minimum(calls: Mapping[str, int], scale: float) -> Minimum:
 
     The request after each full window waits for the next, the last full window for nothing; the strictest limit counts.
     """
-    waits = {ALL: _wait(sum(calls.values()), GLOBAL)}
-    waits |= {name: _wait(count, PER_ENDPOINT[name]) for name, count in calls.items() if name in PER_ENDPOINT}
+    waits = {ALL: least_seconds(sum(calls.values()), GLOBAL)}
+    waits |= {name: least_seconds(count, PER_ENDPOINT[name]) for name, count in calls.items() if name in PER_ENDPOINT}
     binding = max(waits, key=lambda name: waits[name])
     return Minimum(waits[binding] * scale, binding if waits[binding] > 0 else None)
 
@@ -65,5 +65,6 @@ def run_only(calls: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in own.items() if count > 0}
 
 
-def _wait(requests: int, limit: Limit) -> float:
+def least_seconds(requests: int, limit: Limit) -> float:
+    """From the first of the requests to the last, where this limit alone counts."""
     return max(0, requests - 1) // limit.count * limit.seconds

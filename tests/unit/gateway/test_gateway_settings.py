@@ -29,7 +29,7 @@ def test_the_defaults_trade_nothing_and_look_for_the_gateway_on_this_machine(mon
     assert settings.trading_mode == "off"
     assert settings.ibkr_gateway_url == "https://localhost:5000/v1/api"
     assert settings.ibkr_account_id == ()
-    assert settings.ibkr_penalty_minutes == 15
+    assert (settings.ibkr_penalty_minutes, settings.ibkr_histories_per_minute) == (15, None)
     assert settings.max_order_value == 50_000
     assert "t0ken" not in repr(settings)
 
@@ -53,6 +53,7 @@ def test_the_defaults_trade_nothing_and_look_for_the_gateway_on_this_machine(mon
         ({"MCP_TOKEN": "s3cret", "IBKR_CERT_SHA256": "ab:cd"}, "IBKR_CERT_SHA256: is not a SHA-256"),
         ({"MCP_TOKEN": "s3cret", "IBKR_CERT_SHA256": "ab" * 32, "IBKR_CA_FILE": __file__}, "give one of them"),
         ({"MCP_TOKEN": "s3cret", "IBKR_PENALTY_MINUTES": "1"}, "IBKR_PENALTY_MINUTES"),
+        ({"MCP_TOKEN": "s3cret", "IBKR_HISTORIES_PER_MINUTE": "0"}, "IBKR_HISTORIES_PER_MINUTE"),
         ({"MCP_TOKEN_FILE": "/nowhere/token"}, "MCP_TOKEN_FILE"),
     ],
 )

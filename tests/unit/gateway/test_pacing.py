@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from api_gateway.clientportal.errors import PacingViolation
-from api_gateway.clientportal.limits import limit_of
+from api_gateway.clientportal.limits import PacingRules, limit_of
 from api_gateway.clientportal.memory import GatewayMemory
-from api_gateway.clientportal.pacing import PENALTY_SECONDS, Pacer
+from api_gateway.clientportal.pacing import Pacer
 from tests.unit.gateway.scripted import Time
 
 ORDERS = "/iserver/account/orders"
@@ -99,7 +99,7 @@ async def test_a_429_shuts_the_box_until_its_time_is_over() -> None:
     time = Time()
     pacer = Pacer(time.clock, time.sleep)
     assert "429" in str(pacer.penalise())
-    time.now += PENALTY_SECONDS - 1
+    time.now += PacingRules().penalty_seconds - 1
     with pytest.raises(PacingViolation, match="penalty box"):
         await _pass(pacer)
     time.now += 1
@@ -166,7 +166,7 @@ async def test_a_request_of_another_kind_is_not_held_up_by_five_hundred_of_one_k
 
 async def test_the_box_refuses_everyone_who_waits_with_the_time_that_is_left() -> None:
     time = Time()
-    pacer = Pacer(time.clock, time.sleep, penalty_seconds=600.0)
+    pacer = Pacer(time.clock, time.sleep, rules=PacingRules(penalty_seconds=600.0))
     await _pass(pacer, ORDERS)
 
     async def penalised_meanwhile(seconds: float) -> None:
@@ -226,3 +226,14 @@ def test_every_published_limit_is_known_by_its_endpoint(method: str, path: str, 
 def test_ids_do_not_make_an_endpoint_of_their_own() -> None:
     assert limit_of("GET", "/iserver/contract/265598/info") == limit_of("GET", "/iserver/contract/8314/info")
     assert limit_of("GET", "/portfolio/DU1234567/ledger") != limit_of("GET", "/portfolio/DU1234567/summary")
+
+
+async def test_histories_can_be_held_to_a_number_a_minute_besides() -> None:
+    time = Time()
+    pacer = Pacer(time.clock, time.sleep, rules=PacingRules(histories_per_minute=50))
+    for _ in range(50):
+        await _pass(pacer, "/iserver/marketdata/history")
+    with pytest.raises(PacingViolation, match=r"history: .* free again in 5\d s"):
+        await _pass(pacer, "/iserver/marketdata/history")
+    time.now += 60.0
+    await _pass(pacer, "/iserver/marketdata/history")

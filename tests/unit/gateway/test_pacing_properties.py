@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway.clientportal.errors import PacingViolation
+from api_gateway.clientportal.limits import PacingRules
 from api_gateway.clientportal.memory import GatewayMemory
-from api_gateway.clientportal.pacing import PENALTY_SECONDS, Pacer
+from api_gateway.clientportal.pacing import Pacer
 from api_gateway.simulator import pacing as enforced
 from tests.support.virtual_time import run
 
@@ -140,7 +141,7 @@ def test_in_the_box_nothing_leaves_whoever_waits(schedule: list[Call]) -> None:
         return gateway, boxed
 
     gateway, boxed = run(lived())
-    assert not [left for left in gateway.departures if boxed < left < boxed + PENALTY_SECONDS]
+    assert not [left for left in gateway.departures if boxed < left < boxed + PacingRules().penalty_seconds]
 
 
 async def _burst(endpoint: tuple[str, str], count: int) -> tuple[Gateway, float]:
