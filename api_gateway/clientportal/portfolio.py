@@ -129,6 +129,10 @@ class PortfolioReads:
             if kept is None:
                 raise
             return kept
+        return self.keep_performance(account, answer)
+
+    def keep_performance(self, account: str, answer: object) -> NavHistory:
+        """Keeps the broker's answer for this account and one year, whoever asked for it. Raises: Malformed."""
         fresh = _nav_history(answer, account, self._session.market_now())
         self._memory.keep_performance(account, fresh)
         return fresh

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from api_gateway.mcp_server.registry import TOOLS
+from app.commands.processes import free_ports, mcp_server, private_directory
 from tests.integration.mcp_desk import KEY, TOKEN, Desk, connected, desk, signed, ticket
 
 READS = {
@@ -350,3 +352,12 @@ async def test_two_clients_share_one_server_and_its_single_status_read() -> None
 
 def test_the_key_and_the_token_of_the_tests_differ() -> None:
     assert KEY != TOKEN
+
+
+def test_the_server_is_reachable_on_loopback_alone_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    with mcp_server(private_directory(tmp_path), free_ports().mcp, "http://127.0.0.1:9", "off") as shared:
+        address = httpx2.URL(shared["MCP_URL"])
+        assert httpx2.get(address.copy_with(path="/health"), trust_env=False).status_code == 200
+        # Another address of the same machine, which a server that listens everywhere would answer, too.
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(address.copy_with(host="127.0.0.2", path="/health"), trust_env=False)

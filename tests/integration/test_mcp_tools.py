@@ -204,3 +204,14 @@ async def test_an_answer_that_the_broker_gives_once_in_a_quarter_of_an_hour_is_k
         again = await here.read("pa_allperiods", acctIds=[account])
         assert again == first
         assert await here.calls("POST /pa/allperiods") == 1
+
+
+async def test_performance_that_was_asked_for_here_is_there_for_the_desk() -> None:
+    async with desk("off", pacing=1.0) as here:
+        account = await here.account()
+        raw = await here.read("pa_performance", acctIds=[account])
+        read = await here.read("performance", account=account)
+        assert [float(point["nav"]) for point in read["points"]] == [
+            float(nav) for nav in raw["data"]["nav"]["data"][0]["navs"]
+        ]
+        assert await here.calls("POST /pa/performance") == 1
