@@ -17,7 +17,8 @@ def _limit(name: str, limit: Callable[[Policy], float], *, floor: bool = False) 
         if metric["value"] is None:
             return f"{name} is unknown ({metric['note']}): nothing that adds risk is bought"
         level = severity(metric["value"], limit(day.policy), floor)
-        return f"{name} is {metric['value']:.1%}: {level}"
+        note = f", {metric['note']}" if metric["note"] else ""
+        return f"{name} is {metric['value']:.1%}: {level}{note}"
 
     return words
 

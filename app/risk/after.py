@@ -58,7 +58,7 @@ def post_trade(
     drawdown = limits.drawdown(policy, then, market, navs)
     before = limits.drawdown(policy, portfolio, market, navs)
     caps = regime.caps(policy, regime.regime(policy, market), NO_MEMORY, before.value)
-    values = (*measured(policy, then, market, navs, book, panel, drawdown, caps), *limits.shown(book, panel))
+    values = (*measured(policy, then, market, navs, book, panel, drawdown, caps), *limits.shown(policy, book, panel))
     turnover = sum((order.notional * portfolio.rate(order.instrument.currency) for order in orders), Decimal(0))
     return PostTrade(
         cash_weight=float(then.total_cash / then.nav),

@@ -127,15 +127,26 @@ def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tupl
         return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
     held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
     values = statistics(book.weights, panel, panel.groups(held, policy.risk_limits.correlation))
-    return tuple(limited(name, values[name], limits[name]) for name in STATISTICS)
+    note = exchange_rates_left_out(policy, book)
+    return tuple(limited(name, values[name], limits[name], note) for name in STATISTICS)
 
 
-def shown(book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
+def exchange_rates_left_out(policy: Policy, book: Book) -> str | None:
+    """What statistics over prices in the instruments' own currencies do not know; no source has a history of rates."""
+    held = zip(book.instruments, book.weights, strict=True)
+    abroad = sorted({name.currency for name, weight in held if weight != 0} - {policy.currency})
+    if not abroad:
+        return None
+    return f"without the moves of {', '.join(abroad)} against {policy.currency}: no history of exchange rates"
+
+
+def shown(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
     """The unlimited ones."""
     if isinstance(panel, InsufficientHistory):
         return tuple(unknown(name, None, panel.cause) for name in UNLIMITED)
     values = unlimited(book.weights[None, :], panel)
-    return tuple(_shown(name, float(values[name][0])) for name in UNLIMITED)
+    left_out = exchange_rates_left_out(policy, book)
+    return tuple(_shown(name, float(values[name][0]), left_out) for name in UNLIMITED)
 
 
 def winning_trades(memory: Memory) -> Metric:
@@ -149,10 +160,11 @@ def winning_trades(memory: Memory) -> Metric:
     return Metric("winning_trades", share, None, Severity.LOW, note=f"of {len(known)} closed trades{left_out}")
 
 
-def _shown(name: str, value: float) -> Metric:
+def _shown(name: str, value: float, left_out: str | None) -> Metric:
     if math.isnan(value):
         return unknown(name, None, UNLIMITED[name])
-    return Metric(name, value, None, Severity.LOW, note=NOTES.get(name))
+    notes = [note for note in (NOTES.get(name), left_out) if note is not None]
+    return Metric(name, value, None, Severity.LOW, note="; ".join(notes) or None)
 
 
 def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:

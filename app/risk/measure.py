@@ -37,7 +37,7 @@ def measure(
     buyable = eligible(policy, market)
     return replace(
         found,
-        metrics=(*found.metrics, *limits.shown(book, panel), limits.winning_trades(memory), _vix(found.vix)),
+        metrics=(*found.metrics, *limits.shown(policy, book, panel), limits.winning_trades(memory), _vix(found.vix)),
         exits_due=exits_due(holdings),
         drifts=drifts(policy, market, book, buyable, found.max_exposure),
         eligible=buyable,

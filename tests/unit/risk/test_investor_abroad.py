@@ -45,6 +45,22 @@ def test_a_falling_dollar_is_a_loss_of_the_day_and_moves_weights_into_cash() -> 
     assert found.cash_weight == pytest.approx(19600 / 91600)
 
 
+STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster", "es_95", "sharpe", "max_drawdown")
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_over_past_prices_say_that_they_leave_the_dollars_moves_out(name: str) -> None:
+    left_out = "without the moves of USD against EUR: no history of exchange rates"
+    abroad, at_home = (evaluate(rules, held).metric(name) for rules, held in ((EUROS, account()), (policy(), even())))
+    assert (abroad.note or "").endswith(left_out)
+    assert left_out not in (at_home.note or "")
+
+
+def test_the_drawdown_and_the_loss_of_the_day_leave_nothing_out() -> None:
+    found = evaluate(EUROS, account())
+    assert (found.metric("drawdown").note, found.metric("daily_loss").note) == (None, None)
+
+
 def test_a_stop_looks_at_the_price_in_dollars_whatever_the_dollar_does() -> None:
     def stopped(rate: str) -> list[str]:
         due = evaluate(EUROS, account(rate=Decimal(rate), AA=120.0, BB=110.0)).exits_due
