@@ -17,7 +17,7 @@ from app.domain.order import Side
 from app.domain.plan import NO_MEMORY, Action, Plan
 from app.domain.policy import Policy
 from app.domain.ruling import DayUse, KillLevel
-from app.risk import gate, measure, post_trade
+from app.risk import gate, measure, post_trade, restrain
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import Day, day
 
@@ -54,14 +54,15 @@ class Decided:
 
 
 def decided(policy: Policy, inputs: Day) -> Decided:
-    """What the desk would decide with the rules as chooser: every plan through the gate, then the choice.
+    """What the desk would decide with the rules as chooser: plans restrained and through the gate, then the choice.
 
     A plan of which the gate leaves nothing but mandatory sales is none.
     """
     portfolio, market, navs = inputs.portfolio, inputs.market, inputs.navs
     evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
     found: list[Plan] = []
-    for plan in plans(policy, portfolio, market, evaluation, NO_MEMORY):
+    for wanted in plans(policy, portfolio, market, evaluation, NO_MEMORY):
+        plan, _ = restrain(policy, portfolio, market, wanted)
         ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
         then = post_trade(policy, portfolio, market, navs, ruling.allowed)
         if plan.action is Action.HOLD or any(not order.mandatory for order in ruling.allowed):
