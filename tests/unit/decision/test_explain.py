@@ -16,7 +16,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.ruling import Refusal
 from app.risk import measure
 from tests.support.sample import day, default_policy
-from tests.support.worlds import conid, evaluate, even, market, navs, policy, quoted, rule_on
+from tests.support.worlds import conid, evaluate, even, market, navs, policy, portfolio, quoted, rule_on
 from tests.unit.risk.drawn import World, gated, worlds
 
 CALM = {"strategies__sector_rotation__enabled": False}
@@ -185,3 +185,11 @@ def test_a_real_day_is_explained() -> None:
     found = explain(default_policy(), world.portfolio, world.market, evaluation, NO_MEMORY, decision)
     assert [one.action for one in found if one.standing is Standing.CHOSEN] == [decision.chosen]
     assert all(one.changes or one.standing in {Standing.CHOSEN, Standing.OFFERED, Standing.IMPOSSIBLE} for one in found)
+
+
+@pytest.mark.parametrize(("cost", "action"), [(200, Action.CUT_LOSERS), (50, Action.REINFORCE)])
+def test_less_than_one_share_triggers_nothing_and_is_told_of_nowhere(cost: float, action: Action) -> None:
+    account = portfolio({"AA": "0.9", "BB": 100, "CC": 100}, 80000, {"AA": cost})
+    found = explained(policy(**CALM, strategies__rebalance__enabled=False), account)
+    assert found[action].standing is Standing.NOT_TRIGGERED
+    assert all("AA" not in condition.text for one in found.values() for condition in one.conditions.triggers)

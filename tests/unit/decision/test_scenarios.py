@@ -10,7 +10,7 @@ from app.domain.evaluation import Evaluation, ExitRule, Severity
 from app.domain.market import Trend
 from app.domain.plan import NO_MEMORY, Action, Plan
 from app.domain.ruling import DayUse, KillLevel
-from app.risk import gate, measure, post_trade
+from app.risk import gate, measure, post_trade, restrain
 from tests.support.sample import PERCENT, Day, day, default_policy
 
 pytestmark = pytest.mark.real_prices
@@ -31,6 +31,7 @@ def gated(on: date) -> tuple[Evaluation, tuple[Plan, ...]]:
     policy, portfolio, market, navs = default_policy(), inputs.portfolio, inputs.market, inputs.navs
     found: list[Plan] = []
     for plan in plans(policy, portfolio, market, evaluation, NO_MEMORY):
+        assert restrain(policy, portfolio, market, plan) == (plan, ())
         ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
         assert ruling.refusals == ()
         assert set(ruling.allowed) == set(plan.orders)
