@@ -118,6 +118,10 @@ def test_a_cut_sells_what_the_mandatory_sale_of_the_name_leaves_in_a_leg_of_its_
     plan = planned(policy(**QUIET), even(costs={"AA": 112}), drawdown=0.2)[Action.CUT_LOSERS]
     legs = [(o.leg, int(o.quantity), o.mandatory) for o in plan.orders if o.instrument.symbol == "AA"]
     assert legs == [(1, 38, True), (2, 62, False)]
+    half = policy(**QUIET, strategies__cut_losers__sell=0.5)
+    plan = planned(half, even(costs={"AA": 112}), drawdown=0.2)[Action.CUT_LOSERS]
+    legs = [(o.leg, int(o.quantity), o.mandatory) for o in plan.orders if o.instrument.symbol == "AA"]
+    assert legs == [(1, 38, True), (2, 12, False)]
 
 
 def winner() -> Portfolio:
