@@ -62,7 +62,7 @@ def snippet(body: bytes) -> str:
 
 def masked(message: str) -> str:
     """The message without whole account ids."""
-    return re.sub(r"\b(DU|DF|U|F|I)\d{4,9}\b", r"\1***", message)
+    return re.sub(r"\b(D?[UFI][A-Z]?)\d{4,10}[A-Z]?\b", r"\1***", message)
 
 
 def mapping(value: object, what: str) -> Row:

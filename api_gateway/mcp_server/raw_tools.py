@@ -112,10 +112,10 @@ class GatewayToolCall(Tool):
     async def _answer(self, call: Call) -> dict[str, object]:
         """What the broker tells once a quarter of an hour is kept, and served with its own time in between."""
         if not call.tool.is_served or call.tool.limit.seconds < _LONG_SECONDS:
-            return await _answer(call)
+            return await _envelope(call)
         key = call.arguments.model_dump_json()
         try:
-            answer = await _answer(call)
+            answer = await _envelope(call)
         except PacingViolation:
             if key not in self._kept:
                 raise
@@ -129,7 +129,7 @@ class GatewayToolCall(Tool):
             self._boundary.refused(self.name, str(refusal), ticket if isinstance(ticket, Ticket) else None)
 
 
-async def _answer(call: Call) -> dict[str, object]:
+async def _envelope(call: Call) -> dict[str, object]:
     tool, portal = call.tool, call.around.portal
     if isinstance(tool.served, Unsupported):
         raise Refused(f"not supported by the gateway: {tool.served.why}", tool.served.remedy)
@@ -142,7 +142,8 @@ async def _answer(call: Call) -> dict[str, object]:
     if tool.family == "session":
         # Says whose answer it was, a broker's or a simulator's, also where the call made the session forget it.
         await portal.session.reading()
-    if accounts or tool.visible is not everything:
+    # What became of an order is told whatever has become of the session since; it names no account.
+    if tool.kind != "trade" and (accounts or tool.visible is not everything):
         data = await _seen(call, data, accounts)
     return {"data": jsonable(data), "as_of": _moment(portal.session.market_now()), "source": portal.session.source}
 
@@ -153,7 +154,7 @@ async def _seen(call: Call, data: object, accounts: tuple[str, ...]) -> object:
     allowed = frozenset(call.around.admission.allowed(session))
     sight = Sight(frozenset(accounts) or allowed, frozenset(session.accounts))
     seen = call.tool.visible(data, sight)
-    foreign = sight.all_ - allowed
+    foreign = sight.login - allowed
     return _masked(seen, foreign) if foreign else seen
 
 
@@ -170,7 +171,7 @@ def _masked(data: object, foreign: Iterable[str]) -> object:
 
 def _tool(entry: GatewayTool, around: Surroundings, boundary: Boundary) -> Tool:
     return GatewayToolCall(
-        fn=_answer,
+        fn=_envelope,
         name=entry.name,
         description=entry.doc,
         parameters=_schema(entry.arguments),

@@ -3,8 +3,6 @@
 An answer that stays cold is an error; it is never handed out as "nothing there".
 """
 
-from collections.abc import Iterable
-
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import ClientPortalError, GatewayRefused, Incomplete, Malformed
 from api_gateway.mcp_server.registry.model import Call, Sight, Visible
@@ -81,9 +79,9 @@ def require(found: object, message: str) -> object:
     return found
 
 
-def with_names(rows: object, keys: Iterable[str] = ("ticker", "name")) -> bool:
-    """Position rows are complete: the first read lacks the names."""
-    return isinstance(rows, list) and all(isinstance(row, dict) and any(row.get(key) for key in keys) for row in rows)
+def with_names(rows: object) -> bool:
+    """Whether position rows are complete: the first read lacks the names."""
+    return all(row.get("ticker") or row.get("name") for row in wire.rows(rows, "positions"))
 
 
 def _is_shown(row: object, keys: tuple[str, ...], sight: Sight) -> bool:

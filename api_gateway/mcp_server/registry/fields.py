@@ -100,7 +100,8 @@ def _number(value: object) -> object:
 
 
 AccountId = Annotated[
-    str, Field(pattern=r"^[A-Z]{1,4}[0-9]{4,12}$", description="Account id as session_status or the accounts list it")
+    str,
+    Field(pattern=r"^[A-Z]{1,3}[0-9]{4,10}[A-Z]?$", description="Account id as session_status or the accounts list it"),
 ]
 AccountIds = Annotated[list[AccountId], Field(min_length=1, max_length=50, description="Account ids")]
 Conid = Annotated[

@@ -135,14 +135,14 @@ Visible = Callable[[object, "Sight"], object]
 
 @dataclass(frozen=True)
 class Sight:
-    """Whose data a caller may see: `allowed` of the `all_` accounts of the login."""
+    """Whose data a caller may see: those of `allowed`, out of all accounts of the login."""
 
     allowed: frozenset[str]
-    all_: frozenset[str]
+    login: frozenset[str]
 
     @property
     def hidden(self) -> frozenset[str]:
-        return self.all_ - self.allowed
+        return self.login - self.allowed
 
 
 async def plain(call: Call) -> object:

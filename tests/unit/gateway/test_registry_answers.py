@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -11,13 +12,17 @@ from mcp.types import CallToolResult
 
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.boundary import Boundary
+from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.registry import TOOLS
 from api_gateway.mcp_server.registry.model import Surroundings
+from api_gateway.mcp_server.tickets import TicketOffice
+from tests.integration.mcp_desk import KEY, signed, ticket
 from tests.integration.registry_calls import valid
 from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, ok, portal_to, raw, ready_gateway
 
 OTHER = "DU9999999"
+STARTED = 1_800_000_000
 READS = [tool for tool in TOOLS if tool.is_served and tool.kind in ("read", "session")]
 NO_ANSWERS = [
     raw("null"),
@@ -181,3 +186,25 @@ async def test_numbers_are_text_and_exact() -> None:
     assert (row["conid"], row["count"]) == (1, 3)
     assert (row["position"], row["avgCost"], row["marketPrice"]) == ("0.1", "12345678901.123456789", "100")
     assert (row["unrealizedPnl"], row["noted"]) == ("1.10", "2.50")
+
+
+async def test_what_became_of_an_order_is_told_though_the_session_is_lost_right_after() -> None:
+    gateway = ready_gateway().on("GET /iserver/contract/265598/info", ok({"instrument_type": "STK", "con_id": 265598}))
+    portal = portal_to(gateway)
+    admission = Admission(portal, ())
+    office = TicketOffice(KEY, lambda: STARTED)
+    gate = OrderGate(portal, admission, office, trading_mode="paper", max_order_value=Decimal(50_000))
+
+    def lost(_: httpx2.Request) -> httpx2.Response:
+        portal.session.forget()
+        gateway.on("POST /iserver/auth/status", httpx2.ConnectError("gone"))
+        return ok([{"order_id": "1", "order_status": "Submitted"}])
+
+    gateway.on(f"POST /iserver/account/{ACCOUNT}/orders", lost)
+    made = gateway_tools(Surroundings(portal, admission, gate), Boundary(), trading=True)
+    (tool,) = [each for each in made if each.name == "place_order_iserver_account"]
+    fields = ticket(ACCOUNT, coid="PM1", limit_price="131", expires=STARTED + 60)
+    terms = {"conid": fields["conid"], "side": "BUY", "quantity": 10, "price": 131, "orderType": "LMT", "tif": "DAY"}
+    result = await tool.run({**signed(fields), "accountId": ACCOUNT, "orders": [{**terms, "cOID": "PM1"}]}, Context())
+    assert isinstance(result, CallToolResult)
+    assert told(result)["data"]["outcome"] == "accepted", told(result)

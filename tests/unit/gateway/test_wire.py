@@ -72,3 +72,12 @@ def test_blank_text_and_absent_numbers_are_none_and_zero_is_zero() -> None:
     assert wire.text(row, "name") is None
     with pytest.raises(Malformed, match="price"):
         wire.required_number(row, "price")
+
+
+@pytest.mark.parametrize(
+    "account", ["DU7654321", "DUH123456", "U1234567", "U1234567A", "F1234567", "DF123456", "I1234567"]
+)
+def test_no_message_holds_a_whole_account_id(account: str) -> None:
+    told = wire.masked(f"order of {account}: refused, 1234567 AAPL")
+    assert account not in told
+    assert told.endswith("***: refused, 1234567 AAPL")
