@@ -97,7 +97,7 @@ class OrderCalls:
         try:
             answer = await self._session.guarded(lambda: self._transport.read(path, attempts=1))
         except Maintenance as error:
-            raise UnknownOrder(f"the gateway has no status of order {order_id}") from error
+            return await self._listed(account, order_id, error)
         row = wire.mapping(answer, "order status")
         if not await self._of_account([row], account, "account", "acct"):
             raise UnknownOrder(f"order {order_id} is not the account's")
@@ -105,6 +105,15 @@ class OrderCalls:
         if found.order_id != order_id:
             raise Malformed("order status: the answer is another order's")
         return found
+
+    async def _listed(self, account: str, order_id: str, error: Maintenance) -> OrderRow:
+        """The order as the day's list has it: a 503 stands for an aged order, for one of an account that is not
+        selected, and for a gateway that is away, whose list cannot be read either.
+        """
+        listed = [order for order in await self.live(account, reuse=True) if order.order_id == order_id]
+        if not listed:
+            raise UnknownOrder(f"the gateway has no status of order {order_id}") from error
+        return listed[0]
 
     async def _asked(self, account: str) -> Params:
         """Of several accounts the gateway lists the orders and trades of one: the named, or else the selected one."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from api_gateway.simulator.scenario import scenario_file
-from tests.integration.mcp_desk import Desk, desk, text_of
+from tests.integration.mcp_desk import Desk, desk, signed, text_of, ticket
 from tests.integration.registry_calls import AAPL, trading, valid
 
 HIDDEN: Final = "DU7654321"
@@ -53,19 +53,37 @@ async def test_lists_are_those_of_the_listed_account_though_another_is_selected(
         assert [row["id"] for row in listed] == [SHOWN]
         everywhere = (await here.read("get_all_positions_by_conid_portfolio_positions", conid=AAPL))["data"]
         assert list(everywhere) == [SHOWN]
-        status = "get_order_status_iserver_account_order_status"
-        assert (await here.read(status, orderId=numbers[SHOWN]))["data"]["account"] == SHOWN
-        assert "not of an account" in await here.error(status, orderId=numbers[HIDDEN])
         assert "selected account" in await here.error("get_pnl_partitioned_iserver_account_pnl_partitioned_get")
+        status = "get_order_status_iserver_account_order_status"
+        assert "not of an account" in await here.error(status, orderId=numbers[HIDDEN])
+        assert "not selected" in await here.error(status, orderId=numbers[SHOWN])
+        await here.read("switch_account_iserver_account_post", acctId=SHOWN)
+        assert (await here.read(status, orderId=numbers[SHOWN]))["data"]["account"] == SHOWN
 
 
 async def test_the_desks_own_reports_are_of_the_account_that_they_name() -> None:
     async with two_accounts() as (here, numbers):
         report = await here.read("order_report", account=SHOWN)
         portfolio = await here.read("portfolio", account=SHOWN)
+        status = await here.read("order_status", account=SHOWN, order_id=numbers[SHOWN])
     assert [row["order_id"] for row in report["orders"]] == [numbers[SHOWN]]
     assert [row["order_id"] for row in report["trades"]] == [numbers[SHOWN]]
     assert [row["order_id"] for row in portfolio["orders"]] == [numbers[SHOWN]]
+    assert (status["order_id"], status["status"]) == (numbers[SHOWN], "Filled")
+
+
+async def test_shares_are_sold_once_in_an_account_that_is_not_selected_and_its_orders_can_be_cancelled() -> None:
+    async with two_accounts() as (here, _):
+        positions = (await here.read("portfolio", account=SHOWN))["positions"]
+        held = next(row["quantity"] for row in positions if row["conid"] == AAPL).removesuffix(".0")
+        resting = ticket(SHOWN, side="SELL", quantity=held, limit_price="132", coid="PM1")
+        placed = await here.read("place_order", **signed(resting))
+        assert placed["outcome"] == "accepted", placed
+        again = ticket(SHOWN, side="SELL", quantity="1", limit_price="132", coid="PM2")
+        refused = await here.read("place_order", **signed(again))
+        assert (refused["outcome"], "already being sold" in refused["message"]) == ("refused", True), refused
+        cancelled = await here.read("cancel_order", account=SHOWN, order_id=placed["order_id"])
+        assert cancelled["outcome"] == "requested", cancelled
 
 
 async def test_no_tool_takes_an_account_that_is_not_listed() -> None:

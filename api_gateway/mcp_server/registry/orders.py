@@ -166,7 +166,9 @@ async def _status(call: Call) -> object:
     try:
         return await call.around.raw.read(call.request(), attempts=1)
     except Maintenance as error:
-        raise UnknownOrder("the gateway has no status of this order") from error
+        raise UnknownOrder(
+            "the gateway has no status of this order: it is aged, or of an account that is not selected"
+        ) from error
 
 
 def _order(value: object, what: str) -> object:

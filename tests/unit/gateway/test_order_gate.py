@@ -167,6 +167,19 @@ async def test_two_sells_at_once_do_not_count_the_same_shares() -> None:
     assert gateway.count(PLACE) == 1
 
 
+async def test_a_sell_whose_status_is_unavailable_is_found_in_the_list_and_its_shares_are_not_sold_again() -> None:
+    gateway = tradable().on(POSITIONS, ok([held_position(10)]))
+    gateway.on("GET /iserver/account/order/status/1", ok({"error": "Service Unavailable", "statusCode": 503}, 503))
+    row = {"orderId": 1, "conid": 265598, "side": "SELL", "status": "Submitted", "acct": ACCOUNT}
+    listed = [{**row, "remainingQuantity": 10, "filledQuantity": 0}]
+    gateway.on("GET /iserver/account/orders", ok({"orders": listed, "snapshot": True}))
+    gate = gate_to(gateway)
+    assert (await place(gate, side="SELL", coid="PM01")).outcome == "accepted"
+    again = await place(gate, side="SELL", quantity="1", coid="PM02")
+    assert (again.outcome, "already being sold" in str(again.message)) == ("refused", True)
+    assert gateway.count(PLACE) == 1
+
+
 async def test_a_ticket_shown_twice_at_once_is_used_once() -> None:
     gateway = tradable()
     gate = gate_to(gateway)
