@@ -138,10 +138,10 @@ class MarketReads:
     async def _snapshot(self, conids: list[int]) -> dict[int, Row]:
         params = {"conids": ",".join(str(conid) for conid in conids), "fields": ",".join(_FIELDS)}
         answer = await self._transport.read("/iserver/marketdata/snapshot", params)
-        rows = wire.unique_rows(wire.rows(answer, "snapshot"), _conid, "snapshot")
-        if any(_conid(row) not in conids for row in rows):
+        rows = wire.unique_rows(wire.rows(answer, "snapshot"), wire.contract, "snapshot")
+        if any(wire.contract(row) not in conids for row in rows):
             raise Malformed("snapshot: a row for a contract that was not asked for")
-        return {_conid(row): row for row in rows}
+        return {wire.contract(row): row for row in rows}
 
     def _quote(self, conid: int, row: Row | None) -> Quote | MissingQuote:
         try:
@@ -187,15 +187,6 @@ class MarketReads:
         known = self._contracts.known_symbol(conid)
         if known is not None and told is not None and _letters(told) != _letters(known):
             raise Malformed(f"the answer for contract {conid} names another symbol")
-
-
-def _conid(row: Row) -> int:
-    """Raises: Malformed when the row's two ids are not one."""
-    found = wire.conid(row.get("conid"))
-    extended = wire.identity(row, "conidEx")
-    if extended is not None and wire.conid(extended.partition("@")[0]) != found:
-        raise Malformed("snapshot: a row with two contract ids")
-    return found
 
 
 def _letters(symbol: str) -> str:

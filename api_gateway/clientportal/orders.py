@@ -295,7 +295,7 @@ def _live_row(row: wire.Row) -> OrderRow:
         {
             "order_id": wire.order_id(row, "orderId"),
             "coid": wire.text(row, "order_ref"),
-            "conid": wire.conid(row.get("conid")),
+            "conid": wire.contract(row),
             "symbol": wire.text(row, "ticker"),
             "side": wire.side(wire.required_text(row, "side")),
             "quantity": filled + remaining if total is None else total,
@@ -314,7 +314,7 @@ def _status_row(row: wire.Row) -> OrderRow:
         {
             "order_id": wire.order_id(row, "order_id"),
             "coid": wire.text(row, "order_ref"),
-            "conid": wire.conid(row.get("conid")),
+            "conid": wire.contract(row),
             "symbol": wire.text(row, "symbol"),
             "side": wire.side(wire.required_text(row, "side")),
             "quantity": _quantity(row, "total_size"),
@@ -335,7 +335,7 @@ def _trade(row: wire.Row) -> Trade:
             "execution_id": wire.required_text(row, "execution_id"),
             "order_id": wire.order_id(row, "order_id"),
             "coid": wire.text(row, "order_ref"),
-            "conid": wire.conid(row.get("conid")),
+            "conid": wire.contract(row),
             "symbol": wire.required_text(row, "symbol"),
             "side": wire.side(wire.required_text(row, "side")),
             "quantity": _quantity(row, "size"),

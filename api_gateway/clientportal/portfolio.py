@@ -173,16 +173,16 @@ def _of_account(answer: object, account: str) -> Sequence[wire.Row]:
     rows = wire.rows(answer, "positions")
     for row in rows:
         wire.same_account(row, "acctId", expected=account)
-    return wire.unique_rows(rows, lambda row: wire.conid(row.get("conid")), "positions")
+    return wire.unique_rows(rows, wire.contract, "positions")
 
 
 def _held(rows: Sequence[wire.Row]) -> Set[int]:
-    return {wire.conid(row.get("conid")) for row in rows if wire.required_number(row, "position") != 0}
+    return {wire.contract(row) for row in rows if wire.required_number(row, "position") != 0}
 
 
 def _position(row: wire.Row) -> Position:
     return Position(
-        conid=wire.conid(row.get("conid")),
+        conid=wire.contract(row),
         # Near-real-time rows carry the ticker as description.
         symbol=wire.required_text(row, "ticker", "description", "contractDesc"),
         name=wire.text(row, "name"),

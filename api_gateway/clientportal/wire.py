@@ -233,6 +233,15 @@ def conid(value: object) -> int:
     return int(written)
 
 
+def contract(row: Row) -> int:
+    """The row's contract id. Raises: Malformed where its two spellings are not one."""
+    found = conid(row.get("conid"))
+    extended = identity(row, "conidEx", "conidex")
+    if extended is not None and conid(extended.partition("@")[0]) != found:
+        raise Malformed("a row with two contract ids")
+    return found
+
+
 def instant(value: object) -> datetime:
     """Epoch seconds or milliseconds as aware UTC."""
     if isinstance(value, str) and not value.isdecimal():

@@ -34,6 +34,7 @@ READ_ONLY: Final = ToolAnnotations(
 Conid = Annotated[int, Field(gt=0, description="The broker's contract id")]
 Account = Annotated[str, Field(min_length=1, description="Account id as listed by session_status")]
 Symbols = Annotated[list[str], Field(min_length=1, max_length=200)]
+Isins = Annotated[dict[str, str] | None, Field(description="ISIN by symbol, for those that must be checked")]
 Conids = Annotated[list[Conid], Field(min_length=1, max_length=500)]
 Price = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
@@ -94,13 +95,15 @@ def register_account_tools(
 
 def register_market_tools(server: MCPServer[None], portal: ClientPortal) -> None:
     @server.tool(annotations=READ_ONLY)
-    async def resolve_contracts(symbols: Symbols, asset_class: Literal["STK", "IND"] = "STK") -> Contracts:
+    async def resolve_contracts(
+        symbols: Symbols, asset_class: Literal["STK", "IND"] = "STK", isins: Isins = None
+    ) -> Contracts:
         """Contract ids of US stocks and funds (STK) or indices (IND).
 
-        A symbol that does not mean exactly one contract stays unresolved, with the reason.
+        A symbol that does not mean exactly one contract, or not the one of its ISIN, stays unresolved, with the reason.
         """
         with reported():
-            contracts, unresolved = await portal.contracts.resolve(symbols, asset_class)
+            contracts, unresolved = await portal.contracts.resolve(symbols, asset_class, isins)
         return Contracts(contracts=contracts, unresolved=unresolved)
 
     @server.tool(annotations=READ_ONLY)

@@ -18,10 +18,11 @@ from api_gateway.clientportal.errors import ClientPortalError, State
 from api_gateway.clientportal.records import ContractRules, History, PriceIncrement, WhatIf
 from api_gateway.clientportal.session import Reading
 from tests.support.virtual_time import run
-from tests.unit.gateway.recorded import Call, Played, Spoken, play, record
-from tests.unit.simulator.worlds import ACCOUNT
+from tests.unit.gateway.recorded import MSFT, Call, Played, Spoken, play, record
+from tests.unit.simulator.worlds import AAPL, ACCOUNT
 
-PER_ROUTE: Final = 60
+ANOTHER: Final = "another"
+PER_ROUTE: Final = 40
 JSON: Final = {"content-type": "application/json"}
 DENIED: Final = b"<html><head><title>Access Denied</title></head><body>Access Denied</body></html>"
 # The simulated gateway says who it is; the real one says nothing there, so that nothing can be made of its absence.
@@ -100,10 +101,15 @@ def spoilt_documents(document: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN40
         if isinstance(value, dict) and value and path:
             yield f"{way} = {{}}", _with(document, path, lambda _: {})
         if value == ACCOUNT:
-            yield f"{way} = another account", _with(document, path, lambda _: "DU1111111")
+            yield f"{way} = {ANOTHER} account", _with(document, path, lambda _: "DU1111111")
         if path and path[-1] in ("conid", "con_id"):
-            yield f"{way} = another contract", _with(document, path, lambda held: type(held)(410201))
+            yield f"{way} = {ANOTHER} contract", _with(document, path, lambda held: type(held)(_other(held)))
     yield from _contradicting(document)
+
+
+def _other(conid: object) -> int:
+    """A contract that is also asked for, so that it is known to the gateway."""
+    return AAPL if str(conid) == str(MSFT) else MSFT
 
 
 def _contradicting(document: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 any JSON
@@ -156,13 +162,15 @@ def spoilt_bodies(honest: Spoken) -> Iterator[Spoiling]:
 
 
 def spoilings(route: str, honest: Spoken) -> list[Spoiling]:
-    """All bodies and a drawn share of the documents."""
+    """All bodies, every change of identity and a drawn share of the other documents."""
     documents = [
         Spoiling(what, Spoken(200, json.dumps(document).encode(), JSON))
         for what, document in spoilt_documents(json.loads(honest.body))
     ]
-    drawn = random.Random(route).sample(documents, min(PER_ROUTE, len(documents)))  # noqa: S311 no secret
-    return [*spoilt_bodies(honest), *drawn]
+    others = [each for each in documents if ANOTHER in each.what]
+    rest = [each for each in documents if ANOTHER not in each.what]
+    drawn = random.Random(route).sample(rest, min(PER_ROUTE, len(rest)))  # noqa: S311 no secret
+    return [*spoilt_bodies(honest), *others, *drawn]
 
 
 def dishonest(found: object, honest: object) -> str | None:
@@ -235,7 +243,9 @@ async def _spoil_one_after_the_other(
                 errors += 1
                 continue
             values += 1
-            problem = judged(name, found.outcome, honest.outcome)
+            # A search names a contract once; a price of another symbol under that id is refused when it is read.
+            unseen = name == "indices" and spoiling.what.endswith(f"conid = {ANOTHER} contract")
+            problem = None if unseen else judged(name, found.outcome, honest.outcome)
             if problem is not None:
                 wrong.append(f"{route}: {spoiling.what} → {problem[:200]}")
     return wrong, errors, values

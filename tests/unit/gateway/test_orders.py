@@ -240,6 +240,14 @@ async def test_another_accounts_order_is_not_told() -> None:
         await portal_to(gateway).orders.status(ACCOUNT, "1")
 
 
+async def test_the_status_of_another_order_is_not_the_answer() -> None:
+    sizes = {"size": "4.0", "total_size": "10.0", "cum_fill": "6.0"}
+    row = {"order_id": 8, "conid": 265598, "side": "B", "order_status": "Submitted", "account": ACCOUNT, **sizes}
+    gateway = ready_gateway().on("GET /iserver/account/order/status/7", ok(row))
+    with pytest.raises(Malformed, match="another order"):
+        await portal_to(gateway).orders.status(ACCOUNT, "7")
+
+
 async def test_an_aged_order_is_unknown_and_not_a_maintenance_of_the_broker() -> None:
     gateway = ready_gateway().on("GET /iserver/account/order/status/9", ok({"error": "Service Unavailable"}, 503))
     with pytest.raises(UnknownOrder):

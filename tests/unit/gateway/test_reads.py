@@ -369,3 +369,23 @@ async def test_a_performance_that_does_not_fit_together_is_malformed(answer: htt
 async def test_a_scripted_gateway_answers_404_where_nothing_is_scripted() -> None:
     request = httpx2.Request("GET", "http://gateway/v1/api/nowhere")
     assert (await ScriptedGateway().handle(request)).status_code == 404
+
+
+async def test_a_price_under_another_symbol_than_the_resolved_one_is_no_price_of_it() -> None:
+    gateway = ready_gateway().on(STOCKS, ok({"AAPL": [company(US)]})).on(DEFINITIONS, ok({"secdef": [APPLE]}))
+    gateway.on(SNAPSHOT, ok([without(f55="MSFT")])).on(HISTORY, ok({"symbol": "MSFT", "data": [bar(TUESDAY, 130.03)]}))
+    portal = portal_to(gateway)
+    await portal.contracts.resolve(["AAPL"], "STK")
+    quotes, (missing,) = await portal.market.quotes([AAPL])
+    assert quotes == ()
+    assert "another symbol" in missing.reason
+    with pytest.raises(Malformed, match="another symbol"):
+        await portal.market.history(AAPL, "1y")
+
+
+@pytest.mark.parametrize("bars", [[bar(TUESDAY, 1.5), bar(TUESDAY, 2.5)], [bar(date(2022, 12, 24), 1.5)]])
+async def test_a_day_with_two_closes_and_a_session_on_a_weekend_spoil_the_history(
+    bars: list[dict[str, object]],
+) -> None:
+    with pytest.raises(Malformed):
+        await portal_to(ready_gateway().on(HISTORY, ok({"data": bars}))).market.history(AAPL, "1y")
