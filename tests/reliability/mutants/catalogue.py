@@ -133,11 +133,11 @@ MUTANTS: Final = (
         (
             Edit(
                 "api_gateway.clientportal.transport",
-                "        return await self._exchange(method, path, None, body, None)\n",
-                "        try:\n"
-                "            return await self._exchange(method, path, None, body, None)\n"
-                "        except GatewayDown:\n"
-                "            return await self._exchange(method, path, None, body, None)\n",
+                "            answer = await self._exchange(method, path, None, body)\n",
+                "            try:\n"
+                "                answer = await self._exchange(method, path, None, body)\n"
+                "            except GatewayDown:\n"
+                "                answer = await self._exchange(method, path, None, body)\n",
             ),
         ),
         CRASH_TEST,
