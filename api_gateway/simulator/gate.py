@@ -21,7 +21,8 @@ from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
 
 BASE = "/v1/api"
-_OPEN_WHEN_LOGGED_OUT = frozenset({"/iserver/auth/status", "/tickle"})
+# Answered by the gateway itself, each in its own words.
+_OPEN_WHEN_LOGGED_OUT = frozenset({"/iserver/auth/status", "/iserver/reauthenticate", "/tickle"})
 _OPEN_WITHOUT_BRIDGE = frozenset({"/iserver/auth/status", "/iserver/auth/ssodh/init", "/iserver/reauthenticate"})
 _CONDITIONS = {
     "logged_out": LOGGED_OUT,
@@ -81,35 +82,29 @@ class Gate:
         if event is not None:
             session.happen(event)
         fault = world.faults.take(scope["method"], path)
-        if fault is not None:
-            await self._spoiled(world, fault, scope, receive, send, path)
-            return
-        closed = _closed(session, path)
-        await (closed or self._app)(scope, receive, send)
+        # A fault spoils the answer that the session allows, so that none lets a request past a login that is missing.
+        reached = _closed(session, path) or self._app
+        if fault is None:
+            await reached(scope, receive, send)
+        elif fault.kind in _CONDITIONS:
+            await self._condition(world, fault, scope, receive, send, path)
+        else:
+            await self._spoiled(world, fault, reached, scope, receive, send)
 
     async def _spoiled(
-        self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
+        self, world: World, fault: FaultRule, reached: ASGIApp, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
-            await self._app(scope, receive, send)
-        elif fault.kind in _CONDITIONS:
-            await self._condition(world, fault, scope, receive, send, path)
+            await reached(scope, receive, send)
         elif fault.kind in ("cut_before", "cut_after", "hang_before", "hang_after"):
-            await self._darkened(fault, scope, receive, send)
+            await _darkened(fault, reached, scope, receive, send)
         elif fault.kind in ("denied", "redirect", "html", "blank", "penalty"):
             await _instead(world, fault)(scope, receive, send)
         else:
             without_effect = fault.kind in ("status", "drop_before")
-            status, body = (504, b"") if without_effect else await self._captured(scope, receive)
+            status, body = (504, b"") if without_effect else await _captured(reached, scope, receive)
             await _send_raw(send, *_spoil(fault, status, body))
-
-    async def _darkened(self, fault: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault.kind.endswith("_after"):
-            await self._captured(scope, receive)
-        if fault.kind.startswith("hang"):
-            await _until_gone(receive, fault.seconds or _LONGEST_HANG)
-        await _cut(receive, send)
 
     async def _condition(
         self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
@@ -125,21 +120,30 @@ class Gate:
         elif path.startswith("/iserver"):
             await no_bridge_answer()(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await (_closed(world.session, path) or self._app)(scope, receive, send)
 
-    async def _captured(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
-        """Run the request for its effect and keep the answer."""
-        status, chunks = 500, [b""]
 
-        async def keep(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif message["type"] == "http.response.body":
-                chunks.append(message.get("body", b""))
+async def _darkened(fault: FaultRule, reached: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    if fault.kind.endswith("_after"):
+        await _captured(reached, scope, receive)
+    if fault.kind.startswith("hang"):
+        await _until_gone(receive, fault.seconds or _LONGEST_HANG)
+    await _cut(receive, send)
 
-        await self._app(scope, receive, keep)
-        return status, b"".join(chunks)
+
+async def _captured(reached: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    """Run the request for its effect and keep the answer."""
+    status, chunks = 500, [b""]
+
+    async def keep(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        elif message["type"] == "http.response.body":
+            chunks.append(message.get("body", b""))
+
+    await reached(scope, receive, keep)
+    return status, b"".join(chunks)
 
 
 def _closed(session: BrokerageSession, path: str) -> ASGIApp | None:

@@ -73,6 +73,23 @@ async def test_without_a_bridge_the_portfolio_answers_and_the_brokerage_does_not
     await gateway.get("/iserver/accounts")
 
 
+@pytest.mark.parametrize("kind", ["delay", "drop_after", "status_after", "empty", "competing", "no_bridge"])
+async def test_no_fault_lets_an_order_past_a_missing_login(gateway: Gateway, kind: str) -> None:
+    await gateway.ready()
+    await gateway.quote()
+    await _event(gateway, "sso_expired")
+    await gateway.post("/simulator/faults", {"path": "/iserver/account/*/orders", "kind": kind})
+    assert (await gateway.submit(orderType="MKT")).status_code >= 400
+    assert await gateway.arrivals() == []
+
+
+async def test_reauthenticating_without_a_login_says_so_with_status_200(gateway: Gateway) -> None:
+    await _event(gateway, "bridge_lost")
+    assert "error" not in await gateway.post("/iserver/reauthenticate")
+    await _event(gateway, "sso_expired")
+    assert await gateway.post("/iserver/reauthenticate") == {"error": "not logged in"}
+
+
 async def test_a_competitor_keeps_the_session_unless_it_is_pushed_out(gateway: Gateway) -> None:
     await _event(gateway, "competing")
     status = (await gateway.get("/tickle"))["iserver"]["authStatus"]

@@ -76,6 +76,8 @@ async def open_brokerage_session(request: Request, world: Here) -> JSONResponse:
 @router.post("/iserver/reauthenticate")
 async def reauthenticate(world: Here) -> JSONResponse:
     """Deprecated: opens the brokerage tier without pushing anybody out."""
+    if not world.session.logged_in:
+        return answer({"error": "not logged in"})  # with status 200 (measured)
     world.session.open_bridge(compete=False)
     return answer({"message": "triggered"})
 

@@ -29,6 +29,11 @@ def test_the_window_slides(time: FakeTime) -> None:
         ("GET", "/portfolio/accounts", 5.0),
         ("GET", "/portfolio/subaccounts", 5.0),
         ("POST", "/pa/performance", 900.0),
+        ("POST", "/pa/allperiods", 900.0),
+        ("POST", "/pa/transactions", 900.0),
+        ("GET", "/iserver/scanner/params", 900.0),
+        ("POST", "/iserver/scanner/run", 1.0),
+        ("GET", "/fyi/notifications", 1.0),
         ("GET", "/sso/validate", 60.0),
         ("POST", "/tickle", 1.0),
     ],
@@ -42,6 +47,12 @@ def test_a_second_request_may_come_after_exactly_the_interval(
     assert pacer.admit(method, path) is None
     time.advance(seconds * 0.5 - 0.001)
     assert pacer.admit(method, path) is not None
+
+
+def test_notifications_share_one_window(time: FakeTime) -> None:
+    pacer = Pacer(1.0, time)
+    assert pacer.admit("GET", "/fyi/unreadnumber") is None
+    assert pacer.admit("PUT", "/fyi/notifications/1") is not None
 
 
 def test_placing_orders_is_not_limited_like_reading_them(time: FakeTime) -> None:
