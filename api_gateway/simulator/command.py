@@ -140,16 +140,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host = loopback(given.host)
         faults = load_faults(given.faults) if given.faults is not None else ()
         options = Options(
-            given.as_of,
-            given.seed,
-            given.pacing,
-            given.scenario,
-            given.data,
-            faults,
-            given.instruments,
-            given.session,
-            given.reset_hour,
-            given.penalty_seconds,
+            as_of=given.as_of,
+            seed=given.seed,
+            pacing=given.pacing,
+            scenario=given.scenario,
+            data=given.data,
+            faults=faults,
+            instruments=given.instruments,
+            session=given.session,
+            reset_hour=given.reset_hour,
+            penalty_seconds=given.penalty_seconds,
         )
         listener = listen(host, given.port)
         try:

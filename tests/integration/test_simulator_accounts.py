@@ -1,5 +1,7 @@
 """Many instruments and several accounts behind one login."""
 
+from datetime import date
+
 import pytest
 
 from api_gateway.simulator import Options, StartError, build_world
@@ -118,6 +120,45 @@ async def test_an_order_spends_the_cash_of_its_own_account_and_ends_only_there(t
     assert error_of(wrong) == f"OrderID {order_id} doesn't exist"
     await two.answered("DELETE", f"/iserver/account/{OTHER}/order/{order_id}")
     assert (await two.get(f"/simulator/state?account={ACCOUNT}"))["cash"] == before
+
+
+async def test_what_one_account_has_promised_does_not_bind_the_other(two: Gateway) -> None:
+    limit = await two.marketable_limit()
+    power = (await two.get(f"/portfolio/{ACCOUNT}/summary"))["buyingpower"]["amount"]
+    await two.post("/iserver/questions/suppress", {"messageIds": ["o383", "o451"]})
+    large = order(price=round(0.98 * limit, 2), quantity=int(0.9 * power / limit), cOID="large")
+    await two.answered("POST", f"/iserver/account/{ACCOUNT}/orders", {"orders": [large]})
+    small = order(price=round(0.98 * limit, 2), quantity=10, cOID="small")
+    placed = await two.answered("POST", f"/iserver/account/{OTHER}/orders", {"orders": [small]})
+    assert "order_id" in placed.json()[0]
+
+
+async def test_the_status_of_an_order_needs_its_account_selected(two: Gateway) -> None:
+    await two.quote()
+    body = {"orders": [order(orderType="MKT", quantity=1)]}
+    placed = (await two.answered("POST", f"/iserver/account/{OTHER}/orders", body)).json()[0]
+    address = f"/iserver/account/order/status/{placed['order_id']}"
+    assert (await two.send("GET", address)).status_code == 503
+    await two.post("/iserver/account", {"acctId": OTHER})
+    assert (await two.get(address))["account"] == OTHER
+
+
+async def test_splits_and_dividends_reach_every_account(time: FakeTime) -> None:
+    scenario = scenario_file("two_accounts")
+    options = Options(pacing=0, data="synthetic", scenario=scenario, as_of=date(2021, 6, 1))
+    gateway = await Gateway(build_world(options, time), time).ready()
+
+    async def state(account: str) -> tuple[int, float]:
+        found = await gateway.get(f"/simulator/state?account={account}")
+        row = next(one for one in found["positions"] if one["symbol"] == "AAPL")
+        return int(row["quantity"]), float(found["cash"])
+
+    before = {account: await state(account) for account in (ACCOUNT, OTHER)}
+    await gateway.post("/simulator/dividend", {"symbol": "AAPL", "amount": "0.5"})
+    await gateway.post("/simulator/split", {"symbol": "AAPL", "ratio": "4"})
+    await gateway.post("/simulator/clock", {"next_session": True})
+    for account, (shares, cash) in before.items():
+        assert await state(account) == (4 * shares, cash + 0.5 * shares)
 
 
 async def test_performance_of_several_accounts_has_a_row_for_each(two: Gateway) -> None:

@@ -78,6 +78,23 @@ async def test_a_stop_waits_and_then_meets_the_market(gateway: Gateway) -> None:
     assert status["stop_price"] == f"{stop:.2f}"
 
 
+async def test_the_rest_of_a_triggered_stop_needs_no_second_trigger(gateway: Gateway) -> None:
+    rest = {"kind": "partial_fill", "fraction": 0.5, "rest": "later", "rest_seconds": 300}
+    await gateway.post("/simulator/faults", rest)
+    moment, market = gateway.world.moment(), gateway.world.market
+    ahead = {one.conid: market.path(one.conid, moment.session).price[moment.minute :] for one in market.universe.stocks}
+    conid, prices = next((conid, prices) for conid, prices in ahead.items() if prices[1:10].max() < prices[0])
+    await gateway.quote(conid)
+    asked = await gateway.place(conid=conid, orderType="STP", price=float(prices[0]))
+    order_id = int((await _confirmed(gateway, asked))["order_id"])
+    half = await _status(gateway, order_id)
+    assert (half["cum_fill"], half["order_status"]) == ("5.0", "Submitted")
+    for seconds in (120, 240):
+        assert (await _status(gateway, order_id))["order_status"] == "Submitted"
+        await gateway.post("/simulator/clock", {"advance_seconds": seconds})
+    assert (await _status(gateway, order_id))["order_status"] == "Filled"
+
+
 async def test_a_stop_beyond_the_market_asks_whether_it_shall_trigger_at_once(gateway: Gateway) -> None:
     quote = await gateway.quote()
     stop = round(1.05 * float(quote["31"]), 2)
@@ -147,9 +164,8 @@ async def test_an_ended_order_cannot_be_modified(gateway: Gateway) -> None:
 
 
 async def test_more_shares_need_the_money_for_them_but_not_twice(gateway: Gateway) -> None:
-    state = await gateway.get("/simulator/state")
     limit = await gateway.marketable_limit()
-    power = 2 * float(state["cash"])
+    power = (await gateway.get(f"/portfolio/{ACCOUNT}/summary"))["buyingpower"]["amount"]
     most = int(0.9 * power / limit)
     placed = await _confirmed(gateway, await gateway.place(price=round(0.98 * limit, 2), quantity=most))
     order_id = int(placed["order_id"])

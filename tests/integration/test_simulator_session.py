@@ -68,6 +68,7 @@ async def test_without_a_bridge_the_portfolio_answers_and_the_brokerage_does_not
     assert (await gateway.send("POST", "/iserver/auth/ssodh/init", {"publish": False})).status_code == 500
     opened = await gateway.post("/iserver/auth/ssodh/init", {"publish": True, "compete": False})
     assert (opened["passed"], opened["authenticated"], opened["established"]) == (True, True, False)
+    assert (await gateway.send("GET", "/iserver/accounts")).status_code == 400
     for _ in range(2):
         await gateway.get("/tickle")
     await gateway.get("/iserver/accounts")
@@ -123,6 +124,14 @@ async def test_midnight_ends_the_login_and_a_login_in_the_reset_opens_no_bridge(
     await _wait(gateway, 300)
     assert error_of(await gateway.send("GET", "/iserver/accounts")) == "Bad Request: no bridge"
     assert (await gateway.get("/simulator/session"))["logouts"] == {"midnight": 1}
+
+
+async def test_during_maintenance_nothing_answers_and_nobody_logs_in(gateway: Gateway) -> None:
+    await gateway.post("/simulator/session-clock", {"to": "2022-12-31T19:00:00-05:00"})
+    for path in ("/tickle", "/portfolio/accounts", "/iserver/auth/status"):
+        assert (await gateway.send("GET", path)).status_code == 503
+    assert (await gateway.send("POST", "/simulator/login")).status_code == 503
+    assert (await gateway.get("/simulator/session"))["window"] == "maintenance"
 
 
 async def test_session_events_happen_from_a_file_at_their_time(tmp_path: Path, time: FakeTime) -> None:

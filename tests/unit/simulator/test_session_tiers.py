@@ -67,6 +67,15 @@ def test_a_login_ends_at_the_daily_reset_however_young_it_is(time: FakeTime, hou
     assert session.window() is None
 
 
+def test_a_login_during_the_reset_leaves_the_brokerage_tier_to_be_opened(time: FakeTime) -> None:
+    session = session_at(time, MIDNIGHT - timedelta(minutes=1))
+    time.advance(120)
+    session.log_in()
+    time.advance(RESET.total_seconds())
+    session.advance()
+    assert (session.logged_in, session.tiers().authenticated) == (True, False)
+
+
 def test_a_login_after_midnight_lasts_until_the_next_one(time: FakeTime) -> None:
     session = session_at(time, MIDNIGHT + timedelta(minutes=10))
     session.log_in()
@@ -129,12 +138,13 @@ def test_a_lost_brokerage_session_forgets_every_primer(time: FakeTime) -> None:
     forgotten: list[bool] = []
     session = BrokerageSession(SessionClock(WEDNESDAY, time), forget_questions=lambda: forgotten.append(True))
     session.accounts_queried = session.portfolio_accounts_queried = True
-    session.suppressed_questions = frozenset({"o163"})
+    session.suppressed_questions, session.selected = frozenset({"o163"}), "DU7654322"
     session.snapshot_read(1)
     assert [session.first_read("orders"), session.first_read("orders")] == [True, False]
     session.happen("bridge_lost")
     assert (session.accounts_queried, session.portfolio_accounts_queried) == (False, True)
-    assert (session.suppressed_questions, session.snapshot_read(1)) == (frozenset(), 0)
+    assert (len(session.suppressed_questions), session.snapshot_read(1)) == (0, 0)
+    assert not session.selected
     assert session.first_read("orders")
     assert forgotten == [True]
 
