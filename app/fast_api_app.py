@@ -40,11 +40,10 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
         app.state.runs = set()
         # The calendar takes half a second to load: now, while nobody waits.
         calendar = asyncio.create_task(asyncio.to_thread(ExchangeCalendar().is_session, datetime.now(UTC).date()))
-        watch = [asyncio.create_task(watch_day(app, watch_seconds), name="watch")] if settings.catch_up else []
+        watch = asyncio.create_task(watch_day(app, settings, watch_seconds), name="watch")
         yield
-        for task in watch:
-            task.cancel()
-        await asyncio.gather(*watch, return_exceptions=True)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await calendar
         # A run is not cut off half way: an order on the wire needs its answer on record.
         await asyncio.gather(*app.state.runs, return_exceptions=True)

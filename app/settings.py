@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     run_lease_seconds: int = Field(default=120, ge=90)
     catch_up: bool = True
+    login_reminder_minutes: int = Field(default=60, ge=0, le=720)
     mcp_url: str = "http://127.0.0.1:5002/mcp"
     mcp_token: SecretStr | None = None
     mcp_token_file: Path | None = None

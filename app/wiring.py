@@ -13,6 +13,7 @@ from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.components.board import Board
 from app.components.models import chooser_for
+from app.components.notifier import AppriseNotifier
 from app.desk.daily import preview_run
 from app.desk.desk import Desk, Run
 from app.domain.errors import UsageError
@@ -51,6 +52,7 @@ class Wiring:
             owner=self.owner,
             account=self.settings.default_account,
             lease_seconds=self.settings.run_lease_seconds,
+            notifier=AppriseNotifier(),
         )
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ import httpx2
 from app.commands.processes import free_ports, mcp_server, private_directory
 from app.desk.attempt import Conduct, RunResult
 from app.desk.desk import Desk, Progress
+from app.desk.telling import deliver
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, load_settings
 
@@ -68,9 +69,11 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
         async def work() -> RunResult:
             _cancel_when_terminated()
             wiring = wire(here)
+            desk = wiring.desk()
             try:
-                return await job(wiring.desk(), conduct, tell)
+                return await job(desk, conduct, tell)
             finally:
+                await deliver(desk)
                 await wiring.close()
 
         before = signal.getsignal(signal.SIGTERM)

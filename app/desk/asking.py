@@ -22,12 +22,13 @@ from app.desk.executing import execute
 from app.desk.reading import read_account
 from app.desk.records import Event, RunRecord, RunStatus
 from app.desk.stages import in_order
+from app.desk.telling import tell
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
 from app.domain.order import Order, OrderState, Side
 from app.domain.plan import Action, Choice, Plan
-from app.domain.policy import Mode
+from app.domain.policy import Mode, Occasion
 from app.domain.sizing import sellable
 
 MANUAL_EXITS_A_DAY = 9
@@ -39,7 +40,7 @@ async def approve(
     """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
     record, tried = await _waiting_run(desk, run_id)
     if _expired(desk, record, tried):
-        return await _end(desk, record, tried, f"the approval expired before {actor} gave it", progress)
+        return await _expire(desk, record, tried, f"the approval expired before {actor} gave it", progress)
     claim = await desk.write(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
     journal = journal_of(desk, claim, tried.clock)
     journal.add(Event("approved", {"actor": actor}))
@@ -99,7 +100,7 @@ async def expire_waiting(desk: Desk, tried: Attempt, progress: Progress) -> None
     for record in await desk.write(desk.ledger.runs, 100, tried.key.book):
         if record.status is RunStatus.AWAITING_APPROVAL and record.key.session_date <= tried.key.session_date:
             mine = replace(tried, key=record.key)
-            await _end(desk, record, mine, "nobody approved it before the day's close", progress)
+            await _expire(desk, record, mine, "nobody approved it before the day's close", progress)
 
 
 def _expired(desk: Desk, record: RunRecord, tried: Attempt) -> bool:
@@ -112,6 +113,12 @@ def _asked_prices(record: RunRecord) -> dict[str, Decimal]:
     """The prices that the person saw, by order id."""
     orders = record.report["orders"] if record.report else ()
     return {row["coid"]: Decimal(row["reference_price"]) for row in orders}
+
+
+async def _expire(desk: Desk, record: RunRecord, tried: Attempt, note: str, progress: Progress) -> RunResult:
+    ended = await _end(desk, record, tried, note, progress)
+    await tell(desk, record.key, Occasion.APPROVAL_EXPIRED, f"Run {record.run_id}: {note}", record.run_id)
+    return ended
 
 
 async def _end(desk: Desk, record: RunRecord, tried: Attempt, note: str, progress: Progress) -> RunResult:

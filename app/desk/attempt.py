@@ -22,6 +22,7 @@ from app.desk.readiness import not_ready, session_lost
 from app.desk.reconciling import reconcile
 from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
 from app.desk.reporting import report_of
+from app.desk.telling import tell_end, tell_failure
 from app.domain.errors import BrokerUnavailable, Fenced, Halted, NotReady, PortfolioError, UsageError
 from app.domain.market import Session
 from app.domain.policy import Mode
@@ -149,6 +150,7 @@ async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) ->
     await run.journal.flush()
     status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
     await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+    await tell_failure(desk, run.key, status, error)
 
 
 async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
@@ -158,6 +160,7 @@ async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = Non
     if run.claim is None:
         raise UsageError("a run without a claim cannot be closed")
     await desk.write(desk.ledger.close, run.claim, status, report, events, run.clock.now(), nav_point(run, status))
+    await tell_end(desk, run, status, note)
     run.progress(f"run {status.value}" + (f": {note}" if note else ""))
     return RunResult(run.run_id, status, report, fresh=True)
 
@@ -204,6 +207,7 @@ async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) ->
         if isinstance(claim, Claim):
             status = RunStatus.MISSED if too_late(desk, request.slot, clock) else RunStatus.NOT_READY
             await desk.write(desk.ledger.abandon, claim, status, str(error), clock.now())
+            await tell_failure(desk, key, status, error)
     raise error
 
 

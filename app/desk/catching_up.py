@@ -13,6 +13,7 @@ from app.desk.desk import Desk, Progress, silent
 from app.desk.modes import effective_mode
 from app.desk.records import RunKey
 from app.desk.stages import in_order
+from app.desk.telling import remind
 from app.domain.errors import NotReady
 from app.domain.policy import Mode
 from app.domain.session import BrokerSession, SessionState
@@ -38,6 +39,12 @@ async def catch_up(
         except NotReady as error:
             _logger.warning("it cannot run: %s", error)
     return tuple(made)
+
+
+async def login_missing(desk: Desk, session: BrokerSession, minutes: int) -> None:
+    """Have a person reminded, `minutes` before the exchange opens, that nobody has logged in."""
+    key = key_of(desk, session, market_clock(session), desk.account or "", DAILY_SLOT, dry_run=False)
+    await remind(desk, session, key, minutes)
 
 
 async def _held_up(desk: Desk, session: BrokerSession) -> tuple[RunKey, ...]:

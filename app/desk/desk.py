@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from app.desk.clock import steady_seconds
 from app.desk.continuity import Continuity
 from app.desk.journal import Journal
-from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Signer
+from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Notifier, Signer
 from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
 from app.desk.report import ExplanationPart
 from app.domain.evaluation import Evaluation
@@ -90,6 +90,7 @@ class Desk:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], datetime] = real_time
     steady: Callable[[], float] = steady_seconds
+    notifier: Notifier | None = None
 
     async def write(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs

@@ -15,6 +15,7 @@ from app.desk.records import (
     Flow,
     Intent,
     IntentRecord,
+    Notice,
     Quarantine,
     RunKey,
     RunRecord,
@@ -155,6 +156,14 @@ class Signer(Protocol):
 
     def sign(self, ticket: Ticket) -> str:
         """HMAC-SHA256 in hex over the ticket's canonical form."""
+        ...
+
+
+class Notifier(Protocol):
+    """Brings messages to people."""
+
+    async def send(self, addresses: Sequence[str], title: str, text: str) -> bool:
+        """Whether they took it; it never raises."""
         ...
 
 
@@ -317,6 +326,18 @@ class Ledger(Protocol):
 
     def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:
         """Newest first."""
+        ...
+
+    def add_notice(self, notice: Notice) -> bool:
+        """Put down what a person is to be told; False where it was told under that key before."""
+        ...
+
+    def take_notices(self) -> tuple[Notice, ...]:
+        """Those to be sent now; for some minutes they are the caller's alone."""
+        ...
+
+    def notice_delivered(self, key: str) -> None:
+        """Not to be sent again."""
         ...
 
     def history(self, book: str) -> tuple[IntentRecord, ...]:

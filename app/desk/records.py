@@ -138,6 +138,16 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to a person; told once under its key."""
+
+    key: str
+    book: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """The audit trail checked: `problems` is empty when every event, link and sealed report is as it was written."""
 

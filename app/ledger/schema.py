@@ -29,7 +29,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.ledger.canonical import decimal_text, time_text
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 
@@ -236,4 +236,19 @@ quarantines = Table(
     Column("reason", Text, nullable=False),
     Column("since", Date, nullable=False),
     PrimaryKeyConstraint("book", "conid", name="pk_quarantines"),
+)
+
+# Messages to people: on the real clock, and no part of the record.
+notices = Table(
+    "notices",
+    metadata,
+    Column("key", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_at", TimeText, nullable=False),
+    Column("due_at", TimeText, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("delivered_at", TimeText),
+    PrimaryKeyConstraint("key", name="pk_notices"),
 )

@@ -17,6 +17,7 @@ from app.desk.records import (
     Flow,
     Intent,
     IntentRecord,
+    Notice,
     Quarantine,
     RunKey,
     RunRecord,
@@ -27,7 +28,7 @@ from app.desk.records import (
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, controls, flows, intents, navs, runs
+from app.ledger import audit, controls, flows, intents, navs, notices, runs
 from app.ledger.events import observe
 from app.ledger.intents import News, commit_plan
 from app.ledger.sending import sending
@@ -201,6 +202,21 @@ class SqlLedger:
     def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
         with self._read() as connection:
             return runs.held_up(connection, session_date, slot, previews=previews)
+
+    def add_notice(self, notice: Notice) -> bool:
+        with self._write() as connection:
+            return notices.add(connection, notice, self._now())
+
+    def take_notices(self) -> tuple[Notice, ...]:
+        with self._read() as connection:
+            if not notices.any_due(connection, self._now()):
+                return ()
+        with self._write() as connection:
+            return notices.take(connection, self._now())
+
+    def notice_delivered(self, key: str) -> None:
+        with self._write() as connection:
+            notices.delivered(connection, key, self._now())
 
     def history(self, book: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:

@@ -1,4 +1,5 @@
-"""What the service does without being asked: it makes up for a day that waited for the broker's session.
+"""What the service does without being asked: it makes up for a day that waited for the broker's session, reminds of a
+login that is missing, and delivers what runs have to tell.
 
 Must never end by itself, and never start a day that nobody has asked for.
 """
@@ -9,23 +10,24 @@ import logging
 from fastapi import FastAPI
 
 from app.agent import conduct
-from app.desk.attempt import RunResult
-from app.desk.catching_up import catch_up
+from app.desk.catching_up import catch_up, login_missing
+from app.desk.telling import deliver
 from app.domain.errors import PortfolioError
 from app.routes.running import kept
+from app.settings import Settings
 from app.wiring import Wiring
 
 _logger = logging.getLogger(__name__)
 WATCH_SECONDS = 30.0
 
 
-async def watch_day(app: FastAPI, seconds: float) -> None:
+async def watch_day(app: FastAPI, settings: Settings, seconds: float) -> None:
     """Looks every so many seconds, until it is cancelled; a run that it began goes on to its end."""
     said = ""
     while True:
         await asyncio.sleep(seconds)
         try:
-            await kept(app, _look(app.state.wiring))
+            await kept(app, _look(app.state.wiring, settings))
             said = ""
         except PortfolioError as error:
             # Once, not twice a minute for a weekend.
@@ -37,6 +39,12 @@ async def watch_day(app: FastAPI, seconds: float) -> None:
             _logger.exception("the watch over the day failed; it goes on")
 
 
-async def _look(wiring: Wiring) -> tuple[RunResult, ...]:
+async def _look(wiring: Wiring, settings: Settings) -> None:
     desk = await asyncio.to_thread(wiring.desk)
-    return await catch_up(desk, await desk.broker.session(), conduct)
+    try:
+        session = await desk.broker.session()
+        await login_missing(desk, session, settings.login_reminder_minutes)
+        if settings.catch_up:
+            await catch_up(desk, session, conduct)
+    finally:
+        await deliver(desk)

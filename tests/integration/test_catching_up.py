@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 
 from app.fast_api_app import create_app
-from app.settings import Settings
+from app.settings import Settings, shipped_policy
+from tests.support.mailbox import Mailbox
 from tests.support.serving import served
 from tests.support.stack import ACCOUNT, running
 
@@ -75,3 +76,21 @@ async def test_without_the_setting_a_day_waits_for_whoever_asks_again(tmp_path: 
             await ready(http)
             assert [run["status"] for run in (await http.get("/runs")).json()] == ["not_ready"]
             assert (await http.post("/run/daily")).json()["status"] == "done"
+
+
+async def test_the_service_tells_a_person_what_the_policy_names(tmp_path: Path) -> None:
+    mailbox = Mailbox()
+    async with mailbox.open() as address:
+        text = shipped_policy().read_text(encoding="utf-8").replace("urls: []", f"urls: [{address}]")
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(text, encoding="utf-8")
+        with running(tmp_path / "stack") as stack:
+            stack.post("session", {"event": "sso_expired"})
+            settings = stack.settings(tmp_path / "state", ibkr_account_id=ACCOUNT, policy_file=policy)
+            async with watching(settings) as http:
+                await http.post("/run/daily")
+                await asyncio.wait_for(mailbox.came.wait(), 60)
+    (posted,) = mailbox.posted
+    assert posted["title"] == "2022-03-14 daily: the broker's session is not ready"
+    assert "LOGIN_REQUIRED" in posted["message"]
+    assert ACCOUNT not in str(posted)

@@ -3,15 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import State
@@ -22,32 +16,11 @@ from api_gateway.mcp_server.server import create_app
 from api_gateway.settings import Settings
 from api_gateway.simulator.application import create_app as simulator_app
 from api_gateway.simulator.world import Options, build_world
+from tests.support.mailbox import Mailbox
 from tests.support.serving import served
 
 TOKEN = {"Authorization": "Bearer t0ken"}
 NOTICE = Notice(State.LOGIN_REQUIRED, "LOGIN_REQUIRED: log in", "the gateway is not logged in. Log in.")
-
-
-@dataclass
-class Mailbox:
-    """Takes what is posted to it, after `failures` refusals."""
-
-    failures: int = 0
-    posted: list[dict[str, Any]] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[str]:
-        async with served(Starlette(routes=[Route("/hook", self._take, methods=["POST"])])) as address:
-            yield address.replace("http://", "json://") + "/hook"
-
-    async def _take(self, request: Request) -> Response:
-        if self.failures:
-            self.failures -= 1
-            return Response(status_code=500)
-        self.posted.append(await request.json())
-        self.came.set()
-        return Response()
 
 
 async def no_pause(_: float) -> None:

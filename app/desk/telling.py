@@ -1,0 +1,97 @@
+"""What a person is told, as the policy's `notifications` wish: put down in the ledger, and sent from there.
+
+It never holds up, fails or repeats a run, and tells of each event once, however often the run is resumed. No text
+carries an account id or a token.
+"""
+
+import logging
+from datetime import UTC, timedelta
+
+from app.desk.clock import market_clock
+from app.desk.desk import Desk, Run
+from app.desk.records import Notice, RunKey, RunStatus
+from app.domain.errors import LedgerError, OrderUncertain, PortfolioError
+from app.domain.policy import Occasion
+from app.domain.session import BrokerSession, SessionState
+
+_logger = logging.getLogger(__name__)
+_TITLES = {
+    Occasion.RUN_FAILED: "the run failed",
+    Occasion.NOT_READY: "the broker's session is not ready",
+    Occasion.MISSED: "the day was missed",
+    Occasion.HALTED: "trading is halted",
+    Occasion.EXIT_BLOCKED: "an exit is due and cannot be ordered",
+    Occasion.ORDER_UNCERTAIN: "it is unknown what became of an order",
+    Occasion.APPROVAL_NEEDED: "orders wait for your approval",
+    Occasion.APPROVAL_EXPIRED: "nobody approved in time",
+}
+_ENDS = {
+    RunStatus.HALTED: Occasion.HALTED,
+    RunStatus.MISSED: Occasion.MISSED,
+    RunStatus.NOT_READY: Occasion.NOT_READY,
+    RunStatus.FAILED: Occasion.RUN_FAILED,
+}
+
+
+async def tell(desk: Desk, key: RunKey, occasion: Occasion, text: str, detail: str = "") -> None:
+    """Put down, where the policy names the occasion and an address. One notice a day, slot, occasion and `detail`."""
+    wanted = desk.policy.notifications
+    if not wanted.urls or occasion not in wanted.on or key.dry_run:
+        return
+    parts = (key.book, key.session_date.isoformat(), key.slot, occasion.value, detail)
+    title = f"{key.session_date} {key.slot}: {_TITLES[occasion]}"
+    try:
+        await desk.write(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
+    except LedgerError as error:
+        _logger.error("%s: nobody is told: %s", title, error)
+
+
+async def tell_end(desk: Desk, run: Run, status: RunStatus, note: str | None) -> None:
+    """What a closed run has to tell."""
+    if status is RunStatus.AWAITING_APPROVAL:
+        waiting = sum(result.state == "PLANNED" for result in run.results)
+        text = f"{waiting} orders wait. `portfolio show {run.run_id}`, then `portfolio approve {run.run_id}` or reject."
+        await tell(desk, run.key, Occasion.APPROVAL_NEEDED, text, run.run_id)
+    elif status in _ENDS:
+        await tell(desk, run.key, _ENDS[status], note or status.value)
+    blocked = run.market.untradable if run.market else {}
+    for due in run.evaluation.exits_due if run.evaluation else ():
+        if due.conid in blocked:
+            text = f"{due.rule} of {due.symbol}: {blocked[due.conid]}. Look at it in the broker's own program."
+            await tell(desk, run.key, Occasion.EXIT_BLOCKED, text, due.symbol)
+
+
+async def tell_failure(desk: Desk, key: RunKey, status: RunStatus, error: PortfolioError) -> None:
+    """What an attempt that came to nothing has to tell."""
+    occasion = Occasion.ORDER_UNCERTAIN if isinstance(error, OrderUncertain) else _ENDS[status]
+    await tell(desk, key, occasion, str(error))
+
+
+async def remind(desk: Desk, session: BrokerSession, key: RunKey, minutes: int) -> None:
+    """Before the exchange opens, while somebody can still log in in time; `minutes` 0 reminds nobody."""
+    now = market_clock(session).now()
+    today = desk.calendar.session(now)
+    if session.state is SessionState.READY or today is None:
+        return
+    if not today.opens - timedelta(minutes=minutes) <= now < today.opens:
+        return
+    where = f" Login page: {session.login_url}" if session.login_url else ""
+    remedy = f" {session.remedy}" if session.remedy else ""
+    opens = f"The exchange opens at {today.opens.astimezone(UTC):%H:%M} UTC."
+    text = f"{opens} {session.state}: {session.message}.{remedy}{where}"
+    await tell(desk, key, Occasion.NOT_READY, text, "reminder")
+
+
+async def deliver(desk: Desk) -> None:
+    """Send what is due; what does not get through stays for the next time."""
+    urls = desk.policy.notifications.urls
+    if desk.notifier is None or not urls:
+        return
+    try:
+        for notice in await desk.write(desk.ledger.take_notices):
+            if await desk.notifier.send(urls, notice.title, notice.body):
+                await desk.write(desk.ledger.notice_delivered, notice.key)
+            else:
+                _logger.warning("not delivered yet: %s", notice.title)
+    except LedgerError as error:
+        _logger.error("notices could not be read: %s", error)
