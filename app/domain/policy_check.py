@@ -13,6 +13,7 @@ from enum import StrEnum
 from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
 from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy_fields import CASH, slips
+from app.domain.sizing import HEADROOM
 
 _OPEN, _CLOSE, _HALF_DAY_CLOSE = ("09:30", "16:00", "13:00")
 _TOLERANCE = 1e-9
@@ -294,6 +295,13 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
         yield _error("execution.fx", "convert needs orders that exchange currencies, and none are sent; refuse or hold")
     if rules.max_turnover == 0:
         yield _error("execution.max_turnover_pct", "0 allows no order that is not an exit")
+    fees = rules.max_commission * rules.max_turnover
+    if fees > HEADROOM + _TOLERANCE:
+        yield _warning(
+            "execution.max_commission_pct",
+            f"of a day's turnover of {_percent(rules.max_turnover)} it may be {_percent(fees)} of net asset value, "
+            f"more than the {_percent(HEADROOM)} that plans keep inside every limit",
+        )
     if not _window_is_open(policy, _CLOSE):
         yield _error(
             "execution",

@@ -295,3 +295,11 @@ def test_orders_that_wait_for_nobody_draw_a_warning(urls: list[str], on: list[st
 def test_addresses_without_an_occasion_draw_a_warning() -> None:
     lines = messages(Level.WARNING, notifications__urls=["json://a"], notifications__on=[])
     assert lines == ["notifications.on: is empty: the addresses are never written to"]
+
+
+def test_fees_that_could_eat_the_room_that_plans_keep_are_told() -> None:
+    assert messages(Level.WARNING, execution__max_commission_pct=4) == [
+        "execution.max_commission_pct: of a day's turnover of 30 % it may be 1.2 % of net asset value, "
+        "more than the 1 % that plans keep inside every limit"
+    ]
+    assert messages(Level.WARNING, execution__max_commission_pct=3) == []
