@@ -5,7 +5,7 @@ import pytest
 from app.domain.evaluation import Drift
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from tests.support.worlds import conid, evaluate, even, market, navs, policy, portfolio
+from tests.support.worlds import NAMES, SECTORS, conid, evaluate, even, market, navs, policy, portfolio
 
 
 def drifts(rules: Policy, account: Portfolio, kind: str, **more: object) -> dict[str, Drift]:
@@ -64,3 +64,12 @@ def test_what_must_not_be_sold_stays_in_the_target() -> None:
 def test_a_diversified_fund_answers_to_its_class_and_to_no_sector() -> None:
     rules = policy(universe__diversified_funds=("AA",), allocation__sectors={"Energy": 0.3})
     assert "AA" not in drifts(rules, even(), "sector")
+
+
+def test_a_sector_that_is_held_and_that_nobody_may_buy_makes_no_drift() -> None:
+    others = tuple(name for name in NAMES if SECTORS[name] != "Energy")
+    rules = policy(universe__symbols=others, allocation__sectors={"Energy": 0.6, "Financials": 0.2})
+    energy = drifts(rules, even(), "sector")["Energy"]
+    # AA, BB, FF and GG are held at 10 % each.
+    assert (energy.target, energy.attainable) == (0.6, pytest.approx(0.4))
+    assert energy.difference == pytest.approx(0)
