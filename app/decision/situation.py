@@ -120,19 +120,23 @@ class Wish:
 
 
 class Placed:
-    """Orders that are there already, added up: what each of the next buys is measured by. Base currency.
+    """Sales, and the buys after them, added up: what each of the next buys is measured by. Base currency.
 
-    What was bought less what was sold is by conid, by sector and by currency.
+    What was bought less what was sold is by conid, by sector and by currency. `cash` is what there was before, less
+    what is on order, `spendable` what the sales leave to be spent today.
     """
 
-    def __init__(self, situation: Situation, orders: Iterable[Order]) -> None:
+    def __init__(self, situation: Situation, sells: Iterable[Order]) -> None:
+        portfolio = situation.portfolio
         self._situation = situation
         self.sold = self.bought = 0.0
         self.by_name: defaultdict[int, float] = defaultdict(float)
         self.by_sector: defaultdict[str, float] = defaultdict(float)
         self.by_currency: defaultdict[str, float] = defaultdict(float)
-        for order in orders:
+        for order in sells:
             self.add(order, situation.base_value(order))
+        self.cash = float(portfolio.total_cash - portfolio.open_buys)
+        self.spendable = float(spendable(portfolio, Decimal(str(self.sold))))
 
     def add(self, order: Order, value: float) -> None:
         """One more order."""
@@ -150,16 +154,24 @@ def sell(
     situation: Situation, position: Position, quantity: Decimal, reason: str, *, mandatory: bool = False
 ) -> tuple[Order, ...]:
     """A sell beyond the mandatory ones of that name, in legs below the order cap; nothing where nothing is left."""
+    order = _sale(situation, position, quantity, reason, mandatory)
+    if order is None:
+        return ()
+    rate = situation.portfolio.rate(order.instrument.currency)
+    return in_legs(order, situation.policy.execution.max_order_value, rate)
+
+
+def _sale(
+    situation: Situation, position: Position, quantity: Decimal, reason: str, mandatory: bool = False
+) -> Order | None:
     instrument = position.instrument
     price = situation.reference(instrument)
     before = [order for order in situation.mandatory if order.instrument.conid == instrument.conid]
     left = sellable(situation.portfolio, instrument.conid) - sum((order.quantity for order in before), ZERO)
     fits = min(quantity, left)
     if price is None or fits <= 0:
-        return ()
-    order = Order(instrument, Side.SELL, fits, price, reason, exit=True, mandatory=mandatory, leg=len(before) + 1)
-    rate = situation.portfolio.rate(instrument.currency)
-    return in_legs(order, situation.policy.execution.max_order_value, rate)
+        return None
+    return Order(instrument, Side.SELL, fits, price, reason, exit=True, mandatory=mandatory, leg=len(before) + 1)
 
 
 def shares(fraction: float, quantity: Decimal) -> Decimal:
@@ -175,11 +187,12 @@ def trim(situation: Situation, position: Position, value: float, reason: str) ->
     each = float(price * situation.portfolio.rate(position.instrument.currency))
     rules = situation.policy.execution
     count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + EPSILON))
-    orders = sell(situation, position, count, reason)[:1]
-    least = rules.min_order_value
-    if any(situation.base_value(order) < least for order in orders):
-        return orders if count >= sellable(situation.portfolio, position.instrument.conid) else ()
-    return orders
+    order = _sale(situation, position, count, reason)
+    if order is None:
+        return ()
+    small = situation.base_value(order) < rules.min_order_value
+    everything = small and count >= sellable(situation.portfolio, position.instrument.conid)
+    return (order,) if everything or not small else ()
 
 
 def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -> tuple[Order, ...]:
@@ -245,12 +258,11 @@ def _funds(situation: Situation, placed: Placed, instrument: Instrument) -> floa
 
 def _money(situation: Situation, placed: Placed) -> float:
     """What cash, reserve, turnover and order size leave, in base currency."""
-    policy, portfolio = situation.policy, situation.portfolio
+    policy = situation.policy
     reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav
-    spendable_today = float(spendable(portfolio, Decimal(str(placed.sold))))
     return min(
-        float(portfolio.total_cash - portfolio.open_buys) + placed.sold - placed.bought - reserve,
-        spendable_today - placed.bought,
+        placed.cash + placed.sold - placed.bought - reserve,
+        placed.spendable - placed.bought,
         policy.execution.max_turnover * situation.nav - placed.sold - placed.bought,
         float(policy.execution.max_order_value),
     )

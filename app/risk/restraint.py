@@ -28,15 +28,16 @@ Bounds = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """The account that a plan's mandatory sales leave, and what its other sales would make of it."""
+    """What a plan's mandatory sales leave of the account, and what its other sales would make of that."""
 
     policy: Policy
     market: Market
     account: Portfolio
+    mandatory: Sequence[Order]
 
     def statistics(self, sales: Sequence[Order]) -> Mapping[str, float]:
         """After those sales; empty where they are not known, for then nothing can be said of a sale."""
-        book = read(self.policy, after(self.account, sales), self.market)
+        book = read(self.policy, after(self.account, [*self.mandatory, *sales]), self.market)
         panel = history(self.market, book)
         if isinstance(panel, InsufficientHistory):
             return {}
@@ -62,7 +63,7 @@ def restrain(policy: Policy, portfolio: Portfolio, market: Market, plan: Plan) -
     wanted = [order for order in plan.orders if order.side is Side.SELL and not order.mandatory]
     if not wanted:
         return plan, ()
-    remainder = Remainder(policy, market, after(portfolio, [order for order in plan.orders if order.mandatory]))
+    remainder = Remainder(policy, market, portfolio, [order for order in plan.orders if order.mandatory])
     limits = statistic_limits(policy)
     if remainder.beyond(wanted, limits) is None:
         return plan, ()
