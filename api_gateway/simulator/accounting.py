@@ -3,19 +3,24 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from api_gateway.simulator.book import AccountBook, Valuation
+from api_gateway.simulator.book import AccountBook, Balance, Valuation, in_base
 from api_gateway.simulator.broker_rules import BrokerRules
+from api_gateway.simulator.currencies import ExchangeRates
 from api_gateway.simulator.errors import order_error
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.matching import commission
 from api_gateway.simulator.orders import Order, OrderRequest
+from api_gateway.simulator.prices import Floats
 from api_gateway.simulator.sessions import Moment
 
 
 class Accounting:
-    def __init__(self, books: Mapping[str, AccountBook], market: Market, rules: BrokerRules) -> None:
+    def __init__(
+        self, books: Mapping[str, AccountBook], market: Market, rates: ExchangeRates, rules: BrokerRules
+    ) -> None:
         """`books` by account."""
         self.books = books
+        self.rates = rates
         self._market = market
         self._rules = rules
 
@@ -32,8 +37,18 @@ class Accounting:
         price = self.price_of(request, moment)
         return quantity * price + commission(quantity, price)
 
+    def balances(self, account: str, moment: Moment) -> dict[str, Balance]:
+        """By currency."""
+        return self.books[account].balances(self.marks(account, moment), moment.session)
+
     def valuation(self, account: str, moment: Moment) -> Valuation:
-        return self.books[account].valuation(self.marks(account, moment), moment.session, self._rules.account_type)
+        balances = self.balances(account, moment)
+        rates = {currency: self.rates.rate(currency, moment) for currency in balances}
+        return in_base(balances, rates, self._rules.account_type)
+
+    def close_values(self, account: str, last: int) -> Floats:
+        """Net asset value at every close up to row `last`, in base currency."""
+        return self.books[account].close_values(self._market, self.rates, last)
 
     def marks(self, account: str, moment: Moment) -> dict[int, Decimal]:
         """Price of every position of an account by conid."""
@@ -62,16 +77,24 @@ class Accounting:
                 )
             return
         promised_cash = sum((self._cost(one.request, one.remaining_quantity, moment) for one in working), Decimal(0))
-        power = self.valuation(request.account, moment).buying_power
-        needed = self._cost(request, quantity, moment) + promised_cash
-        if needed <= power:
-            return
+        self._check_money(request, self._cost(request, quantity, moment) + promised_cash, moment)
+
+    def _check_money(self, request: OrderRequest, needed: Decimal, moment: Moment) -> None:
+        """`needed` in the contract's currency, which a cash account must have and a margin account is lent."""
+        currency = request.contract.currency
         if self._rules.account_type == "cash":
+            settled = max(self.books[request.account].settled_cash(currency, moment.session), Decimal(0))
+            if needed <= settled:
+                return
             raise order_error(
                 "YOUR ORDER IS NOT ACCEPTED. IN A CASH ACCOUNT ONLY SETTLED CASH "
-                f"[{power:.2f} USD] MAY PAY FOR OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
+                f"[{settled:.2f} {currency}] MAY PAY FOR OPEN BUYS AND THIS ORDER [{needed:.2f} {currency}]"
             )
+        power, base = self.valuation(request.account, moment).buying_power, self.rates.base
+        worth = needed * self.rates.rate(currency, moment)
+        if worth <= power:
+            return
         raise order_error(
             "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR BUYING POWER "
-            f"[{power:.2f} USD] MUST EXCEED THE VALUE OF OPEN BUYS AND THIS ORDER [{needed:.2f} USD]"
+            f"[{power:.2f} {base}] MUST EXCEED THE VALUE OF OPEN BUYS AND THIS ORDER [{worth:.2f} {base}]"
         )

@@ -3,10 +3,11 @@
 Field names follow a recording of a paper account. What exists in one segment only is zero in the others.
 """
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from api_gateway.simulator.book import Valuation
+from api_gateway.simulator.book import Balance, Valuation
 
 _EMPTY_SEGMENTS = ("Crypto at Paxos", "commodities")
 
@@ -15,7 +16,16 @@ def _whole(value: Decimal | float) -> Decimal:
     return Decimal(value).quantize(Decimal(1), ROUND_HALF_UP)
 
 
-def overview(valuation: Valuation, currency: str) -> dict[str, Any]:
+def _cash_row(currency: str, balance: Balance) -> dict[str, Any]:
+    cash, settled = float(_whole(balance.cash)), float(_whole(balance.settled_cash))
+    return {"currency": currency, "balance": cash, "settledCash": settled}
+
+
+def overview(valuation: Valuation, base: str, balances: Mapping[str, Balance]) -> dict[str, Any]:
+    """`balances` by currency; with several, their sum is a row of its own (documented)."""
+    rows = [_cash_row(currency, balance) for currency, balance in balances.items()]
+    if len(rows) > 1:
+        rows.append(_cash_row(f"Total (in {base})", valuation))
     cash = float(_whole(valuation.cash))
     return {
         "accountType": "",
@@ -34,9 +44,7 @@ def overview(valuation: Valuation, currency: str) -> dict[str, Any]:
         "regTMargin": float(_whole(valuation.initial_margin)),
         "initialMargin": float(_whole(valuation.initial_margin)),
         "maintenanceMargin": float(_whole(valuation.maintenance_margin)),
-        "cashBalances": [
-            {"currency": currency, "balance": cash, "settledCash": float(_whole(valuation.settled_cash))},
-        ],
+        "cashBalances": rows,
     }
 
 
@@ -71,16 +79,16 @@ def margins(valuation: Valuation) -> dict[str, Decimal | str]:
     }
 
 
-def market_value(valuation: Valuation) -> dict[str, str]:
+def market_value(balance: Balance) -> dict[str, str]:
     amounts = {
-        "total_cash": valuation.cash,
-        "settled_cash": valuation.settled_cash,
-        "stock": valuation.stock_value,
+        "total_cash": balance.cash,
+        "settled_cash": balance.settled_cash,
+        "stock": balance.stock_value,
         "options": Decimal(0),
         "futures": Decimal(0),
-        "net_liquidation": valuation.net_liquidation,
-        "unrealized_pnl": valuation.unrealized,
-        "realized_pnl": valuation.realized,
+        "net_liquidation": balance.net_liquidation,
+        "unrealized_pnl": balance.unrealized,
+        "realized_pnl": balance.realized,
     }
     return {name: f"{_whole(amount):,}" for name, amount in amounts.items()}
 

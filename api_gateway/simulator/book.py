@@ -4,13 +4,16 @@ Average cost is price only; commissions lower cash and nothing else. The book ne
 the order desk refuses to sell what is not held.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
+import numpy.typing as npt
 
 from api_gateway.simulator.broker_rules import AccountType
 from api_gateway.simulator.contracts import Contract
+from api_gateway.simulator.currencies import ExchangeRates
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.orders import Execution
@@ -48,6 +51,7 @@ class CashMovement:
     """Cash that no trade explains. `external` for a deposit or withdrawal, which is no return on the account."""
 
     session: int
+    currency: str
     amount: Decimal
     external: bool
 
@@ -62,23 +66,29 @@ class _Change:
 
 
 @dataclass(frozen=True)
-class Valuation:
-    """The account at one instant.
-
-    Margin account: half of the stock value to open, a quarter to keep (Regulation T). Cash account: nothing is lent,
-    and the proceeds of a sale are spent once they have settled.
-    """
+class Balance:
+    """What the account has in one currency."""
 
     cash: Decimal
     settled_cash: Decimal
     stock_value: Decimal
     unrealized: Decimal
     realized: Decimal
-    account_type: AccountType
 
     @property
     def net_liquidation(self) -> Decimal:
         return self.cash + self.stock_value
+
+
+@dataclass(frozen=True)
+class Valuation(Balance):
+    """The account at one instant, in its base currency.
+
+    Margin account: half of the stock value to open, a quarter to keep (Regulation T). Cash account: nothing is lent,
+    and the proceeds of a sale are spent once they have settled.
+    """
+
+    account_type: AccountType
 
     @property
     def initial_share(self) -> Decimal:
@@ -111,10 +121,26 @@ class Valuation:
         return max(self.available_funds / self.initial_share, Decimal(0))
 
 
+def in_base(balances: Mapping[str, Balance], rates: Mapping[str, Decimal], account_type: AccountType) -> Valuation:
+    """Both by currency; `rates` in base currency for one unit."""
+
+    def total(name: str) -> Decimal:
+        return sum((getattr(one, name) * rates[currency] for currency, one in balances.items()), Decimal(0))
+
+    return Valuation(
+        cash=total("cash"),
+        settled_cash=total("settled_cash"),
+        stock_value=total("stock_value"),
+        unrealized=total("unrealized"),
+        realized=total("realized"),
+        account_type=account_type,
+    )
+
+
 class AccountBook:
-    def __init__(self, cash: Decimal, positions: tuple[Position, ...], since: int) -> None:
-        """`since` is the session row at whose close the account was funded and bought its positions."""
-        self._opening_cash = cash
+    def __init__(self, cash: Mapping[str, Decimal], positions: tuple[Position, ...], since: int) -> None:
+        """`cash` by currency. `since` is the session row at whose close the account was funded and bought positions."""
+        self._opening_cash = dict(cash)
         self.opening_positions = positions
         self._positions = {position.contract.conid: position for position in positions}
         self._changes = [_Change(since, position.contract.conid, float(position.quantity)) for position in positions]
@@ -147,9 +173,9 @@ class AccountBook:
         self._executions.append(execution)
         self._changes.append(_Change(execution.session, conid, float(execution.signed_quantity)))
 
-    def move_cash(self, amount: Decimal, session: int, *, external: bool) -> None:
+    def move_cash(self, currency: str, amount: Decimal, session: int, *, external: bool) -> None:
         """A deposit (external), a withdrawal (external, negative) or a dividend; settled at once."""
-        self._movements.append(CashMovement(session, amount, external))
+        self._movements.append(CashMovement(session, currency, amount, external))
 
     def split(self, conid: int, ratio: Decimal, price: Decimal, session: int) -> None:
         """`ratio` new shares for each old one; a fraction of a share is paid out at `price`, the new one."""
@@ -166,50 +192,71 @@ class AccountBook:
         )
         if exact != whole:
             self._changes.append(_Change(session, conid, float(whole - exact)))
-            self.move_cash(((exact - whole) * price).quantize(_CENT), session, external=False)
+            paid = ((exact - whole) * price).quantize(_CENT)
+            self.move_cash(position.contract.currency, paid, session, external=False)
 
-    def _cash_flows(self) -> list[tuple[int, Decimal]]:
-        trades = [(one.session, one.cash_flow) for one in self._executions]
-        return trades + [(one.session, one.amount) for one in self._movements]
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Every one that the account has, or had, something in."""
+        traded = (position.contract.currency for position in self._positions.values())
+        return tuple(dict.fromkeys((*self._opening_cash, *traded, *(one.currency for one in self._movements))))
 
-    def cash(self) -> Decimal:
+    def _cash_flows(self, currency: str) -> list[tuple[int, Decimal]]:
+        trades = [(one.session, one.cash_flow) for one in self._executions if one.contract.currency == currency]
+        return trades + [(one.session, one.amount) for one in self._movements if one.currency == currency]
+
+    def cash(self, currency: str) -> Decimal:
         """Trade-date cash."""
-        return self._opening_cash + sum((amount for _, amount in self._cash_flows()), Decimal(0))
+        opening = self._opening_cash.get(currency, Decimal(0))
+        return opening + sum((amount for _, amount in self._cash_flows(currency)), Decimal(0))
 
-    def settled_cash(self, session: int) -> Decimal:
+    def settled_cash(self, currency: str, session: int) -> Decimal:
         """Cash that may be spent in a session: proceeds come one session after the sale, payments go at once.
 
         Source: IBKR, definition of settled cash (cash at settlement less purchases at the trade, fees included).
         """
-        unsettled = sum(
-            (one.cash_flow for one in self._executions if one.session >= session and one.cash_flow > 0), Decimal(0)
-        )
-        return self.cash() - unsettled
+        sales = (one for one in self._executions if one.contract.currency == currency and one.session >= session)
+        unsettled = sum((one.cash_flow for one in sales if one.cash_flow > 0), Decimal(0))
+        return self.cash(currency) - unsettled
 
-    def external_flows(self, last: int) -> Floats:
-        """Deposits less withdrawals by session from the funding to row `last`. Shape [last - since + 1]."""
+    def external_flows(self, rates: ExchangeRates, last: int) -> Floats:
+        """Deposits less withdrawals by session from the funding to row `last`, in base currency at the session's close.
+
+        Shape [last - since + 1].
+        """
         flows = np.zeros(last + 1 - self.since)
         for one in self._movements:
             if one.external and one.session <= last:
-                flows[one.session - self.since] += float(one.amount)
+                flows[one.session - self.since] += float(one.amount) * rates.closes(one.currency)[one.session]
         return flows
 
-    def valuation(self, marks: dict[int, Decimal], session: int, account_type: AccountType) -> Valuation:
-        """`marks` holds the price of every position by conid."""
-        held = [position for position in self._positions.values() if position.quantity]
+    def balances(self, marks: Mapping[int, Decimal], session: int) -> dict[str, Balance]:
+        """By currency; `marks` holds the price of every position by conid."""
+        return {currency: self._balance(currency, marks, session) for currency in self.currencies}
+
+    def _balance(self, currency: str, marks: Mapping[int, Decimal], session: int) -> Balance:
+        mine = [position for position in self._positions.values() if position.contract.currency == currency]
+        held = [position for position in mine if position.quantity]
         value = sum((position.quantity * marks[position.contract.conid] for position in held), Decimal(0))
         cost = sum((position.quantity * position.average_cost for position in held), Decimal(0))
-        realized = sum((position.realized for position in self._positions.values()), Decimal(0))
-        return Valuation(self.cash(), self.settled_cash(session), value, value - cost, realized, account_type)
+        realized = sum((position.realized for position in mine), Decimal(0))
+        return Balance(self.cash(currency), self.settled_cash(currency, session), value, value - cost, realized)
 
-    def close_values(self, market: Market, last: int) -> Floats:
+    def close_values(self, market: Market, rates: ExchangeRates, last: int) -> Floats:
         """Net asset value at the close of every session from the funding to row `last`. Shape [last - since + 1]."""
         rows = np.arange(self.since, last + 1)
-        value = np.full(rows.shape, float(self._opening_cash))
-        for session, amount in self._cash_flows():
+        return np.asarray(
+            sum(self._values(one, market, rows) * rates.closes(one)[rows] for one in self.currencies), dtype=np.float64
+        )
+
+    def _values(self, currency: str, market: Market, rows: npt.NDArray[np.int64]) -> Floats:
+        """What the account has in one currency, in that currency. Shape: rows [n] → [n]."""
+        value = np.full(rows.shape, float(self._opening_cash.get(currency, Decimal(0))))
+        for session, amount in self._cash_flows(currency):
             value += (rows >= session) * float(amount)
         for one in self._changes:
-            value += (rows >= one.session) * one.quantity * market.closes(one.conid)[rows]
+            if market.universe.by_conid[one.conid].currency == currency:
+                value += (rows >= one.session) * one.quantity * market.closes(one.conid)[rows]
         return value
 
 
@@ -230,14 +277,26 @@ def _bought(opening: Opening, market: Market) -> list[tuple[Contract, Decimal]]:
     return bought
 
 
-def opening_book(opening: Opening, market: Market, since: int) -> AccountBook:
-    """Buys the holdings at the closes of session row `since`. Raises: StartError for a name without prices."""
-    cash = opening.starting_capital
+def opening_book(opening: Opening, market: Market, rates: ExchangeRates, since: int) -> AccountBook:
+    """Buys the holdings at the closes, and other currencies at the rates, of session row `since`.
+
+    Raises: StartError for a name without prices.
+    """
+    capital = opening.starting_capital
+    cash = {rates.base: capital}
     positions: list[Position] = []
     for contract, weight_pct in _bought(opening, market):
         price = to_decimal(float(market.closes(contract.conid)[since]))
-        quantity = int(opening.starting_capital * weight_pct / 100 / price)
+        rate = rates.at_close(contract.currency, since)
+        quantity = int(capital * weight_pct / 100 / (price * rate))
         if quantity:
             positions.append(Position(contract, quantity, price))
-            cash -= quantity * price
+            paid = quantity * price
+            cash[rates.base] -= paid if contract.currency == rates.base else (paid * rate).quantize(_CENT)
+            cash.setdefault(contract.currency, Decimal(0))
+    for kept in opening.cash:
+        rate = rates.at_close(kept.currency, since)
+        amount = (capital * kept.weight_pct / 100 / rate).quantize(_CENT, ROUND_FLOOR)
+        cash[rates.base] -= (amount * rate).quantize(_CENT)
+        cash[kept.currency] = amount
     return AccountBook(cash, tuple(positions), since)

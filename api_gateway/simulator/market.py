@@ -27,7 +27,7 @@ _HALF_SPREAD = (0.0001, 0.0004)
 _CACHED_PATHS = 2048
 _BLOCK = 64
 # Separate families of noise must not share keys.
-_PATH, _SPREAD, _SIZE, _VOLUME, _CAPITALISATION = range(5)
+_PATH, _SPREAD, _SIZE, _VOLUME, _CAPITALISATION, RATE = range(6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,25 @@ def trailing_deviation(closes: Floats) -> Floats:
     return deviation
 
 
+def bridged(
+    closes: Floats, deviation: Floats, rows: npt.NDArray[np.int64], minutes: int, seed: int, family: int, key: int
+) -> Floats:
+    """From the prior close to the session's, minute by minute. Shape: closes and deviation [T] → [n, minutes + 1]."""
+    start, end = np.log(closes[rows - 1]), np.log(closes[rows])
+    share = np.linspace(0.0, 1.0, minutes + 1)
+    modes = np.arange(1, _MODES + 1)
+    # Karhunen-Loeve expansion of the Brownian bridge, truncated.
+    waves = np.sqrt(2.0) * np.sin(np.pi * modes[:, None] * share) / (np.pi * modes[:, None])
+    weights = normals(seed, family, key, rows[:, None], modes[None, :])
+    grid = weights @ waves
+    np.clip(grid, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS, out=grid)
+    grid *= deviation[rows][:, None]
+    grid += start[:, None] + (end - start)[:, None] * share
+    np.exp(grid, out=grid)
+    grid[:, 0], grid[:, -1] = closes[rows - 1], closes[rows]
+    return np.asarray(grid)
+
+
 def _ticks(prices: Floats) -> Floats:
     return np.where(prices >= 1.0, 0.01, 0.0001)
 
@@ -104,7 +123,7 @@ class Market:
         self.history = history
         self.universe = universe or universe_of()
         self.calendar = calendar
-        self._seed = seed
+        self.seed = seed
         realised = trailing_deviation(history.index) * np.sqrt(SESSIONS_PER_YEAR) * 100.0
         self._series: dict[int, Floats] = {one.conid: history.of(one.symbol) for one in STOCKS}
         self._series[SPX.conid] = history.index
@@ -139,20 +158,7 @@ class Market:
         """Shape [n, minutes + 1]; column 0 is the prior close, the last column the session's close."""
         if conid == VIX.conid:
             return self._volatility_grid(rows, minutes)
-        closes = self.closes(conid)
-        start, end = np.log(closes[rows - 1]), np.log(closes[rows])
-        share = np.linspace(0.0, 1.0, minutes + 1)
-        modes = np.arange(1, _MODES + 1)
-        # Karhunen-Loeve expansion of the Brownian bridge, truncated.
-        waves = np.sqrt(2.0) * np.sin(np.pi * modes[:, None] * share) / (np.pi * modes[:, None])
-        weights = normals(self._seed, _PATH, conid, rows[:, None], modes[None, :])
-        grid = weights @ waves
-        np.clip(grid, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS, out=grid)
-        grid *= self._deviation(conid)[rows][:, None]
-        grid += start[:, None] + (end - start)[:, None] * share
-        np.exp(grid, out=grid)
-        grid[:, 0], grid[:, -1] = closes[rows - 1], closes[rows]
-        return np.asarray(grid)
+        return bridged(self.closes(conid), self._deviation(conid), rows, minutes, self.seed, _PATH, conid)
 
     def _volatility_grid(self, rows: npt.NDArray[np.int64], minutes: int) -> Floats:
         """Annualised percent: twenty completed returns of the index and the one that is forming."""
@@ -182,7 +188,7 @@ class Market:
         if not self.universe.by_conid[conid].tradable:
             return SessionPath(np.round(price, 2), None, None)
         narrow, wide = _HALF_SPREAD
-        share = uniforms(self._seed, _SPREAD, conid, row, np.arange(minutes + 1))
+        share = uniforms(self.seed, _SPREAD, conid, row, np.arange(minutes + 1))
         half = price * (narrow + (wide - narrow) * share)
         ticks = _ticks(price)
         # Rounded away from each other, so that the bid stays below the ask at any price.
@@ -196,7 +202,7 @@ class Market:
         closes = self.closes(conid)
         path = self.path(conid, row)
         seen = path.price[: moment.minute + 1]
-        size_bid, size_ask = uniforms(self._seed, _SIZE, conid, row, moment.minute, np.arange(2))
+        size_bid, size_ask = uniforms(self.seed, _SIZE, conid, row, moment.minute, np.arange(2))
         quoted = moment.is_open and path.bid is not None and path.ask is not None
         return Quote(
             contract=contract,
@@ -256,11 +262,11 @@ class Market:
         """Fictional: between 4 and 60 million shares a day, fixed per contract; indices have none."""
         if not self.universe.by_conid[conid].tradable:
             return 0.0
-        return float(4e6 * 15.0 ** uniform(self._seed, _VOLUME, conid))
+        return float(4e6 * 15.0 ** uniform(self.seed, _VOLUME, conid))
 
     def daily_volume(self, conid: int, rows: npt.NDArray[np.int64]) -> Floats:
         """Fictional: around the average. Shape [n]."""
-        return self.average_volume(conid) * (0.6 + 0.8 * uniforms(self._seed, _VOLUME, conid, rows))
+        return self.average_volume(conid) * (0.6 + 0.8 * uniforms(self.seed, _VOLUME, conid, rows))
 
     def volume_so_far(self, conid: int, moment: Moment) -> int:
         whole_day = float(self.daily_volume(conid, np.array([moment.session]))[0])
@@ -268,7 +274,7 @@ class Market:
 
     def market_capitalisation(self, conid: int) -> float:
         """Fictional: between 40 billion and 1.2 trillion USD, fixed per contract."""
-        return float(4e10 * 30.0 ** uniform(self._seed, _CAPITALISATION, conid))
+        return float(4e10 * 30.0 ** uniform(self.seed, _CAPITALISATION, conid))
 
     def session_date(self, row: int) -> date:
         return self.history.sessions[row]

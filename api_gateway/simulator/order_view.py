@@ -163,30 +163,32 @@ def trade(account: str, execution: Execution, held: int) -> dict[str, Any]:
 
 
 def preview(world: World, request: OrderRequest, moment: Moment, error: str | None) -> dict[str, Any]:
-    """What the order would do to the account, as comma-formatted strings."""
+    """What the order would cost in its own currency and do to the account in base, as comma-formatted strings."""
     valuation = world.accounting.valuation(request.account, moment)
     price = world.accounting.price_of(request, moment)
     value, fee = request.quantity * price, commission(request.quantity, price)
-    signed = value if request.side == "BUY" else -value
+    currency, base = request.contract.currency, world.rates.base
+    rate = world.rates.rate(currency, moment)
+    signed = (value if request.side == "BUY" else -value) * rate
     total = value + fee if request.side == "BUY" else value - fee
     held = world.books[request.account].held(request.contract.conid)
     change = request.quantity if request.side == "BUY" else -request.quantity
 
     def effect(current: Decimal, difference: Decimal) -> dict[str, str]:
         return {
-            "current": money_text(current),
-            "change": money_text(difference),
-            "after": money_text(current + difference),
+            "current": money_text(current, base),
+            "change": money_text(difference, base),
+            "after": money_text(current + difference, base),
         }
 
     primed = world.session.snapshot_reads.get(request.contract.conid, 0) > 0
     return {
         "amount": {
-            "amount": f"{money_text(value)} ({request.quantity:,} Shares)",
-            "commission": money_text(fee),
-            "total": money_text(total),
+            "amount": f"{money_text(value, currency)} ({request.quantity:,} Shares)",
+            "commission": money_text(fee, currency),
+            "total": money_text(total, currency),
         },
-        "equity": effect(valuation.net_liquidation, -fee),
+        "equity": effect(valuation.net_liquidation, -fee * rate),
         "initial": effect(valuation.initial_margin, signed * valuation.initial_share),
         "maintenance": effect(valuation.maintenance_margin, signed * valuation.maintenance_share),
         "position": {"current": str(held), "change": str(change), "after": str(held + change)},

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from api_gateway.simulator.book import AccountBook
+from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.sessions import NEW_YORK, Moment
 from api_gateway.simulator.wire import epoch_ms
 from api_gateway.simulator.world import World
@@ -38,7 +39,8 @@ def _last(world: World, moment: Moment) -> int:
 def _track(world: World, account: str, period: str, last: int) -> _Track:
     book = world.books[account]
     count = last + 1 - max(last + 1 - PERIODS[period], book.since)
-    values, flows = book.close_values(world.market, last)[-count:], book.external_flows(last)[-count:]
+    values = world.accounting.close_values(account, last)[-count:]
+    flows = book.external_flows(world.rates, last)[-count:]
     # Time-weighted: what was paid in or out on a day is taken off before the day's growth is measured.
     growth = np.concatenate(([1.0], (values[1:] - flows[1:]) / values[:-1]))
     return _Track(
@@ -114,8 +116,8 @@ def all_periods(world: World, accounts: list[str], moment: Moment) -> dict[str, 
 @dataclass(frozen=True)
 class _Trade:
     day: date
-    conid: int
-    name: str
+    session: int
+    contract: Contract
     quantity: int
     price: Decimal
     gain: Decimal
@@ -125,28 +127,37 @@ def _trades(world: World, book: AccountBook, conids: frozenset[int]) -> list[_Tr
     """The purchases that the account began with, and everything since; `quantity` is negative for a sale."""
     funded = world.market.session_date(book.since)
     bought = [
-        _Trade(funded, one.contract.conid, one.contract.name, one.quantity, one.average_cost, Decimal(0))
+        _Trade(funded, book.since, one.contract, one.quantity, one.average_cost, Decimal(0))
         for one in book.opening_positions
     ]
     since = [
         _Trade(
             one.time.astimezone(NEW_YORK).date(),
-            one.contract.conid,
-            one.contract.name,
+            one.session,
+            one.contract,
             one.signed_quantity,
             one.price,
             book.gain(one.execution_id),
         )
         for one in book.executions
     ]
-    return [one for one in (*bought, *since) if one.conid in conids]
+    return [one for one in (*bought, *since) if one.contract.conid in conids]
+
+
+def _rate(world: World, trade: _Trade, moment: Moment) -> Decimal:
+    """Base currency for one unit of the trade's at its session's close; of a session that is running, now."""
+    currency = trade.contract.currency
+    if trade.session > moment.completed:
+        return world.rates.rate(currency, moment)
+    return world.rates.at_close(currency, trade.session)
 
 
 def transactions(world: World, account: str, conids: frozenset[int], days: int, moment: Moment) -> dict[str, Any]:
-    """Purchases and sales of the contracts in the last `days` days; amounts without commission."""
-    currency, today = world.scenario.currency, moment.now.astimezone(NEW_YORK).date()
+    """Purchases and sales of the contracts in the last `days` days; amounts without commission, the sum in base."""
+    base, today = world.scenario.currency, moment.now.astimezone(NEW_YORK).date()
     first = today - timedelta(days=days)
     trades = [one for one in _trades(world, world.books[account], conids) if one.day >= first]
+    rates = {one: _rate(world, one, moment) for one in trades}
     gains = [one for one in trades if one.quantity < 0]
     return {
         "rc": 0,
@@ -155,35 +166,35 @@ def transactions(world: World, account: str, conids: frozenset[int], days: int, 
             "data": [
                 {
                     "date": f"{one.day:%Y%m%d}",
-                    "cur": currency,
-                    "fxRate": 1,
+                    "cur": one.contract.currency,
+                    "fxRate": 1 if one.contract.currency == base else float(rates[one]),
                     "side": "L",
                     "acctid": account,
                     "amt": str(one.gain),
-                    "conid": str(one.conid),
+                    "conid": str(one.contract.conid),
                 }
                 for one in gains
             ],
-            "amt": str(sum((one.gain for one in gains), Decimal(0))),
+            "amt": str(sum((one.gain * rates[one] for one in gains), Decimal(0))),
         },
-        "currency": currency,
+        "currency": base,
         "from": epoch_ms(_midnight(first)),
         "id": "getTransactions",
         "to": epoch_ms(_midnight(today)),
         "includesRealTime": True,
         "transactions": [
             {
-                "cur": currency,
+                "cur": one.contract.currency,
                 "date": f"{_midnight(one.day):%a %b %d %H:%M:%S %Z %Y}",
                 "rawDate": f"{one.day:%Y%m%d}",
-                "fxRate": 1.0,
+                "fxRate": float(rates[one]),
                 "pr": float(one.price),
                 "qty": float(one.quantity),
                 "acctid": account,
                 "amt": float(-one.quantity * one.price),
-                "conid": one.conid,
+                "conid": one.contract.conid,
                 "type": "Buy" if one.quantity > 0 else "Sell",
-                "desc": one.name,
+                "desc": one.contract.name,
             }
             for one in trades
         ],

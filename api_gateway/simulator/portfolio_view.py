@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from api_gateway.simulator.book import Position, Valuation
+from api_gateway.simulator.book import Balance, Position, Valuation
 from api_gateway.simulator.sessions import Moment
 from api_gateway.simulator.visibility import Holdings
 from api_gateway.simulator.wire import epoch_ms, epoch_s
@@ -42,40 +42,46 @@ def _position(account: str, position: Position, price: Decimal) -> dict[str, Any
     }
 
 
-def _completed(world: World, row: dict[str, Any], position: Position) -> dict[str, Any]:
+_IN_BASE = ("mktValue", "mktPrice", "avgCost", "avgPrice", "realizedPnl", "unrealizedPnl")
+
+
+def _in_base(row: dict[str, Any], rate: float) -> dict[str, float]:
+    """Everything at the present rate, costs included."""
+    return {f"base{name[0].upper()}{name[1:]}": row[name] * rate for name in _IN_BASE}
+
+
+def _completed(world: World, row: dict[str, Any], position: Position, rate: float) -> dict[str, Any]:
     """The later reads: names and classification appear and `strike` turns into a string (observed, 3 of 3)."""
     contract = position.contract
-    return row | {
-        "strike": "0",
-        "baseMktValue": row["mktValue"],
-        "baseMktPrice": row["mktPrice"],
-        "baseAvgCost": row["avgCost"],
-        "baseAvgPrice": row["avgPrice"],
-        "baseRealizedPnl": row["realizedPnl"],
-        "baseUnrealizedPnl": row["unrealizedPnl"],
-        "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
-        "displayRule": {
-            "magnification": 0,
-            "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
-        },
-        "time": epoch_s(world.clock.now()),
-        "chineseName": contract.name,
-        "allExchanges": f"SMART,{contract.exchange}",
-        "listingExchange": contract.exchange,
-        "countryCode": "US",
-        "name": contract.name,
-        "lastTradingDay": None,
-        "group": contract.industry,
-        "sector": contract.sector,
-        "sectorGroup": contract.category,
-        "ticker": contract.symbol,
-        "type": "COMMON",
-        "hasOptions": False,
-        "fullName": contract.symbol,
-        "isUS": True,
-        "isEventContract": False,
-        "pageSize": 100,
-    }
+    return (
+        row
+        | {"strike": "0"}
+        | _in_base(row, rate)
+        | {
+            "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
+            "displayRule": {
+                "magnification": 0,
+                "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
+            },
+            "time": epoch_s(world.clock.now()),
+            "chineseName": contract.name,
+            "allExchanges": f"SMART,{contract.exchange}",
+            "listingExchange": contract.exchange,
+            "countryCode": "US",
+            "name": contract.name,
+            "lastTradingDay": None,
+            "group": contract.industry,
+            "sector": contract.sector,
+            "sectorGroup": contract.category,
+            "ticker": contract.symbol,
+            "type": "COMMON",
+            "hasOptions": False,
+            "fullName": contract.symbol,
+            "isUS": True,
+            "isEventContract": False,
+            "pageSize": 100,
+        }
+    )
 
 
 def _holdings(world: World, account: str, moment: Moment, live: bool) -> Holdings:
@@ -93,7 +99,8 @@ def positions(
     rows: list[dict[str, Any]] = []
     for position, price in _holdings(world, account, moment, live)[page]:
         row = _position(account, position, price)
-        rows.append(_completed(world, row, position) if complete else row)
+        rate = float(world.rates.rate(position.contract.currency, moment))
+        rows.append(_completed(world, row, position, rate) if complete else row)
     return rows
 
 
@@ -183,23 +190,22 @@ def summary(world: World, account: str, moment: Moment) -> dict[str, Any]:
     return answer
 
 
-def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
-    valuation = world.accounting.valuation(account, moment)
-    row = {
+def _ledger_row(account: str, moment: Moment, balance: Balance, rate: float) -> dict[str, Any]:
+    return {
         "commoditymarketvalue": 0.0,
         "futuremarketvalue": 0.0,
-        "settledcash": float(valuation.settled_cash),
-        "exchangerate": 1,
+        "settledcash": float(balance.settled_cash),
+        "exchangerate": rate,
         "sessionid": 1,
-        "cashbalance": float(valuation.cash),
+        "cashbalance": float(balance.cash),
         "corporatebondsmarketvalue": 0.0,
         "warrantsmarketvalue": 0.0,
-        "netliquidationvalue": float(valuation.net_liquidation),
+        "netliquidationvalue": float(balance.net_liquidation),
         "interest": 0.0,
-        "unrealizedpnl": float(valuation.unrealized),
-        "stockmarketvalue": float(valuation.stock_value),
+        "unrealizedpnl": float(balance.unrealized),
+        "stockmarketvalue": float(balance.stock_value),
         "moneyfunds": 0.0,
-        "realizedpnl": float(valuation.realized),
+        "realizedpnl": float(balance.realized),
         "funds": 0.0,
         "acctcode": account,
         "issueroptionsmarketvalue": 0.0,
@@ -215,21 +221,35 @@ def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
         "dividends": 0.0,
         "cryptocurrencyvalue": 0.0,
     }
-    currency = world.scenario.currency
-    return {currency: row | {"secondkey": currency}, "BASE": row | {"secondkey": "BASE"}}
+
+
+def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
+    """By currency; BASE is their sum."""
+    rows: dict[str, Any] = {}
+    for currency, balance in world.accounting.balances(account, moment).items():
+        if currency == world.rates.base:
+            rows[currency] = _ledger_row(account, moment, balance, 1) | {"secondkey": currency}
+        else:
+            rate = float(world.rates.rate(currency, moment))
+            invented = {"secondkey": currency, "simulator": {"fictional": ["exchangerate"]}}
+            rows[currency] = _ledger_row(account, moment, balance, rate) | invented
+    total = world.accounting.valuation(account, moment)
+    return rows | {"BASE": _ledger_row(account, moment, total, 1) | {"secondkey": "BASE"}}
 
 
 def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[str, Any]:
-    """Over one account or the sum of several."""
+    """Over one account or the sum of several, in base currency."""
     sectors: dict[str, float] = {}
     groups: dict[str, float] = {}
     cash = Decimal(0)
     for account in accounts:
         marks = world.accounting.marks(account, moment)
-        cash += world.books[account].cash()
+        cash += world.accounting.valuation(account, moment).cash
         for position in world.books[account].positions():
             if position.quantity:
-                contract, value = position.contract, float(position.quantity * marks[position.contract.conid])
+                contract = position.contract
+                price = marks[contract.conid] * world.rates.rate(contract.currency, moment)
+                value = float(position.quantity * price)
                 sectors[contract.sector] = sectors.get(contract.sector, 0.0) + value
                 groups[contract.industry] = groups.get(contract.industry, 0.0) + value
     assets = {"STK": sum(sectors.values()), "CASH": float(cash)}

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from api_gateway.simulator.currencies import DOLLAR, Currency
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.universe import MOST, stock
 
@@ -51,23 +52,32 @@ class Spread(_Strict):
     weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
 
 
+class Exchanged(_Strict):
+    """Part of the capital that is kept as cash in another currency."""
+
+    currency: Currency
+    weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
+
+
 class Opening(_Strict):
-    """What one account starts with: holdings one by one, or spread evenly."""
+    """What one account starts with: holdings one by one, or spread evenly. The capital is in the base currency."""
 
     account: Annotated[str, Field(pattern=r"^DU\d{7}$")]
     starting_capital: Annotated[Decimal, Field(gt=0)]
     holdings: tuple[Holding, ...] = ()
+    cash: tuple[Exchanged, ...] = ()
     spread: Spread | None = None
 
     @model_validator(mode="after")
     def within_the_whole(self) -> Self:
         if self.holdings and self.spread is not None:
             raise ValueError("give holdings or spread, not both")
-        symbols = [holding.symbol for holding in self.holdings]
-        twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+        listed = [holding.symbol for holding in self.holdings] + [one.currency for one in self.cash]
+        twice = sorted({name for name in listed if listed.count(name) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} listed more than once")
-        total = sum((holding.weight_pct for holding in self.holdings), Decimal(0))
+        weights = [holding.weight_pct for holding in self.holdings] + [one.weight_pct for one in self.cash]
+        total = sum(weights, Decimal(0))
         if total > 100:
             raise ValueError(f"weights sum to {total} %, at most 100 %")
         return self
@@ -78,7 +88,7 @@ class Scenario(Opening):
 
     name: str
     description: str
-    currency: Literal["USD"]
+    currency: Currency
     account_type: Literal["margin", "cash"]
     bought_sessions_before: Annotated[int, Field(ge=1, le=300)]
     others: tuple[Opening, ...] = ()
@@ -92,6 +102,15 @@ class Scenario(Opening):
     def accounts_differ(self) -> Self:
         if len({one.account for one in self.openings}) <= len(self.others):
             raise ValueError("an account is listed more than once")
+        return self
+
+    @model_validator(mode="after")
+    def cash_is_in_other_currencies(self) -> Self:
+        kept = {one.currency for opening in self.openings for one in opening.cash}
+        if self.currency in kept:
+            raise ValueError(f"cash in {self.currency} is what is left of the capital")
+        if kept and self.currency == DOLLAR:
+            raise ValueError("there are no exchange rates for an account in USD")
         return self
 
 

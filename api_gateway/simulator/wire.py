@@ -37,7 +37,7 @@ def percent_text(fraction: float) -> str:
     return f"{100 * fraction:.2f}%"
 
 
-def money_text(value: Decimal, currency: str = "USD") -> str:
+def money_text(value: Decimal, currency: str) -> str:
     """ "1,977.60 USD"; whole amounts carry no decimals: "1 USD"."""
     text = f"{value:,.2f}"
     return f"{text.removesuffix('.00')} {currency}"

@@ -16,6 +16,7 @@ from api_gateway.simulator.book import AccountBook, opening_book
 from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.brokerage import BrokerageSession, SessionMode
 from api_gateway.simulator.clock import MarketClock, Monotonic, SessionClock
+from api_gateway.simulator.currencies import ExchangeRates
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.faults import BrokerRule, FaultBox
 from api_gateway.simulator.market import Market, to_decimal
@@ -104,6 +105,10 @@ class World:
         return self.books[self.account]
 
     @property
+    def rates(self) -> ExchangeRates:
+        return self.accounting.rates
+
+    @property
     def universe(self) -> Universe:
         return self.market.universe
 
@@ -143,7 +148,8 @@ class World:
 
     def marker(self) -> dict[str, Any]:
         """What tells a client that this gateway is a simulator."""
-        return {
+        invented = {"fictional": ["exchange_rates"]} if len(self.rates.currencies) > 1 else {}
+        marker: dict[str, Any] = {
             "as_of": self.as_of.isoformat(),
             "seed": self.seed,
             "now": self.clock.now().isoformat().replace("+00:00", "Z"),
@@ -151,6 +157,7 @@ class World:
             "pacing": self.pacer.scale,
             "version": VERSION,
         }
+        return marker | invented
 
 
 def session_row(history: PriceHistory, as_of: date | None) -> int:
@@ -213,10 +220,11 @@ def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: M
     since = row - scenario.bought_sessions_before
     if since < 0:
         raise StartError(f"scenario {scenario.name}: no session {scenario.bought_sessions_before} sessions earlier")
-    books = {one.account: opening_book(one, market, since) for one in scenario.openings}
+    rates = ExchangeRates(scenario.currency, market)
+    books = {one.account: opening_book(one, market, rates, since) for one in scenario.openings}
     rules, faults = BrokerRules(scenario.account_type), FaultBox()
     clock = MarketClock(at(as_of, MORNING), market.calendar.end, monotonic)
-    accounting = Accounting(books, market, rules)
+    accounting = Accounting(books, market, rates, rules)
     desk = OrderDesk(rules, accounting, market, faults, options.seed)
     world = World(
         options=options,

@@ -64,7 +64,7 @@ async def profit_and_loss(world: Here) -> JSONResponse:
         return answer({"upnl": {}})
     moment, account = world.look(), world.selected
     valuation = world.accounting.valuation(account, moment)
-    prior_close = world.books[account].close_values(world.market, moment.session - 1)[-1]
+    prior_close = world.accounting.close_values(account, moment.session - 1)[-1]
     now = float(valuation.net_liquidation)
     row = {
         "rowType": 1,
@@ -81,24 +81,30 @@ async def profit_and_loss(world: Here) -> JSONResponse:
 @router.get("/iserver/exchangerate")
 async def exchange_rate(request: Request, world: Here) -> JSONResponse:
     source, target = request.query_params.get("source"), request.query_params.get("target")
-    if source != target or source != world.scenario.currency:
-        # No foreign prices are simulated, and none are invented.
+    known = world.rates.currencies
+    if source not in known or target not in known:
+        # No foreign prices are simulated for an account in dollars, and none are invented.
         raise refused(500, f"No exchange rate from {source} to {target} for {day_text(world.clock.now())}")
-    return answer({"rate": 1.0})
+    rate = {"rate": float(world.rates.cross(source, target, world.moment()))}
+    return answer(rate if source == target else rate | {"simulator": {"fictional": ["rate"]}})
 
 
 def _summary(world: World, account: str) -> tuple[Moment, Valuation]:
+    moment = _looked(world, account)
+    return moment, world.accounting.valuation(account, moment)
+
+
+def _looked(world: World, account: str) -> Moment:
     world.session.require_accounts()
     check_account(world, account)
-    moment = world.look()
-    return moment, world.accounting.valuation(account, moment)
+    return world.look()
 
 
 @router.get("/iserver/account/{account}/summary")
 async def summary(account: str, world: Here) -> JSONResponse:
     """Whole numbers, unlike its four parts, which are texts with a currency."""
-    _, valuation = _summary(world, account)
-    return answer(balances.overview(valuation, world.scenario.currency))
+    moment, valuation = _summary(world, account)
+    return answer(balances.overview(valuation, world.scenario.currency, world.accounting.balances(account, moment)))
 
 
 @router.get("/iserver/account/{account}/summary/available_funds")
@@ -110,7 +116,7 @@ async def available_funds(account: str, world: Here) -> JSONResponse:
 @router.get("/iserver/account/{account}/summary/balances")
 async def balances_of(account: str, world: Here) -> JSONResponse:
     moment, valuation = _summary(world, account)
-    previous = world.books[account].close_values(world.market, moment.session - 1)[-1]
+    previous = world.accounting.close_values(account, moment.session - 1)[-1]
     return answer(balances.segments(balances.cash_balances(valuation, float(previous)), world.scenario.currency))
 
 
@@ -123,5 +129,5 @@ async def margins(account: str, world: Here) -> JSONResponse:
 @router.get("/iserver/account/{account}/summary/market_value")
 async def market_value(account: str, world: Here) -> JSONResponse:
     """By currency, and the one part whose texts carry none."""
-    _, valuation = _summary(world, account)
-    return answer({world.scenario.currency: balances.market_value(valuation)})
+    held = world.accounting.balances(account, _looked(world, account))
+    return answer({currency: balances.market_value(one) for currency, one in held.items()})

@@ -107,6 +107,10 @@ async def state(request: Request, world: Here) -> JSONResponse:
     moment = world.look()
     valuation = world.accounting.valuation(account, moment)
     marks = world.accounting.marks(account, moment)
+    currencies = {
+        currency: {"cash": str(balance.cash), "rate": str(world.rates.rate(currency, moment))}
+        for currency, balance in world.accounting.balances(account, moment).items()
+    }
     return answer(
         {
             "simulator": world.marker(),
@@ -127,6 +131,7 @@ async def state(request: Request, world: Here) -> JSONResponse:
                 for position in world.books[account].positions()
             ],
         }
+        | ({"currencies": currencies} if len(currencies) > 1 else {})
     )
 
 

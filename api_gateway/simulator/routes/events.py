@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.contracts import Contract
+from api_gateway.simulator.currencies import Currency
 from api_gateway.simulator.errors import StartError, refused
 from api_gateway.simulator.orders import OrderRequest, Side
 from api_gateway.simulator.stage import Reset
@@ -50,9 +51,10 @@ class ExternalOrder(_Strict):
 
 
 class CashMove(_Strict):
-    """A deposit, or a withdrawal when negative."""
+    """A deposit, or a withdrawal when negative; in base currency unless another one is named."""
 
     amount: Annotated[Decimal, Field(allow_inf_nan=False)]
+    currency: Currency | None = None
     account: str | None = None
 
 
@@ -156,19 +158,21 @@ async def external_order(request: Request, world: Here) -> JSONResponse:
 @router.post("/cash")
 async def cash(request: Request, world: Here) -> JSONResponse:
     moved = await read_body(request, CashMove)
-    book = world.books[_account(world, moved.account)]
-    book.move_cash(moved.amount, world.look().session, external=True)
-    return answer({"cash": str(book.cash())})
+    book, currency = world.books[_account(world, moved.account)], moved.currency or world.rates.base
+    if currency not in world.rates.currencies:
+        raise refused(400, f"cash: an account in {world.rates.base} keeps no {currency}")
+    book.move_cash(currency, moved.amount, world.look().session, external=True)
+    return answer({"cash": str(book.cash(currency))})
 
 
 @router.post("/dividend")
 async def dividend(request: Request, world: Here) -> JSONResponse:
     paid = await read_body(request, Dividend)
-    conid, session = _stock(world, paid.symbol).conid, world.look().session
-    amounts = {account: paid.amount * book.held(conid) for account, book in world.books.items()}
+    contract, session = _stock(world, paid.symbol), world.look().session
+    amounts = {account: paid.amount * book.held(contract.conid) for account, book in world.books.items()}
     for account, amount in amounts.items():
-        world.books[account].move_cash(amount, session, external=False)
-    return answer({"paid": str(sum(amounts.values())), "cash": str(world.book.cash())})
+        world.books[account].move_cash(contract.currency, amount, session, external=False)
+    return answer({"paid": str(sum(amounts.values())), "cash": str(world.book.cash(contract.currency))})
 
 
 @router.post("/split")

@@ -6,7 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from api_gateway.simulator.book import AccountBook, Position
+from api_gateway.simulator.book import AccountBook, Position, in_base
+from api_gateway.simulator.currencies import ExchangeRates
 from api_gateway.simulator.market import SessionPath
 from api_gateway.simulator.matching import Fill, commission, first_fill, match
 from api_gateway.simulator.orders import Execution, Order, OrderRequest, Side, Status, TimeInForce
@@ -118,16 +119,16 @@ def test_average_cost_and_profit_leave_commissions_out() -> None:
 
 
 def test_cash_moves_with_the_trade_and_settles_one_session_later() -> None:
-    book = AccountBook(Decimal(5000), (Position(STOCK, 50, Decimal(90)),), since=50)
+    book = AccountBook({"USD": Decimal(5000)}, (Position(STOCK, 50, Decimal(90)),), since=50)
     book.apply(execution("SELL", 20, "100"))
-    assert book.cash() == Decimal(5000) + 2000 - 1
-    assert book.settled_cash(100) == Decimal(5000)
-    assert book.settled_cash(101) == book.cash()
+    assert book.cash("USD") == Decimal(5000) + 2000 - 1
+    assert book.settled_cash("USD", 100) == Decimal(5000)
+    assert book.settled_cash("USD", 101) == book.cash("USD")
 
 
 def test_net_liquidation_is_cash_plus_what_the_positions_are_worth() -> None:
-    book = AccountBook(Decimal(5000), (Position(STOCK, 50, Decimal(90)),), since=50)
-    valuation = book.valuation({AAPL: Decimal(110)}, 100, "margin")
+    book = AccountBook({"USD": Decimal(5000)}, (Position(STOCK, 50, Decimal(90)),), since=50)
+    valuation = in_base(book.balances({AAPL: Decimal(110)}, 100), {"USD": Decimal(1)}, "margin")
     assert valuation.net_liquidation == Decimal(10_500)
     assert valuation.unrealized == Decimal(1000)
     assert valuation.available_funds == Decimal(10_500) - Decimal(2750)
@@ -137,9 +138,9 @@ def test_net_liquidation_is_cash_plus_what_the_positions_are_worth() -> None:
 
 def test_close_values_follow_the_closes_and_include_later_trades() -> None:
     closes = MARKET.closes(AAPL)
-    book = AccountBook(Decimal(5000), (Position(STOCK, 50, Decimal(90)),), since=50)
+    book = AccountBook({"USD": Decimal(5000)}, (Position(STOCK, 50, Decimal(90)),), since=50)
     book.apply(execution("SELL", 20, "100", session=60))
-    values = book.close_values(MARKET, 61)
+    values = book.close_values(MARKET, ExchangeRates("USD", MARKET), 61)
     assert len(values) == 12
     assert values[0] == pytest.approx(5000 + 50 * closes[50])
     assert values[9] == pytest.approx(5000 + 50 * closes[59])

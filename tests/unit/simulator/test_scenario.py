@@ -41,7 +41,8 @@ def _file(tmp_path: Path, text: str) -> Path:
         (("starting_capital: 1000", "starting_capital: -1"), "starting_capital"),
         (("name: small", "nam: small"), "name"),
         (("DU1111111", "U1111111"), "account"),
-        (("currency: USD", "currency: EUR"), "currency"),
+        (("currency: USD", "currency: JPY"), "currency"),
+        (("holdings:", "cash: [{currency: EUR, weight_pct: 5}]\nholdings:"), "105"),
         (("name: small", "name: [small"), "not YAML"),
     ],
 )
@@ -67,8 +68,8 @@ def test_the_default_account_bought_twelve_names_and_kept_a_tenth_in_cash(time: 
     assert world.book.since == row - 252
     assert len(world.book.positions()) == 12
     cost = sum((one.quantity * one.average_cost for one in world.book.positions()), Decimal(0))
-    assert cost + world.book.cash() == Decimal(250_000)
-    assert Decimal("0.10") <= world.book.cash() / 250_000 < Decimal("0.12")
+    assert cost + world.book.cash("USD") == Decimal(250_000)
+    assert Decimal("0.10") <= world.book.cash("USD") / 250_000 < Decimal("0.12")
     for position in world.book.positions():
         close = world.market.closes(position.contract.conid)[world.book.since]
         assert float(position.average_cost) == close
@@ -125,6 +126,16 @@ def test_the_expectations_written_beside_the_scenario_hold(
     gains = {one.contract.symbol: marks[one.contract.conid] / one.average_cost - 1 for one in world.book.positions()}
     assert {symbol for symbol, gain in gains.items() if gain <= Decimal("-0.15")} == stops
     assert {symbol for symbol, gain in gains.items() if gain >= Decimal("0.50")} == profits
-    closes = world.book.close_values(world.market, moment.session - 1)
+    closes = world.accounting.close_values(world.account, moment.session - 1)
     now = float(world.accounting.valuation(world.account, moment).net_liquidation)
     assert 1 - now / max(closes.max(), now) == pytest.approx(drawdown, abs=0.001)
+
+
+def test_cash_in_another_currency_needs_an_account_with_exchange_rates(tmp_path: Path) -> None:
+    kept = SCENARIO.replace("weight_pct: 60", "weight_pct: 50") + "cash: [{currency: CURRENCY, weight_pct: 5}]\n"
+    with pytest.raises(StartError, match="no exchange rates for an account in USD"):
+        load_scenario(_file(tmp_path, kept.replace("CURRENCY", "GBP")))
+    in_euros = kept.replace("currency: USD", "currency: EUR")
+    with pytest.raises(StartError, match="cash in EUR is what is left"):
+        load_scenario(_file(tmp_path, in_euros.replace("CURRENCY", "EUR")))
+    assert load_scenario(_file(tmp_path, in_euros.replace("CURRENCY", "USD"))).cash[0].weight_pct == 5
