@@ -182,7 +182,8 @@ class OrderCalls:
                     questions=asked,
                 )
             try:
-                answer = await self._transport.send("POST", f"/iserver/reply/{found.reply_id}", {"confirmed": True})
+                with self._transport.pacer.answering():
+                    answer = await self._transport.send("POST", f"/iserver/reply/{found.reply_id}", {"confirmed": True})
             except (GatewayDown, PacingViolation) as error:
                 return Placement(outcome="unknown", message=str(error), questions=asked)
             found = classify(answer, is_reply=True)

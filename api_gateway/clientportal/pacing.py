@@ -7,8 +7,8 @@ two, so the answer's time is the earliest that makes the next request provably l
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from api_gateway.clientportal.errors import PacingViolation
@@ -20,6 +20,7 @@ LONGEST_WAIT_SECONDS: Final = 15.0
 # What two clocks may differ in speed.
 _DRIFT: Final = 1.0001
 _SHORTEST_SLEEP: Final = 1e-6
+_REPLIES: Final = "/iserver/reply/"
 
 
 class Pacer:
@@ -43,6 +44,8 @@ class Pacer:
         self._penalty_seconds = rules.penalty_seconds
         self._windows = {rules.history.name: _Window(rules.history)}
         self._boxed_until: float | None = None
+        self._nobody_asked = asyncio.Event()
+        self._nobody_asked.set()
 
     @asynccontextmanager
     async def slot(self, method: str, path: str) -> AsyncIterator[None]:
@@ -53,12 +56,11 @@ class Pacer:
         """
         limit = limit_of(method, path)
         own, everyone = self._window(limit), self._window(GLOBAL)
+        answers = path.startswith(_REPLIES)
         async with own.queue:
             await self._free(own)
-            async with everyone.queue:
-                await self._free(everyone)
-                own.enter()
-                everyone.enter()
+            while not await self._entered(own, everyone, answers):
+                await self._nobody_asked.wait()
         try:
             yield
         finally:
@@ -67,6 +69,15 @@ class Pacer:
             everyone.leave(now)
             if limit in SLOW:
                 self._memory.use(limit.name)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Lets nothing but replies through meanwhile: any other request can invalidate the broker's question."""
+        self._nobody_asked.clear()
+        try:
+            yield
+        finally:
+            self._nobody_asked.set()
 
     def recall(self) -> None:
         """Counts what an earlier process has used of the limits that outlast a restart."""
@@ -103,6 +114,16 @@ class Pacer:
 
     def _window(self, limit: Limit) -> "_Window":
         return self._windows.setdefault(limit.name, _Window(limit))
+
+    async def _entered(self, own: "_Window", everyone: "_Window", answers: bool) -> bool:
+        """Takes both places, unless a question of the broker waits for an answer and this request is none."""
+        async with everyone.queue:
+            await self._free(everyone)
+            if not (answers or self._nobody_asked.is_set()):
+                return False
+            own.enter()
+            everyone.enter()
+            return True
 
     async def _free(self, window: "_Window") -> None:
         """Waits for a place. Only its holder takes one, so that it stays free while the queue's lock is held."""

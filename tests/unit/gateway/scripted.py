@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,7 +31,8 @@ MARKER = {
     "now": "2022-12-28T15:00:00Z",
     "version": 1,
 }
-Reply = httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]
+Made = httpx2.Response | Awaitable[httpx2.Response]
+Reply = httpx2.Response | Exception | Callable[[httpx2.Request], Made]
 
 
 def ok(body: object, status: int = 200) -> httpx2.Response:
@@ -83,7 +84,10 @@ class ScriptedGateway:
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         if isinstance(reply, Exception):
             raise reply
-        return reply(request) if callable(reply) else httpx2.Response(reply.status_code, content=reply.content)
+        if not callable(reply):
+            return httpx2.Response(reply.status_code, content=reply.content)
+        made = reply(request)
+        return made if isinstance(made, httpx2.Response) else await made
 
 
 def ready_gateway(*, marker: dict[str, object] | None = None, paper: bool = True) -> ScriptedGateway:

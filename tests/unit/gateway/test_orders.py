@@ -88,6 +88,32 @@ async def test_each_answer_has_one_outcome_and_the_order_goes_out_once(reply: Re
     assert not [call for call in gateway.calls if "/iserver/reply/" in call]
 
 
+async def test_nothing_else_is_sent_while_a_question_of_the_broker_waits_for_its_answer() -> None:
+    gateway = ready_gateway().on(PLACE, SIZE)
+    portal = portal_to(gateway)
+    await portal.session.primed()
+    others: list[asyncio.Task[object]] = []
+
+    def ask_again(request: httpx2.Request) -> httpx2.Response:
+        others.extend(asyncio.create_task(portal.portfolio.ledger(ACCOUNT)) for _ in range(3))
+        others.append(asyncio.create_task(portal.contracts.rules(7, "BUY")))
+        return VALUE
+
+    async def hold(request: httpx2.Request) -> httpx2.Response:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return ACCEPTED
+
+    gateway.on("POST /iserver/reply/r1", ask_again).on("POST /iserver/reply/r2", hold)
+    found = await portal.orders.place_once(ORDER)
+    sent = len(gateway.calls)
+    await asyncio.gather(*others, return_exceptions=True)
+    assert found.outcome == "accepted"
+    talk = gateway.calls[gateway.calls.index(PLACE) : sent]
+    assert talk == [PLACE, "POST /iserver/reply/r1", "POST /iserver/reply/r2"]
+    assert len(gateway.calls) > sent
+
+
 async def test_an_accepted_order_carries_its_id_and_the_exact_numbers_were_sent() -> None:
     gateway = ready_gateway().on(PLACE, ACCEPTED)
     found = await placed(gateway)
