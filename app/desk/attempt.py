@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from app.desk.clock import market_clock
+from app.desk.clock import SystemClock, market_clock
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
 from app.desk.modes import effective_mode
@@ -86,7 +86,7 @@ async def attempt(desk: Desk, request: RunRequest) -> Attempt:
     """Raises NotReady while the broker's session needs a person, UsageError for a request that cannot be served."""
     if not SLOT.fullmatch(request.slot):
         raise UsageError(f"slot {request.slot!r} is not a name", "Use lower-case letters, digits, - and _")
-    broker_session = await desk.broker.session()
+    broker_session = await _session(desk, request)
     if broker_session.state is not SessionState.READY:
         await _not_ready(desk, request, broker_session)
     account = _account(desk, request, broker_session)
@@ -199,16 +199,36 @@ async def cancel_open_buys(desk: Desk, run: Run) -> int:
 async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) -> NoReturn:
     """Put the attempt on record where the account is known, and tell the caller who must act."""
     error = not_ready(session)
-    account = request.account or desk.account
-    if account is not None:
-        clock = market_clock(session)
-        key = key_of(desk, session, clock, account, request.slot, request.dry_run)
-        claim = await desk.write(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
-        if isinstance(claim, Claim):
-            status = RunStatus.MISSED if too_late(desk, request.slot, clock) else RunStatus.NOT_READY
-            await desk.write(desk.ledger.abandon, claim, status, str(error), clock.now())
-            await tell_failure(desk, key, status, error)
+    await _held_up(desk, request, session, error)
     raise error
+
+
+async def _session(desk: Desk, request: RunRequest) -> BrokerSession:
+    """Raises BrokerUnavailable, on record where the broker is surely the real one: a simulated day is known to nobody."""
+    try:
+        return await desk.broker.session()
+    except BrokerUnavailable as error:
+        down = BrokerSession(
+            SessionState.DOWN, error.cause, error.remedy, (), None, SystemClock().now(), desk.trading_mode
+        )
+        newest = await desk.write(desk.ledger.runs, 1)
+        if desk.trading_mode == "live" or (newest and newest[0].key.book == newest[0].key.account):
+            await _held_up(desk, request, down, error)
+        raise
+
+
+async def _held_up(desk: Desk, request: RunRequest, session: BrokerSession, error: PortfolioError) -> None:
+    account = request.account or desk.account
+    if account is None:
+        return
+    clock = market_clock(session)
+    key = key_of(desk, session, clock, account, request.slot, request.dry_run)
+    claim = await desk.write(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
+    if isinstance(claim, Claim):
+        status = RunStatus.MISSED if too_late(desk, request.slot, clock) else RunStatus.NOT_READY
+        await desk.write(desk.ledger.abandon, claim, status, str(error), clock.now())
+        if desk.calendar.session(clock.now()) is not None:
+            await tell_failure(desk, key, status, error)
 
 
 def key_of(desk: Desk, session: BrokerSession, clock: Clock, account: str, slot: str, dry_run: bool) -> RunKey:

@@ -20,7 +20,7 @@ async def lived(seed: int) -> Day:
     return one
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_day_of_losses_resets_and_rivals_is_told_truly_and_mended(seed: int) -> None:
     one = run(lived(seed))
     assert one.wrong == []
@@ -30,6 +30,7 @@ def test_a_day_of_losses_resets_and_rivals_is_told_truly_and_mended(seed: int) -
 
 
 def test_a_day_can_be_repeated() -> None:
-    first, second = (run(lived(4)) for _ in range(2))
+    first, second = (run(lived(3)) for _ in range(2))
+    assert first.wrong == []
     assert first.samples == second.samples
     assert [(when, notice.title) for when, notice in first.told] == [(when, n.title) for when, n in second.told]

@@ -229,3 +229,25 @@ async def test_another_account_and_another_world_are_left_alone(office: Office) 
     office.account = ACCOUNT
     office.world.set_session(simulation=Simulation(TODAY, 8, "synthetic", 0.1))
     assert await made_up(office) == ()
+
+
+async def test_a_day_on_which_nobody_could_be_asked_waits_too_where_the_broker_is_the_real_one(
+    office: Office, ledger: SqlLedger
+) -> None:
+    now = office.world.session.now
+    office.world.set_session(simulation=None, paper=False, now=now)
+    office.trading_mode, office.broker.unreachable = "live", {"session_status"}
+    with pytest.raises(BrokerUnavailable):
+        await run_daily(office.desk(), DAY)
+    (run,) = ledger.runs()
+    assert run.key.book == ACCOUNT
+    assert run.status in {RunStatus.NOT_READY, RunStatus.MISSED}
+
+
+async def test_of_a_simulated_day_nobody_knows_the_date_while_nobody_can_be_asked(
+    office: Office, ledger: SqlLedger
+) -> None:
+    office.broker.unreachable = {"session_status"}
+    with pytest.raises(BrokerUnavailable):
+        await run_daily(office.desk(), DAY)
+    assert ledger.runs() == ()

@@ -94,6 +94,14 @@ async def test_a_session_that_is_not_ready_is_told_once_however_often_it_is_trie
     assert post.sent[0][1] == "the broker's session is LOGIN_REQUIRED: log in. Log in"
 
 
+async def test_on_a_closed_day_nobody_is_asked_to_log_in(office: Office, post: Post) -> None:
+    log_out(office)
+    office.calendar.closed.add(office.calendar.local_date(office.world.now()))
+    with pytest.raises(NotReady):
+        await run_daily(office.desk(), DAY)
+    assert await told(office, post) == []
+
+
 async def test_a_failed_run_is_told(office: Office, post: Post) -> None:
     office.broker.unreachable = {"portfolio"}
     with pytest.raises(BrokerUnavailable):
