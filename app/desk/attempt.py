@@ -204,7 +204,7 @@ async def _not_ready(desk: Desk, request: RunRequest, session: BrokerSession) ->
 
 
 async def _session(desk: Desk, request: RunRequest) -> BrokerSession:
-    """Raises BrokerUnavailable, on record where the broker is surely the real one: a simulated day is known to nobody."""
+    """Raises BrokerUnavailable, on record where the broker is surely the real one: nobody knows a simulated date."""
     try:
         return await desk.broker.session()
     except BrokerUnavailable as error:
