@@ -72,4 +72,6 @@ def _deliver(addresses: tuple[str, ...], notice: Notice) -> bool:
     if not all(known):
         _logger.error("%d of %d notification addresses are not understood", known.count(False), len(known))
     kind = NotifyType.WARNING if notice.needs_person else NotifyType.SUCCESS
-    return bool(courier.notify(body=notice.text, title=notice.title, notify_type=kind))
+    # Each service by itself: all at once they would leave threads behind in the process.
+    told = [service.notify(body=notice.text, title=notice.title, notify_type=kind) for service in courier]
+    return bool(told) and all(told)

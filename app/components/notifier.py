@@ -28,4 +28,6 @@ def _send(addresses: Sequence[str], title: str, text: str) -> bool:
     for number, address in enumerate(addresses):
         if not courier.add(address):
             _logger.error("notifications.urls.%d is not an address that Apprise knows", number)
-    return bool(courier.notify(body=text, title=title))
+    # Each service by itself: all at once they would leave threads behind in the process.
+    told = [service.notify(body=text, title=title) for service in courier]
+    return bool(told) and all(told)

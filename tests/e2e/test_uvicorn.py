@@ -24,7 +24,8 @@ def test_bound_to_the_outside_without_a_callers_identity_it_refuses_in_one_line(
     done = uvicorn(tmp_path, HOST="0.0.0.0")  # noqa: S104 - the refused one
     assert done.returncode == 2
     assert done.stderr == (
-        "portfolio: HOST 0.0.0.0 can be reached from outside; set CALLER_TOKEN, or bind to 127.0.0.1\n"
+        "portfolio: HOST 0.0.0.0 can be reached from outside; "
+        "set CALLER_TOKEN or CALLER_TOKEN_FILE, or bind to 127.0.0.1\n"
     )
 
 
