@@ -208,6 +208,15 @@ def test_a_sector_regime_change_moves_from_the_weakest_to_the_strongest() -> Non
     assert "leader" in plan.reason
 
 
+def test_a_remainder_below_the_smallest_order_is_sold_whole_and_a_part_of_it_never() -> None:
+    account = portfolio({"AA": 4, "BB": 100, "CC": 100}, 79600)
+    assert orders(
+        planned(policy(**ROTATE, strategies__sector_rotation__move=0.5), account, momentum(-0.2, 0.2))[Action.ROTATE]
+    )["AA"] == ("SELL", 4)
+    some = planned(policy(**ROTATE, strategies__sector_rotation__move=0.06), account, momentum(-0.2, 0.2))
+    assert "AA" not in orders(some[Action.ROTATE])
+
+
 def test_without_a_change_of_leader_or_laggard_only_the_period_rotates() -> None:
     same = momentum(-0.2, 0.2, turn=False)
     assert Action.ROTATE not in planned(policy(**ROTATE), even(), same)
