@@ -10,6 +10,7 @@ from app.domain.errors import DataError
 from app.domain.instrument import AssetClass
 from app.domain.market import Market, QuoteKind
 from app.domain.order import Side
+from app.domain.portfolio import CashBalance
 from app.domain.pricing import collar_width
 from app.domain.ruling import DayUse, Refusal, Ruling
 from tests.support.worlds import (
@@ -311,3 +312,9 @@ def test_where_not_one_share_fits_nothing_is_bought_however_small_an_order_may_b
     any_size = policy(execution__min_order_value=Decimal(0))
     refusal = only(rule_on((buy("AA", 10),), any_size, account=portfolio({"AA": 150}, 85000)))
     assert (refusal.rule, refusal.largest) == ("max_position", Decimal(0))
+
+
+def test_in_a_cash_account_proceeds_are_not_spent_though_more_is_settled_than_is_left_after_todays_buys() -> None:
+    # 15,000 of the settled cash are owed for what was bought today.
+    account = replace(even(5000, account_type="CASH"), cash=(CashBalance("USD", Decimal(5000), Decimal(20000)),))
+    assert bought(rule_on((sell("AA", 100), buy("JJ", 60)), account=account)) == [50]
