@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FILES = tuple(f"app/risk/{name}.py" for name in ("integrity", "budget", "gate", "limits", "preview", "restraint"))
 # The narrowest tests first: most mutants fall to them.
 NARROW = ("test_gate.py", "test_gate_orders.py", "test_preview.py", "test_measure.py", "test_restraint.py")
-WAIT_SECONDS = 600
+WAIT_SECONDS = 200
 # Loaded once, before the forks.
 LIBRARIES = ("hypothesis", "numpy", "pydantic", "yaml", "_pytest.assertion.rewrite", "exchange_calendars")
 
