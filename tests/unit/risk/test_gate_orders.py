@@ -318,3 +318,20 @@ def test_in_a_cash_account_proceeds_are_not_spent_though_more_is_settled_than_is
     # 15,000 of the settled cash are owed for what was bought today.
     account = replace(even(5000, account_type="CASH"), cash=(CashBalance("USD", Decimal(5000), Decimal(20000)),))
     assert bought(rule_on((sell("AA", 100), buy("JJ", 60)), account=account)) == [50]
+
+
+def test_every_order_counts_once_towards_the_orders_of_the_day() -> None:
+    three = policy(execution__max_orders_per_day=3)
+    wanted = (sell("AA", 10), buy("II", 10), buy("JJ", 10))
+    assert rule_on(wanted, three).allowed == wanted
+    assert only(rule_on((buy("GG", 10),), three, day=DayUse(orders=3))).rule == "max_orders_per_day"
+
+
+@pytest.mark.parametrize(("prior", "passes"), [("100", True), ("99.99", False)])
+def test_a_move_of_exactly_the_jump_is_bought(prior: str, passes: bool) -> None:
+    on = quoted(
+        market(), "JJ", bid=Decimal("114.99"), ask=Decimal("115.01"), last=Decimal(115), prior_close=Decimal(prior)
+    )
+    ruling = rule_on((buy("JJ", 10, reference_price=Decimal(115)),), on=on)
+    assert bool(ruling.allowed) is passes
+    assert passes or only(ruling).rule == "price_jump"
