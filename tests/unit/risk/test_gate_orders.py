@@ -335,3 +335,26 @@ def test_a_move_of_exactly_the_jump_is_bought(prior: str, passes: bool) -> None:
     ruling = rule_on((buy("JJ", 10, reference_price=Decimal(115)),), on=on)
     assert bool(ruling.allowed) is passes
     assert passes or only(ruling).rule == "price_jump"
+
+
+ROOMY = {"risk_limits__max_position": 0.9, "risk_limits__max_sector": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("changes", "account", "told"),
+    [
+        ({"execution__max_order_value": Decimal(7500)}, {}, "max_order_value: JJ 9000.00, limit 7500.00"),
+        ({"execution__max_turnover": 0.05}, {}, "max_turnover: JJ 9000.00, limit 5000.00"),
+        ({}, {"available_funds": Decimal(2000)}, "available_cash: JJ 9000.00, limit 2000.00"),
+        (
+            {},
+            {"cash": (CashBalance("EUR", Decimal(16000), Decimal(16000)), CashBalance("USD", *[Decimal(4000)] * 2))},
+            "funding_currency: JJ 9000.00, limit 4000.00",
+        ),
+    ],
+)
+def test_money_that_is_refused_is_told_in_cents(
+    changes: dict[str, object], account: dict[str, object], told: str
+) -> None:
+    ruling = rule_on((buy("JJ", 90),), policy(**ROOMY, **changes), account=replace(even(), **account))  # type: ignore[arg-type]  # fields by name
+    assert str(ruling.refusals[0]).startswith(f"{told}; at most")
