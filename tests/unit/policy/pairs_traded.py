@@ -102,7 +102,7 @@ EXECUTION: Mapping[str, Pair] = MappingProxyType(
     }
 )
 
-# What these say is judged when the policy is read, and told by `policy check`; nothing else asks for them yet.
+# What these say is judged when the policy is read, and told by `policy check`; who gets a notice is tested elsewhere.
 TOLD: Mapping[str, Pair] = MappingProxyType(
     {
         "name": Pair("moderate", "mine", _nothing_to_do),
