@@ -263,6 +263,9 @@ def _body(order: Limit) -> dict[str, object]:
 def _what_if(answer: wire.Row, order: Limit) -> WhatIf:
     amounts = _part(answer, "amount")
     amount, commission = wire.money(amounts.get("amount")), wire.money(amounts.get("commission"))
+    if amount and commission and commission.currency != amount.currency:
+        # One cannot be held against the other.
+        commission = None
     warning, error = wire.text(answer, "warn"), wire.text(answer, "error")
     if "error" not in answer or (amount is None and error is None):
         raise Malformed("preview: it does not say whether there is an error, or not what is worth how much")
@@ -306,6 +309,7 @@ def _live_row(row: wire.Row) -> OrderRow:
             "average_price": _nonzero(wire.optional_number(row, "avgPrice")),
             "status": wire.required_text(row, "status"),
             "time_in_force": wire.text(row, "timeInForce"),
+            "currency": _currency(row, "cashCcy"),
         }
     )
 
@@ -326,6 +330,7 @@ def _status_row(row: wire.Row) -> OrderRow:
             "average_price": _nonzero(wire.optional_number(row, "average_price")),
             "status": wire.required_text(row, "order_status"),
             "time_in_force": wire.text(row, "tif"),
+            "currency": _currency(row, "currency"),
         }
     )
 
@@ -358,6 +363,11 @@ def _quantity(row: wire.Row, key: str) -> Decimal:
     if found < 0:
         raise Malformed(f"{key} is negative")
     return found
+
+
+def _currency(row: wire.Row, key: str) -> str | None:
+    """The instrument's."""
+    return wire.currency(row, key) if wire.text(row, key) else None
 
 
 def _nonzero(value: Decimal | None) -> Decimal | None:

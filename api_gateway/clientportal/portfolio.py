@@ -1,8 +1,8 @@
 """Reads what an account holds. An incomplete answer raises; it is never taken for an empty account."""
 
 import re
-from collections.abc import Sequence, Set
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
@@ -21,7 +21,9 @@ _EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100
 # Exchange rates are rounded, and the sum over the currencies is older than they are by moments.
-_CASH_TOLERANCE: Final = Decimal("0.01")
+_SUM_TOLERANCE: Final = Decimal("0.01")
+# Rates move all day; on a Monday the currencies have been traded since Sunday.
+_LONGEST_RATE_AGE: Final = timedelta(days=1)
 _MARKET_VALUES: Final = (
     "stockmarketvalue",
     "futuremarketvalue",
@@ -104,7 +106,9 @@ class PortfolioReads:
         # BASE is the sum over the currencies, not a currency.
         base = wire.mapping(rows.pop("BASE", None), "ledger BASE")
         cash = tuple(_cash(name, row) for name, row in rows.items())
-        _check_cash(cash, wire.required_number(base, "cashbalance"))
+        _check_sums(cash, rows, base)
+        for each in cash:
+            _check_age(each, rows[each.currency], self._session.market_now())
         return Ledger(
             cash=cash,
             unrealized_pnl=wire.required_number(base, "unrealizedpnl"),
@@ -209,12 +213,27 @@ def _cash(currency: str, row: wire.Row) -> Cash:
     )
 
 
-def _check_cash(cash: tuple[Cash, ...], total: Decimal) -> None:
-    """Raises: Incomplete when the currencies do not add up to the total, which shows that one is missing."""
-    in_base = [each.cash * each.exchange_rate for each in cash]
-    gross = sum((abs(each) for each in in_base), Decimal(0))
-    if not cash or abs(sum(in_base, Decimal(0)) - total) > _CASH_TOLERANCE * gross + 1:
-        raise Incomplete("the ledger's currencies do not add up to its total: one is missing")
+def _check_sums(cash: tuple[Cash, ...], rows: Mapping[str, wire.Row], base: wire.Row) -> None:
+    """Raises: Incomplete when the currencies do not add up to the total: one is missing, or its rate is wrong."""
+    if not cash:
+        raise Incomplete("the ledger has no currency")
+    wire.required_number(base, "cashbalance")
+    for key in ("cashbalance", "netliquidationvalue"):
+        total = wire.optional_number(base, key)
+        parts = [(wire.optional_number(rows[each.currency], key), each.exchange_rate) for each in cash]
+        in_base = [amount * rate for amount, rate in parts if amount is not None]
+        if total is None or len(in_base) < len(parts):
+            continue
+        gross = sum((abs(each) for each in in_base), Decimal(0))
+        if abs(sum(in_base, Decimal(0)) - total) > _SUM_TOLERANCE * gross + 1:
+            raise Incomplete(f"the ledger's currencies do not add up to its total ({key}): one or its rate is wrong")
+
+
+def _check_age(cash: Cash, row: wire.Row, now: datetime) -> None:
+    """Raises: Incomplete for an exchange rate that is older than a day, where the row tells its time."""
+    told = row.get("timestamp")
+    if cash.exchange_rate != 1 and told is not None and now - wire.instant(told) > _LONGEST_RATE_AGE:
+        raise Incomplete(f"the exchange rate of {cash.currency} is from {wire.instant(told):%Y-%m-%d %H:%M} UTC")
 
 
 def _summary_amount(summary: wire.Row, key: str) -> Decimal:

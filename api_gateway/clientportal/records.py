@@ -81,6 +81,8 @@ class Ledger(Record):
 
 
 class OrderRow(Record):
+    """`currency` is the instrument's."""
+
     order_id: str
     coid: str | None
     conid: int
@@ -93,6 +95,7 @@ class OrderRow(Record):
     average_price: Amount | None
     status: str
     time_in_force: str | None
+    currency: str | None
 
 
 class Trade(Record):

@@ -65,7 +65,8 @@ class FaultRule(Rule):
     """`path` is the gateway path without `/v1/api`; `*` stands for one segment, `/**` for every path.
 
     `seconds` is real time; a hang of 0 seconds lasts until the client gives up. `session_lost` lasts until a login.
-    `omit` leaves `keys` out of an answer that is an object; `penalty` boxes the caller, whatever the pacing.
+    `omit` leaves `keys` out of an answer that is an object, "USD.exchangerate" one inside another; `penalty` boxes
+    the caller, whatever the pacing.
     """
 
     path: Annotated[str, Field(pattern=r"^/")]

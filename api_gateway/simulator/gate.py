@@ -187,7 +187,7 @@ def _spoil(fault: FaultRule, status: int, body: bytes) -> tuple[int, bytes]:
     if fault.kind == "empty":
         return status, b"[]" if body.lstrip().startswith(b"[") else b"{}"
     if fault.kind == "omit":
-        return status, _without(json.loads(body), fault.keys)
+        return status, json.dumps(_without(json.loads(body), fault.keys)).encode()
     if fault.kind == "malformed":
         return status, body[: max(len(body) * 2 // 3, 1)]
     if fault.kind in ("status", "status_after"):
@@ -195,11 +195,14 @@ def _spoil(fault: FaultRule, status: int, body: bytes) -> tuple[int, bytes]:
     return 504, json.dumps({"error": "Gateway Timeout", "statusCode": 504}).encode()
 
 
-def _without(content: object, keys: tuple[str, ...]) -> bytes:
-    """JSON; what is no object stays as it is."""
-    if isinstance(content, dict):
-        content = {key: value for key, value in content.items() if key not in keys}
-    return json.dumps(content).encode()
+def _without(content: object, keys: tuple[str, ...]) -> object:
+    """What is no object stays as it is."""
+    if not isinstance(content, dict):
+        return content
+    parts = [key.partition(".") for key in keys]
+    gone = {first for first, _, rest in parts if not rest}
+    inside = {name: tuple(rest for first, _, rest in parts if first == name and rest) for name in content}
+    return {name: _without(value, inside[name]) for name, value in content.items() if name not in gone}
 
 
 async def _send_raw(send: Send, status: int, body: bytes) -> None:

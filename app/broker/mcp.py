@@ -251,4 +251,5 @@ def _order(row: wire.OrderAnswer) -> BrokerOrder:
         coid=row.coid,
         limit_price=row.limit_price,
         average_price=row.average_price,
+        currency=row.currency,
     )

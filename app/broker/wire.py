@@ -68,6 +68,7 @@ class OrderAnswer(Answer):
     limit_price: Decimal | None
     average_price: Decimal | None
     status: str
+    currency: str | None
 
 
 class PortfolioAnswer(Answer):

@@ -100,6 +100,10 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
         f"unrealised {money(portfolio['unrealized_pnl'])}"
     )
     lines: list[RenderableType] = [head]
+    if portfolio["fx_rates"]:
+        rates = {currency: f" at {rate}" for currency, rate in portfolio["fx_rates"].items()}
+        kept = (f"{money(cash)} {name}{rates.get(name, '')}" for name, cash in portfolio["balances"].items())
+        lines.append(Text(f"cash by currency: {', '.join(kept)}"))
     if market:
         vix = "unknown" if market["vix"] is None else f"{market['vix']:.1f} ({market['vix_source']})"
         lines.append(Text(f"VIX {vix}, trend {market['trend'] or 'unknown'}"))

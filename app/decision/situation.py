@@ -14,7 +14,7 @@ from app.domain.order import Order, Side
 from app.domain.plan import Memory
 from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
-from app.domain.sizing import HEADROOM, ZERO, in_legs, sellable, spendable
+from app.domain.sizing import HEADROOM, ZERO, cash_for, in_legs, is_margin, sellable, spendable
 from app.domain.universe import blocked, position_limit, sector_of
 
 EPSILON = 1e-9
@@ -122,7 +122,8 @@ class Wish:
 class Placed:
     """Sales, and the buys after them, added up: what each of the next buys is measured by. Base currency.
 
-    What was bought less what was sold is by conid, by sector and by currency. `cash` is what there was before, less
+    What was bought less what was sold is by conid, by sector and by currency, there without sales that do not pay at
+    once. `cash` is what there was before, less
     what is on order, `spendable` what the sales leave to be spent today.
     """
 
@@ -147,7 +148,8 @@ class Placed:
         instrument, signed = order.instrument, order.side.sign * value
         self.by_name[instrument.conid] += signed
         self.by_sector[self._situation.sector(instrument)] += signed
-        self.by_currency[instrument.currency] += signed
+        if order.side is Side.BUY or is_margin(self._situation.portfolio):
+            self.by_currency[instrument.currency] += signed
 
 
 def sell(
@@ -252,7 +254,7 @@ def _room(situation: Situation, placed: Placed, wish: Wish) -> float:
 def _funds(situation: Situation, placed: Placed, instrument: Instrument) -> float:
     """Cash in the name's own currency after those orders, in base currency; what is on order ties it up."""
     portfolio, currency = situation.portfolio, instrument.currency
-    cash = sum((b.cash * b.exchange_rate for b in portfolio.cash if b.currency == currency), ZERO)
+    cash = cash_for(portfolio, currency) * portfolio.rate(currency)
     return float(cash - portfolio.open_buys) - placed.by_currency[currency]
 
 

@@ -23,14 +23,16 @@ SPLIT_TOLERANCE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The account as the last report saw it; cash in base currency, prices in each instrument's own."""
+    """The account as the last report saw it: cash by currency, and `rates` of then in base currency."""
 
     session_date: date
     as_of: datetime
-    cash: Decimal
+    balances: Mapping[str, Decimal]
     detected_flows: Decimal
     quantities: Mapping[int, Decimal]
     prices: Mapping[int, Decimal]
+    currencies: Mapping[int, str]
+    rates: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,18 @@ def snapshot_of(report: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         session_date=date.fromisoformat(report["session_date"]),
         as_of=datetime.fromisoformat(portfolio["as_of"]),
-        cash=Decimal(portfolio["cash"]),
+        # Reports of before their balances were told knew the sum alone.
+        balances=_decimals(portfolio.get("balances") or {portfolio["currency"]: portfolio["cash"]}),
         detected_flows=Decimal(report["continuity"]["detected_flows"]) if report["continuity"] else Decimal(0),
         quantities={row["conid"]: Decimal(row["quantity"]) for row in portfolio["positions"]},
         prices={row["conid"]: Decimal(row["price"]) for row in portfolio["positions"]},
+        currencies={row["conid"]: row["currency"] for row in portfolio["positions"]},
+        rates=_decimals(portfolio["fx_rates"]),
     )
+
+
+def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {currency: Decimal(text) for currency, text in texts.items()}
 
 
 def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[Trade], recorded: Decimal) -> Continuity:
@@ -87,11 +96,22 @@ def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[T
 
 
 def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> Decimal:
-    currencies = {p.instrument.conid: p.instrument.currency for p in portfolio.positions}
-    cash = before.cash
+    """In base currency at today's rates: what a rate's move makes of cash did not come from outside."""
+    kept = {balance.currency for balance in portfolio.cash} | before.balances.keys()
+    names = {**before.currencies, **{p.instrument.conid: p.instrument.currency for p in portfolio.positions}}
+
+    def in_base(currency: str, amount: Decimal) -> Decimal:
+        # A currency that was changed away has no rate any more but the last one.
+        gone = currency not in {portfolio.currency, *(balance.currency for balance in portfolio.cash)}
+        return amount * (before.rates[currency] if gone and currency in before.rates else portfolio.rate(currency))
+
+    cash = sum((in_base(currency, amount) for currency, amount in before.balances.items()), Decimal(0))
     for trade in since:
-        rate = portfolio.rate(currencies.get(trade.conid, portfolio.currency))
-        cash -= trade.side.sign * trade.quantity * trade.price * rate + (trade.commission or Decimal(0))
+        currency = names.get(trade.conid) or (portfolio.currency if kept == {portfolio.currency} else None)
+        # Bought and sold in between: what it earned, in nobody knows what, counts as from outside where it matters.
+        if currency is not None:
+            paid = trade.side.sign * trade.quantity * trade.price + (trade.commission or Decimal(0))
+            cash -= in_base(currency, paid)
     return cash
 
 

@@ -140,7 +140,7 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
         return Refused(ruling.refusals)
     allowed = ruling.allowed[0]
     what_if = await desk.broker.preview(run.key.account, allowed, desk.policy.execution.time_in_force)
-    said = what_if_refusal(desk.policy, allowed, what_if, portfolio.rate(allowed.instrument.currency))
+    said = what_if_refusal(desk.policy, allowed, what_if)
     if said is not None:
         return Refused((*ruling.refusals, said), what_if)
     return Ready(allowed, what_if, ruling.refusals)

@@ -67,7 +67,10 @@ class PositionPart(Part):
 
 
 class PortfolioPart(Part):
-    """The account as it was read; amounts in `currency`. `fx_rates`: base currency per unit of each other currency."""
+    """The account as it was read; amounts in `currency`, but `balances`: trade-date cash in each currency, by currency.
+
+    `fx_rates`: base currency per unit of each other currency.
+    """
 
     currency: str
     nav: Amount
@@ -77,6 +80,7 @@ class PortfolioPart(Part):
     realized_pnl: Amount
     account_type: str | None
     as_of: datetime
+    balances: dict[str, Amount]
     fx_rates: dict[str, Amount]
     positions: tuple[PositionPart, ...]
 
@@ -297,7 +301,7 @@ class ExplanationPart(Part):
 
 
 class WhatIfPart(Part):
-    """The broker's own preview of an order, in base currency."""
+    """The broker's own preview of an order: amount and commission in its currency, the rest in base."""
 
     amount: Amount | None
     commission: Amount | None

@@ -86,6 +86,7 @@ def _portfolio(run: Run, portfolio: Portfolio) -> r.PortfolioPart:
         realized_pnl=portfolio.realized_pnl.quantize(CENT),
         account_type=portfolio.account_type,
         as_of=portfolio.as_of,
+        balances={b.currency: b.cash.quantize(CENT) for b in portfolio.cash},
         fx_rates={b.currency: b.exchange_rate for b in portfolio.cash if b.currency != portfolio.currency},
         positions=tuple(
             r.PositionPart(

@@ -82,7 +82,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """One row of the broker's order list; `coid` is None where another program placed it without one."""
+    """One row of the broker's order list; `coid` is None where another program placed it without one.
+
+    `currency` is the instrument's, None where nobody tells.
+    """
 
     order_id: str
     conid: int
@@ -94,6 +97,7 @@ class BrokerOrder:
     coid: str | None = None
     limit_price: Decimal | None = None
     average_price: Decimal | None = None
+    currency: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -107,7 +111,7 @@ class BrokerOrder:
 
     @property
     def open_notional(self) -> Decimal:
-        """What is left of it, at its limit; an open order without a limit has no bound and raises."""
+        """What is left of it, at its limit, in its currency; an open order without a limit has no bound and raises."""
         if self.limit_price is None:
             raise ValueError(f"order {self.order_id} is open without a limit price")
         return (self.quantity - self.filled_quantity) * self.limit_price
@@ -160,7 +164,7 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The broker's preview of one order; amounts in the account's base currency."""
+    """The broker's preview of one order: amount and commission in its own currency, the rest in the account's base."""
 
     amount: Decimal | None
     commission: Decimal | None

@@ -132,8 +132,27 @@ class Portfolio:
 
     @cached_property
     def open_buys(self) -> Decimal:
-        """Cash that the account's open buy orders would still take."""
-        return sum(
-            (order.open_notional for order in self.orders if order.is_open and order.side is Side.BUY),
-            Decimal(0),
-        )
+        """Cash that the account's open buy orders would still take. Raises ValueError where `bound` is None for one."""
+        bounds = [self.bound(order) for order in self.orders if order.is_open and order.side is Side.BUY]
+        if any(bound is None for bound in bounds):
+            raise ValueError("nobody knows what an open buy order will cost")
+        return sum((bound for bound in bounds if bound is not None), Decimal(0))
+
+    def bound(self, order: BrokerOrder) -> Decimal | None:
+        """What is left of an order at its limit; None without a limit, or in a currency without a rate.
+
+        One in an unknown currency counts at the dearest of the account's rates.
+        """
+        if order.limit_price is None:
+            return None
+        held = self.position(order.conid)
+        currency = order.currency or (held.instrument.currency if held else None)
+        try:
+            rate = self.rate(currency) if currency else max(self.rate(c) for c in (self.currency, *self._currencies))
+        except DataError:
+            return None
+        return order.open_notional * rate
+
+    @property
+    def _currencies(self) -> tuple[str, ...]:
+        return tuple(balance.currency for balance in self.cash)

@@ -34,13 +34,23 @@ def open_quantity(portfolio: Portfolio, conid: int, side: Side) -> Decimal:
 
 
 def unbounded_buys(portfolio: Portfolio) -> bool:
-    """An open buy has no limit price, so that nobody knows what it will cost."""
-    return any(o.is_open and o.side is Side.BUY and o.limit_price is None for o in portfolio.orders)
+    """Nobody knows what an open buy will cost: it has no limit price, or its currency no rate."""
+    return any(o.is_open and o.side is Side.BUY and portfolio.bound(o) is None for o in portfolio.orders)
 
 
 def is_margin(portfolio: Portfolio) -> bool:
     """The broker says margin account; anything else, unknown included, spends like a cash account."""
     return portfolio.account_type is not None and "MARGIN" in portfolio.account_type.upper()
+
+
+def cash_for(portfolio: Portfolio, currency: str) -> Decimal:
+    """What pays for a buy in that currency, in that currency: outside a margin account only what is settled there."""
+    cash = (
+        b.cash if is_margin(portfolio) else min(b.cash, b.settled_cash)
+        for b in portfolio.cash
+        if b.currency == currency
+    )
+    return sum(cash, ZERO)
 
 
 def spendable(portfolio: Portfolio, proceeds: Decimal = ZERO) -> Decimal:

@@ -143,9 +143,9 @@ def previous_sessions(market: Market) -> tuple[date, ...]:
 
 
 def _bounded_buys(portfolio: Portfolio) -> Decimal:
-    """Open buys, those without a limit price aside: `measure` reports these as unknown."""
-    bounded = (o for o in portfolio.orders if o.limit_price is not None and o.is_open and o.side is Side.BUY)
-    return sum((order.open_notional for order in bounded), Decimal(0))
+    """Open buys, those that nobody can bound aside: `measure` reports these as unknown."""
+    bounds = (portfolio.bound(order) for order in portfolio.orders if order.is_open and order.side is Side.BUY)
+    return sum((bound for bound in bounds if bound is not None), Decimal(0))
 
 
 def _changes(closes: Array) -> Array:

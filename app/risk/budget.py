@@ -19,7 +19,7 @@ from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, Refusal
-from app.domain.sizing import spendable
+from app.domain.sizing import cash_for, spendable
 from app.domain.universe import obstacle, position_limit
 from app.risk.after import after
 from app.risk.book import Book, Panel, read
@@ -181,7 +181,7 @@ def _prepared(stage: Stage, order: Order) -> Judged | Refusal:
         mark=float((held.price if held else order.reference_price) * rate),
         cost=float((order.limit_price or order.reference_price) * rate),
         spendable=float(spendable(stage.today, stage.proceeds) - stage.bought),
-        funding=float(_in_currency(stage, instrument.currency) * rate - stage.then.open_buys),
+        funding=float(cash_for(stage.then, instrument.currency) * rate - stage.then.open_buys),
         lot=int(stage.market.lot(instrument.conid) or 1),
         volume=float(volume) if known(volume) else None,
         bought=float(_bought_today(stage, instrument.conid)),
@@ -192,10 +192,6 @@ def _bought_today(stage: Stage, conid: int) -> Decimal:
     """Shares filled, still open and allowed before in this ruling, whoever ordered them."""
     filled = sum((o.filled_quantity for o in stage.today.orders if o.conid == conid and o.side is Side.BUY), Decimal(0))
     return filled + stage.then.held(conid) - stage.today.held(conid)
-
-
-def _in_currency(stage: Stage, currency: str) -> Decimal:
-    return next(balance.cash for balance in stage.then.cash if balance.currency == currency)
 
 
 def _broken(judged: Judged, quantity: int) -> Refusal | None:

@@ -171,7 +171,9 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
     """Trade-date cash less open buys; a negative balance in any currency is a breach of its own."""
     floor = policy.risk_limits.min_cash_reserve
     if unbounded_buys(portfolio):
-        return unknown("cash_reserve", floor, "an open buy order has no limit price", floor=True)
+        return unknown(
+            "cash_reserve", floor, "an open buy order has no limit price, or no rate of exchange", floor=True
+        )
     negative = sorted(balance.currency for balance in portfolio.cash if balance.cash < 0)
     if negative:
         note = f"negative balance in {', '.join(negative)}"

@@ -11,8 +11,8 @@ from app.domain.policy import Policy
 from app.domain.ruling import Refusal
 
 
-def what_if_refusal(policy: Policy, order: Order, what_if: WhatIf, rate: Decimal) -> Refusal | None:
-    """None where the order may be sent. `rate` is base currency per unit of the instrument's currency."""
+def what_if_refusal(policy: Policy, order: Order, what_if: WhatIf) -> Refusal | None:
+    """None where the order may be sent."""
     if what_if.error is not None:
         return _refuse(order, "what_if", what_if.error, "accepted by the broker's preview")
     if order.side is Side.SELL:
@@ -24,7 +24,8 @@ def what_if_refusal(policy: Policy, order: Order, what_if: WhatIf, rate: Decimal
         value = f"commission {commission}, equity after {equity}, initial margin after {margin}"
         return _refuse(order, "what_if_unknown", value, "all three known")
     share = Decimal(str(policy.execution.max_commission))
-    most = order.notional * rate * share
+    # The preview's own amount is in the commission's currency, whichever that is.
+    most = (what_if.amount if _number(what_if.amount) else order.notional) * share
     if not 0 <= commission <= most:
         return _refuse(order, "max_commission", f"{commission}", f"0 to {most:.2f}, {share:.3%} of the order's value")
     if not 0 <= margin <= equity:

@@ -55,6 +55,11 @@ class Exchange:
         told: dict[str, Any] = answer.json()
         return told
 
+    async def state(self) -> dict[str, Any]:
+        """The account in exact numbers, past every client."""
+        told: dict[str, Any] = (await self._admin.get("/simulator/state")).json()
+        return told
+
     async def move(self, **how: object) -> None:
         """Time goes on: `advance_seconds`, `to`, or `next_session`."""
         await self.post("clock", how)

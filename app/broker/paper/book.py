@@ -120,6 +120,7 @@ class PaperOrder(Value):
             coid=self.coid,
             limit_price=self.limit_price,
             average_price=self.filled_value / filled if filled else None,
+            currency=self.instrument.currency,
         )
 
 

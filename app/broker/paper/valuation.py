@@ -135,19 +135,19 @@ def _seen(book: PaperBook, instrument: Instrument) -> Decimal:
 
 
 def what_if(book: PaperBook, wanted: Wanted, price: Decimal, error: str | None) -> WhatIf:
-    """What the order would do to the account, at its limit; in whole cents of the base currency."""
+    """What the order would cost in its currency, and do to the account in base, at its limit; in whole cents."""
     try:
         rate = book.rate(wanted.instrument.currency)
     except DataError as unknown:
         return WhatIf(None, None, None, None, None, error=error or unknown.cause)
     value = wanted.quantity * price
-    fee = book.commission.charge(wanted.quantity, value) * rate
+    fee = book.commission.charge(wanted.quantity, value)
     now = valued(book)
     stocks = now.stocks + wanted.side.sign * value * rate
     return WhatIf(
-        amount=(value * rate).quantize(CENT),
+        amount=value.quantize(CENT),
         commission=fee.quantize(CENT),
-        equity_after=(now.nav - fee).quantize(CENT),
+        equity_after=(now.nav - fee * rate).quantize(CENT),
         initial_margin_after=now.initial_margin(stocks).quantize(CENT),
         maintenance_margin_after=now.maintenance_margin(stocks).quantize(CENT),
         error=error,

@@ -32,6 +32,7 @@ ORDER = {
     "limit_price": "99.5",
     "average_price": "100.25",
     "status": "Submitted",
+    "currency": "USD",
     "anything": "a newer server says more",
 }
 ANSWERS: dict[str, Any] = {

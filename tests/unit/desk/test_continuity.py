@@ -1,5 +1,6 @@
 """Does the account follow from what it was? Worked out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.desk.continuity import Continuity, Snapshot, continuity
+from app.desk.continuity import Continuity, Snapshot, continuity, snapshot_of
 from app.domain.instrument import Instrument
 from app.domain.order import Side, Trade
 from app.domain.portfolio import CashBalance, Portfolio, Position
@@ -22,10 +23,12 @@ def snapshot(cash: str = "10000", detected: str = "0") -> Snapshot:
     return Snapshot(
         date(2022, 3, 14),
         BEFORE,
-        Decimal(cash),
+        {"USD": Decimal(cash)},
         Decimal(detected),
         {1: Decimal(100), 2: Decimal(10)},
         {1: Decimal(50), 2: Decimal(150)},
+        {1: "USD", 2: "USD"},
+        {},
     )
 
 
@@ -141,3 +144,59 @@ def test_every_usual_split_is_recognised_both_ways(ratio: str) -> None:
     times = Decimal(ratio)
     for price in (50 * times, 50 / times):
         assert continuity(snapshot(), account(ko=("100", str(price))), (), NOTHING).doubts
+
+
+RATE_BEFORE, RATE_NOW = Decimal("0.90"), Decimal("0.99")
+
+
+def in_euros(dollars: str, *, ko: str = "100", euros: str = "5000") -> Portfolio:
+    """The account of an investor in euros, a day later at another rate; `ko` is the quantity."""
+    cash = (
+        CashBalance("EUR", Decimal(euros), Decimal(euros)),
+        CashBalance("USD", Decimal(dollars), Decimal(dollars), RATE_NOW),
+    )
+    return replace(account(ko=(ko, "50")), currency="EUR", cash=cash)
+
+
+def yesterday_in_euros() -> Snapshot:
+    balances = {"EUR": Decimal(5000), "USD": Decimal(10000)}
+    return replace(snapshot(), balances=balances, rates={"USD": RATE_BEFORE})
+
+
+def test_what_a_rate_makes_of_cash_did_not_come_from_outside() -> None:
+    assert continuity(yesterday_in_euros(), in_euros("10000"), (), NOTHING) == Continuity()
+
+
+def test_a_name_sold_whole_brought_dollars_and_cost_dollars() -> None:
+    sale = trade(Side.SELL, "100", "50", fee="100")
+    assert continuity(yesterday_in_euros(), in_euros("14900", ko="0"), (sale,), NOTHING) == Continuity()
+
+
+def test_changing_one_currency_into_another_is_no_flow_and_a_deposit_of_dollars_is_one() -> None:
+    changed = in_euros("11000", euros="4010")
+    assert continuity(yesterday_in_euros(), changed, (), NOTHING).detected == 0
+    assert continuity(yesterday_in_euros(), in_euros("11000"), (), NOTHING).detected == 1000 * RATE_NOW
+
+
+def test_a_currency_that_was_changed_away_counts_at_its_last_rate() -> None:
+    before = replace(yesterday_in_euros(), balances={"EUR": Decimal(5000), "GBP": Decimal(1000), "USD": Decimal(10000)})
+    before = replace(before, rates={"USD": RATE_BEFORE, "GBP": Decimal("1.2")})
+    assert continuity(before, in_euros("10000", euros="6200"), (), NOTHING).detected == 0
+
+
+def test_a_report_that_knew_one_sum_of_cash_is_still_read() -> None:
+    told = {
+        "session_date": "2022-03-14",
+        "continuity": None,
+        "portfolio": {
+            "currency": "USD",
+            "cash": "10000",
+            "as_of": BEFORE.isoformat(),
+            "fx_rates": {},
+            "positions": [
+                {"conid": 1, "currency": "USD", "quantity": "100", "price": "50"},
+                {"conid": 2, "currency": "USD", "quantity": "10", "price": "150"},
+            ],
+        },
+    }
+    assert snapshot_of(told) == snapshot()

@@ -1,6 +1,7 @@
 """Positions are never fewer than the account holds: an empty list and a list as long as pages are need a witness."""
 
 import json
+from decimal import Decimal
 
 import httpx2
 import pytest
@@ -133,6 +134,40 @@ async def test_a_row_that_cannot_be_the_accounts_spoils_the_answer(rows: list[di
 
 async def test_a_row_that_is_there_twice_counts_once() -> None:
     assert await held(gateway_of(1, 1).on(NEAR, ok([near_row(1), json.loads(json.dumps(near_row(1)))]))) == 1
+
+
+def in_euros(rate: object = 0.9, worth: float = 45_000.0, **row: object) -> dict[str, dict[str, object]]:
+    """1,000 euros, no dollar in cash, and shares for 50,000 dollars."""
+    amounts = {"settledcash": 0.0, "unrealizedpnl": 0, "realizedpnl": 0}
+    euros: dict[str, object] = {**amounts, "cashbalance": 1_000.0, "netliquidationvalue": 1_000.0, "exchangerate": 1}
+    dollars = {**amounts, "cashbalance": 0.0, "netliquidationvalue": 50_000.0, "exchangerate": rate}
+    base: dict[str, object] = {**euros, "netliquidationvalue": 1_000.0 + worth}
+    return {"EUR": euros, "USD": {**dollars, **row}, "BASE": base}
+
+
+async def test_a_rate_that_no_cash_shows_to_be_wrong_is_shown_by_the_shares() -> None:
+    portal = portal_to(ready_gateway().on(LEDGER, ok(in_euros()), ok(in_euros(rate=1)), ok(in_euros(worth=46_000.0))))
+    assert [each.exchange_rate for each in (await portal.portfolio.ledger(ACCOUNT)).cash] == [1, Decimal("0.9")]
+    for _ in range(2):
+        with pytest.raises(Incomplete, match="netliquidationvalue"):
+            await portal.portfolio.ledger(ACCOUNT)
+
+
+@pytest.mark.parametrize("rate", [None, 0, -0.9, "n/a"])
+async def test_a_currency_without_a_rate_is_malformed_and_never_worth_one(rate: object) -> None:
+    with pytest.raises(Malformed):
+        await portal_to(ready_gateway().on(LEDGER, ok(in_euros(rate=rate)))).portfolio.ledger(ACCOUNT)
+
+
+async def test_a_rate_of_the_day_before_yesterday_is_incomplete() -> None:
+    portal = portal_to(ready_gateway())
+    now = int(portal.session.market_now().timestamp())
+    hours_ago = {hours: ok(in_euros(timestamp=now - 3600 * hours)) for hours in (1, 23, 25)}
+    portal = portal_to(ready_gateway().on(LEDGER, *hours_ago.values()))
+    for _ in range(2):
+        assert len((await portal.portfolio.ledger(ACCOUNT)).cash) == 2
+    with pytest.raises(Incomplete, match="exchange rate of USD is from"):
+        await portal.portfolio.ledger(ACCOUNT)
 
 
 async def test_a_ledger_that_lacks_a_currency_is_incomplete() -> None:

@@ -61,7 +61,7 @@ def _collared(policy: Policy) -> object:
 
 def _commission(policy: Policy) -> object:
     said = WhatIf(Decimal(5000), Decimal(40), Decimal(100000), Decimal(0), Decimal(0))
-    return what_if_refusal(policy, _BUY, said, Decimal(1)) is None
+    return what_if_refusal(policy, _BUY, said) is None
 
 
 def _abroad() -> tuple[Portfolio, Market]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import DataError
 from app.domain.evaluation import ExitRule, Severity
+from app.domain.order import BrokerOrder, Side
 from app.domain.portfolio import CashBalance, Portfolio
 from app.risk import after, post_trade
 from tests.support.worlds import buy, conid, evaluate, even, market, navs, policy, portfolio, rule_on, sell
@@ -108,6 +109,39 @@ def test_debt_in_one_currency_is_a_breach_however_much_there_is_of_the_other() -
 def test_shares_in_a_currency_without_a_rate_cannot_be_valued() -> None:
     with pytest.raises(DataError, match="no exchange rate from USD to EUR"):
         evaluate(EUROS, replace(account(), cash=account().cash[:1]), history=navs())
+
+
+def on_order(currency: str | None, limit: str | None = "100") -> BrokerOrder:
+    """Ten shares of a name that is not held."""
+    price = Decimal(limit) if limit else None
+    return BrokerOrder(
+        "7", conid("II"), Side.BUY, Decimal(10), Decimal(0), "Submitted", "II", "x", price, None, currency
+    )
+
+
+@pytest.mark.parametrize(("currency", "bound"), [("USD", 800), ("EUR", 1000), (None, 1000)])
+def test_an_open_buy_ties_up_what_it_costs_in_euros_and_at_most_what_it_may(currency: str | None, bound: int) -> None:
+    holder = replace(account(), orders=(on_order(currency),))
+    assert holder.open_buys == bound
+    assert evaluate(EUROS, holder).metric("cash_reserve").value == pytest.approx(0.2 - bound / 100000)
+
+
+def test_an_open_buy_in_a_currency_without_a_rate_makes_the_reserve_unknown_and_nothing_is_bought() -> None:
+    holder = replace(account(), orders=(on_order("GBP"),))
+    assert evaluate(EUROS, holder).metric("cash_reserve").value is None
+    ruling = rule_on((sell("AA", 25), buy("II", 5)), EUROS, holder, history=navs())
+    assert [order.instrument.symbol for order in ruling.allowed] == ["AA"]
+
+
+def test_dollars_of_todays_sale_buy_nothing_in_a_cash_account_however_many_euros_there_are() -> None:
+    holder = replace(account(dollars=1000, euros=20000), available_funds=Decimal(20800))
+    orders = (sell("AA", 50), buy("II", 20))
+
+    def bought(account_type: str) -> list[int]:
+        ruling = rule_on(orders, EUROS, replace(holder, account_type=account_type))
+        return [int(order.quantity) for order in ruling.allowed if order.side is Side.BUY]
+
+    assert (bought("margin"), bought("cash")) == ([20], [10])
 
 
 @given(st.decimals(Decimal("0.01"), 200, places=4))

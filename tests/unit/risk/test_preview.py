@@ -15,8 +15,8 @@ FINE = WhatIf(Decimal(3000), Decimal(1), Decimal(100000), Decimal(50000), Decima
 BUY, SELL = buy("II", 30), sell("AA", 30)
 
 
-def judged(what_if: WhatIf, order: Order = BUY, rate: Decimal = Decimal(1), share: float = 0.01) -> Refusal | None:
-    return what_if_refusal(policy(execution__max_commission=share), order, what_if, rate)
+def judged(what_if: WhatIf, order: Order = BUY, share: float = 0.01) -> Refusal | None:
+    return what_if_refusal(policy(execution__max_commission=share), order, what_if)
 
 
 def refused_by(what_if: WhatIf, order: Order = BUY) -> str | None:
@@ -66,15 +66,17 @@ def test_at_the_limits_themselves_a_buy_passes() -> None:
     assert refused_by(replace(FINE, initial_margin_after=Decimal(0))) is None
 
 
-def test_the_commission_is_compared_in_base_currency_at_the_limit_price() -> None:
+def test_the_commission_is_compared_with_the_amount_that_the_broker_names_in_the_same_currency() -> None:
     dear = replace(FINE, commission=Decimal("30.01"))
-    assert judged(dear, rate=Decimal("1.1")) is None
+    assert judged(replace(dear, amount=Decimal(3001))) is None
+    assert judged(replace(dear, amount=Decimal(2700)), share=0.012) is None
+    assert judged(replace(dear, amount=Decimal(2700)), share=0.011) is not None
+
+
+def test_without_the_amount_the_limit_price_says_what_the_order_is_worth() -> None:
+    dear = replace(FINE, amount=None, commission=Decimal("30.01"))
+    assert judged(dear) is not None
     assert judged(dear, replace(BUY, limit_price=Decimal(102))) is None
-    assert judged(dear, rate=Decimal("0.9"), share=0.012) is None
-    assert judged(dear, rate=Decimal("0.9"), share=0.011) is not None
-
-
-def test_the_amount_and_the_maintenance_margin_are_not_needed() -> None:
     assert judged(replace(FINE, amount=None, maintenance_margin_after=None)) is None
 
 
