@@ -101,7 +101,7 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     )
     lines: list[RenderableType] = [head]
     if portfolio["fx_rates"]:
-        rates = {currency: f" at {rate}" for currency, rate in portfolio["fx_rates"].items()}
+        rates = {name: f" at {rate}" for name, rate in portfolio["fx_rates"].items()}
         kept = (f"{money(cash)} {name}{rates.get(name, '')}" for name, cash in portfolio["balances"].items())
         lines.append(Text(f"cash by currency: {', '.join(kept)}"))
     if market:
@@ -114,9 +114,10 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     for row in portfolio["positions"]:
         cost = float(row["average_cost"])
         gain = f"{float(row['price']) / cost - 1:+.1%}" if cost > 0 else "–"
+        abroad = f" {row['currency']}" if row["currency"] != currency else ""
         table.add_row(
             row["symbol"], row["sector"], f"{float(row['quantity']):,.0f}", money(row["price"]),
-            money(row["market_value"]), percent(row["weight"]), money(row["average_cost"]), gain,
+            money(row["market_value"]) + abroad, percent(row["weight"]), money(row["average_cost"]), gain,
         )  # fmt: skip
     lines.append(table)
     lines += [
