@@ -53,35 +53,32 @@ def _in_base(row: dict[str, Any], rate: float) -> dict[str, float]:
 def _completed(world: World, row: dict[str, Any], position: Position, rate: float) -> dict[str, Any]:
     """The later reads: names and classification appear and `strike` turns into a string (observed, 3 of 3)."""
     contract = position.contract
-    return (
-        row
-        | {"strike": "0"}
-        | _in_base(row, rate)
-        | {
-            "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
-            "displayRule": {
-                "magnification": 0,
-                "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
-            },
-            "time": epoch_s(world.clock.now()),
-            "chineseName": contract.name,
-            "allExchanges": f"SMART,{contract.exchange}",
-            "listingExchange": contract.exchange,
-            "countryCode": "US",
-            "name": contract.name,
-            "lastTradingDay": None,
-            "group": contract.industry,
-            "sector": contract.sector,
-            "sectorGroup": contract.category,
-            "ticker": contract.symbol,
-            "type": "COMMON",
-            "hasOptions": False,
-            "fullName": contract.symbol,
-            "isUS": True,
-            "isEventContract": False,
-            "pageSize": 100,
-        }
-    )
+    return row | {
+        "strike": "0",
+        **_in_base(row, rate),
+        "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
+        "displayRule": {
+            "magnification": 0,
+            "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
+        },
+        "time": epoch_s(world.clock.now()),
+        "chineseName": contract.name,
+        "allExchanges": f"SMART,{contract.exchange}",
+        "listingExchange": contract.exchange,
+        "countryCode": "US",
+        "name": contract.name,
+        "lastTradingDay": None,
+        "group": contract.industry,
+        "sector": contract.sector,
+        "sectorGroup": contract.category,
+        "ticker": contract.symbol,
+        "type": "COMMON",
+        "hasOptions": False,
+        "fullName": contract.symbol,
+        "isUS": True,
+        "isEventContract": False,
+        "pageSize": 100,
+    }
 
 
 def _holdings(world: World, account: str, moment: Moment, live: bool) -> Holdings:

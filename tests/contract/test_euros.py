@@ -23,7 +23,7 @@ from app.ledger.sql_ledger import SqlLedger
 from app.market.calendar import ExchangeCalendar
 from app.market.sectors import SECTORS
 from tests.contract.conftest import AS_OF, OpenExchange, OpenVenue
-from tests.contract.venue import McpVenue, PaperVenue, Venue
+from tests.contract.venue import McpVenue, Venue
 from tests.support.fakes import FakeChooser, no_sleep, policy
 
 HELD = ("JPM", "JNJ", "XOM", "PG")
@@ -191,14 +191,13 @@ async def test_orders_in_dollars_are_sized_in_euros(venue: Venue, ledger: SqlLed
     for row in orders.values():
         price = Decimal(row["reference_price"]) * true.rate
         assert move - 2 * price < Decimal(row["quantity"]) * price <= move * Decimal("1.0001")
-    after = await truth(venue)
-    assert after.euros == true.euros
+    after = {balance.currency: balance.cash for balance in (await venue.portfolio()).cash}
     signed = {"BUY": -1, "SELL": 1}
     traded = sum(
         signed[side] * Decimal(row["filled_quantity"]) * Decimal(row["average_price"]) for side, row in orders.items()
     )
-    if not isinstance(venue, PaperVenue):
-        assert after.dollars == true.dollars + traded - 2
+    # A dollar of commission for each.
+    assert after == {"EUR": true.euros, "USD": true.dollars + traded - 2}
 
 
 async def test_the_largest_order_value_is_in_euros(venue: Venue, ledger: SqlLedger) -> None:
@@ -209,6 +208,17 @@ async def test_the_largest_order_value_is_in_euros(venue: Venue, ledger: SqlLedg
     assert max(values.values()) <= most
     one = next(Decimal(row["limit_price"]) * rate for row in orders if row["side"] == "SELL")
     assert most - values["SELL"] < one * Decimal("1.01")
+
+
+async def test_a_cash_account_without_dollars_plans_no_purchase_from_the_same_days_sale(
+    open_venue: OpenVenue, ledger: SqlLedger
+) -> None:
+    terms: dict[str, object] = {**EURO, "account_type": "cash", "cash": []}
+    venue = await open_venue(symbols=policy().universe.symbols, **terms)
+    report = await day(venue, ledger, in_euros())
+    planned = [order for plan in report["plans"] for order in plan["orders"]]
+    assert {order["side"] for order in planned} == {"SELL"}
+    assert {order["state"] for order in report["orders"]} <= {"FILLED"}
 
 
 async def test_a_policy_in_another_currency_than_the_account_is_refused(venue: Venue, ledger: SqlLedger) -> None:
