@@ -157,3 +157,8 @@ def test_an_account_that_is_all_in_dollars_has_the_same_ratios_in_any_currency(r
         assert (one.name, one.severity) == (other.name, other.severity)
         assert one.value == pytest.approx(other.value, abs=1e-9)
     assert [(e.symbol, e.rule) for e in there.exits_due] == [(e.symbol, e.rule) for e in here.exits_due]
+
+
+def test_a_name_abroad_of_which_nothing_is_held_is_no_reason_for_a_remark() -> None:
+    gone = tuple(replace(position, quantity=Decimal(0)) for position in account().positions)
+    assert evaluate(EUROS, replace(account(), positions=gone)).metric("annual_volatility").note is None
