@@ -9,12 +9,25 @@ from app.domain.market import Market
 from app.domain.order import Order, Side
 from app.domain.plan import Action, Plan
 from app.domain.policy import Policy
-from app.domain.portfolio import Portfolio
+from app.domain.portfolio import CashBalance, Portfolio
 from app.risk import after, restrain
-from tests.support.worlds import NAMES, buy, closes, conid, evaluate, market, policy, portfolio, sell, with_history
+from tests.support.worlds import (
+    NAMES,
+    buy,
+    changed,
+    closes,
+    conid,
+    evaluate,
+    market,
+    policy,
+    portfolio,
+    sell,
+    with_history,
+)
 
 HOLDINGS = {"AA": 300, "CC": 300, "EE": 300}
 TIGHT = policy(risk_limits__max_annual_volatility=0.08)
+EUROS = changed(TIGHT, "currency", "EUR")
 
 
 def hedged() -> Market:
@@ -102,3 +115,28 @@ def test_where_nothing_is_known_of_the_statistics_a_sale_goes_through() -> None:
     on = hedged()
     blind = replace(on, history={number: one for number, one in on.history.items() if number != conid("AA")})
     assert restrain(TIGHT, account(), blind, cut(sell("EE", 300))) == (cut(sell("EE", 300)), ())
+
+
+@pytest.mark.parametrize(("lot", "whole"), [("10", 10), ("1.5", 1)])
+def test_a_part_is_in_whole_lots_and_a_step_that_makes_no_sense_is_left_to_the_gate(lot: str, whole: int) -> None:
+    on = replace(hedged(), lots={conid("EE"): Decimal(lot)})
+    (sold,) = restrain(TIGHT, account(), on, cut(sell("EE", 300)))[0].orders
+    (single,) = restrain(TIGHT, account(), hedged(), cut(sell("EE", 300)))[0].orders
+    assert sold.quantity == single.quantity // whole * whole
+
+
+def test_where_not_one_share_may_go_there_is_no_order_however_small_one_may_be() -> None:
+    rules = policy(risk_limits__max_annual_volatility=0.01, execution__min_order_value=Decimal(0))
+    plan, refusals = restrain(rules, account(), hedged(), cut(sell("EE", 300)))
+    assert plan.orders == ()
+    assert refusals[0].largest == 0
+
+
+def test_the_smallest_order_is_in_the_base_currency() -> None:
+    dollars = CashBalance("USD", Decimal(0), Decimal(0), Decimal("0.8"))
+    abroad = replace(account(), currency="EUR", cash=(CashBalance("EUR", Decimal(8000), Decimal(8000)), dollars))
+    (part,) = restrain(EUROS, abroad, hedged(), cut(sell("EE", 300)))[0].orders
+    worth = part.quantity * 80
+    for least, kept in ((worth, True), (worth + 1, False)):
+        rules = changed(EUROS, "execution.min_order_value", least)
+        assert bool(restrain(rules, abroad, hedged(), cut(sell("EE", 300)))[0].orders) is kept
