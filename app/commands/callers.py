@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -56,6 +57,8 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
     from app.agent import conduct
     from app.wiring import wire
 
+    # What goes wrong in a stage reaches the caller as one line; the framework would print it twice before, with traces.
+    logging.getLogger("google_adk").setLevel(logging.CRITICAL)
     state = private_directory(settings.state_dir)
     tell("starting the MCP server")
     with mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode) as variables:

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from app.commands.processes import Ports, free_ports, private_directory, simulator
+from app.settings import shipped_policy
 from tests.e2e.command import PATIENCE_SECONDS, children, foreground, is_alive, portfolio
 from tests.support.stack import SIMULATED
 
@@ -131,6 +132,9 @@ def test_a_run_here_previews_by_default_and_knows_a_strange_account(tmp_path: Pa
     with simulator(private_directory(tmp_path / "simulator"), free_ports().gateway, SIMULATED) as gateway:
         preview = portfolio(tmp_path, "run", "--json", IBKR_GATEWAY_URL=gateway)
         stranger = portfolio(tmp_path, "run", "--account", "DU0000000", IBKR_GATEWAY_URL=gateway)
+        abroad = tmp_path / "euros.yaml"
+        abroad.write_text(shipped_policy().read_text(encoding="utf-8").replace("currency: USD", "currency: EUR", 1))
+        foreign = portfolio(tmp_path, "run", POLICY_FILE=str(abroad), IBKR_GATEWAY_URL=gateway)
     assert preview.status == 0, preview.err
     report = json.loads(preview.out)
     assert (report["status"], report["mode_reason"]) == ("dry_run", "TRADING_MODE is off")
@@ -138,3 +142,5 @@ def test_a_run_here_previews_by_default_and_knows_a_strange_account(tmp_path: Pa
     assert (tmp_path / ".portfolio" / "portfolio.db").exists()
     assert stranger.status == 2
     assert "account DU…000 is not one of this session's. Check IBKR_ACCOUNT_ID" in stranger.errors[0]
+    cause = "the policy is in EUR, the account's base currency is USD"
+    assert foreign.errors == [f"portfolio: {cause}. Set `currency` in the policy to the account's"]
