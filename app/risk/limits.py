@@ -74,6 +74,12 @@ def statistics(weights: Array, panel: Panel, groups: Groups) -> dict[str, float]
     }
 
 
+def of_book(policy: Policy, book: Book, panel: Panel) -> dict[str, float]:
+    """The limited statistics of what the book holds."""
+    held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
+    return statistics(book.weights, panel, panel.groups(held, policy.risk_limits.correlation))
+
+
 def unlimited(weights: Array, panel: Panel) -> dict[str, Array]:
     """What is shown of the same returns. Shape: weights [K, N] → [K] each; NaN where it is undefined."""
     series = metrics.portfolio_returns(weights, panel.returns)
@@ -125,8 +131,7 @@ def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tupl
     limits = statistic_limits(policy)
     if isinstance(panel, InsufficientHistory):
         return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
-    held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
-    values = statistics(book.weights, panel, panel.groups(held, policy.risk_limits.correlation))
+    values = of_book(policy, book, panel)
     note = exchange_rates_left_out(policy, book)
     return tuple(limited(name, values[name], limits[name], note) for name in STATISTICS)
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-import numpy as np
-
 from app.domain.errors import InsufficientHistory
 from app.domain.market import Market
 from app.domain.order import Order, Side
@@ -20,7 +18,7 @@ from app.domain.ruling import Refusal
 from app.domain.sizing import ZERO, whole
 from app.risk.after import after
 from app.risk.book import read
-from app.risk.limits import TOLERANCE, statistic_limits, statistics
+from app.risk.limits import TOLERANCE, of_book, statistic_limits
 from app.risk.measure import history
 
 Bounds = Mapping[str, float]
@@ -39,10 +37,7 @@ class Remainder:
         """After those sales; empty where they are not known, for then nothing can be said of a sale."""
         book = read(self.policy, after(self.account, [*self.mandatory, *sales]), self.market)
         panel = history(self.market, book)
-        if isinstance(panel, InsufficientHistory):
-            return {}
-        held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
-        return statistics(book.weights, panel, panel.groups(held, self.policy.risk_limits.correlation))
+        return {} if isinstance(panel, InsufficientHistory) else of_book(self.policy, book, panel)
 
     def beyond(self, sales: Sequence[Order], bounds: Bounds) -> str | None:
         """The first statistic that those sales take over its bound."""
