@@ -7,17 +7,17 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from app.decision import plans, rules
 from app.domain.evaluation import Evaluation, Metric
 from app.domain.order import Side
-from app.domain.plan import NO_MEMORY, Action, Plan
+from app.domain.plan import NO_MEMORY, Plan
 from app.domain.policy import Policy
 from app.domain.ruling import DayUse, KillLevel
-from app.risk import gate, measure, post_trade, restrain
+from app.risk import feasible, measure
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import Day, day
 
@@ -54,19 +54,14 @@ class Decided:
 
 
 def decided(policy: Policy, inputs: Day) -> Decided:
-    """What the desk would decide with the rules as chooser: plans restrained and through the gate, then the choice.
-
-    A plan of which the gate leaves nothing but mandatory sales is none.
-    """
+    """What the desk would decide with the rules as chooser."""
     portfolio, market, navs = inputs.portfolio, inputs.market, inputs.navs
     evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
     found: list[Plan] = []
     for wanted in plans(policy, portfolio, market, evaluation, NO_MEMORY):
-        plan, _ = restrain(policy, portfolio, market, wanted)
-        ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
-        then = post_trade(policy, portfolio, market, navs, ruling.allowed)
-        if plan.action is Action.HOLD or any(not order.mandatory for order in ruling.allowed):
-            found.append(replace(plan, orders=ruling.allowed, post_trade=then))
+        plan, _ = feasible(policy, portfolio, market, navs, wanted, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
+        if plan is not None:
+            found.append(plan)
     choice = rules(policy, evaluation, found)
     chosen = next(plan for plan in found if plan.id == choice.plan_id)
     return Decided(policy, evaluation, chosen, len(found))

@@ -22,7 +22,7 @@ from app.domain.order import Order, client_order_id
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
-from app.risk import gate, measure, post_trade, restrain
+from app.risk import feasible, measure
 
 
 async def evaluate(desk: Desk, run: Run) -> Run:
@@ -49,24 +49,24 @@ async def decide(desk: Desk, run: Run) -> Run:
     evaluation = known(run.evaluation, "the evaluation")
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     candidates = plans(desk.policy, portfolio, market, evaluation, run.memory)
-    feasible, refusals = await _through_the_gate(desk, run, candidates)
-    default = rules(desk.policy, evaluation, feasible)
-    choosable = offered(desk.policy, evaluation, feasible)
+    left, refusals = await _through_the_gate(desk, run, candidates)
+    default = rules(desk.policy, evaluation, left)
+    choosable = offered(desk.policy, evaluation, left)
     if desk.chooser.spends:
         await require_ready(desk)
     choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
     plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
-    decision = Decision(candidates, feasible, choosable, choice, refusals)
+    decision = Decision(candidates, left, choosable, choice, refusals)
     explained = explain(desk.policy, portfolio, market, evaluation, run.memory, decision)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
     decided = replace(
         run,
-        plans=feasible,
+        plans=left,
         choice=choice,
         plan=plan,
         model=model,
         explanations=tuple(map(explanation_part, explained)),
-        refusals=run.refusals + _of_chosen(refusals, plan, feasible),
+        refusals=run.refusals + _of_chosen(refusals, plan, left),
     )
     await _commit(desk, decided, plan, choice)
     return decided
@@ -109,31 +109,23 @@ def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
 async def _through_the_gate(
     desk: Desk, run: Run, candidates: Sequence[Plan]
 ) -> tuple[tuple[Plan, ...], dict[Action, tuple[Refusal, ...]]]:
-    """(feasible plans with their post-trade numbers, refusals by action); plans that became alike are merged."""
+    """(feasible plans with their post-trade numbers, refusals by action)."""
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
-    feasible: list[Plan] = []
+    left: list[Plan] = []
     refusals: dict[Action, tuple[Refusal, ...]] = {}
     for wanted in candidates:
-        candidate, cut = restrain(desk.policy, portfolio, market, wanted)
-        ruling = gate(desk.policy, portfolio, market, run.navs, candidate.orders, day, run.level.level, run.memory)
-        plan = replace(
-            candidate,
-            orders=ruling.allowed,
-            post_trade=post_trade(desk.policy, portfolio, market, run.navs, ruling.allowed),
+        plan, refusals[wanted.action] = feasible(
+            desk.policy, portfolio, market, run.navs, wanted, day, run.level.level, run.memory
         )
-        empty = plan.action is not Action.HOLD and not any(not o.mandatory for o in plan.orders)
-        refusals[candidate.action] = (*cut, *ruling.refusals)
-        if not empty:
-            feasible.append(plan)
-    return tuple(feasible), refusals
+        if plan is not None:
+            left.append(plan)
+    return tuple(left), refusals
 
 
-def _of_chosen(
-    refusals: Mapping[Action, tuple[Refusal, ...]], plan: Plan, feasible: Sequence[Plan]
-) -> tuple[Refusal, ...]:
+def _of_chosen(refusals: Mapping[Action, tuple[Refusal, ...]], plan: Plan, left: Sequence[Plan]) -> tuple[Refusal, ...]:
     """What the gate cut from the chosen plan, and from every plan of which it left nothing."""
-    gone = set(refusals) - {p.action for p in feasible}
+    gone = set(refusals) - {p.action for p in left}
     return refusals[plan.action] + tuple(r for action in sorted(gone) for r in refusals[action])
 
 

@@ -30,7 +30,7 @@ from app.domain.plan import NO_MEMORY
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Ruling
-from app.risk import gate, measure, metrics, post_trade, restrain
+from app.risk import feasible, gate, measure, metrics, restrain
 from app.risk.clusters import clusters
 from app.risk.screen import State, anything_to_decide, triggers
 from tests.benchmarks.figures import Figure
@@ -237,9 +237,7 @@ def decide_all(inputs: Day) -> int:
     evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
     found = plans(policy, portfolio, market, evaluation, NO_MEMORY)
     for plan in found:
-        restrained, _ = restrain(policy, portfolio, market, plan)
-        ruling = gate(policy, portfolio, market, navs, restrained.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
-        post_trade(policy, portfolio, market, navs, ruling.allowed)
+        feasible(policy, portfolio, market, navs, plan, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
     return len(offered(policy, evaluation, found))
 
 

@@ -13,14 +13,12 @@ from api_gateway.simulator import application
 from api_gateway.simulator.world import Options, build_world
 from app.desk.attempt import RunRequest
 from app.desk.daily import run_daily
-from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.ledger.engine import open_ledger
-from app.market.calendar import ExchangeCalendar
-from app.market.sectors import SECTORS
 from tests.contract.conftest import OpenExchange
+from tests.contract.desks import desk_at
 from tests.contract.venue import McpVenue, PaperVenue, Venue
-from tests.support.fakes import FakeChooser, no_sleep, policy
+from tests.support.fakes import policy
 
 # Two days on which the rules sell, one of them in a crash, and one on which they rotate.
 DAYS = (date(2022, 12, 28), date(2020, 3, 16), date(2017, 6, 1))
@@ -36,20 +34,7 @@ def sample() -> ASGIApp:
 async def told(venue: Venue, database: str) -> Mapping[str, Any]:
     """The report of the day's run, on a ledger of its own, without what is every run's own."""
     ledger = open_ledger(database)
-    desk = Desk(
-        policy=policy(),
-        broker=venue.broker,
-        market_data=venue.market,
-        calendar=ExchangeCalendar(),
-        ledger=ledger,
-        chooser=FakeChooser(),
-        signer=venue.signer,
-        sectors=SECTORS,
-        trading_mode="paper",
-        owner="contract",
-        sleep=no_sleep,
-    )
-    result = await run_daily(desk, RunRequest())
+    result = await run_daily(desk_at(venue, ledger, policy()), RunRequest())
     ledger.dispose()
     assert result.status is RunStatus.DONE
     assert result.report is not None

@@ -14,17 +14,15 @@ from api_gateway.simulator import application
 from api_gateway.simulator.world import Options, build_world
 from app.desk.attempt import RunRequest
 from app.desk.daily import run_daily
-from app.desk.desk import Desk
 from app.domain.errors import BrokerUnavailable, PolicyError
 from app.domain.order import Outcome, Side
 from app.domain.policy import Policy
 from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
-from app.market.calendar import ExchangeCalendar
-from app.market.sectors import SECTORS
 from tests.contract.conftest import AS_OF, OpenExchange, OpenVenue
+from tests.contract.desks import desk_at
 from tests.contract.venue import McpVenue, Venue
-from tests.support.fakes import FakeChooser, no_sleep, policy
+from tests.support.fakes import policy
 
 HELD = ("JPM", "JNJ", "XOM", "PG")
 EURO: dict[str, object] = {
@@ -39,25 +37,9 @@ def in_euros(max_order_value: Decimal = Decimal(25000)) -> Policy:
     return policy(max_order_value=max_order_value).model_copy(update={"currency": "EUR"})
 
 
-def desk(venue: Venue, ledger: SqlLedger, rules: Policy) -> Desk:
-    return Desk(
-        policy=rules,
-        broker=venue.broker,
-        market_data=venue.market,
-        calendar=ExchangeCalendar(),
-        ledger=ledger,
-        chooser=FakeChooser(),
-        signer=venue.signer,
-        sectors=SECTORS,
-        trading_mode="paper",
-        owner="contract",
-        sleep=no_sleep,
-    )
-
-
 async def day(venue: Venue, ledger: SqlLedger, rules: Policy) -> Mapping[str, Any]:
     """The report of the session's run."""
-    result = await run_daily(desk(venue, ledger, rules), RunRequest())
+    result = await run_daily(desk_at(venue, ledger, rules), RunRequest())
     assert result.report is not None
     return result.report
 
