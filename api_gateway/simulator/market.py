@@ -72,10 +72,6 @@ class Quote:
     volume: int
 
 
-def tick_size(price: float) -> float:
-    return 0.01 if price >= 1.0 else 0.0001
-
-
 def to_decimal(value: float) -> Decimal:
     """The one place where a float price becomes money: four decimals, as fine as any tick here."""
     return Decimal(f"{value:.4f}").normalize() + Decimal(0)

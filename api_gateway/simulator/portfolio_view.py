@@ -9,6 +9,7 @@ from typing import Any
 
 from api_gateway.simulator.book import Balance, Position, Valuation
 from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.validation import increment_rules
 from api_gateway.simulator.visibility import Holdings
 from api_gateway.simulator.wire import epoch_ms, epoch_s
 from api_gateway.simulator.world import World
@@ -56,7 +57,7 @@ def _completed(world: World, row: dict[str, Any], position: Position, rate: floa
     return row | {
         "strike": "0",
         **_in_base(row, rate),
-        "incrementRules": [{"lowerEdge": 0.0, "increment": 0.0001}, {"lowerEdge": 1.0, "increment": 0.01}],
+        "incrementRules": increment_rules(),
         "displayRule": {
             "magnification": 0,
             "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],

@@ -13,14 +13,19 @@ from api_gateway.simulator.orders import OrderRequest, OrderType, Side, TimeInFo
 from api_gateway.simulator.universe import Universe
 from api_gateway.simulator.wire import whole_number
 
-INCREMENTS = ((Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01")))
+_INCREMENTS = ((Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01")))
 
 _LARGEST_NUMBER = 1e9
 
 
 def increment_at(price: Decimal) -> Decimal:
     """The tick of a US stock: one cent, below one dollar a hundredth of it."""
-    return next(tick for edge, tick in reversed(INCREMENTS) if price >= edge)
+    return next(tick for edge, tick in reversed(_INCREMENTS) if price >= edge)
+
+
+def increment_rules() -> list[dict[str, float]]:
+    """The ticks by price, as contracts and positions carry them."""
+    return [{"lowerEdge": float(edge), "increment": float(tick)} for edge, tick in _INCREMENTS]
 
 
 def single_order(body: object) -> dict[str, Any]:

@@ -31,8 +31,6 @@ LENGTH = 24 * HOUR
 # A look a minute, the doubling pauses of a trouble, some seconds of polls and priming.
 NOTICED = 80.0
 RECOVERED = 150.0
-# From the first minute after a trouble the session must have been good for this long to be a new beginning.
-SETTLED = 200.0
 HAPPENINGS = (
     "login ends",
     "bridge lost",

@@ -10,7 +10,7 @@ from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.market import to_decimal
 from api_gateway.simulator.sessions import NEW_YORK
-from api_gateway.simulator.validation import INCREMENTS, increment_at
+from api_gateway.simulator.validation import increment_at, increment_rules
 from api_gateway.simulator.web import Here, answer, contract_of, json_object, required
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
@@ -67,12 +67,8 @@ def _definition(contract: Contract) -> dict[str, Any]:
         "hasOptions": False,
         "fullName": contract.symbol,
         "isUS": contract.is_us,
-        "incrementRules": _increments(),
+        "incrementRules": increment_rules(),
     }
-
-
-def _increments() -> list[dict[str, float]]:
-    return [{"lowerEdge": float(edge), "increment": float(tick)} for edge, tick in INCREMENTS]
 
 
 @router.get("/trsrv/secdef")
@@ -173,7 +169,7 @@ def _rules(world: World, contract: Contract) -> dict[str, Any]:
         "cashQtyIncr": 500,
         "negativeCapable": False,
         "incrementType": 1,
-        "incrementRules": _increments(),
+        "incrementRules": increment_rules(),
         "hasSecondary": True,
         "increment": float(tick),
         "incrementDigits": -int(tick.normalize().as_tuple().exponent),
