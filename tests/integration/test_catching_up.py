@@ -12,7 +12,7 @@ from app.fast_api_app import create_app
 from app.settings import Settings, shipped_policy
 from tests.support.mailbox import Mailbox
 from tests.support.serving import served
-from tests.support.stack import ACCOUNT, running
+from tests.support.stack import ACCOUNT, running, until_ready
 
 
 @asynccontextmanager
@@ -32,15 +32,6 @@ async def done(http: httpx2.AsyncClient) -> list[dict[str, Any]]:
             runs: list[dict[str, Any]] = (await http.get("/runs")).json()
             if runs[0]["status"] == "done":
                 return runs
-            await asyncio.sleep(0.05)
-
-
-async def ready(http: httpx2.AsyncClient) -> None:
-    """Once it is."""
-    async with asyncio.timeout(60):
-        while True:
-            if (await http.get("/ready")).status_code == 200:
-                return
             await asyncio.sleep(0.05)
 
 
@@ -73,7 +64,7 @@ async def test_without_the_setting_a_day_waits_for_whoever_asks_again(tmp_path: 
         async with watching(settings) as http:
             await http.post("/run/daily")
             stack.post("login", {})
-            await ready(http)
+            await until_ready(http)
             assert [run["status"] for run in (await http.get("/runs")).json()] == ["not_ready"]
             assert (await http.post("/run/daily")).json()["status"] == "done"
 

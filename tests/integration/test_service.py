@@ -10,7 +10,7 @@ import pytest
 
 from app.commands.processes import free_ports, mcp_server, private_directory, simulator
 from app.desk.report import Report
-from tests.support.stack import ACCOUNT, AS_OF, SIMULATED, Stack, running, service
+from tests.support.stack import ACCOUNT, AS_OF, SIMULATED, Stack, running, service, until_ready
 
 
 @pytest.fixture(scope="session")
@@ -204,6 +204,7 @@ async def test_a_gateway_that_is_down_is_told_with_a_remedy_and_leaves_nothing_h
         stack = Stack("", variables)
         async with service(stack.settings(tmp_path / "state", ibkr_account_id=ACCOUNT)) as http:
             with simulator(state, ports.gateway, SIMULATED):
+                await until_ready(http)
                 assert (await http.get("/ready")).status_code == 200
             answer = await http.post("/run/daily")
             assert answer.status_code == 503
@@ -217,6 +218,7 @@ async def test_a_gateway_that_is_down_is_told_with_a_remedy_and_leaves_nothing_h
             for run in (await http.get("/runs")).json():
                 assert run["status"] in {"not_ready", "failed"}
             with simulator(state, ports.gateway, SIMULATED):
+                await until_ready(http)
                 report = (await http.post("/run/daily")).json()
                 assert (report["status"], report["session_date"]) == ("done", AS_OF.isoformat())
 

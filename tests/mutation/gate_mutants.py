@@ -20,9 +20,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = tuple(f"app/risk/{name}.py" for name in ("integrity", "budget", "gate", "limits", "preview", "restraint"))
+FILES = tuple(
+    f"app/risk/{name}.py" for name in ("integrity", "budget", "gate", "limits", "preview", "restraint", "feasible")
+)
 # The narrowest tests first: most mutants fall to them.
-NARROW = ("test_gate.py", "test_gate_orders.py", "test_preview.py", "test_measure.py", "test_restraint.py")
+NARROW = (
+    "test_gate.py",
+    "test_gate_orders.py",
+    "test_preview.py",
+    "test_measure.py",
+    "test_restraint.py",
+    "test_feasible.py",
+)
 WAIT_SECONDS = 200
 # Loaded once, before the forks.
 LIBRARIES = ("hypothesis", "numpy", "pydantic", "yaml", "_pytest.assertion.rewrite", "exchange_calendars")

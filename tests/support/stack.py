@@ -1,5 +1,6 @@
 """The gateway simulator and the MCP server as the processes they are, and the service in front of them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -75,3 +76,12 @@ async def service(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
         httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as http,
     ):
         yield http
+
+
+async def until_ready(http: httpx2.AsyncClient) -> None:
+    """A session that was just seen to be lost is not looked at again for a second."""
+    async with asyncio.timeout(60):
+        while True:
+            if (await http.get("/ready")).status_code == 200:
+                return
+            await asyncio.sleep(0.05)
