@@ -13,14 +13,29 @@ from pydantic import ValidationError
 
 from app.broker import wire
 from app.broker.connection import McpConnection, ToolFailed
+from app.broker.holdings import balances, holdings, unreadable
 from app.broker.signing import plain
 from app.domain.errors import BrokerUnavailable, DataError, InsufficientHistory, UsageError
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
 from app.domain.market import PriceSeries, Quote
-from app.domain.order import BrokerOrder, Order, OrderReport, Outcome, Placement, Side, Ticket, Trade, WhatIf
-from app.domain.portfolio import CashBalance, Portfolio, Position
+from app.domain.order import (
+    CONTRACT_SIZES,
+    SHARES,
+    BrokerOrder,
+    Order,
+    OrderReport,
+    Outcome,
+    Placement,
+    Side,
+    Ticket,
+    Trade,
+    WhatIf,
+)
+from app.domain.portfolio import Portfolio
 from app.domain.session import BrokerSession, Simulation
 
+# Executions that move no cash but their fees: margin alone, or one currency for another of the same worth.
+_NO_CASH = frozenset({"FUT", "CFD", "CASH"})
 AnswerType = TypeVar("AnswerType", bound=wire.Answer)
 
 
@@ -79,18 +94,30 @@ class McpBroker:
         answer = await _read(self._connection, wire.PortfolioAnswer, "portfolio", {"account": account})
         if answer.account != account:
             raise BrokerUnavailable("the broker answered for another account", "Check IBKR_ACCOUNT_ID")
+        told = balances(answer.cash, answer.currency)
+        rates = {answer.currency: Decimal(1)} | {b.currency: b.exchange_rate for b in told.cash}
+        found = holdings(answer.positions, answer.strange, rates)
+        gaps = told.gaps
+        if answer.available_funds is None:
+            gaps += ("available funds are not told: nothing is bought",)
+        if not answer.orders_complete:
+            gaps += ("the broker has not said that its list of today's orders is complete",)
         return Portfolio(
             account=account,
             currency=answer.currency,
-            positions=tuple(_position(row) for row in answer.positions),
-            cash=tuple(CashBalance(c.currency, c.cash, c.settled_cash, c.exchange_rate) for c in answer.cash),
-            available_funds=answer.available_funds,
+            positions=found.positions,
+            cash=told.cash,
+            available_funds=answer.available_funds or Decimal(0),
             buying_power=answer.buying_power,
             as_of=answer.as_of,
             source=answer.source,
             account_type=answer.account_type,
             orders=tuple(_order(row) for row in answer.orders),
             broker_net_liquidation=answer.net_liquidation,
+            unmanaged=(*found.unmanaged, *told.unmanaged),
+            unreadable=unreadable(answer.strange),
+            nav_parts={part.name: part.amount for part in answer.nav_parts},
+            gaps=gaps,
         )
 
     async def performance(self, account: str) -> tuple[tuple[date, Decimal], ...]:
@@ -159,11 +186,10 @@ class McpBroker:
         answer = await _read(self._connection, wire.ReportAnswer, "order_report", {"account": account})
         return OrderReport(
             orders=tuple(_order(row) for row in answer.orders),
-            trades=tuple(
-                Trade(t.execution_id, t.order_id, t.conid, t.side, t.quantity, t.price, t.time, t.coid, t.commission)
-                for t in answer.trades
-            ),
+            trades=tuple(_trade(row) for row in answer.trades),
             as_of=answer.as_of,
+            complete=answer.orders_complete,
+            unreadable=unreadable(answer.strange),
         )
 
     async def order(self, account: str, order_id: str) -> BrokerOrder:
@@ -234,9 +260,28 @@ class McpMarketData:
         return ContractRules(conid, increments, answer.quantity_increment)
 
 
-def _position(row: wire.PositionAnswer) -> Position:
-    instrument = Instrument(row.conid, row.symbol, row.currency, row.asset_class, name=row.name)
-    return Position(instrument, row.quantity, row.price, row.average_cost, row.realized_pnl)
+def _trade(row: wire.TradeAnswer) -> Trade:
+    word = row.security_type or "STK"
+    amount = None
+    if word in _NO_CASH:
+        amount = Decimal(0)
+    elif word not in SHARES:
+        size = row.multiplier or Decimal(CONTRACT_SIZES.get(word, 1))
+        amount = abs(row.net_amount) if row.net_amount is not None else row.price * row.quantity * size
+    return Trade(
+        execution_id=row.execution_id,
+        order_id=row.order_id,
+        conid=row.conid,
+        side=row.side,
+        quantity=row.quantity,
+        price=row.price,
+        time=row.time,
+        coid=row.coid,
+        commission=row.commission,
+        currency=row.currency,
+        security_type=row.security_type,
+        amount=amount,
+    )
 
 
 def _order(row: wire.OrderAnswer) -> BrokerOrder:
@@ -252,4 +297,6 @@ def _order(row: wire.OrderAnswer) -> BrokerOrder:
         limit_price=row.limit_price,
         average_price=row.average_price,
         currency=row.currency,
+        security_type=row.security_type,
+        legs=tuple((leg.conid, leg.ratio) for leg in row.legs),
     )

@@ -41,20 +41,49 @@ class SessionAnswer(Answer):
 class CashAnswer(Answer):
     currency: str
     cash: Decimal
-    settled_cash: Decimal
-    exchange_rate: Decimal
+    settled_cash: Decimal | None
+    exchange_rate: Decimal | None
+
+
+class ModelAnswer(Answer):
+    model: str
+    quantity: Decimal
 
 
 class PositionAnswer(Answer):
+    """`asset_class` is the broker's word for it, whichever; `models` what of the quantity is held in other models."""
+
     conid: int
     symbol: str
     name: str | None
-    asset_class: AssetClass
+    asset_class: str
     currency: str
     quantity: Decimal
-    price: Decimal
-    average_cost: Decimal
-    realized_pnl: Decimal
+    price: Decimal | None
+    market_value: Decimal | None = None
+    average_cost: Decimal | None
+    unrealized_pnl: Decimal | None = None
+    realized_pnl: Decimal | None
+    multiplier: Decimal | None = None
+    models: tuple[ModelAnswer, ...] = ()
+    note: str | None = None
+
+
+class StrangeAnswer(Answer):
+    what: str
+    conid: int | None
+    symbol: str | None
+    reason: str
+
+
+class NavPartAnswer(Answer):
+    name: str
+    amount: Decimal
+
+
+class LegAnswer(Answer):
+    conid: int
+    ratio: int
 
 
 class OrderAnswer(Answer):
@@ -69,20 +98,26 @@ class OrderAnswer(Answer):
     average_price: Decimal | None
     status: str
     currency: str | None
+    security_type: str | None = None
+    legs: tuple[LegAnswer, ...] = ()
 
 
 class PortfolioAnswer(Answer):
     account: str
     currency: str
     account_type: str | None
-    net_liquidation: Decimal
-    available_funds: Decimal
-    buying_power: Decimal
+    net_liquidation: Decimal | None
+    available_funds: Decimal | None
+    buying_power: Decimal | None
     cash: tuple[CashAnswer, ...]
     positions: tuple[PositionAnswer, ...]
     orders: tuple[OrderAnswer, ...]
     as_of: AwareDatetime
     source: str
+    nav_parts: tuple[NavPartAnswer, ...] = ()
+    strange: tuple[StrangeAnswer, ...] = ()
+    orders_as_of: AwareDatetime | None = None
+    orders_complete: bool = True
 
 
 class NavAnswer(Answer):
@@ -176,12 +211,18 @@ class TradeAnswer(Answer):
     price: Decimal
     commission: Decimal | None
     time: datetime
+    currency: str | None = None
+    security_type: str | None = None
+    multiplier: Decimal | None = None
+    net_amount: Decimal | None = None
 
 
 class ReportAnswer(Answer):
     orders: tuple[OrderAnswer, ...]
     trades: tuple[TradeAnswer, ...]
     as_of: AwareDatetime
+    strange: tuple[StrangeAnswer, ...] = ()
+    orders_complete: bool = True
 
 
 class PlacementAnswer(Answer):

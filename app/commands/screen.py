@@ -13,6 +13,8 @@ SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL":
 SHORTFALLS_SHOWN = 3
 # Metrics that are not shares of the account, with the digits that they are shown with.
 NOT_SHARES = {"vix": 1, "beta": 2, "sharpe": 2, "sortino": 2}
+# Below one unit of the base currency the broker's figure and ours are the same to a person.
+SHOWN_DIFFERENCE = Decimal(1)
 Row = Mapping[str, Any]
 
 
@@ -123,9 +125,35 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     lines += [
         Text(f"lots of {row['symbol']}: {_lots(row['lots'])}", "dim") for row in _with_dates(portfolio["positions"])
     ]
+    lines += _beside(portfolio)
     if market and market["untradable"]:
         lines += [Text(f"untradable today: {symbol}: {why}") for symbol, why in market["untradable"].items()]
     return Group(*lines)
+
+
+def _beside(portfolio: Row) -> list[RenderableType]:
+    """What is held and not managed, and what of the broker's own figure NAV leaves out; older reports know neither."""
+    lines: list[RenderableType] = []
+    if portfolio.get("unmanaged"):
+        table = _table("not managed", "type", "quantity", "value", "because", right=("quantity", "value"))
+        for row in portfolio["unmanaged"]:
+            since = f" of {row['value_from']}" if row["value_from"] else ""
+            quantity = "–" if row["quantity"] is None else f"{Decimal(row['quantity']):,f}"
+            value = "unknown" if row["value"] is None else money(row["value"]) + since
+            table.add_row(row["symbol"], row["asset_class"], quantity, value, row["reason"])
+        lines.append(table)
+    parts = portfolio.get("nav_parts")
+    if parts and parts["broker"] and abs(Decimal(parts["broker"]) - Decimal(portfolio["nav"])) >= SHOWN_DIFFERENCE:
+        lines.append(
+            Text(
+                f"the broker's own net liquidation {money(parts['broker'])}: accrued dividends "
+                f"{money(parts['accrued_dividends'])}, accrued interest {money(parts['accrued_interest'])}, "
+                f"other differences {money(parts['difference'])}"
+            )
+        )
+    for row in portfolio.get("unreadable", ()):
+        lines.append(Text(f"cannot be read: {row['kind']} of {row['symbol'] or row['conid'] or '?'}: {row['reason']}"))
+    return lines + [Text(gap) for gap in portfolio.get("gaps", ())]
 
 
 def _with_dates(rows: Sequence[Row]) -> list[Row]:

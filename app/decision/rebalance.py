@@ -57,7 +57,7 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
     if metric.name == "exposure":
         return invested <= situation.evaluation.max_exposure + 1e-9
     if metric.name == "cash_reserve" and metric.value is not None:
-        return metric.value + situation.evaluation.exposure - invested >= limits.min_cash_reserve - 1e-9
+        return metric.value + situation.evaluation.managed_exposure - invested >= limits.min_cash_reserve - 1e-9
     held = [position.instrument for position in situation.portfolio.positions]
     if metric.name == "max_position":
         return all(abs(now[i.conid]) <= position_limit(situation.policy, i.symbol) + 1e-9 for i in held)
@@ -179,7 +179,7 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
             inside = _sectors_inside(situation, inside, metric.limit)
     total = sum(inside.values())
     bounds = [
-        situation.evaluation.exposure * INSIDE * metric.limit / metric.value
+        situation.evaluation.managed_exposure * INSIDE * metric.limit / metric.value
         for metric in broken
         if metric.name in STATISTICS and metric.limit is not None and metric.value is not None
     ]

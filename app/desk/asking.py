@@ -147,6 +147,11 @@ async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
         return await execute(desk, replace(run, market=market, plan=plan, choice=choice, plans=(plan,)))
     position = next((p for p in portfolio.positions if p.instrument.symbol == symbol), None)
     if position is None or position.quantity <= 0:
+        beside = next((line for line in portfolio.unmanaged if line.symbol == symbol), None)
+        if beside is not None:
+            raise UsageError(
+                f"{symbol} is held and not managed: {beside.reason}", "Sell it in the broker's own program"
+            )
         raise UsageError(f"{symbol} is not held", "`portfolio show` lists what is")
     instrument = position.instrument
     quantity = sellable(portfolio, instrument.conid)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from app.desk.valuing import UnitValue
 from app.domain.order import Trade
 from app.domain.portfolio import Portfolio
 
@@ -23,7 +24,10 @@ SPLIT_TOLERANCE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The account as the last report saw it: cash by currency, and `rates` of then in base currency."""
+    """The account as the last report saw it: cash by currency, and `rates` of then in base currency.
+
+    `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
+    """
 
     session_date: date
     as_of: datetime
@@ -33,6 +37,7 @@ class Snapshot:
     prices: Mapping[int, Decimal]
     currencies: Mapping[int, str]
     rates: Mapping[str, Decimal]
+    values: Mapping[int, UnitValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +67,41 @@ class Continuity:
 def snapshot_of(report: Mapping[str, Any]) -> Snapshot:
     """Out of a sealed report that holds a portfolio."""
     portfolio = report["portfolio"]
+    session_date = date.fromisoformat(report["session_date"])
+    rates = _decimals(portfolio["fx_rates"])
+    # Reports of before told nothing of what was not managed: it stopped the run.
+    beside = [row for row in portfolio.get("unmanaged", ()) if row["conid"] is not None and row["quantity"] is not None]
+    quantities: defaultdict[int, Decimal] = defaultdict(Decimal)
+    for row in (*portfolio["positions"], *beside):
+        quantities[row["conid"]] += Decimal(row["quantity"])
     return Snapshot(
-        session_date=date.fromisoformat(report["session_date"]),
+        session_date=session_date,
         as_of=datetime.fromisoformat(portfolio["as_of"]),
         # Reports of before their balances were told knew the sum alone.
         balances=_decimals(portfolio.get("balances") or {portfolio["currency"]: portfolio["cash"]}),
         detected_flows=Decimal(report["continuity"]["detected_flows"]) if report["continuity"] else Decimal(0),
-        quantities={row["conid"]: Decimal(row["quantity"]) for row in portfolio["positions"]},
+        quantities=dict(quantities),
         prices={row["conid"]: Decimal(row["price"]) for row in portfolio["positions"]},
-        currencies={row["conid"]: row["currency"] for row in portfolio["positions"]},
-        rates=_decimals(portfolio["fx_rates"]),
+        currencies={row["conid"]: row["currency"] for row in (*portfolio["positions"], *beside)},
+        rates=rates,
+        values=_carried_values(beside, session_date)
+        | {
+            row["conid"]: UnitValue(Decimal(row["price"]) * rates.get(row["currency"], Decimal(1)), session_date)
+            for row in portfolio["positions"]
+        },
     )
+
+
+def _carried_values(rows: Sequence[Mapping[str, Any]], session_date: date) -> dict[int, UnitValue]:
+    """Of lines that had a value; one that was carried keeps its date."""
+    return {
+        row["conid"]: UnitValue(
+            Decimal(row["value"]) / Decimal(row["quantity"]),
+            date.fromisoformat(row["value_from"]) if row["value_from"] else session_date,
+        )
+        for row in rows
+        if row["value"] is not None and Decimal(row["quantity"]) != 0
+    }
 
 
 def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
@@ -99,6 +128,7 @@ def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade
     """In base currency at today's rates: what a rate's move makes of cash did not come from outside."""
     kept = {balance.currency for balance in portfolio.cash} | before.balances.keys()
     names = {**before.currencies, **{p.instrument.conid: p.instrument.currency for p in portfolio.positions}}
+    names.update((line.conid, line.currency) for line in portfolio.unmanaged if line.conid and line.currency)
 
     def in_base(currency: str, amount: Decimal) -> Decimal:
         # A currency that was changed away has no rate any more but the last one.
@@ -107,28 +137,34 @@ def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade
 
     cash = sum((in_base(currency, amount) for currency, amount in before.balances.items()), Decimal(0))
     for trade in since:
-        currency = names.get(trade.conid) or (portfolio.currency if kept == {portfolio.currency} else None)
+        currency = trade.currency or names.get(trade.conid)
+        currency = currency or (portfolio.currency if kept == {portfolio.currency} else None)
         # Bought and sold in between: what it earned, in nobody knows what, counts as from outside where it matters.
-        if currency is not None:
-            paid = trade.side.sign * trade.quantity * trade.price + (trade.commission or Decimal(0))
-            cash -= in_base(currency, paid)
+        if currency is not None and (currency == portfolio.currency or currency in kept):
+            cash -= in_base(currency, trade.paid + (trade.commission or Decimal(0)))
     return cash
 
 
 def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> tuple[Doubt, ...]:
+    """Of managed names: what is not managed is never ordered, and how it changed is nobody's doubt."""
     expected: defaultdict[int, Decimal] = defaultdict(Decimal, before.quantities)
     for trade in since:
         expected[trade.conid] += trade.side.sign * trade.quantity
+    beside: defaultdict[int | None, Decimal] = defaultdict(Decimal)
+    for line in portfolio.unmanaged:
+        beside[line.conid] += line.quantity or Decimal(0)
     found = []
     held = {p.instrument.conid: p for p in portfolio.positions}
     for position in held.values():
         conid, symbol = position.instrument.conid, position.instrument.symbol
-        if position.quantity != expected[conid]:
-            words = f"quantity went from {expected[conid]:f} to {position.quantity:f} without an execution"
-            found.append(Doubt(conid, symbol, words + _like_split(position.quantity, expected[conid])))
+        quantity = position.quantity + beside[conid]
+        if quantity != expected[conid]:
+            words = f"quantity went from {expected[conid]:f} to {quantity:f} without an execution"
+            found.append(Doubt(conid, symbol, words + _like_split(quantity, expected[conid])))
         elif conid in before.prices and _jumped_like_a_split(position.price, before.prices[conid]):
             found.append(Doubt(conid, symbol, f"price went from {before.prices[conid]:f} to {position.price:f}"))
-    gone = [conid for conid, quantity in expected.items() if quantity != 0 and conid not in held]
+    managed = before.prices.keys() | {trade.conid for trade in since if trade.of_shares}
+    gone = [n for n, q in expected.items() if q != 0 and n in managed and n not in held and n not in beside]
     found += [Doubt(conid, str(conid), f"{expected[conid]:f} left without an execution") for conid in gone]
     return tuple(found)
 

@@ -28,11 +28,11 @@ from app.risk import feasible, measure
 async def evaluate(desk: Desk, run: Run) -> Run:
     """Measure the portfolio against the policy."""
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
-    # With money from outside unexplained, nothing can be concluded from the account's earlier values.
-    doubtful = run.unexplained_flow != 0
-    evaluation = measure(desk.policy, portfolio, market, () if doubtful else run.navs, run.memory)
-    if doubtful:
-        evaluation = _without_past(evaluation)
+    # In doubt about the account's value, nothing can be concluded from its earlier ones.
+    doubt = run.value_doubt
+    evaluation = measure(desk.policy, portfolio, market, run.navs if doubt is None else (), run.memory)
+    if doubt is not None:
+        evaluation = _without_past(evaluation, doubt)
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
@@ -72,9 +72,8 @@ async def decide(desk: Desk, run: Run) -> Run:
     return decided
 
 
-def _without_past(evaluation: Evaluation) -> Evaluation:
+def _without_past(evaluation: Evaluation, note: str) -> Evaluation:
     """The two metrics that need the past say why they are unknown."""
-    note = "money from outside is unexplained"
     past = {"drawdown", "daily_loss"}
     metrics = tuple(replace(m, note=note) if m.name in past else m for m in evaluation.metrics)
     return replace(evaluation, metrics=metrics)

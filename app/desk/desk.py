@@ -13,6 +13,7 @@ from app.desk.journal import Journal
 from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Notifier, Signer
 from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
 from app.desk.report import ExplanationPart
+from app.desk.valuing import value_doubt
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.lots import Fill
@@ -156,6 +157,13 @@ class Run:
     def unexplained_flow(self) -> Decimal:
         """Money from outside that nobody has explained, in base currency; zero before the account is read."""
         return self.continuity.unexplained(self.portfolio.nav) if self.portfolio else Decimal(0)
+
+    @property
+    def value_doubt(self) -> str | None:
+        """Why nothing may be concluded from the account's value today; None where it may, or nobody has read it."""
+        if self.unexplained_flow != 0:
+            return "money from outside is unexplained"
+        return value_doubt(self.portfolio) if self.portfolio else None
 
 
 def known(value: Result | None, what: str) -> Result:

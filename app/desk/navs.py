@@ -23,7 +23,7 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
             "Time does not run backwards in one account: use another state directory",
         )
     newest = closes(navs)[-1] if closes(navs) else None
-    if run.unexplained_flow != 0 or (
+    if run.value_doubt is not None or (
         newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1
     ):
         return navs
@@ -52,7 +52,7 @@ def flow_since(flows: tuple[Flow, ...], newest: NavPoint | None, until: date) ->
 
 def today(run: Run) -> NavPoint | None:
     """The account's value now, money from outside taken out of it; None without an account or with a doubt about it."""
-    if run.portfolio is None or run.unexplained_flow != 0:
+    if run.portfolio is None or run.value_doubt is not None:
         return None
     earlier = [point for point in closes(run.navs) if point.session_date < run.key.session_date]
     newest = earlier[-1] if earlier else None

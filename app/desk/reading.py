@@ -6,20 +6,23 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.desk.continuity import continuity, snapshot_of
+from app.desk.continuity import Snapshot, continuity, snapshot_of
 from app.desk.desk import Desk, Run, known
 from app.desk.memory import fills_of, remember
 from app.desk.navs import nav_history, today
 from app.desk.reconciling import refuse_strangers
 from app.desk.records import IntentRecord, Quarantine
+from app.desk.valuing import carried, refuse_contradiction, without_market
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
-from app.domain.order import BrokerOrder, Trade
+from app.domain.order import BrokerOrder, OrderReport, Trade
 from app.domain.portfolio import Portfolio
 
 INDEX = "SPX"
 VIX = "VIX"
+# A quote this many times the account's own price of the same moment is in another unit, or another instrument's.
+MOST_APART = 25
 
 
 async def read_account(desk: Desk, run: Run) -> Run:
@@ -35,12 +38,13 @@ async def read_account(desk: Desk, run: Run) -> Run:
             "Set `currency` in the policy to the account's",
         )
     await refuse_strangers(desk, run, portfolio.orders)
+    before = snapshot_of(last) if last else None
+    portfolio = carried(portfolio, before.values if before else {})
+    refuse_contradiction(portfolio)
     portfolio = _with_sectors(desk, await _with_unlisted(desk, run, portfolio))
     run = replace(run, portfolio=portfolio)
-    run.progress(
-        f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
-    )
-    run = await _with_continuity(desk, run, portfolio, last)
+    _tell_account(run, portfolio)
+    run = await _with_continuity(desk, run, portfolio, before, last)
     past = await desk.write(desk.ledger.history, run.key.book)
     memory = remember(
         past,
@@ -54,6 +58,20 @@ async def read_account(desk: Desk, run: Run) -> Run:
     earlier = tuple(point for point in run.navs if point.session_date < run.key.session_date)
     # Without any earlier value there is nothing to measure today's by.
     return replace(run, navs=(*earlier, now)) if now is not None and earlier else run
+
+
+def _tell_account(run: Run, portfolio: Portfolio) -> None:
+    run.progress(
+        f"account read: {len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}"
+    )
+    for line in portfolio.unmanaged:
+        run.progress(f"{line.symbol} is not managed: {line.reason}")
+    for row in portfolio.unreadable:
+        run.progress(f"an {row.kind} of {row.symbol or 'an unknown name'} cannot be read: {row.reason}")
+    for gap in portfolio.gaps:
+        run.progress(gap)
+    if run.value_doubt is not None:
+        run.progress(f"drawdown and daily loss are unknown today: {run.value_doubt}")
 
 
 async def read_market(desk: Desk, run: Run) -> Run:
@@ -73,6 +91,8 @@ async def read_market(desk: Desk, run: Run) -> Run:
 
     untradable = {conid: reason for conid, reason in {**gaps, **missing}.items() if conid in names}
     untradable |= _unusable(names, quotes)
+    untradable |= _wrong_unit(portfolio, quotes)
+    untradable |= _strange(portfolio, run.broker_report, names)
     untradable |= {q.conid: f"in quarantine since {q.since}: {q.reason}" for q in run.quarantined if q.conid in names}
     untradable |= {d.conid: f"in quarantine: {d.reason}" for d in run.continuity.doubts if d.conid in names}
     market = Market(
@@ -88,7 +108,7 @@ async def read_market(desk: Desk, run: Run) -> Run:
         live=desk.trading_mode != "paper",
     )
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
-    return replace(run, market=market)
+    return replace(run, market=market, portfolio=without_market(portfolio, market))
 
 
 async def _with_unlisted(desk: Desk, run: Run, portfolio: Portfolio) -> Portfolio:
@@ -127,7 +147,9 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, positions=positions)
 
 
-async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio, last: Mapping[str, Any] | None) -> Run:
+async def _with_continuity(
+    desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot | None, last: Mapping[str, Any] | None
+) -> Run:
     """Compare with the last report; what does not follow is quarantined, or counts as money from outside."""
     flows = await desk.write(desk.ledger.flows, run.key.book)
     recorded = sum((flow.amount for flow in flows), Decimal(0))
@@ -135,7 +157,7 @@ async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio, last: Map
     if last is not None and run.broker_report is not None:
         trades = run.broker_report.trades
         trades += await _fills_on_record(desk, run, last, trades)
-    found = continuity(snapshot_of(last) if last else None, portfolio, trades, recorded)
+    found = continuity(before, portfolio, trades, recorded)
     if run.claim is not None and not run.key.dry_run:
         for doubt in found.doubts:
             mark = Quarantine(doubt.conid, doubt.symbol, doubt.reason, run.key.session_date)
@@ -226,6 +248,35 @@ def _unusable(names: dict[int, Instrument], quotes: dict[int, Quote]) -> dict[in
         elif not quote.two_sided:
             reasons[conid] = "no two-sided quote"
     return reasons
+
+
+def _wrong_unit(portfolio: Portfolio, quotes: Mapping[int, Quote]) -> dict[int, str]:
+    """A quote in hundredths of the currency that the holding is in, or the other way round, prices no order."""
+    reasons: dict[int, str] = {}
+    for position in portfolio.positions:
+        quote = quotes.get(position.instrument.conid)
+        price = quote.price_if_known if quote else None
+        if price is None or not position.price > 0:
+            continue
+        ratio = price / position.price
+        if not 1 / MOST_APART < ratio < MOST_APART:
+            reasons[position.instrument.conid] = (
+                f"the quote {price:f} is {ratio:.4g} times the account's price {position.price:f}: not of one unit"
+            )
+    return reasons
+
+
+def _strange(portfolio: Portfolio, report: OrderReport | None, names: Mapping[int, Instrument]) -> dict[int, str]:
+    """Names that are held in a form that is not managed, or that an order nobody can read may be about."""
+    positions = {position.instrument.conid for position in portfolio.positions}
+    unreadable = {*portfolio.unreadable, *(report.unreadable if report else ())}
+    reasons = [
+        (line.conid, f"held and not managed: {line.reason}")
+        for line in portfolio.unmanaged
+        if line.conid not in positions and line.is_held
+    ]
+    reasons += [(row.conid, f"an {row.kind} cannot be read: {row.reason}") for row in unreadable]
+    return {conid: reason for conid, reason in reasons if conid is not None and conid in names}
 
 
 def _words(vix: VixReading | None) -> str:

@@ -87,6 +87,9 @@ async def settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, repor
         filled = sum((trade.quantity for trade in fills), Decimal(0))
         state = OrderState.FILLED if filled >= intent.quantity else OrderState.PARTIAL
         await _record(desk, run, claim, intent, state, None, fills)
+    elif not report.complete:
+        # Absence from a list that may not be whole says nothing at all.
+        pass
     elif intent.session_date < run.key.session_date:
         await _let_go(desk, run, claim, intent)
     elif intent.state in UNSETTLED:

@@ -66,16 +66,60 @@ class PositionPart(Part):
     lots: tuple[LotPart, ...]
 
 
+class UnmanagedPart(Part):
+    """A holding that no rule orders, and why; `value` is its part of NAV, both amounts in the account's base currency.
+
+    Null where nobody tells. `value_from` is the session whose value is carried, null for today's.
+    """
+
+    symbol: str
+    conid: int | None
+    asset_class: str
+    currency: str | None
+    quantity: Amount | None
+    value: Amount | None
+    exposure: Amount | None
+    value_from: date | None
+    reason: str
+
+
+class NavPart(Part):
+    """What NAV is made of, beside the broker's own net liquidation; in the account's base currency.
+
+    `accrued_dividends` and `accrued_interest` are owed and not yet paid: the broker counts them, NAV does not.
+    `difference` is what remains of the broker's figure after all of it, null where it tells none.
+    """
+
+    cash: Amount
+    positions: Amount
+    unmanaged: Amount
+    accrued_dividends: Amount
+    accrued_interest: Amount
+    broker: Amount | None
+    difference: Amount | None
+
+
+class UnreadablePart(Part):
+    """An order or execution in the broker's lists that could not be read."""
+
+    kind: str
+    symbol: str | None
+    conid: int | None
+    reason: str
+
+
 class PortfolioPart(Part):
     """The account as it was read; amounts in `currency`, but `balances`: trade-date cash in each currency, by currency.
 
-    `fx_rates`: base currency per unit of each other currency.
+    `fx_rates`: base currency per unit of each other currency. `positions` are what the policy's rules manage,
+    `unmanaged` is the rest of what is held. `gaps`: what the broker did not tell, and what follows.
     """
 
     currency: str
     nav: Amount
+    nav_parts: NavPart
     cash: Amount
-    buying_power: Amount
+    buying_power: Amount | None
     unrealized_pnl: Amount
     realized_pnl: Amount
     account_type: str | None
@@ -83,6 +127,9 @@ class PortfolioPart(Part):
     balances: dict[str, Amount]
     fx_rates: dict[str, Amount]
     positions: tuple[PositionPart, ...]
+    unmanaged: tuple[UnmanagedPart, ...]
+    unreadable: tuple[UnreadablePart, ...]
+    gaps: tuple[str, ...]
 
 
 class QuarantinePart(Part):

@@ -15,6 +15,7 @@ from app.domain.order import Side, Trade, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
 from app.domain.universe import realised_volatilities
+from app.domain.unmanaged import UnmanagedHolding
 
 CENT = Decimal("0.01")
 
@@ -80,8 +81,9 @@ def _portfolio(run: Run, portfolio: Portfolio) -> r.PortfolioPart:
     return r.PortfolioPart(
         currency=portfolio.currency,
         nav=portfolio.nav.quantize(CENT),
+        nav_parts=_nav_parts(portfolio),
         cash=portfolio.total_cash.quantize(CENT),
-        buying_power=portfolio.buying_power.quantize(CENT),
+        buying_power=_cents(portfolio.buying_power),
         unrealized_pnl=portfolio.unrealized_pnl.quantize(CENT),
         realized_pnl=portfolio.realized_pnl.quantize(CENT),
         account_type=portfolio.account_type,
@@ -107,7 +109,43 @@ def _portfolio(run: Run, portfolio: Portfolio) -> r.PortfolioPart:
             )
             for p in sorted(portfolio.positions, key=lambda p: p.instrument.symbol)
         ),
+        unmanaged=tuple(_unmanaged(line) for line in sorted(portfolio.unmanaged, key=lambda line: line.symbol)),
+        unreadable=tuple(
+            r.UnreadablePart(kind=row.kind, symbol=row.symbol, conid=row.conid, reason=row.reason)
+            for row in portfolio.unreadable
+        ),
+        gaps=portfolio.gaps,
     )
+
+
+def _unmanaged(line: UnmanagedHolding) -> r.UnmanagedPart:
+    return r.UnmanagedPart(
+        symbol=line.symbol,
+        conid=line.conid,
+        asset_class=line.asset_class,
+        currency=line.currency,
+        quantity=line.quantity,
+        value=_cents(line.value),
+        exposure=_cents(line.exposure),
+        value_from=line.value_from,
+        reason=line.reason,
+    )
+
+
+def _nav_parts(portfolio: Portfolio) -> r.NavPart:
+    return r.NavPart(
+        cash=portfolio.total_cash.quantize(CENT),
+        positions=sum(portfolio.values.values(), Decimal(0)).quantize(CENT),
+        unmanaged=portfolio.unmanaged_value.quantize(CENT),
+        accrued_dividends=portfolio.nav_parts.get("dividends", Decimal(0)).quantize(CENT),
+        accrued_interest=portfolio.nav_parts.get("interest", Decimal(0)).quantize(CENT),
+        broker=_cents(portfolio.broker_net_liquidation),
+        difference=_cents(portfolio.nav_difference),
+    )
+
+
+def _cents(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else amount.quantize(CENT)
 
 
 def _lot(lot: Lot, price: Decimal, today: date) -> r.LotPart:

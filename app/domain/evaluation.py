@@ -92,8 +92,8 @@ class ExposureCap:
 class Evaluation:
     """One portfolio measured against one policy. Ratios are fractions of NAV; `nav` in base currency.
 
-    `weights` by conid; `drawdown` is None when no NAV history is known, never zero for want of data. `eligible` are the
-    names that may be bought today, by symbol.
+    `weights` of what is managed, by conid; `drawdown` is None when no NAV history is known, never zero for want of
+    data. `eligible` are the names that may be bought today, by symbol.
     """
 
     nav: Decimal
@@ -116,6 +116,11 @@ class Evaluation:
             if metric.name == name:
                 return metric
         raise KeyError(name)
+
+    @property
+    def managed_exposure(self) -> float:
+        """What of the exposure the rules manage."""
+        return sum(abs(weight) for weight in self.weights.values())
 
     @property
     def max_exposure(self) -> float:

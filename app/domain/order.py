@@ -7,10 +7,18 @@ from decimal import Decimal
 from enum import StrEnum
 
 from app.domain.instrument import Instrument
+from app.domain.unmanaged import UnreadableRow
 
 COID_PREFIX = "PM"
 # The broker's words for an order that can still fill.
 OPEN_STATUSES = frozenset({"PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel", "PreCancelled", "WarnState"})
+# And for one that no longer can.
+ENDED_STATUSES = frozenset({"Filled", "Cancelled", "Inactive", "Failed"})
+SHARES = frozenset({"STK", "ETF"})
+# Units of the price that one contract pays, by security type; what other types cost is not told by price and quantity.
+CONTRACT_SIZES = {
+    "STK": 1, "ETF": 1, "FUND": 1, "CASH": 1, "CRYPTO": 1, "WAR": 1, "OPT": 100, "BAG": 100
+}  # fmt: skip
 
 
 class Side(StrEnum):
@@ -84,7 +92,8 @@ class Order:
 class BrokerOrder:
     """One row of the broker's order list; `coid` is None where another program placed it without one.
 
-    `currency` is the instrument's, None where nobody tells.
+    `currency` is the instrument's, None where nobody tells. `legs` of a combination: (conid, units of it that one unit
+    buys, negative where it sells). `security_type` is the broker's word, None where it tells none.
     """
 
     order_id: str
@@ -98,11 +107,21 @@ class BrokerOrder:
     limit_price: Decimal | None = None
     average_price: Decimal | None = None
     currency: str | None = None
+    security_type: str | None = None
+    legs: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_open(self) -> bool:
-        """It can still fill."""
-        return self.status in OPEN_STATUSES
+        """It can still fill; so does one of a status that nobody knows."""
+        return self.status not in ENDED_STATUSES
+
+    def left_of(self, conid: int, side: Side) -> Decimal:
+        """What it would still buy or sell of that instrument, by itself or as a leg; zero for the other side."""
+        left = self.quantity - self.filled_quantity
+        if not self.legs:
+            return left if (conid, side) == (self.conid, self.side) else Decimal(0)
+        units = sum(ratio for leg, ratio in self.legs if leg == conid) * self.side.sign * side.sign
+        return left * max(0, units)
 
     @property
     def is_ours(self) -> bool:
@@ -111,10 +130,15 @@ class BrokerOrder:
 
     @property
     def open_notional(self) -> Decimal:
-        """What is left of it, at its limit, in its currency; an open order without a limit has no bound and raises."""
-        if self.limit_price is None:
-            raise ValueError(f"order {self.order_id} is open without a limit price")
-        return (self.quantity - self.filled_quantity) * self.limit_price
+        """What is left of it, at its limit, in its currency; zero where it brings money in.
+
+        Raises: ValueError where nothing bounds it: no limit, or a contract that price and quantity do not tell the
+        cost of.
+        """
+        size = CONTRACT_SIZES.get(self.security_type or "STK")
+        if self.limit_price is None or size is None:
+            raise ValueError(f"nothing bounds what order {self.order_id} will cost")
+        return max(Decimal(0), (self.quantity - self.filled_quantity) * self.limit_price * size)
 
     @property
     def state(self) -> OrderState:
@@ -131,7 +155,7 @@ class BrokerOrder:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One execution."""
+    """One execution. `amount` is the cash moved, unsigned and before fees, where price times quantity is not that."""
 
     execution_id: str
     order_id: str
@@ -142,6 +166,20 @@ class Trade:
     time: datetime
     coid: str | None = None
     commission: Decimal | None = None
+    currency: str | None = None
+    security_type: str | None = None
+    amount: Decimal | None = None
+
+    @property
+    def of_shares(self) -> bool:
+        """Of a stock or fund; so is one of which the type is not told."""
+        return self.security_type is None or self.security_type in SHARES
+
+    @property
+    def paid(self) -> Decimal:
+        """Cash before fees that left the account, negative where it came in; in the instrument's currency."""
+        worth = self.quantity * self.price if self.amount is None else self.amount
+        return self.side.sign * worth
 
     @property
     def is_ours(self) -> bool:
@@ -151,11 +189,16 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """The broker's orders and executions of the day, primed: an empty one means there are none."""
+    """The broker's orders and executions of the day, primed: an empty one means there are none.
+
+    Without `complete` the broker did not say that it had listed all: what is absent proves nothing.
+    """
 
     orders: tuple[BrokerOrder, ...]
     trades: tuple[Trade, ...]
     as_of: datetime
+    complete: bool = True
+    unreadable: tuple[UnreadableRow, ...] = ()
 
     def find(self, coid: str) -> BrokerOrder | None:
         """The broker's order with this client order id."""

@@ -1,7 +1,7 @@
 """The account as the broker reports it. Never guessed: an unreadable account is an error, not an empty portfolio."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -9,6 +9,10 @@ from functools import cached_property
 from app.domain.errors import DataError
 from app.domain.instrument import Instrument
 from app.domain.order import BrokerOrder, Side
+from app.domain.unmanaged import UnmanagedHolding, UnreadableRow
+
+# Dividends and interest that are owed and not yet paid; the broker counts them into its own net liquidation.
+ACCRUALS = ("dividends", "interest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,10 @@ class Position:
 class Portfolio:
     """One account at one time; amounts in the base `currency` unless a field says otherwise.
 
-    What every rule asks for again and again is worked out once and kept: the fields never change.
+    `positions` are what the rules manage, `unmanaged` is the rest of what is held. `nav_parts` are the parts of the
+    broker's own net liquidation, by its own names. `gaps` says what the broker did not tell and what follows from that.
+    `buying_power` is None where it is not told. What every rule asks for again and again is worked out once and kept:
+    the fields never change.
     """
 
     account: str
@@ -66,12 +73,16 @@ class Portfolio:
     positions: tuple[Position, ...]
     cash: tuple[CashBalance, ...]
     available_funds: Decimal
-    buying_power: Decimal
+    buying_power: Decimal | None
     as_of: datetime
     source: str
     account_type: str | None = None
     orders: tuple[BrokerOrder, ...] = ()
     broker_net_liquidation: Decimal | None = None
+    unmanaged: tuple[UnmanagedHolding, ...] = ()
+    unreadable: tuple[UnreadableRow, ...] = ()
+    nav_parts: Mapping[str, Decimal] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
 
     def rate(self, currency: str) -> Decimal:
         """Base currency per unit of `currency`. Raises DataError where the account reports none above zero."""
@@ -95,8 +106,35 @@ class Portfolio:
 
     @cached_property
     def nav(self) -> Decimal:
-        """Net asset value: trade-date cash plus the value of every position."""
-        return sum(self.values.values(), self.total_cash)
+        """Net asset value: trade-date cash plus the value of every position and of what is not managed."""
+        return sum(self.values.values(), self.total_cash + self.unmanaged_value)
+
+    @cached_property
+    def unmanaged_value(self) -> Decimal:
+        """What is not managed, as far as it has a value."""
+        return sum((line.value for line in self.unmanaged if line.value is not None), Decimal(0))
+
+    @cached_property
+    def unmanaged_exposure(self) -> Decimal:
+        """What of it moves with a market, as far as that is known."""
+        return sum((line.exposure for line in self.unmanaged if line.exposure is not None), Decimal(0))
+
+    @property
+    def unvalued(self) -> tuple[UnmanagedHolding, ...]:
+        """Lines that NAV leaves out because nobody tells what they are worth."""
+        return tuple(line for line in self.unmanaged if line.value is None and line.is_held)
+
+    @property
+    def accrued(self) -> Decimal:
+        """Dividends and interest owed and not yet paid, which NAV leaves out."""
+        return sum((self.nav_parts.get(name, Decimal(0)) for name in ACCRUALS), Decimal(0))
+
+    @property
+    def nav_difference(self) -> Decimal | None:
+        """The broker's net liquidation less NAV and what is accrued; None where the broker tells none."""
+        if self.broker_net_liquidation is None:
+            return None
+        return self.broker_net_liquidation - self.nav - self.accrued
 
     @cached_property
     def values(self) -> Mapping[int, Decimal]:
@@ -139,19 +177,17 @@ class Portfolio:
         return sum((bound for bound in bounds if bound is not None), Decimal(0))
 
     def bound(self, order: BrokerOrder) -> Decimal | None:
-        """What is left of an order at its limit; None without a limit, or in a currency without a rate.
+        """What is left of an order at its limit; None where nothing bounds it, or in a currency without a rate.
 
         One in an unknown currency counts at the dearest of the account's rates.
         """
-        if order.limit_price is None:
-            return None
         held = self.position(order.conid)
         currency = order.currency or (held.instrument.currency if held else None)
         try:
             rate = self.rate(currency) if currency else max(self.rate(c) for c in (self.currency, *self._currencies))
-        except DataError:
+            return order.open_notional * rate
+        except (DataError, ValueError):
             return None
-        return order.open_notional * rate
 
     @property
     def _currencies(self) -> tuple[str, ...]:

@@ -22,19 +22,12 @@ def sellable(portfolio: Portfolio, conid: int) -> Decimal:
 
 
 def open_quantity(portfolio: Portfolio, conid: int, side: Side) -> Decimal:
-    """What open orders of that side, ours and others', would still buy or sell."""
-    return sum(
-        (
-            order.quantity - order.filled_quantity
-            for order in portfolio.orders
-            if order.is_open and order.conid == conid and order.side is side
-        ),
-        ZERO,
-    )
+    """What open orders, ours and others', would still buy or sell of it, combinations by their legs."""
+    return sum((order.left_of(conid, side) for order in portfolio.orders if order.is_open), ZERO)
 
 
 def unbounded_buys(portfolio: Portfolio) -> bool:
-    """Nobody knows what an open buy will cost: it has no limit price, or its currency no rate."""
+    """Nobody knows what an open buy will cost: nothing bounds it, or its currency has no rate."""
     return any(o.is_open and o.side is Side.BUY and portfolio.bound(o) is None for o in portfolio.orders)
 
 

@@ -31,7 +31,8 @@ RECENT = 10
 class Book:
     """Holdings by column. Shape: `weights` [N] signed fractions of NAV, `membership` [S, N] one-hot by `sectors`.
 
-    `cash_weight` is trade-date cash less open buys. `dust` columns are below one share.
+    `cash_weight` is trade-date cash less open buys. `dust` columns are below one share. `unmanaged` is the exposure of
+    all that no rule orders, `beside` [N] what of it is of the same name.
     """
 
     instruments: tuple[Instrument, ...]
@@ -42,11 +43,24 @@ class Book:
     sectors: tuple[str, ...]
     membership: Array
     dust: Mask
+    unmanaged: float
+    beside: Array
+
+    @property
+    def managed_exposure(self) -> float:
+        """What the rules manage, as a share of NAV."""
+        return float(np.abs(self.weights).sum())
 
     @property
     def exposure(self) -> float:
         """Invested share of NAV."""
-        return float(np.abs(self.weights).sum())
+        return self.managed_exposure + self.unmanaged
+
+    @property
+    def sizes(self) -> Array:
+        """Shape: [N]. Share of NAV in each name, with what of it is not managed."""
+        result: Array = np.abs(self.weights) + self.beside
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +105,26 @@ def read(
         raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
     instruments = tuple(names[conid] for conid in order)
     dust = np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool)
+    unmanaged, beside = float(portfolio.unmanaged_exposure) / nav, _beside(portfolio, order) / nav
     if like is not None and like.instruments == instruments:
-        return replace(like, weights=weights, cash_weight=cash_weight, nav=nav, dust=dust)
+        return replace(
+            like, weights=weights, cash_weight=cash_weight, nav=nav, dust=dust, unmanaged=unmanaged, beside=beside
+        )
     where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
     sectors = tuple(sorted(set(where)))
-    return Book(instruments, weights, cash_weight, nav, where, sectors, _one_hot(sectors, where), dust)
+    return Book(
+        instruments, weights, cash_weight, nav, where, sectors, _one_hot(sectors, where), dust, unmanaged, beside
+    )
+
+
+def _beside(portfolio: Portfolio, order: Sequence[int]) -> Array:
+    """Shape: [N]. Exposure in lines of the same names that are not managed, such as another model's."""
+    result = np.zeros(len(order))
+    columns = {conid: column for column, conid in enumerate(order)}
+    for line in portfolio.unmanaged:
+        if line.conid in columns and line.exposure is not None:
+            result[columns[line.conid]] += float(line.exposure)
+    return result
 
 
 def _one_hot(sectors: tuple[str, ...], where: tuple[str, ...]) -> Array:

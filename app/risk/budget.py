@@ -241,8 +241,8 @@ def _after(judged: Judged, quantity: int) -> tuple[np.ndarray[tuple[int], np.dty
 def _over_weights(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     policy, symbol = judged.stage.policy, judged.order.instrument.symbol
     weights, cash = _after(judged, quantity)
-    sizes = np.abs(weights)
-    yield _over(judged, "max_position", float(sizes[judged.column]), position_limit(policy, symbol))
+    sizes, beside = np.abs(weights), judged.book.beside[judged.column]
+    yield _over(judged, "max_position", float(sizes[judged.column] + beside), position_limit(policy, symbol))
     sector = judged.book.sector_of[judged.column]
     fund = sector in policy.universe.diversified_funds
     ceiling = position_limit(policy, sector) if fund else policy.risk_limits.max_sector
@@ -251,7 +251,7 @@ def _over_weights(judged: Judged, quantity: int) -> Iterator[Refusal | None]:
     floor = policy.risk_limits.min_cash_reserve
     if not cash >= floor - TOLERANCE:
         yield _refuse(judged.order, "cash_reserve", f"{cash:.4f}", f"at least {floor:.4f}")
-    yield _over(judged, "exposure", float(sizes.sum()), judged.stage.before.max_exposure)
+    yield _over(judged, "exposure", float(sizes.sum()) + judged.book.unmanaged, judged.stage.before.max_exposure)
 
 
 def _over_statistics(judged: Judged, quantity: int) -> Iterator[Refusal | None]:

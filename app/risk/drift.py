@@ -59,7 +59,7 @@ def drifts(
 ) -> tuple[Drift, ...]:
     """Asset classes against their targets, then sectors, or without sector targets the names held.
 
-    Targets are scaled down together where they exceed the exposure allowed less one point.
+    Targets are scaled down together where they exceed the exposure allowed less one point and what is not managed.
     """
     held = tuple(
         (instrument, abs(float(weight)))
@@ -68,7 +68,7 @@ def drifts(
     )
     locked = frozenset(i.conid for i, _ in held if blocked(policy, market, i) is not None)
     names = Names(policy, market, buyable, held, locked)
-    room = max(0.0, max_exposure - HEADROOM)
+    room = max(0.0, max_exposure - book.unmanaged - HEADROOM)
     classes = _classes(names, room)
     if policy.allocation.sectors:
         return (*classes, *_sectors(names, room))

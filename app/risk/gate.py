@@ -84,7 +84,7 @@ def _with_open_buys(portfolio: Portfolio, market: Market) -> Portfolio:
     known = {**market.instruments, **{p.instrument.conid: p.instrument for p in portfolio.positions}}
     filled, left = portfolio, []
     for order in portfolio.orders:
-        fillable = order.is_open and order.side is Side.BUY and order.conid in known
+        fillable = order.is_open and order.side is Side.BUY and order.conid in known and not order.legs
         if not fillable or order.limit_price is None:
             left.append(order)
             continue

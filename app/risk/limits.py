@@ -110,7 +110,7 @@ def statistic_limits(policy: Policy) -> Mapping[str, float]:
 def concentration(policy: Policy, book: Book) -> tuple[Metric, Metric]:
     """(largest position against its own limit, largest sector)."""
     limits = policy.risk_limits
-    sizes = np.abs(book.weights)
+    sizes = book.sizes
     allowed = [position_limit(policy, instrument.symbol) for instrument in book.instruments]
     if not len(sizes):
         return limited("max_position", 0.0, limits.max_position), limited("max_sector", 0.0, limits.max_sector)
@@ -132,17 +132,25 @@ def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tupl
     if isinstance(panel, InsufficientHistory):
         return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
     values = of_book(policy, book, panel)
-    note = exchange_rates_left_out(policy, book)
+    note = left_out(policy, book)
     return tuple(limited(name, values[name], limits[name], note) for name in STATISTICS)
 
 
-def exchange_rates_left_out(policy: Policy, book: Book) -> str | None:
-    """What statistics over prices in the instruments' own currencies do not know; no source has a history of rates."""
+def left_out(policy: Policy, book: Book) -> str | None:
+    """What statistics over the managed names' own prices do not know: holdings that are not managed, and rates.
+
+    No source has a history of exchange rates.
+    """
     held = zip(book.instruments, book.weights, strict=True)
     abroad = sorted({name.currency for name, weight in held if weight != 0} - {policy.currency})
-    if not abroad:
-        return None
-    return f"without the moves of {', '.join(abroad)} against {policy.currency}: no history of exchange rates"
+    notes = []
+    if book.unmanaged > 0:
+        notes.append(f"covers {book.managed_exposure:.1%} of NAV; {book.unmanaged:.1%} is not managed")
+    if abroad:
+        notes.append(
+            f"without the moves of {', '.join(abroad)} against {policy.currency}: no history of exchange rates"
+        )
+    return "; ".join(notes) or None
 
 
 def shown(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
@@ -150,8 +158,8 @@ def shown(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tup
     if isinstance(panel, InsufficientHistory):
         return tuple(unknown(name, None, panel.cause) for name in UNLIMITED)
     values = unlimited(book.weights[None, :], panel)
-    left_out = exchange_rates_left_out(policy, book)
-    return tuple(_shown(name, float(values[name][0]), left_out) for name in UNLIMITED)
+    note = left_out(policy, book)
+    return tuple(_shown(name, float(values[name][0]), note) for name in UNLIMITED)
 
 
 def winning_trades(memory: Memory) -> Metric:
@@ -165,10 +173,10 @@ def winning_trades(memory: Memory) -> Metric:
     return Metric("winning_trades", share, None, Severity.LOW, note=f"of {len(known)} closed trades{left_out}")
 
 
-def _shown(name: str, value: float, left_out: str | None) -> Metric:
+def _shown(name: str, value: float, missing: str | None) -> Metric:
     if math.isnan(value):
         return unknown(name, None, UNLIMITED[name])
-    notes = [note for note in (NOTES.get(name), left_out) if note is not None]
+    notes = [note for note in (NOTES.get(name), missing) if note is not None]
     return Metric(name, value, None, Severity.LOW, note="; ".join(notes) or None)
 
 
@@ -177,7 +185,10 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
     floor = policy.risk_limits.min_cash_reserve
     if unbounded_buys(portfolio):
         return unknown(
-            "cash_reserve", floor, "an open buy order has no limit price, or no rate of exchange", floor=True
+            "cash_reserve",
+            floor,
+            "nothing bounds what an open buy order costs, or it has no rate of exchange",
+            floor=True,
         )
     negative = sorted(balance.currency for balance in portfolio.cash if balance.cash < 0)
     if negative:

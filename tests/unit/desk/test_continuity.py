@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.desk.continuity import Continuity, Snapshot, continuity, snapshot_of
+from app.desk.valuing import UnitValue
 from app.domain.instrument import Instrument
 from app.domain.order import Side, Trade
 from app.domain.portfolio import CashBalance, Portfolio, Position
@@ -29,6 +30,7 @@ def snapshot(cash: str = "10000", detected: str = "0") -> Snapshot:
         {1: Decimal(50), 2: Decimal(150)},
         {1: "USD", 2: "USD"},
         {},
+        {1: UnitValue(Decimal(50), date(2022, 3, 14)), 2: UnitValue(Decimal(150), date(2022, 3, 14))},
     )
 
 
