@@ -148,7 +148,6 @@ def _carried(
     rate, worth = rates.get(row.currency), _worth(row)
     if worth is not None and row.quantity != 0:
         worth = worth * quantity / row.quantity
-    known = rate is not None and worth is not None
     word = row.asset_class.upper()
     value = exposure = worth * rate if rate is not None and worth is not None else None
     if word in _IN_CASH:
@@ -161,7 +160,7 @@ def _carried(
     return UnmanagedHolding(
         symbol=row.symbol,
         asset_class=row.asset_class,
-        reason=reason if known or word in _IN_CASH else f"{reason}; nobody tells its value",
+        reason=reason if value is not None else f"{reason}; nobody tells its value",
         conid=row.conid,
         currency=row.currency,
         quantity=quantity,

@@ -28,6 +28,8 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
     ):
         return navs
     flows = await desk.write(desk.ledger.flows, run.key.book)
+    # Before any close the first value counts: an account is judged from the day it is first seen.
+    before = newest or (navs[-1] if navs else None)
     added: list[NavPoint] = []
     kind = NavKind.CLOSE if navs else NavKind.BROKER
     for session_date, nav in await desk.broker.performance(run.key.account):
@@ -35,7 +37,7 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
         # The ledger goes forward only: a close that the broker reports late stays out.
         in_order = not navs or session_date >= navs[-1].session_date
         if after_newest and in_order and session_date < today and nav > 0:
-            newest = follow(newest, session_date, kind, nav, flow_since(flows, newest, session_date))
+            before = newest = follow(before, session_date, kind, nav, flow_since(flows, before, session_date))
             added.append(newest)
     if added and not run.key.dry_run and run.claim is not None:
         await desk.write(desk.ledger.add_navs, run.key.book, added)
@@ -54,8 +56,8 @@ def today(run: Run) -> NavPoint | None:
     """The account's value now, money from outside taken out of it; None without an account or with a doubt about it."""
     if run.portfolio is None or run.value_doubt is not None:
         return None
-    earlier = [point for point in closes(run.navs) if point.session_date < run.key.session_date]
-    newest = earlier[-1] if earlier else None
+    earlier = [point for point in run.navs if point.session_date < run.key.session_date]
+    newest = next(reversed(closes(earlier) or earlier), None)
     flow = flow_since(run.flows, newest, run.key.session_date)
     kind = NavKind.CLOSE if run.at_close else NavKind.RUN
     return follow(newest, run.key.session_date, kind, run.portfolio.nav, flow)

@@ -56,8 +56,8 @@ async def read_account(desk: Desk, run: Run) -> Run:
     run = replace(run, navs=await nav_history(desk, run), fills=fills_of(past), memory=memory)
     now = today(run)
     earlier = tuple(point for point in run.navs if point.session_date < run.key.session_date)
-    # Without any earlier value there is nothing to measure today's by.
-    return replace(run, navs=(*earlier, now)) if now is not None and earlier else run
+    # A young account has no earlier value: what it loses is counted from here.
+    return replace(run, navs=(*earlier, now)) if now is not None else run
 
 
 def _tell_account(run: Run, portfolio: Portfolio) -> None:

@@ -198,13 +198,18 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
 
 
 def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
-    """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither."""
+    """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither.
+
+    On the first day of an account without any earlier value it is counted from the first value of that day.
+    """
     limit = policy.risk_limits.max_daily_loss
     today = market.session.date
     past = (p for p in reversed(navs) if p.session_date < today and p.kind in {NavKind.CLOSE, NavKind.BROKER})
     close = next(past, None)
+    if navs and all(p.session_date == today for p in navs):
+        close = navs[0]
     previous: date | None = max(previous_sessions(market), default=None)
-    if close is None or (previous is not None and close.session_date != previous):
+    if close is None or (close.session_date < today and previous is not None and close.session_date != previous):
         return unknown("daily_loss", limit, "no value of the account at the previous session's close")
     now = _today(portfolio, market, navs[-1])
     if now is None or not close.index > 0:

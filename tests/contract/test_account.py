@@ -70,6 +70,7 @@ async def test_a_full_account_is_worth_its_cash_and_positions(venue: Venue) -> N
     assert (apple.instrument.symbol, apple.instrument.currency) == ("AAPL", "USD")
     stocks = portfolio.nav - portfolio.total_cash
     assert abs(portfolio.available_funds - (portfolio.nav - stocks / 2)) <= CENT
+    assert portfolio.buying_power is not None
     assert abs(portfolio.buying_power - 2 * portfolio.available_funds) <= 2 * CENT
 
 

@@ -236,7 +236,7 @@ async def test_a_purchase_beyond_the_means_is_rejected_and_changes_nothing(
 ) -> None:
     venue = await open_venue(account_type=account_type)
     before, limit = await venue.portfolio(), await venue.price("KO", Side.BUY)
-    most = int(before.buying_power / limit)
+    most = int((before.buying_power or Decimal(0)) / limit)
     placed = await venue.send("KO", Side.BUY, most + 1, limit)
     assert (placed.outcome, placed.order_id) == (Outcome.REJECTED, None)
     assert placed.message
@@ -248,7 +248,7 @@ async def test_a_purchase_beyond_the_means_is_rejected_and_changes_nothing(
 async def test_open_purchases_are_paid_for_already(open_venue: OpenVenue, account_type: str) -> None:
     venue = await open_venue(account_type=account_type)
     limit = await venue.price("KO", Side.BUY, away="0.02")
-    most = int((await venue.portfolio()).buying_power / limit)
+    most = int(((await venue.portfolio()).buying_power or Decimal(0)) / limit)
     await venue.rest("KO", Side.BUY, most * 2 // 3)
     assert (await venue.send("KO", Side.BUY, most // 2, limit)).outcome is Outcome.REJECTED
 

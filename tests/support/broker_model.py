@@ -118,6 +118,9 @@ class BrokerModel:
             source="model",
             account_type="MARGIN",
             orders=self._list(),
+            broker_net_liquidation=self.world.net_liquidation,
+            unmanaged=self.world.unmanaged,
+            unreadable=self.world.unreadable,
         )
 
     async def performance(self, account: str) -> tuple[tuple[date, Decimal], ...]:

@@ -14,6 +14,7 @@ from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Array, Quote, QuoteKind
 from app.domain.portfolio import CashBalance, Position
 from app.domain.session import BrokerSession, SessionState, Simulation
+from app.domain.unmanaged import UnmanagedHolding, UnreadableRow
 
 ACCOUNT = "DU1234567"
 TODAY = date(2022, 3, 14)
@@ -89,6 +90,9 @@ class World:
         )
     )
     positions: dict[int, Position] = field(default_factory=_held)
+    unmanaged: tuple[UnmanagedHolding, ...] = ()
+    unreadable: tuple[UnreadableRow, ...] = ()
+    net_liquidation: Decimal | None = None
     cash: Decimal = Decimal(46000)
     currency: str = "USD"
     missing_quotes: dict[str, str] = field(default_factory=dict)

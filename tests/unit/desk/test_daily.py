@@ -173,12 +173,20 @@ async def test_the_first_days_history_comes_from_the_brokers_own_record(office: 
     assert result.report["evaluation"]["drawdown"] == pytest.approx(1 / 6)
 
 
-async def test_without_a_broker_record_drawdown_is_unknown_and_nothing_is_bought(office: Office) -> None:
+async def test_a_young_account_counts_drawdown_and_daily_loss_from_its_first_day(office: Office) -> None:
     office.world.performance = ()
     result = await run_daily(office.desk(), DAY)
     assert result.report is not None
-    assert result.report["evaluation"]["drawdown"] is None
-    assert not [o for plan in result.report["plans"] for o in plan["orders"] if o["side"] == "BUY"]
+    measured = {metric["name"]: metric["value"] for metric in result.report["evaluation"]["metrics"]}
+    assert (result.report["evaluation"]["drawdown"], measured["daily_loss"]) == (0.0, 0.0)
+    assert [o for plan in result.report["plans"] for o in plan["orders"] if o["side"] == "BUY"]
+
+    tomorrow = TODAY + timedelta(days=1)
+    office.world.next_day(tomorrow)
+    office.world.positions = {n: replace(p, price=Decimal(70)) for n, p in office.world.positions.items()}
+    later = await run_daily(office.desk(), DAY)
+    assert later.report is not None
+    assert later.report["evaluation"]["drawdown"] == pytest.approx(0.2, abs=0.02)
 
 
 async def test_the_next_day_follows_the_running_peak(office: Office, ledger: SqlLedger) -> None:

@@ -1,5 +1,6 @@
 """What a policy's settings come to on a day, and what two policies make of it, from reports alone."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from app.desk.policy_today import noise, settings
 from app.domain.policy import Mode, Policy
 from app.domain.policy_fields import written
 from app.domain.policy_problems import all_fields
+from app.domain.unmanaged import UnmanagedHolding
 from app.settings import shipped_policy
 from tests.support.fakes import Office, policy
 from tests.support.worlds import changed
@@ -122,7 +124,10 @@ async def test_another_policy_judges_the_same_day_by_its_own_numbers(office: Off
 
 
 async def test_what_cannot_be_known_is_said_to_be_unknown(office: Office) -> None:
-    office.world.vix, office.world.performance = None, ()
+    office.world.vix = None
+    office.world.unmanaged = (
+        UnmanagedHolding("RARE", "BOND", "a bond; nobody tells its value", 99, "USD", Decimal(9)),
+    )
     office.market_data.without_history = {"VIX"}
     words = today(policy(), await reported(office))
     assert words["market.vix_bands.0.vix"] == "the volatility index is unknown: nothing that adds risk is bought"
