@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.evaluation import Drift
 from app.domain.instrument import Instrument
@@ -59,7 +59,8 @@ def drifts(
 ) -> tuple[Drift, ...]:
     """Asset classes against their targets, then sectors, or without sector targets the names held.
 
-    Targets are scaled down together where they exceed the exposure allowed less one point and what is not managed.
+    Targets are scaled down together where they exceed the exposure allowed less one point. What is not managed takes
+    room from what may be bought, and is no reason to sell.
     """
     held = tuple(
         (instrument, abs(float(weight)))
@@ -68,9 +69,20 @@ def drifts(
     )
     locked = frozenset(i.conid for i, _ in held if blocked(policy, market, i) is not None)
     names = Names(policy, market, buyable, held, locked)
-    room = max(0.0, max_exposure - book.unmanaged - HEADROOM)
+    allowed = _towards(names, max(0.0, max_exposure - HEADROOM))
+    if book.unmanaged == 0:
+        return allowed
+    left = _towards(names, max(0.0, max_exposure - book.unmanaged - HEADROOM))
+    return tuple(
+        replace(most, attainable=min(max(most.weight, least.attainable), most.attainable))
+        for most, least in zip(allowed, left, strict=True)
+    )
+
+
+def _towards(names: Names, room: float) -> tuple[Drift, ...]:
+    """Drift from targets that together take no more than `room`."""
     classes = _classes(names, room)
-    if policy.allocation.sectors:
+    if names.policy.allocation.sectors:
         return (*classes, *_sectors(names, room))
     return (*classes, *_even(names, classes, room))
 

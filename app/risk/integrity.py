@@ -19,6 +19,7 @@ from app.domain.universe import blocked
 
 EXCHANGE_ZONE = "America/New_York"
 NOTHING = Decimal(0)
+ONE_SHARE = Decimal(1)
 # More shares than any order of a private account: a slip, and beyond what the arithmetic of limits is made for.
 MOST_SHARES = Decimal(10**9)
 
@@ -172,11 +173,14 @@ def _quantity(setting: Setting, order: Order, allowed: Sequence[Order]) -> tuple
         return NOTHING, _refuse(order, "quantity_increment", step, "a whole number of shares")
     most, rule = _in_lots(order, lot), "quantity"
     limit = "whole shares above zero" if lot == 1 else f"lots of {lot} above zero"
-    if order.side is Side.SELL:
+    if order.side is Side.SELL and known(order.quantity):
         earlier = sum((one.quantity for one in allowed if one.instrument.conid == conid), NOTHING)
-        left = max(NOTHING, whole(sellable(setting.portfolio, conid) - earlier, lot))
-        if left < most:
-            most, rule, limit = left, "held_quantity", f"{left} held and unsold"
+        left = max(NOTHING, sellable(setting.portfolio, conid) - earlier)
+        if order.quantity >= left:
+            # All that is left may go whatever the lot: an odd one cannot be sold in any other way.
+            most = left
+        if _in_lots(order, ONE_SHARE) > left:
+            rule, limit = "held_quantity", f"{left} held and unsold"
     if 0 < most == order.quantity:
         return most, None
     return most, Refusal(rule, order.instrument.symbol, f"{order.quantity}", limit, most)

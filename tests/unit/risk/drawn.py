@@ -17,6 +17,7 @@ from app.domain.plan import NO_MEMORY, Memory, Plan
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Ruling
+from app.domain.unmanaged import UnmanagedHolding
 from app.risk import gate, measure, restrain
 from tests.support.worlds import (
     LENGTH,
@@ -68,6 +69,29 @@ def cleared(world: World, plan: Plan) -> tuple[Order, ...]:
     return gated(world, restrained.orders).allowed
 
 
+def beside(symbol: str, reason: str, value: int | None, exposure: int | None) -> UnmanagedHolding:
+    """A line that is not managed."""
+    value_of, moves = (None if one is None else Decimal(one) for one in (value, exposure))
+    number = conid(symbol) if symbol in NAMES else None
+    return UnmanagedHolding(symbol, "ANY", reason, number, "USD", Decimal(10), value_of, moves)
+
+
+# An option, a future, a short line, one of the same name in a model, one without a value.
+UNMANAGED = st.lists(
+    st.sampled_from(
+        [
+            beside("XA", "an option", 430, 430),
+            beside("XB", "a future", 0, 30000),
+            beside("XC", "a short position", -400, 400),
+            beside("AA", "in the model Growth", 3000, 3000),
+            beside("XD", "no price today", None, None),
+        ]
+    ),
+    unique=True,
+    max_size=3,
+).map(tuple)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     held = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=10))
@@ -75,6 +99,7 @@ def worlds(draw: st.DrawFn) -> World:
     costs = {name: draw(st.sampled_from([40, 66, 80, 95, 100, 108, 112, 120, 160])) for name in held}
     account = portfolio(quantities, draw(st.sampled_from([500, 5000, 20000, 90000])), costs)
     account = replace(account, account_type=draw(st.sampled_from(["MARGIN", "CASH", None])))
+    account = replace(account, unmanaged=draw(UNMANAGED))
     return World(draw(policies()), account, draw(markets()), draw(histories(account)), draw(memories()))
 
 

@@ -160,8 +160,18 @@ def test_quantities_round_down_to_the_lot() -> None:
     assert only(rule_on((buy("II", 19),), on=lots("II", "20"))).largest == 0
     assert [o.quantity for o in rule_on((sell("AA", 95),), on=lots("AA", "20")).allowed] == [80]
     held = rule_on((sell("AA", 200),), on=lots("AA", "30"))
-    assert [int(o.quantity) for o in held.allowed] == [90]
-    assert [(r.rule, r.limit) for r in held.refusals] == [("held_quantity", "90 held and unsold")]
+    assert [int(o.quantity) for o in held.allowed] == [100]
+    assert [(r.rule, r.limit) for r in held.refusals] == [("held_quantity", "100 held and unsold")]
+
+
+@pytest.mark.parametrize("step", ["30", "100", "1000"])
+def test_a_whole_holding_may_go_though_it_is_an_odd_lot(step: str) -> None:
+    account = portfolio({"AA": 44, "BB": 100}, 80000)
+    ruling = rule_on((sell("AA", 44),), account=account, on=lots("AA", step))
+    assert [int(o.quantity) for o in ruling.allowed] == [44]
+    assert ruling.refusals == ()
+    part = only(rule_on((sell("AA", 20),), account=account, on=lots("AA", step)))
+    assert (part.rule, int(part.largest)) == ("quantity", 0)
 
 
 def test_a_buy_shrinks_in_whole_lots() -> None:

@@ -6,11 +6,28 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from app.decision import plans
 from app.domain.evaluation import Severity
 from app.domain.navs import NavKind, NavPoint
+from app.domain.plan import NO_MEMORY
 from app.domain.portfolio import CashBalance
+from app.domain.unmanaged import UnmanagedHolding
 from app.risk import limits
-from tests.support.worlds import LENGTH, TODAY, evaluate, even, market, navs, policy, portfolio, with_history
+from tests.support.worlds import (
+    LENGTH,
+    NAMES,
+    TODAY,
+    buy,
+    conid,
+    evaluate,
+    even,
+    market,
+    navs,
+    policy,
+    portfolio,
+    rule_on,
+    with_history,
+)
 
 
 @pytest.mark.parametrize("floor", [True, False])
@@ -61,3 +78,36 @@ def test_a_name_whose_limit_is_nothing_is_the_worst_as_soon_as_it_is_held(shares
 
 def test_a_measurement_without_a_remark_has_none() -> None:
     assert evaluate(policy(), even()).metric("es_95").note is None
+
+
+def line(symbol: str, value: int, exposure: int) -> UnmanagedHolding:
+    number = conid(symbol) if symbol in NAMES else None
+    return UnmanagedHolding(symbol, "OPT", "an option", number, "USD", Decimal(1), Decimal(value), Decimal(exposure))
+
+
+def test_what_is_not_managed_counts_in_exposure_and_bars_buys_but_sells_nothing() -> None:
+    """80,000 in names, 20,000 in cash, and a future that moves 60,000."""
+    heavy = replace(even(), unmanaged=(line("XA", 0, 60000),))
+    found = evaluate(policy(risk_limits__max_exposure=0.9), heavy)
+    assert found.exposure == pytest.approx(1.4)
+    assert found.metric("exposure").severity is Severity.CRITICAL
+    assert found.exits_due == ()
+    ruling = rule_on((buy("II", 10),), policy(risk_limits__max_exposure=0.9), heavy)
+    assert [refusal.rule for refusal in ruling.refusals] == ["exposure"]
+    rules = policy(risk_limits__max_exposure=0.9)
+    assert [plan.orders for plan in plans(rules, heavy, market(), evaluate(rules, heavy), NO_MEMORY)] == [()]
+
+
+def test_what_another_model_holds_of_a_name_counts_into_its_position_limit() -> None:
+    account = replace(even(), unmanaged=(line("AA", 8000, 8000),))
+    metric = evaluate(policy(), account).metric("max_position")
+    assert metric.note == "AA"
+    assert metric.value == pytest.approx(18000 / 108000)
+    ruling = rule_on((buy("AA", 1),), account=account)
+    assert "max_position" in {refusal.rule for refusal in ruling.refusals}
+
+
+def test_statistics_say_what_share_of_the_account_they_cover() -> None:
+    account = replace(even(), unmanaged=(line("XA", 20000, 20000),))
+    metric = evaluate(policy(), account).metric("annual_volatility")
+    assert metric.note == "covers 66.7% of NAV; 16.7% is not managed"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from app.domain.evaluation import Evaluation
 from app.domain.market import CLOSES, Array, Quote
 from app.domain.plan import NO_MEMORY
 from app.domain.portfolio import CashBalance, Position
+from app.domain.unmanaged import UnmanagedHolding
 from app.risk import post_trade
 from tests.support.worlds import NAMES, changed, conid, market, navs, policy, portfolio, series, with_history
 from tests.unit.risk.drawn import World, worlds
@@ -68,7 +70,12 @@ def in_other_money(world: World, scale: Decimal) -> World:
     return replace(
         world,
         policy=changed(world.policy, "universe.min_market_cap", world.policy.universe.min_market_cap * scale),
-        portfolio=replace(account, positions=tuple(positions), cash=cash),
+        portfolio=replace(
+            account,
+            positions=tuple(positions),
+            cash=cash,
+            unmanaged=tuple(replace(line, **told(line, scale)) for line in account.unmanaged),
+        ),
         market=replace(
             on,
             quotes={number: quote(one) for number, one in on.quotes.items()},
@@ -76,6 +83,12 @@ def in_other_money(world: World, scale: Decimal) -> World:
         ),
         navs=tuple(replace(point, nav=point.nav * scale) for point in world.navs),
     )
+
+
+def told(line: UnmanagedHolding, scale: Decimal) -> dict[str, Any]:
+    """The amounts of a line that is not managed, in the other unit."""
+    amounts = {"value": line.value, "exposure": line.exposure}
+    return {name: amount * scale for name, amount in amounts.items() if amount is not None}
 
 
 def renumbered(world: World, numbers: Mapping[int, int]) -> World:
@@ -88,7 +101,11 @@ def renumbered(world: World, numbers: Mapping[int, int]) -> World:
     names = {numbers[n]: replace(one, conid=numbers[n]) for n, one in on.instruments.items()}
     return replace(
         world,
-        portfolio=replace(world.portfolio, positions=tuple(position(p) for p in world.portfolio.positions)),
+        portfolio=replace(
+            world.portfolio,
+            positions=tuple(position(p) for p in world.portfolio.positions),
+            unmanaged=tuple(replace(line, conid=numbers.get(line.conid or 0)) for line in world.portfolio.unmanaged),
+        ),
         market=replace(
             on,
             instruments=names,
@@ -107,8 +124,11 @@ def renumbered(world: World, numbers: Mapping[int, int]) -> World:
 @given(worlds())
 def test_weights_and_cash_make_one(world: World) -> None:
     found = world.measured()
-    assert sum(found.weights.values()) + found.cash_weight == pytest.approx(1, abs=1e-12)
-    assert sum(found.sector_weights.values()) == pytest.approx(found.exposure, abs=1e-12)
+    beside = float(world.portfolio.unmanaged_value / world.portfolio.nav)
+    assert sum(found.weights.values()) + found.cash_weight + beside == pytest.approx(1, abs=1e-12)
+    assert sum(found.sector_weights.values()) == pytest.approx(found.managed_exposure, abs=1e-12)
+    moving = float(world.portfolio.unmanaged_exposure / world.portfolio.nav)
+    assert found.exposure - found.managed_exposure == pytest.approx(moving, abs=1e-12)
 
 
 @given(worlds(), SCALES)
