@@ -221,7 +221,7 @@ def _check_sums(cash: tuple[Cash, ...], rows: Mapping[str, wire.Row], base: wire
     for key in ("cashbalance", "netliquidationvalue"):
         total = wire.optional_number(base, key)
         parts = [(wire.optional_number(rows[each.currency], key), each.exchange_rate) for each in cash]
-        in_base = [amount * rate for amount, rate in parts if amount is not None]
+        in_base = [amount * rate for amount, rate in parts if amount is not None and rate is not None]
         if total is None or len(in_base) < len(parts):
             continue
         gross = sum((abs(each) for each in in_base), Decimal(0))

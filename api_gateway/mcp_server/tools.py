@@ -67,6 +67,7 @@ def register_account_tools(
                 portal.portfolio.positions(account),
                 portal.orders.live(account, reuse=True),
             )
+        now = portal.session.market_now()
         return Portfolio(
             account=account,
             currency=summary.currency,
@@ -80,7 +81,11 @@ def register_account_tools(
             cash=ledger.cash,
             positions=positions,
             orders=orders,
-            as_of=portal.session.market_now(),
+            orders_as_of=now,
+            orders_complete=True,
+            nav_parts=ledger.nav_parts,
+            strange=ledger.strange,
+            as_of=now,
             source=portal.session.source,
         )
 
