@@ -109,6 +109,7 @@ class Summary(Record):
     available_funds: Amount | None
     buying_power: Amount | None
     day_trades_remaining: int | None
+    strange: tuple[StrangeRow, ...] = ()
 
 
 class Ledger(Record):
@@ -170,11 +171,15 @@ class NavPoint(Record):
 
 
 class NavHistory(Record):
-    """Closing net asset values, oldest first; `as_of` is the market time of the read."""
+    """Closing net asset values, oldest first; `as_of` is the market time of the read.
+
+    A young account has no points, and then perhaps no currency.
+    """
 
     as_of: datetime
-    currency: str
+    currency: str | None
     points: tuple[NavPoint, ...]
+    strange: tuple[StrangeRow, ...] = ()
 
 
 class Contract(Record):

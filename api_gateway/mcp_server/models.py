@@ -63,8 +63,9 @@ class SessionStatus(Record):
 class Portfolio(Record):
     """`day_trades_remaining` is None where the broker sets no limit or tells none.
 
-    `nav_parts` add up to the net liquidation value. `orders_as_of` is the age of the list of orders, and
-    `orders_complete` False where the gateway never said that it had loaded them.
+    `nav_parts` are what the broker says the account's value is made of, `strange` the rows that could not be read.
+    `orders_as_of` is the age of the list of orders, and `orders_complete` False where the gateway never said that it
+    had loaded them.
     """
 
     account: str
@@ -88,9 +89,12 @@ class Portfolio(Record):
 
 
 class Performance(Record):
+    """A young account has no points, and then perhaps no currency."""
+
     account: str
-    currency: str
+    currency: str | None
     points: tuple[NavPoint, ...]
+    strange: tuple[StrangeRow, ...] = ()
     as_of: datetime
     source: Source
 
