@@ -39,25 +39,65 @@ class Simulator(Record):
     now: datetime
 
 
+class StrangeRow(Record):
+    """A row that cannot be read far enough to be what it stands among; `reason` names the field."""
+
+    what: Literal["position", "order", "trade", "ledger", "performance"]
+    conid: int | None
+    symbol: str | None
+    reason: str
+
+
 class Cash(Record):
+    """`exchange_rate` is in base currency for one of `currency`."""
+
     currency: str
     cash: Amount
-    settled_cash: Amount
-    exchange_rate: Amount
+    settled_cash: Amount | None
+    exchange_rate: Amount | None
+
+
+class NavPart(Record):
+    """A part of the net liquidation value in base currency, by the broker's own name for it."""
+
+    name: str
+    amount: Amount
+
+
+class ModelHolding(Record):
+    """What of a position stands in a model other than the account's own."""
+
+    model: str
+    quantity: Amount
 
 
 class Position(Record):
+    """`quantity` is of all models; `asset_class` the broker's word; `note` says what of the row could not be read."""
+
     conid: int
     symbol: str
     name: str | None
     asset_class: str
     currency: str
     quantity: Amount
-    price: Amount
-    market_value: Amount
-    average_cost: Amount
-    unrealized_pnl: Amount
-    realized_pnl: Amount
+    price: Amount | None
+    market_value: Amount | None
+    average_cost: Amount | None
+    unrealized_pnl: Amount | None
+    realized_pnl: Amount | None
+    multiplier: Amount | None = None
+    models: tuple[ModelHolding, ...] = ()
+    note: str | None = None
+
+    @property
+    def own_quantity(self) -> Decimal:
+        """In the account's own model, where orders are given."""
+        return self.quantity - sum((each.quantity for each in self.models), Decimal(0))
+
+
+class Holdings(Record):
+    positions: tuple[Position, ...]
+    strange: tuple[StrangeRow, ...] = ()
 
 
 class Summary(Record):
@@ -65,19 +105,22 @@ class Summary(Record):
 
     currency: str
     account_type: AccountType | None
-    net_liquidation: Amount
-    available_funds: Amount
-    buying_power: Amount
+    net_liquidation: Amount | None
+    available_funds: Amount | None
+    buying_power: Amount | None
     day_trades_remaining: int | None
+    strange: tuple[StrangeRow, ...] = ()
 
 
 class Ledger(Record):
     """Cash per currency, and the account's totals in its base currency; `invested` where it holds anything but cash."""
 
     cash: tuple[Cash, ...]
-    unrealized_pnl: Amount
-    realized_pnl: Amount
+    unrealized_pnl: Amount | None
+    realized_pnl: Amount | None
     invested: bool
+    nav_parts: tuple[NavPart, ...] = ()
+    strange: tuple[StrangeRow, ...] = ()
 
 
 class OrderRow(Record):
@@ -128,11 +171,15 @@ class NavPoint(Record):
 
 
 class NavHistory(Record):
-    """Closing net asset values, oldest first; `as_of` is the market time of the read."""
+    """Closing net asset values, oldest first; `as_of` is the market time of the read.
+
+    A young account has no points, and then perhaps no currency.
+    """
 
     as_of: datetime
-    currency: str
+    currency: str | None
     points: tuple[NavPoint, ...]
+    strange: tuple[StrangeRow, ...] = ()
 
 
 class Contract(Record):

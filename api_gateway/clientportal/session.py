@@ -15,12 +15,15 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from api_gateway.clientportal import resets, wire
+from api_gateway.clientportal.accounts import accounts_of
 from api_gateway.clientportal.bridge import BridgeAttempts, Compete
 from api_gateway.clientportal.errors import (
     CallerNotAllowed,
     ClientPortalError,
     Competing,
+    DataUnavailable,
     GatewayDown,
+    GatewayRefused,
     LoginRequired,
     Maintenance,
     Malformed,
@@ -145,18 +148,7 @@ class Session:
 
     async def brokerage_accounts(self) -> Primed:
         """Accounts and the paper flag as the gateway tells them now; this read is also the first primer."""
-        answer = wire.mapping(await self._transport.read("/iserver/accounts"), "accounts")
-        accounts = answer.get("accounts")
-        if not isinstance(accounts, list) or not accounts:
-            raise Malformed("accounts: the login lists no account")
-        named, paper = tuple(dict.fromkeys(wire.account(account) for account in accounts)), wire.flag(answer, "isPaper")
-        # The ids of paper accounts begin with a D: real money is never taken for paper by one flag alone.
-        if paper and not all(account.startswith("D") for account in named):
-            raise Malformed("accounts: the login is said to be paper, its accounts are not")
-        properties = answer.get("acctProps")
-        if properties is not None and not set(named) <= wire.mapping(properties, "accounts acctProps").keys():
-            raise Malformed("accounts: an account without properties")
-        return Primed(named, paper)
+        return accounts_of(await self._transport.read("/iserver/accounts"))
 
     def forget(self) -> None:
         self._primed = None
@@ -293,14 +285,22 @@ class Session:
         if reading.fault is not None:
             raise reading.fault.with_traceback(None)
         primed = await self.brokerage_accounts()
-        # The first read of these three is empty whatever the account holds; their answers are not used.
+        # The first read of these is empty whatever the account holds; their answers are not used.
         await asyncio.gather(
             self._transport.read("/portfolio/accounts"),
             self._transport.read("/iserver/account/orders"),
             self._transport.read("/iserver/account/trades"),
+            *([self._prime_below()] if primed.tiered else []),
         )
         self._primed = primed
         return primed
+
+    async def _prime_below(self) -> None:
+        """Accounts below another are read only once they have been listed, where the gateway lists them."""
+        try:
+            await self._transport.read("/portfolio/subaccounts")
+        except (GatewayRefused, DataUnavailable) as error:
+            _logger.info("accounts below another: %s", error)
 
     def _is_curable(self, reading: Reading) -> bool:
         if isinstance(reading.fault, Competing):

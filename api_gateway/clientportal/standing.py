@@ -8,10 +8,11 @@ from api_gateway.clientportal.errors import State
 
 @dataclass(frozen=True)
 class Primed:
-    """A session that answers fully; `accounts` are those the login may trade."""
+    """A session that answers fully; `accounts` are those the login may trade, `tiered` where some are below others."""
 
     accounts: tuple[str, ...]
     paper: bool
+    tiered: bool = False
 
 
 @dataclass(frozen=True)

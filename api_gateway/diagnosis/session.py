@@ -7,6 +7,7 @@ from typing import Final
 import httpx2
 
 from api_gateway.clientportal import wire
+from api_gateway.clientportal.balances import summary_of
 from api_gateway.clientportal.errors import (
     CallerNotAllowed,
     ClientPortalError,
@@ -22,7 +23,6 @@ from api_gateway.clientportal.errors import (
 )
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
-from api_gateway.clientportal.portfolio import summary_of
 from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Params, Transport
 from api_gateway.diagnosis.network import SILENT

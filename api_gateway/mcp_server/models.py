@@ -13,6 +13,7 @@ from api_gateway.clientportal.records import (
     Cash,
     Contract,
     MissingQuote,
+    NavPart,
     NavPoint,
     OrderRow,
     Position,
@@ -20,6 +21,7 @@ from api_gateway.clientportal.records import (
     Quote,
     Record,
     Source,
+    StrangeRow,
     Trade,
     Unresolved,
 )
@@ -59,28 +61,40 @@ class SessionStatus(Record):
 
 
 class Portfolio(Record):
-    """`day_trades_remaining` is None where the broker sets no limit or tells none."""
+    """`day_trades_remaining` is None where the broker sets no limit or tells none.
+
+    `nav_parts` are what the broker says the account's value is made of, `strange` the rows that could not be read.
+    `orders_as_of` is the age of the list of orders, and `orders_complete` False where the gateway never said that it
+    had loaded them.
+    """
 
     account: str
     currency: str
     account_type: AccountType | None
-    net_liquidation: Amount
-    available_funds: Amount
-    buying_power: Amount
+    net_liquidation: Amount | None
+    available_funds: Amount | None
+    buying_power: Amount | None
     day_trades_remaining: int | None
-    unrealized_pnl: Amount
-    realized_pnl: Amount
+    unrealized_pnl: Amount | None
+    realized_pnl: Amount | None
     cash: tuple[Cash, ...]
     positions: tuple[Position, ...]
     orders: tuple[OrderRow, ...]
+    orders_as_of: datetime
+    orders_complete: bool
+    nav_parts: tuple[NavPart, ...]
+    strange: tuple[StrangeRow, ...] = ()
     as_of: datetime
     source: Source
 
 
 class Performance(Record):
+    """A young account has no points, and then perhaps no currency."""
+
     account: str
-    currency: str
+    currency: str | None
     points: tuple[NavPoint, ...]
+    strange: tuple[StrangeRow, ...] = ()
     as_of: datetime
     source: Source
 

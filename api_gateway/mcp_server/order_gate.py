@@ -134,7 +134,8 @@ class OrderGate:
 
     async def _short_refusal(self, order: Limit) -> str | None:
         positions = await self._portal.portfolio.positions(order.account)
-        held = sum((each.quantity for each in positions if each.conid == order.conid), Decimal(0))
+        # A sell is the account's own: what a model of it holds is not ours to sell.
+        held = sum((each.own_quantity for each in positions if each.conid == order.conid), Decimal(0))
         free = held - await self._still_selling(order.account, order.conid)
         if order.quantity > free:
             return f"no_short: sell of {order.quantity:f}, {held:f} held, {free:f} not already being sold"

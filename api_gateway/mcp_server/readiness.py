@@ -29,7 +29,7 @@ class Readiness:
         accounts = self.admission.allowed(primed) if primed else ()
         message, remedy = standing.message, standing.remedy
         if primed and not accounts:
-            message, remedy = "no account of this login may be used", "List the account in IBKR_ACCOUNT_ID."
+            message, remedy = self._without_account(primed.accounts)
         return SessionStatus(
             state=standing.state,
             message=message,
@@ -46,6 +46,13 @@ class Readiness:
             login_url=self.settings.login_url,
             next_reset=next_reset(session.market_now(), self.settings.ibkr_reset_zone),
         )
+
+    def _without_account(self, seen: tuple[str, ...]) -> tuple[str, str]:
+        """Message and remedy, with the accounts among which to choose, shortened."""
+        choices = ", ".join(f"{account[:2]}…{account[-3:]}" for account in seen)
+        listed = "IBKR_ACCOUNT_ID names none of them" if self.admission.listed else "IBKR_ACCOUNT_ID names none"
+        message = f"no account of this login may be used: it sees {choices}, and {listed}"
+        return message, f"List the account in IBKR_ACCOUNT_ID: one of {choices}."
 
     async def probe(self, request: Request) -> Response:
         """200 when READY, else 503 with what a person can do. Names no account."""

@@ -61,12 +61,13 @@ def register_account_tools(
         """What the account holds now: cash per currency, positions, profit and loss, and the day's orders."""
         with reported():
             await admission.require(account)
-            summary, ledger, positions, orders = await asyncio.gather(
+            summary, ledger, holdings, orders = await asyncio.gather(
                 portal.portfolio.summary(account),
                 portal.portfolio.ledger(account),
-                portal.portfolio.positions(account),
+                portal.portfolio.holdings(account),
                 portal.orders.live(account, reuse=True),
             )
+        now = portal.session.market_now()
         return Portfolio(
             account=account,
             currency=summary.currency,
@@ -78,9 +79,13 @@ def register_account_tools(
             unrealized_pnl=ledger.unrealized_pnl,
             realized_pnl=ledger.realized_pnl,
             cash=ledger.cash,
-            positions=positions,
+            positions=holdings.positions,
             orders=orders,
-            as_of=portal.session.market_now(),
+            orders_as_of=now,
+            orders_complete=True,
+            nav_parts=ledger.nav_parts,
+            strange=(*holdings.strange, *ledger.strange, *summary.strange),
+            as_of=now,
             source=portal.session.source,
         )
 

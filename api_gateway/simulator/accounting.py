@@ -1,25 +1,34 @@
 """What the accounts are worth, and whether one of them can pay for an order. Reads the books and changes nothing."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
-from api_gateway.simulator.book import AccountBook, Balance, Valuation, in_base
+from api_gateway.simulator.book import NOTHING, AccountBook, Balance, Valuation, in_base
 from api_gateway.simulator.broker_rules import BrokerRules
+from api_gateway.simulator.carried import amounts, close_values, price_of
 from api_gateway.simulator.currencies import ExchangeRates
 from api_gateway.simulator.errors import order_error
 from api_gateway.simulator.market import Market, to_decimal
 from api_gateway.simulator.matching import commission
 from api_gateway.simulator.orders import Order, OrderRequest
 from api_gateway.simulator.prices import Floats
+from api_gateway.simulator.scenario import Carried, Opening
 from api_gateway.simulator.sessions import Moment
 
 
 class Accounting:
     def __init__(
-        self, books: Mapping[str, AccountBook], market: Market, rates: ExchangeRates, rules: BrokerRules
+        self,
+        books: Mapping[str, AccountBook],
+        openings: Iterable[Opening],
+        market: Market,
+        rates: ExchangeRates,
+        rules: BrokerRules,
     ) -> None:
         """`books` by account."""
         self.books = books
+        self._openings = {one.account: one for one in openings}
         self.rates = rates
         self._market = market
         self._rules = rules
@@ -38,8 +47,20 @@ class Accounting:
         return quantity * price + commission(quantity, price)
 
     def balances(self, account: str, moment: Moment) -> dict[str, Balance]:
-        """By currency."""
-        return self.books[account].balances(self.marks(account, moment), moment.session)
+        """By currency, with what the account carries beside its stocks."""
+        opening = self._openings[account]
+        found = self.books[account].balances(self.marks(account, moment), moment.session)
+        for currency in dict.fromkeys((self.rates.base, *(line.currency for line in opening.carried))):
+            parts = amounts(opening.carried, currency, self._market, moment)
+            if currency == self.rates.base:
+                parts |= opening.accrued.model_dump()
+            if any(parts.values()):
+                found[currency] = replace(found.get(currency, NOTHING), carried=parts)
+        return found
+
+    def lines(self, account: str, moment: Moment) -> list[tuple[Carried, Decimal | None]]:
+        """What the account carries, each with its price."""
+        return [(line, price_of(line, self._market, moment)) for line in self._openings[account].carried]
 
     def valuation(self, account: str, moment: Moment) -> Valuation:
         balances = self.balances(account, moment)
@@ -48,7 +69,10 @@ class Accounting:
 
     def close_values(self, account: str, last: int) -> Floats:
         """Net asset value at every close up to row `last`, in base currency."""
-        return self.books[account].close_values(self._market, self.rates, last)
+        opening, book = self._openings[account], self.books[account]
+        beside = close_values(opening.carried, self._market, self.rates, slice(book.since, last + 1))
+        accrued = float(opening.accrued.dividends + opening.accrued.interest)
+        return book.close_values(self._market, self.rates, last) + beside + accrued
 
     def marks(self, account: str, moment: Moment) -> dict[int, Decimal]:
         """Price of every position of an account by conid."""

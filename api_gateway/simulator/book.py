@@ -5,7 +5,7 @@ the order desk refuses to sell what is not held.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
@@ -65,22 +65,27 @@ class _Change:
     quantity: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Balance:
-    """What the account has in one currency."""
+    """What the account has in one currency; `carried` are the parts that nothing here trades, by the ledger's field."""
 
     cash: Decimal
     settled_cash: Decimal
     stock_value: Decimal
     unrealized: Decimal
     realized: Decimal
+    carried: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def net_liquidation(self) -> Decimal:
-        return self.cash + self.stock_value
+        return self.cash + self.stock_value + sum(self.carried.values(), Decimal(0))
 
 
-@dataclass(frozen=True)
+_ZERO = Decimal(0)
+NOTHING = Balance(cash=_ZERO, settled_cash=_ZERO, stock_value=_ZERO, unrealized=_ZERO, realized=_ZERO)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Valuation(Balance):
     """The account at one instant, in its base currency.
 
@@ -127,7 +132,12 @@ def in_base(balances: Mapping[str, Balance], rates: Mapping[str, Decimal], accou
     def total(name: str) -> Decimal:
         return sum((getattr(one, name) * rates[currency] for currency, one in balances.items()), Decimal(0))
 
+    carried: dict[str, Decimal] = {}
+    for currency, one in balances.items():
+        for name, amount in one.carried.items():
+            carried[name] = carried.get(name, Decimal(0)) + amount * rates[currency]
     return Valuation(
+        carried=carried,
         cash=total("cash"),
         settled_cash=total("settled_cash"),
         stock_value=total("stock_value"),
@@ -240,7 +250,13 @@ class AccountBook:
         value = sum((position.quantity * marks[position.contract.conid] for position in held), Decimal(0))
         cost = sum((position.quantity * position.average_cost for position in held), Decimal(0))
         realized = sum((position.realized for position in mine), Decimal(0))
-        return Balance(self.cash(currency), self.settled_cash(currency, session), value, value - cost, realized)
+        return Balance(
+            cash=self.cash(currency),
+            settled_cash=self.settled_cash(currency, session),
+            stock_value=value,
+            unrealized=value - cost,
+            realized=realized,
+        )
 
     def close_values(self, market: Market, rates: ExchangeRates, last: int) -> Floats:
         """Net asset value at the close of every session from the funding to row `last`. Shape [last - since + 1]."""

@@ -51,6 +51,8 @@ def _track(world: World, account: str, period: str, last: int) -> _Track:
 
 
 def performance(world: World, accounts: list[str], period: str, moment: Moment) -> dict[str, Any]:
+    if world.scenario.young:
+        return {"currencyType": "base", "rc": 0, "nd": 0} | _empty(accounts)
     tracks = {account: _track(world, account, period, _last(world, moment)) for account in accounts}
     days = next(iter(tracks.values())).days
     navs: list[dict[str, Any]] = []
@@ -75,6 +77,12 @@ def performance(world: World, accounts: list[str], period: str, moment: Moment) 
         "included": accounts,
         "pm": "TWR",
     }
+
+
+def _empty(accounts: list[str]) -> dict[str, Any]:
+    """Of an account that is too young for a statement."""
+    none: dict[str, Any] = {"data": [], "freq": "D", "dates": []}
+    return {"nav": none, "cps": none, "id": "getPerformanceData", "included": accounts, "pm": "TWR"}
 
 
 def all_periods(world: World, accounts: list[str], moment: Moment) -> dict[str, Any]:

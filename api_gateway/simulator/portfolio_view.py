@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from api_gateway.simulator.book import Balance, Position, Valuation
+from api_gateway.simulator.carried import row as carried_row
 from api_gateway.simulator.sessions import Moment
 from api_gateway.simulator.validation import increment_rules
 from api_gateway.simulator.visibility import Holdings
@@ -95,11 +96,12 @@ def positions(
 ) -> list[dict[str, Any]]:
     """`live` looks past the cache of a broker that keeps one."""
     rows: list[dict[str, Any]] = []
-    for position, price in _holdings(world, account, moment, live)[page]:
+    for position, price in _holdings(world, account, moment, live):
         row = _position(account, position, price)
         rate = float(world.rates.rate(position.contract.currency, moment))
         rows.append(_completed(world, row, position, rate) if complete else row)
-    return rows
+    rows += [carried_row(account, line, price) for line, price in world.accounting.lines(account, moment)]
+    return rows[page]
 
 
 def near_real_time_positions(world: World, account: str, moment: Moment) -> list[dict[str, Any]]:
@@ -120,17 +122,23 @@ def near_real_time_positions(world: World, account: str, moment: Moment) -> list
             "timestamp": epoch_s(moment.now),
             "unrealizedPnl": row["unrealizedPnl"],
             "assetClass": row["assetClass"],
-            "sector": row["sector"],
-            "group": row["group"],
-            "model": "",
+            "sector": row.get("sector"),
+            "group": row.get("group"),
+            "model": row["model"],
         }
         for row in positions(world, account, moment, complete=True, live=True)
     ]
 
 
+def _trading_type(world: World) -> str:
+    """Of the documented words the one of a cash account, and that of a margin account that may trade options."""
+    return "STKCASH" if world.rules.account_type == "cash" else "STKNOPT"
+
+
 def _amounts(valuation: Valuation) -> dict[str, Decimal]:
     return {
-        "accruedcash": Decimal(0),
+        "accruedcash": valuation.carried.get("interest", Decimal(0)),
+        "accrueddividend": valuation.carried.get("dividends", Decimal(0)),
         "availablefunds": valuation.available_funds,
         "buyingpower": valuation.buying_power,
         "equitywithloanvalue": valuation.net_liquidation,
@@ -179,7 +187,7 @@ def summary(world: World, account: str, moment: Moment) -> dict[str, Any]:
         "cushion": entry(None, f"{cushion:.6f}", None),
         "leverage-s": entry(None, f"{leverage:.2f}", None),
         "daytradesremaining": entry(None, "-1", None),
-        "tradingtype-s": entry(None, "STKNOPT" if world.rules.account_type == "cash" else "STKMRGN", None),
+        "tradingtype-s": entry(None, _trading_type(world), None),
     }
     for key, amount in _amounts(valuation).items():
         answer[key] = entry(amount, None, currency)
@@ -218,7 +226,15 @@ def _ledger_row(account: str, moment: Moment, balance: Balance, rate: float) -> 
         "tbillsmarketvalue": 0.0,
         "dividends": 0.0,
         "cryptocurrencyvalue": 0.0,
-    }
+    } | _carried(balance)
+
+
+def _carried(balance: Balance) -> dict[str, float]:
+    """What stands in the ledger's other fields; beside the stocks it may stand in their own."""
+    parts = dict(balance.carried)
+    if "stockmarketvalue" in parts:
+        parts["stockmarketvalue"] += balance.stock_value
+    return {name: float(amount) for name, amount in parts.items()}
 
 
 def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
@@ -272,7 +288,7 @@ def account_row(world: World, account: str) -> dict[str, Any]:
         "accountStatus": 1_577_836_800_000,
         "currency": world.scenario.currency,
         "type": "DEMO",
-        "tradingType": "STKNOPT" if world.rules.account_type == "cash" else "STKMRGN",
+        "tradingType": _trading_type(world),
         "businessType": "INDEPENDENT",
         "ibEntity": "IBLLC-US",
         "faclient": False,

@@ -59,6 +59,31 @@ class Exchanged(_Strict):
     weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
 
 
+class Carried(_Strict):
+    """A line of any security type that comes on top of the capital and that nothing trades.
+
+    `price` stands still, follows the market's of `conid`, or is missing (null). `average_cost` is the broker's: of one
+    unit, multiplier included.
+    """
+
+    conid: Annotated[int, Field(gt=0)]
+    description: str
+    security_type: str
+    quantity: Decimal
+    price: Decimal | Literal["market"] | None
+    average_cost: Decimal = Decimal(0)
+    currency: Currency = DOLLAR
+    multiplier: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    model: str = ""
+
+
+class Accrued(_Strict):
+    """Announced and earned, not yet paid; part of the account's value in its base currency."""
+
+    dividends: Decimal = Decimal(0)
+    interest: Decimal = Decimal(0)
+
+
 class Opening(_Strict):
     """What one account starts with: holdings one by one, or spread evenly. The capital is in the base currency."""
 
@@ -67,6 +92,8 @@ class Opening(_Strict):
     holdings: tuple[Holding, ...] = ()
     cash: tuple[Exchanged, ...] = ()
     spread: Spread | None = None
+    carried: tuple[Carried, ...] = ()
+    accrued: Accrued = Accrued()
 
     @model_validator(mode="after")
     def within_the_whole(self) -> Self:
@@ -84,7 +111,11 @@ class Opening(_Strict):
 
 
 class Scenario(Opening):
-    """The first account, and `others` of the same login, all of one type and bought on the same day."""
+    """The first account, and `others` of the same login, all of one type and bought on the same day.
+
+    `groups` are names beside the accounts that are none, such as All. A `young` login has no statements yet, and
+    so no performance.
+    """
 
     name: str
     description: str
@@ -92,6 +123,8 @@ class Scenario(Opening):
     account_type: Literal["margin", "cash"]
     bought_sessions_before: Annotated[int, Field(ge=1, le=300)]
     others: tuple[Opening, ...] = ()
+    groups: tuple[str, ...] = ()
+    young: bool = False
     expectations: tuple[Expectation, ...] = ()
 
     @property
@@ -102,6 +135,13 @@ class Scenario(Opening):
     def accounts_differ(self) -> Self:
         if len({one.account for one in self.openings}) <= len(self.others):
             raise ValueError("an account is listed more than once")
+        return self
+
+    @model_validator(mode="after")
+    def lines_have_rates(self) -> Self:
+        for line in (line for opening in self.openings for line in opening.carried):
+            if line.currency not in (self.currency, DOLLAR):
+                raise ValueError(f"{line.description} is in {line.currency}: give {self.currency} or {DOLLAR}")
         return self
 
     @model_validator(mode="after")

@@ -224,7 +224,7 @@ def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: M
     books = {one.account: opening_book(one, market, rates, since) for one in scenario.openings}
     rules, faults = BrokerRules(scenario.account_type), FaultBox()
     clock = MarketClock(at(as_of, MORNING), market.calendar.end, monotonic)
-    accounting = Accounting(books, market, rates, rules)
+    accounting = Accounting(books, scenario.openings, market, rates, rules)
     desk = OrderDesk(rules, accounting, market, faults, options.seed)
     world = World(
         options=options,

@@ -265,7 +265,7 @@ async def test_in_a_cash_account_todays_proceeds_buy_nothing_before_they_settle(
     assert after["settledcash"] == pytest.approx(spendable)
     assert after["cashbalance"] > spendable
     summary = await gateway.get(f"/portfolio/{ACCOUNT}/summary")
-    assert summary["tradingtype-s"]["value"] == "STKNOPT"
+    assert summary["tradingtype-s"]["value"] == "STKCASH"
     assert summary["buyingpower"]["amount"] == summary["availablefunds"]["amount"] == pytest.approx(spendable, abs=0.01)
     price = float((await gateway.quote())["86"])
     too_many = int(spendable / price) + 1

@@ -29,9 +29,10 @@ async def accounts(world: Here) -> JSONResponse:
     world.session.accounts_queried = True
     return answer(
         {
-            "accounts": list(world.accounts),
-            "acctProps": dict.fromkeys(world.accounts, _PROPERTIES),
-            "aliases": {account: account for account in world.accounts},
+            "accounts": [*world.scenario.groups, *world.accounts],
+            "acctProps": dict.fromkeys(world.accounts, _PROPERTIES)
+            | dict.fromkeys(world.scenario.groups, _PROPERTIES | {"hasChildAccounts": True}),
+            "aliases": {name: name for name in (*world.scenario.groups, *world.accounts)},
             "allowFeatures": {"showGFIS": False, "allowFXConv": True, "allowTypeAhead": True, "research": False},
             "chartPeriods": {"STK": ["*"], "IND": ["*"]},
             "groups": [],

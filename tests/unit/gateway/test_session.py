@@ -207,7 +207,6 @@ async def test_a_marker_that_cannot_be_read_is_not_taken_for_the_real_broker() -
         (raw("<html>hello</html>"), Malformed),
         (raw('{"BASE": {"cashba'), Malformed),
         (ok([1, 2]), Malformed),
-        (ok({"USD": {"cashbalance": 1}}), Malformed),
         (httpx2.ReadTimeout("late"), GatewayDown),
     ],
 )
