@@ -145,7 +145,7 @@ def left_out(policy: Policy, book: Book) -> str | None:
     abroad = sorted({name.currency for name, weight in held if weight != 0} - {policy.currency})
     notes = []
     if book.unmanaged > 0:
-        notes.append(f"covers {book.managed_exposure:.1%} of NAV; {book.unmanaged:.1%} is not managed")
+        notes.append(f"covers {book.managed_exposure:.1%} of NAV; exposure of {book.unmanaged:.1%} is not managed")
     if abroad:
         notes.append(
             f"without the moves of {', '.join(abroad)} against {policy.currency}: no history of exchange rates"

@@ -53,7 +53,7 @@ async def test_a_holding_that_is_not_managed_is_counted_listed_and_left_alone(of
     (line,) = report["portfolio"]["unmanaged"]
     assert (line["symbol"], line["value"], line["reason"]) == ("SPY 400 C", "430.00", OPTION.reason)
     assert Decimal(report["portfolio"]["nav"]) == Decimal(250_430)
-    assert "of NAV; 0.2% is not managed" in metric(report, "annual_volatility")["note"]
+    assert "of NAV; exposure of 0.2% is not managed" in metric(report, "annual_volatility")["note"]
     assert metric(report, "exposure")["value"] == pytest.approx(204_430 / 250_430)
 
 

@@ -110,4 +110,4 @@ def test_what_another_model_holds_of_a_name_counts_into_its_position_limit() -> 
 def test_statistics_say_what_share_of_the_account_they_cover() -> None:
     account = replace(even(), unmanaged=(line("XA", 20000, 20000),))
     metric = evaluate(policy(), account).metric("annual_volatility")
-    assert metric.note == "covers 66.7% of NAV; 16.7% is not managed"
+    assert metric.note == "covers 66.7% of NAV; exposure of 16.7% is not managed"
