@@ -1,0 +1,479 @@
+"""What real accounts hold and say, row by row: each is read, or set aside with the reason, and the others with it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+
+from api_gateway.clientportal.errors import Incomplete, Malformed
+from api_gateway.clientportal.records import Holdings, Ledger, NavHistory, Position, Summary
+from api_gateway.clientportal.standing import Primed
+from tests.unit.gateway import shapes
+from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, Time, ok, portal_to, ready_gateway
+from tests.unit.gateway.shapes import CONID, near_row
+
+AAPL = near_row(CONID, "AAPL", "STK")
+NEAR = f"GET /portfolio2/{ACCOUNT}/positions"
+UTC = "2025-11-18T15:00:00+00:00"
+
+
+async def held(*rows: object) -> Holdings:
+    return await portal_to(ready_gateway().on(NEAR, ok([AAPL, *rows]))).portfolio.holdings(ACCOUNT)
+
+
+async def beside_apple(*rows: object) -> Position:
+    """The one holding that the rows come to."""
+    apple, other = (await held(*rows)).positions
+    assert (apple.symbol, apple.quantity, apple.note) == ("AAPL", Decimal(12), None)
+    return other
+
+
+def option(**changes: object) -> dict[str, Any]:
+    return near_row(591234567, "SPY    JAN2027 400 C [SPY   270115C00400000 100]", "OPT") | changes
+
+
+KINDS = (
+    "OPT", "FUT", "FOP", "CASH", "BOND", "BILL", "FUND", "CFD", "WAR", "IOPT", "CRYPTO", "CMDTY", "BAG", "PDC", "LATER"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_security_type_is_carried_also_one_that_nobody_knows_yet(kind: str) -> None:
+    found = await beside_apple(near_row(12087792, "EUR.USD", kind))
+    assert (found.conid, found.asset_class, found.quantity) == (12087792, kind, Decimal(12))
+    assert (found.price, found.market_value) == (Decimal("31.5"), Decimal("378.0"))
+
+
+@pytest.mark.parametrize("kind", [None, "", 7, [], {}])
+async def test_a_security_type_that_is_none_is_unknown(kind: object) -> None:
+    assert (await beside_apple(option(secType=kind, assetClass=kind))).asset_class == "UNKNOWN"
+
+
+async def test_two_security_types_in_one_row_are_unknown_and_said() -> None:
+    found = await beside_apple(option(assetClass="STK"))
+    assert (found.asset_class, found.note) == ("UNKNOWN", "secType and assetClass are not one: OPT and STK")
+
+
+@pytest.mark.parametrize("field", ["marketPrice", "marketValue", "avgCost", "unrealizedPnl", "realizedPnl"])
+@pytest.mark.parametrize("value", [None, "", "n/a", [], True, 1e30])
+async def test_an_amount_that_cannot_be_read_is_none_and_named(field: str, value: object) -> None:
+    found = await beside_apple(option(**{field: value}))
+    names = ("price", "market_value", "average_cost", "unrealized_pnl", "realized_pnl")
+    assert sum(getattr(found, name) is None for name in names) == 1
+    assert found.note is not None
+    assert found.note.startswith(field)
+
+
+async def test_a_row_with_the_fewest_fields_is_a_holding_without_a_price() -> None:
+    found = await beside_apple({"conid": "8314", "position": 3, "currency": "USD"})
+    assert (found.symbol, found.quantity, found.price, found.asset_class) == ("8314", Decimal(3), None, "UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("row", "conid", "reason"),
+    [
+        (None, None, "row 2 of the positions is no object"),
+        ([], None, "row 2 of the positions is no object"),
+        ({}, None, "conid: there is none; position is missing; currency: currency is missing"),
+        (option(conid=None), None, "conid: there is none"),
+        (option(conid="SPY"), None, "conid: not a contract id"),
+        (option(conidEx="8314"), None, "conid: a row with two contract ids, 8314 and 591234567"),
+        (option(position=None), 591234567, "position is missing"),
+        (option(position="many"), 591234567, "position: not a number: 'many'"),
+        (option(currency=None), 591234567, "currency: currency is missing"),
+        (option(currency="Dollar"), 591234567, "currency: currency is not a currency"),
+    ],
+)
+async def test_a_row_that_is_no_holding_is_set_aside_with_the_reason(
+    row: object, conid: int | None, reason: str
+) -> None:
+    found = await held(row)
+    assert [each.symbol for each in found.positions] == ["AAPL"]
+    (strange,) = found.strange
+    assert (strange.what, strange.conid, strange.reason) == ("position", conid, reason)
+
+
+@pytest.mark.parametrize("conid", ["591234567", 591234567, 591234567.0, " 591234567 ", "591234567@SMART"])
+async def test_a_contract_id_is_read_as_it_is_written(conid: object) -> None:
+    assert (await beside_apple(option(conid=conid))).conid == 591234567
+
+
+@pytest.mark.parametrize("key", ["conid", "conidEx", "conidex"])
+async def test_a_combination_is_carried_under_its_own_id_with_its_legs_in_the_note(key: str) -> None:
+    combination = near_row(28812380, "SPY spread", "BAG") | {key: "28812380;;;712809821/1,712809881/-1"}
+    found = await beside_apple(combination)
+    assert (found.conid, found.asset_class) == (28812380, "BAG")
+    assert found.note == "a combination of 712809821/1,712809881/-1"
+
+
+async def test_combinations_that_share_an_id_add_up_in_value_and_have_no_price() -> None:
+    legs = ("712809821/1,712809881/-1", "712809822/1,712809882/-1")
+    rows = [near_row(28812380, "SPY spread", "BAG", conidEx=f"28812380;;;{each}") for each in legs]
+    found = await beside_apple(*rows)
+    assert (found.quantity, found.market_value, found.price) == (Decimal(24), Decimal(756), None)
+
+
+async def test_models_are_added_up_and_the_accounts_own_part_is_told() -> None:
+    grown = AAPL | {"position": 10.0, "marketValue": 315.0, "unrealizedPnl": 12.5, "model": "Growth"}
+    short = AAPL | {"position": -2.5, "marketValue": -78.75, "unrealizedPnl": -3.0, "model": "Hedge"}
+    (found,) = (await held(grown, short)).positions
+    assert (found.quantity, found.own_quantity, found.market_value) == (Decimal("19.5"), Decimal(12), Decimal("614.25"))
+    assert [(each.model, each.quantity) for each in found.models] == [("Growth", 10), ("Hedge", Decimal("-2.5"))]
+    # Cost of two sides is no average.
+    assert found.average_cost is None
+
+
+@pytest.mark.parametrize("model", [None, "", "Core", "INDEPENDENT"])
+async def test_the_accounts_own_model_is_none(model: object) -> None:
+    assert (await beside_apple(option(model=model))).models == ()
+
+
+async def test_a_holding_that_is_a_models_alone_is_not_the_accounts_own() -> None:
+    found = await beside_apple(option(model="Growth"))
+    assert (found.quantity, found.own_quantity) == (Decimal(12), Decimal(0))
+
+
+async def test_a_model_that_cannot_be_read_is_not_the_accounts_own_either() -> None:
+    assert (await beside_apple(option(model=7))).own_quantity == 0
+
+
+async def test_two_rows_that_differ_for_one_holding_cost_that_holding() -> None:
+    found = await held(option(), option(position=30.0))
+    assert [each.symbol for each in found.positions] == ["AAPL"]
+    (strange,) = found.strange
+    assert (strange.conid, strange.reason) == (
+        591234567,
+        "rows that differ stand for the same holding: position 12.0 and 30.0",
+    )
+
+
+async def test_one_contract_in_two_currencies_is_set_aside() -> None:
+    (strange,) = (await held(option(), option(model="Growth", currency="EUR"))).strange
+    assert "two currencies" in strange.reason
+
+
+async def test_a_price_in_pence_beside_a_value_in_pounds_is_in_pounds() -> None:
+    pence = near_row(35151400, "GAW", "STK", currency="GBP", marketPrice=3150.0, avgCost=3025.0)
+    found = await beside_apple(pence)
+    assert (found.price, found.average_cost, found.market_value) == (Decimal("31.5"), Decimal("30.25"), Decimal(378))
+
+
+async def test_the_price_of_an_option_is_left_as_it_is_though_its_value_is_a_hundred_times_as_large() -> None:
+    found = await beside_apple(option(position=1.0, marketPrice=2.15, marketValue=215.0))
+    assert (found.price, found.market_value) == (Decimal("2.15"), Decimal(215))
+
+
+async def test_a_fraction_and_a_short_position_are_held() -> None:
+    assert (await beside_apple(option(position=0.3742))).quantity == Decimal("0.3742")
+    assert (await beside_apple(option(position=-50.0))).quantity == -50
+
+
+@pytest.mark.parametrize("rest", [{}, {"marketPrice": "n/a", "conid": None, "currency": 7}])
+async def test_what_is_closed_is_nothing_whatever_else_its_row_says(rest: Mapping[str, object]) -> None:
+    found = await held(option(position=0) | dict(rest))
+    assert (len(found.positions), found.strange) == (1, ())
+
+
+def _page(request: httpx2.Request, count: int) -> httpx2.Response:
+    """A hundred rows as a first read gives them: without names, and one of a model among them."""
+    first = int(request.url.path.rsplit("/", 1)[1]) * 100 + 1
+    rows = [
+        near_row(conid, f"S{conid}", "STK", model="" if conid % 7 else "Growth") for conid in range(first, first + 100)
+    ]
+    names = {"description": "contractDesc", "marketPrice": "mktPrice", "marketValue": "mktValue"}
+    dropped = ("secType", "sector", "group", "timestamp")
+    pages = [{names.get(key, key): value for key, value in row.items() if key not in dropped} for row in rows]
+    return ok([{**row, "conid": int(str(row["conid"]))} for row in pages if int(str(row["conid"])) <= count])
+
+
+@pytest.mark.parametrize("count", [500, 5_000, 5_050])
+async def test_a_large_account_is_read_to_its_last_row(count: int) -> None:
+    gateway = ready_gateway().on(NEAR, ok([near_row(conid, f"S{conid}", "STK") for conid in range(1, 101)]))
+    for number in range(count // 100 + 1):
+        gateway.on(f"GET /portfolio/{ACCOUNT}/positions/{number}", lambda request: _page(request, count))
+    found = await portal_to(gateway, Time()).portfolio.holdings(ACCOUNT)
+    assert len(found.positions) == count
+    assert (found.positions[-1].symbol, found.strange) == (f"S{count}", ())
+
+
+async def test_rows_none_of_which_is_a_holding_contradict_a_ledger_with_investments() -> None:
+    gateway = ready_gateway().on(NEAR, ok([{}, None])).on(f"GET /portfolio/{ACCOUNT}/ledger", ok(shapes.LEDGER))
+    gateway.on(f"GET /portfolio/{ACCOUNT}/positions/0", ok([])).on(
+        f"POST /portfolio/{ACCOUNT}/positions/invalidate", ok({})
+    )
+    with pytest.raises(Incomplete, match="the ledger shows investments"):
+        await portal_to(gateway, utc=UTC).portfolio.holdings(ACCOUNT)
+
+
+def _ledger_gateway(rows: object) -> ScriptedGateway:
+    return ready_gateway().on(f"GET /portfolio/{ACCOUNT}/ledger", ok(rows))
+
+
+async def ledger(**changes: object) -> Ledger:
+    """Of dollars, euros and their sum; a row that is changed to ... is dropped."""
+    rows = {name: row for name, row in (shapes.LEDGER | changes).items() if row is not ...}
+    return await portal_to(_ledger_gateway(rows), utc=UTC).portfolio.ledger(ACCOUNT)
+
+
+def usd(**changes: object) -> dict[str, Any]:
+    return {key: value for key, value in (shapes.LEDGER["USD"] | changes).items() if value is not ...}
+
+
+async def test_the_parts_of_the_account_are_told_by_the_brokers_names() -> None:
+    base = shapes.LEDGER["BASE"] | {"interest": 150.0, "funds": 61.0, "zzlatervalue": 7.0, "cryptocurrencyvalue": -3.0}
+    found = await ledger(BASE=base)
+    assert {each.name: each.amount for each in found.nav_parts} == {
+        "cashbalance": Decimal("1225.5"),
+        "stockmarketvalue": Decimal("535.5"),
+        "dividends": Decimal("12.5"),
+        "interest": Decimal("150.0"),
+        "funds": Decimal("61.0"),
+        "zzlatervalue": Decimal("7.0"),
+        "cryptocurrencyvalue": Decimal("-3.0"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (usd(settledcash=...), "settled_cash"),
+        (usd(settledcash=None), "settled_cash"),
+        (usd(settledcash="n/a"), "settled_cash"),
+        (usd(exchangerate=...), "exchange_rate"),
+        (usd(exchangerate=0), "exchange_rate"),
+        (usd(exchangerate=0.9, timestamp=1_763_000_000), "exchange_rate"),
+        (usd(exchangerate=0.9, cashbalance=1111.6667, netliquidationvalue=1720.5556, timestamp="then"), None),
+    ],
+)
+async def test_what_a_currency_lacks_is_none_and_named(row: object, field: str | None) -> None:
+    found = await ledger(USD=row)
+    dollars, euros = found.cash
+    assert (euros.settled_cash, euros.exchange_rate) == (Decimal(200), Decimal("1.125"))
+    assert [name for name in ("settled_cash", "exchange_rate") if getattr(dollars, name) is None] == [
+        name for name in (field,) if name
+    ]
+    assert [each.symbol for each in found.strange] == ["USD"]
+
+
+@pytest.mark.parametrize("rate", [0, None, "n/a"])
+async def test_a_currency_without_money_needs_no_rate(rate: object) -> None:
+    found = await ledger(CHF=shapes.ledger_row("CHF", 0.0, exchangerate=rate))
+    assert [(each.currency, each.exchange_rate) for each in found.cash][2:] == [("CHF", None)]
+
+
+async def test_a_coin_with_a_rate_is_a_currency_like_others_and_one_without_a_code_is_set_aside() -> None:
+    base = shapes.LEDGER["BASE"] | {"cashbalance": 1625.5, "netliquidationvalue": 2173.5}
+    coin = shapes.ledger_row("BTC", 0.02, exchangerate=15000)
+    found = await ledger(BASE=base, BTC=coin, USDT=shapes.ledger_row("USDT", 100.0))
+    assert [each.currency for each in found.cash] == ["USD", "EUR", "BTC"]
+    (strange,) = found.strange
+    assert (strange.what, strange.symbol) == ("ledger", "USDT")
+
+
+@pytest.mark.parametrize("row", [None, [], "x", 7])
+async def test_a_ledger_row_that_is_none_is_set_aside(row: object) -> None:
+    found = await ledger(CHF=row)
+    assert [each.currency for each in found.cash] == ["USD", "EUR"]
+    assert [each.reason for each in found.strange] == ["ledger CHF: it is no object"]
+
+
+async def test_a_row_under_another_currencys_name_is_set_aside() -> None:
+    found = await ledger(USD=usd(secondkey="GBP"))
+    assert [each.currency for each in found.cash] == ["EUR"]
+    assert found.strange[0].reason == "ledger USD: a row of GBP stands under another currency"
+
+
+@pytest.mark.parametrize("base", [..., {}, None])
+async def test_a_ledger_without_its_total_tells_the_currencies_and_that_nothing_shows_them_all(base: object) -> None:
+    found = await ledger(BASE=base)
+    assert ([each.currency for each in found.cash], found.nav_parts, found.invested) == (["USD", "EUR"], (), True)
+    assert "ledger BASE" in found.strange[0].reason
+
+
+@pytest.mark.parametrize("row", [..., usd(cashbalance=500.0), usd(netliquidationvalue=9_000.0)])
+async def test_currencies_that_contradict_the_total_stop_and_name_row_and_field(row: object) -> None:
+    with pytest.raises(Incomplete, match=r"BASE (cashbalance|netliquidationvalue) is 1\d+\.\d, in base currency there"):
+        await ledger(USD=row)
+
+
+async def summary(**changes: object) -> Summary:
+    rows = {name: row for name, row in (shapes.SUMMARY | changes).items() if row is not ...}
+    gateway = ready_gateway().on(f"GET /portfolio/{ACCOUNT}/summary", ok(rows))
+    return await portal_to(gateway).portfolio.summary(ACCOUNT)
+
+
+def trading(word: object) -> dict[str, Any]:
+    return shapes.summary_entry(0.0, None, None) | {"value": word}
+
+
+# Figures that tell of no loan: the word alone decides.
+PLAIN = {
+    "buyingpower": shapes.summary_entry(1225.5),
+    "initmarginreq": shapes.summary_entry(535.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("STKCASH", "cash"),
+        ("STKMRGN", "margin"),
+        ("STKNOPT", "margin"),
+        ("FUTNOPT", "margin"),
+        ("PMRGN", "margin"),
+        ("GPMRGN", "margin"),
+        ("IRAMRGN", "margin"),
+        ("NEWMRGN", "margin"),
+        ("stkcash", "cash"),
+        ("STKLATER", None),
+        ("INDIVIDUAL", None),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+async def test_cash_or_margin_is_the_brokers_word(word: object, kind: str | None) -> None:
+    assert (await summary(**PLAIN, **{"tradingtype-s": trading(word)})).account_type == kind
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"buyingpower": shapes.summary_entry(4902.0)},
+        {"totalcashvalue": shapes.summary_entry(-10.0)},
+        {"initmarginreq": shapes.summary_entry(160.0)},
+    ],
+)
+@pytest.mark.parametrize("word", [..., trading("STKLATER"), "x"])
+async def test_where_the_word_says_nothing_the_accounts_figures_do(figures: Mapping[str, object], word: object) -> None:
+    assert (await summary(**{**PLAIN, **figures, "tradingtype-s": word})).account_type == "margin"
+
+
+async def test_a_cash_account_stays_one_whatever_its_figures() -> None:
+    assert (await summary(**{"tradingtype-s": trading("STKCASH")})).account_type == "cash"
+
+
+@pytest.mark.parametrize(
+    ("told", "remaining"),
+    [("Unlimited", None), ("unlimited", None), ("3", 3), (3, 3), ("-1", None), ("2.5", None), ("", None), ([], None)],
+)
+async def test_day_trades_are_a_number_or_no_limit(told: object, remaining: int | None) -> None:
+    found = await summary(daytradesremaining=shapes.summary_entry(0.0, None, None) | {"value": told})
+    assert (found.day_trades_remaining, found.net_liquidation) == (remaining, Decimal("1773.5"))
+
+
+@pytest.mark.parametrize("row", [..., None, [], {"amount": None}, {"amount": "n/a"}, {"amount": 1, "isNull": True}])
+async def test_a_summary_says_what_it_lacks_and_tells_the_rest(row: object) -> None:
+    found = await summary(netliquidation=row)
+    assert (found.net_liquidation, found.currency, found.available_funds) == (None, "USD", Decimal("1225.5"))
+    (strange,) = found.strange
+    assert strange.reason.startswith("summary netliquidation: ")
+
+
+async def test_an_amount_in_another_currency_than_the_base_is_none_of_it() -> None:
+    found = await summary(availablefunds=shapes.summary_entry(1000.0, currency="EUR"))
+    assert (found.currency, found.available_funds) == ("USD", None)
+
+
+async def performance(answer: object) -> NavHistory:
+    gateway = ready_gateway().on("POST /pa/performance", ok(answer))
+    return await portal_to(gateway).portfolio.performance(ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "nav",
+    [
+        {"data": [], "dates": []},
+        {"data": [], "freq": "D", "dates": []},
+        {"data": None, "dates": None},
+        {"data": [{"id": ACCOUNT, "baseCurrency": "USD", "navs": []}], "dates": []},
+        {"data": [{"id": ACCOUNT}], "dates": []},
+        {"dates": []},
+        {},
+        None,
+    ],
+)
+async def test_a_young_account_has_no_performance_and_that_is_no_error(nav: object) -> None:
+    assert (await performance({"rc": 0, "nav": nav})).points == ()
+    assert (await performance({"nav": nav})).points == ()
+
+
+async def test_an_answer_without_a_word_of_performance_is_none() -> None:
+    answers: tuple[object, ...] = ({}, {"nav": []}, {"rc": 0, "nav": "x"})
+    for answer in answers:
+        with pytest.raises(Malformed):
+            await performance(answer)
+
+
+async def test_a_day_without_a_value_costs_that_day() -> None:
+    nav = {"data": [shapes.SERIES | {"navs": [1701.5, None, 1773.5]}], "dates": shapes.DATES}
+    found = await performance(shapes.PERFORMANCE | {"nav": nav})
+    assert [f"{each.date:%Y%m%d}" for each in found.points] == ["20251113", "20251117"]
+    assert [each.reason for each in found.strange] == ["nav of 20251114: not a number: NoneType"]
+
+
+async def test_an_advisors_answer_is_read_for_the_account_alone() -> None:
+    other = shapes.SERIES | {"id": "DU7777777", "navs": [1.0, 2.0, 3.0]}
+    nav = {"data": [other, shapes.SERIES], "dates": shapes.DATES}
+    found = await performance(shapes.PERFORMANCE | {"nav": nav})
+    assert [each.nav for each in found.points] == [Decimal("1701.5"), Decimal("1712.25"), Decimal("1773.5")]
+    with pytest.raises(Malformed, match="another account"):
+        await performance(shapes.PERFORMANCE | {"nav": {"data": [other], "dates": shapes.DATES}})
+
+
+async def accounts(**changes: object) -> Primed:
+    rows = {name: row for name, row in (shapes.ACCOUNTS | changes).items() if row is not ...}
+    return await portal_to(ready_gateway().on("GET /iserver/accounts", ok(rows))).session.brokerage_accounts()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, (ACCOUNT, "DU1234568")),
+        ({"selectedAccount": None}, (ACCOUNT, "DU1234568")),
+        ({"acctProps": ..., "aliases": ..., "groups": ...}, (ACCOUNT, "DU1234568")),
+        ({"acctProps": {ACCOUNT: {}}}, (ACCOUNT, "DU1234568")),
+        ({"acctProps": [], "aliases": 7, "groups": {}}, (ACCOUNT, "DU1234568")),
+        ({"accounts": [ACCOUNT, "Savings"]}, (ACCOUNT, "DU1234568")),
+        ({"accounts": [ACCOUNT, "Everybody", "GR1234567"], "groups": ["Everybody", "GR1234567"]}, (ACCOUNT,)),
+        ({"accounts": [ACCOUNT, None, 7, {}, ACCOUNT]}, (ACCOUNT,)),
+        ({"accounts": ["DF1234567", ACCOUNT]}, ("DF1234567", ACCOUNT)),
+    ],
+)
+async def test_the_accounts_of_a_login_are_those_with_an_id(changes: Mapping[str, object], named: object) -> None:
+    found = await accounts(**changes)
+    assert (found.accounts, found.paper) == (named, True)
+
+
+@pytest.mark.parametrize("listed", [[], ["All"], ["Everybody"], None, "All", [None]])
+async def test_a_login_without_an_account_says_what_it_lists(listed: object) -> None:
+    with pytest.raises(Malformed, match="accounts: "):
+        await accounts(accounts=listed)
+
+
+@pytest.mark.parametrize(
+    ("listed", "flag", "paper"),
+    [([ACCOUNT], ..., True), ([ACCOUNT], None, True), (["U1234567"], ..., False), (["U1234567"], False, False)],
+)
+async def test_without_the_flag_the_ids_say_what_is_paper(listed: list[str], flag: object, paper: bool) -> None:
+    assert (await accounts(accounts=listed, isPaper=flag, acctProps=...)).paper is paper
+
+
+@pytest.mark.parametrize("flag", [True, "true", 1, []])
+async def test_real_money_is_never_taken_for_paper_by_a_flag(flag: object) -> None:
+    with pytest.raises(Malformed):
+        await accounts(accounts=["U1234567"], isPaper=flag, acctProps=...)
+
+
+@pytest.mark.parametrize("below", [ok([]), ok({"error": "no"}, 500), ok({"error": "Resource not found"}, 404)])
+async def test_accounts_below_another_are_listed_before_they_are_read_where_the_gateway_lists_them(
+    below: httpx2.Response,
+) -> None:
+    gateway = ready_gateway().on("GET /iserver/accounts", ok(shapes.ACCOUNTS)).on("GET /portfolio/subaccounts", below)
+    assert (await portal_to(gateway).session.primed()).tiered
+    assert gateway.count("GET /portfolio/subaccounts") >= 1
+    alone = ready_gateway()
+    await portal_to(alone).session.primed()
+    assert alone.count("GET /portfolio/subaccounts") == 0
