@@ -77,7 +77,7 @@ class Case:
     """A read and the answers that are spoilt for it, one at a time.
 
     `rows` are places of lists of rows, or of objects by name, of which a strange one must leave the others as they are;
-    `kept` tells what of an outcome came of each row. `alone` are the answers in whose place another stands.
+    `kept` tells what of an outcome came of each row. `instead` are answers of its own.
     """
 
     call: Callable[[ClientPortal], Awaitable[object]]

@@ -56,8 +56,12 @@ async def test_two_security_types_in_one_row_are_unknown_and_said() -> None:
     assert (found.asset_class, found.note) == ("UNKNOWN", "secType and assetClass are not one: OPT and STK")
 
 
+async def test_a_fund_may_be_called_either_way() -> None:
+    assert (await beside_apple(near_row(756733, "SPY", "STK", assetClass="ETF"))).asset_class == "STK"
+
+
 @pytest.mark.parametrize("field", ["marketPrice", "marketValue", "avgCost", "unrealizedPnl", "realizedPnl"])
-@pytest.mark.parametrize("value", [None, "", "n/a", [], True, 1e30])
+@pytest.mark.parametrize("value", [None, "", "  ", "n/a", [], True, 1e30])
 async def test_an_amount_that_cannot_be_read_is_none_and_named(field: str, value: object) -> None:
     found = await beside_apple(option(**{field: value}))
     names = ("price", "market_value", "average_cost", "unrealized_pnl", "realized_pnl")
@@ -412,6 +416,27 @@ async def test_a_day_without_a_value_costs_that_day() -> None:
     found = await performance(shapes.PERFORMANCE | {"nav": nav})
     assert [f"{each.date:%Y%m%d}" for each in found.points] == ["20251113", "20251117"]
     assert [each.reason for each in found.strange] == ["nav of 20251114: not a number: NoneType"]
+
+
+async def test_an_empty_performance_is_asked_for_again_once_the_broker_answers_again() -> None:
+    empty, full = ok({"rc": 0, "nav": {"data": [], "dates": []}}), ok(shapes.PERFORMANCE)
+    gateway, time = ready_gateway().on("POST /pa/performance", empty, full), Time()
+    portfolio = portal_to(gateway, time).portfolio
+    for _ in range(2):
+        assert (await portfolio.performance(ACCOUNT)).points == ()
+    assert gateway.count("POST /pa/performance") == 1
+    time.now += 900.0
+    for _ in range(2):
+        assert len((await portfolio.performance(ACCOUNT)).points) == 3
+    assert gateway.count("POST /pa/performance") == 2
+
+
+@pytest.mark.parametrize("extra", [None, 7, "x", []])
+async def test_what_is_no_series_stands_beside_the_accounts_own(extra: object) -> None:
+    nav = {"data": [extra, shapes.SERIES], "dates": shapes.DATES}
+    assert len((await performance(shapes.PERFORMANCE | {"nav": nav})).points) == 3
+    with pytest.raises(Malformed):
+        await performance(shapes.PERFORMANCE | {"nav": {"data": [extra], "dates": []}})
 
 
 async def test_an_advisors_answer_is_read_for_the_account_alone() -> None:
