@@ -179,11 +179,9 @@ def live_order(order_id: int, **changes: Json) -> dict[str, Json]:
         "status": "Submitted",
         "order_ccp_status": "Submitted",
         "origOrderType": "LIMIT",
-        "supportsTaxOpt": "1",
         "lastExecutionTime": "251118143000",
         "orderType": "Limit",
         "price": "31.25",
-        "bgColor": "#000000",
         "side": "BUY",
         "timeInForce": "DAY",
         "lastExecutionTime_r": 1_763_476_200_000,
@@ -232,7 +230,6 @@ TRADES: Final = [
 ]
 ORDER_STATUS: Final = {
     "sub_type": None,
-    "request_id": "286",
     "order_id": int(ORDER_ID),
     "conidex": str(CONID),
     "conid": CONID,
@@ -260,8 +257,6 @@ ORDER_STATUS: Final = {
 }
 RULES: Final = {
     "algoEligible": True,
-    "overnightEligible": True,
-    "costReport": False,
     "canTradeAcctIds": [ACCOUNT],
     "error": None,
     "orderTypes": ["limit", "midprice", "market", "stop"],
@@ -277,7 +272,6 @@ RULES: Final = {
     "limitPrice": 31.5,
     "stopprice": 31.5,
     "preview": True,
-    "displaySize": None,
     "fraqInt": 4,
     "cashCcy": "USD",
     "cashQtyIncr": 500,

@@ -4,7 +4,6 @@ The reads are driven over HTTP through answers of real shape. Every function of 
 answer is found by looking, and one that no case reaches fails. Where rows are listed, a strange one costs itself alone.
 """
 
-import copy
 import importlib
 import inspect
 import json
@@ -19,18 +18,18 @@ from typing import Any, Final
 
 import httpx2
 import pytest
-from pydantic import BaseModel
 
 import api_gateway.clientportal as package
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.errors import ClientPortalError, Malformed
+from api_gateway.clientportal.errors import ClientPortalError
 from api_gateway.clientportal.records import Holdings, Ledger, Limit, NavHistory
 from api_gateway.clientportal.standing import Primed
 from tests.support.virtual_time import run
 from tests.unit.gateway import shapes
 from tests.unit.gateway.scripted import Time
 from tests.unit.gateway.shapes import ACCOUNT, CONID, INDEX, ORDER_ID
+from tests.unit.gateway.spoiling import POISON, Path, drop, numbers, others, places, put
 
 BASE: Final = "http://gateway/v1/api"
 ORDER: Final = Limit(
@@ -44,7 +43,6 @@ ORDER: Final = Limit(
 )
 ISIN: Final = "US0378331005"
 Documents = Mapping[str, Any]
-Path = tuple[str | int, ...]
 ANSWERS: Final[Documents] = {
     "POST /iserver/auth/status": shapes.STATUS,
     "GET /iserver/accounts": shapes.ACCOUNTS,
@@ -199,88 +197,6 @@ async def outcome_of(case: Case, answers: Documents) -> object:
     async with httpx2.AsyncClient(base_url=BASE, transport=httpx2.MockTransport(answer)) as http:
         portal = ClientPortal(http, refuse_simulator=False, clock=time.clock, sleep=time.sleep, utc_now=shapes.now)
         return await case.call(portal)
-
-
-# What a field becomes.
-
-
-POISON: Final = (("an object", {"amount": {"x": [1]}}), ("an unknown value", "ZZZ"))
-"""Where both of these in a value's place change nothing, nobody reads it."""
-
-
-def others(value: object) -> Iterator[tuple[str, object]]:
-    """What else may stand in a value's place, by kind."""
-    yield from (("null", None), ("an empty text", ""), ("an empty list", []))
-    match value:
-        case bool():
-            yield from (("a text for a flag", "true"), ("a number for a flag", 1))
-        case int() | float():
-            yield from (("the number as text", str(value)), ("words", "n/a"), ("a flag", True), ("too large", 1e30))
-        case str():
-            yield from (("a number for a text", 7), ("a list of it", [value]))
-        case list():
-            yield from (("rows that are none", [None, 7, "x", {}]), ("a number for a list", 7))
-            for row in (None, 7, {}, *value[:1]):
-                yield f"with {str(row)[:20]} as a row more", [*value, row]
-        case dict():
-            yield from (("an empty object", {}), ("with a key more", {**value, "zzLater": {"x": [1]}}))
-
-
-def places(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Every value of a document, with the way to it."""
-    yield path, value
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from places(inner, (*path, key))
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from places(inner, (*path, number))
-
-
-def put(document: Any, path: Path, value: object) -> Any:  # noqa: ANN401 any JSON
-    if not path:
-        return value
-    spoilt = copy.copy(document)
-    spoilt[path[0]] = put(document[path[0]], path[1:], value)
-    return spoilt
-
-
-def drop(document: Any, path: Path) -> Any:  # noqa: ANN401 any JSON
-    spoilt = copy.copy(document)
-    if len(path) == 1:
-        del spoilt[path[0]]
-    else:
-        spoilt[path[0]] = drop(document[path[0]], path[1:])
-    return spoilt
-
-
-# What may come of it.
-
-
-def numbers(value: object) -> Iterator[Decimal]:
-    """Every number in an outcome or in a document, also those that stand as text."""
-    if isinstance(value, BaseModel):
-        value = dict(value)
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for inner in value:
-            yield from numbers(inner)
-    elif isinstance(value, str):
-        yield from _written(value)
-    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        yield Decimal(str(value)).normalize()
-
-
-def _written(text: str) -> Iterator[Decimal]:
-    """A price, also behind a marker, and an amount with its currency."""
-    for each in (text, text[1:]):
-        try:
-            found = wire.money(each)
-        except Malformed:
-            continue
-        if found is not None:
-            yield found.amount.normalize()
 
 
 @dataclass(frozen=True)
