@@ -131,7 +131,8 @@ def simulate(
     session: Annotated[str, typer.Option("--session", help="strict, or lenient: nothing expires.")] = "strict",
     pacing: Annotated[float | None, typer.Option("--pacing", help="Scale of IBKR's pacing; 0 for none.")] = None,
     scenario: Annotated[
-        str | None, typer.Option("--scenario", help="default, five_hundred, two_accounts, euro or a YAML file.")
+        str | None,
+        typer.Option("--scenario", help="default, five_hundred, two_accounts, euro, strange or a YAML file."),
     ] = None,
     instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 1000 if synthetic.")] = None,
     faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,

@@ -118,7 +118,7 @@ def ledger_of(content: object, account: str, now: datetime) -> Ledger:
     if base is None:
         strange.append(_strange("ledger BASE", "it is missing: nothing shows whether the currencies are all there"))
     elif not strange:
-        _check_sums(rows, base)
+        _check_sums(rows, base, now)
     cash: list[Cash] = []
     for name, row in rows.items():
         doubts = Doubts()
@@ -184,11 +184,11 @@ def _rate(row: wire.Row, now: datetime, doubts: Doubts) -> Decimal | None:
     return None
 
 
-def _check_sums(rows: Mapping[str, wire.Row], base: wire.Row) -> None:
+def _check_sums(rows: Mapping[str, wire.Row], base: wire.Row, now: datetime) -> None:
     """Raises: Incomplete when the currencies do not add up to the total: one is missing, or its rate is wrong."""
     for key in ("cashbalance", "netliquidationvalue"):
         total = Doubts().number(base, key)
-        in_base = {name: _in_base(row, key) for name, row in rows.items()}
+        in_base = {name: _in_base(row, key, now) for name, row in rows.items()}
         found = [amount for amount in in_base.values() if amount is not None]
         if total is None or len(found) < len(in_base):
             continue
@@ -200,11 +200,11 @@ def _check_sums(rows: Mapping[str, wire.Row], base: wire.Row) -> None:
             )
 
 
-def _in_base(row: wire.Row, key: str) -> Decimal | None:
+def _in_base(row: wire.Row, key: str, now: datetime) -> Decimal | None:
     amount = Doubts().number(row, key)
     if not amount:
         return amount
-    rate = Doubts().read("exchangerate", partial(wire.price, row.get("exchangerate")))
+    rate = _rate(row, now, Doubts())
     return None if rate is None else amount * rate
 
 

@@ -38,9 +38,13 @@ class Doubts:
     def number(self, row: wire.Row, *keys: str) -> Decimal | None:
         """The first that is there among `keys`; an absent one is in doubt, too."""
         told = next((key for key in keys if row.get(key) is not None), keys[0])
-        found = self.read(told, partial(wire.optional_number, row, *keys))
-        if found is None and row.get(told) in (None, ""):
-            self.add(f"{keys[0]} is missing")
+        try:
+            found = wire.optional_number(row, *keys)
+        except Malformed as error:
+            self.add(f"{told}: {error}")
+            return None
+        if found is None:
+            self.add(f"{told} is missing")
         return found
 
     def text(self, row: wire.Row, *keys: str) -> str | None:

@@ -37,11 +37,13 @@ def nav_history(content: object, account: str, as_of: datetime) -> NavHistory:
 
 def _series(data: object, account: str) -> wire.Row:
     """The account's own among those of an advisor; empty where there is none yet."""
-    series = [] if data is None else wire.rows(data, "performance data")
+    if data is not None and not isinstance(data, list):
+        raise Malformed("performance: data is no list")
+    series = [row for row in data or () if isinstance(row, dict)]
     mine = [row for row in series if wire.identity(row, "id") == account]
     nameless = [row for row in series if wire.identity(row, "id") is None]
     found = mine or nameless
-    if len(found) > 1 or (series and not found):
+    if len(found) > 1 or (data and not found):
         raise Malformed("performance: the answer is another account's, or not one account's")
     return found[0] if found else {}
 

@@ -101,8 +101,9 @@ class PortfolioReads:
         return fresh
 
     def _is_good(self, kept: NavHistory) -> bool:
-        of_today = _session_date(kept.as_of) == _session_date(self._session.market_now())
-        return of_today or self._transport.pacer.wait(PERFORMANCE) > LONGEST_WAIT_SECONDS
+        # An empty one may have been too early in the day.
+        of_today = kept.points and _session_date(kept.as_of) == _session_date(self._session.market_now())
+        return bool(of_today) or self._transport.pacer.wait(PERFORMANCE) > LONGEST_WAIT_SECONDS
 
     async def _ask_performance(self, account: str) -> object:
         # A repetition would wait out the quarter of an hour.

@@ -144,6 +144,8 @@ def _legs(row: wire.Row) -> str:
 def _asset_class(row: wire.Row, doubts: Doubts) -> str:
     told = [doubts.text(row, key) for key in ("secType", "assetClass")]
     found = list(dict.fromkeys(each.upper() for each in told if each is not None))
+    if set(found) <= _SHARES and found:
+        return found[0]
     if len(found) > 1:
         doubts.add(f"secType and assetClass are not one: {' and '.join(found)}")
     return found[0] if len(found) == 1 else UNKNOWN
@@ -191,7 +193,7 @@ def _merged(rows: Sequence[_Held]) -> Position | StrangeRow:
         update={
             "quantity": quantity,
             **{name: _total(positions, name) for name in _AMOUNTS},
-            "price": _common_price(positions),
+            "price": _common_price(rows),
             "average_cost": _average_cost(positions, quantity),
             "models": tuple(holding for each in positions for holding in each.models),
             "note": "; ".join(each.note for each in positions if each.note) or None,
@@ -204,11 +206,11 @@ def _total(positions: Sequence[Position], name: str) -> Decimal | None:
     return None if None in amounts else sum(amounts, Decimal(0))
 
 
-def _common_price(positions: Sequence[Position]) -> Decimal | None:
+def _common_price(rows: Sequence[_Held]) -> Decimal | None:
     """The last that is told, for the rows of one contract are moments apart; that of two combinations is none."""
-    if any(each.note and "a combination of" in each.note for each in positions):
+    if any(each.legs for each in rows):
         return None
-    return next((each.price for each in reversed(positions) if each.price is not None), None)
+    return next((each.position.price for each in reversed(rows) if each.position.price is not None), None)
 
 
 def _average_cost(positions: Sequence[Position], quantity: Decimal) -> Decimal | None:

@@ -133,9 +133,13 @@ class OrderGate:
         return await self._short_refusal(order) if order.side == "SELL" else None
 
     async def _short_refusal(self, order: Limit) -> str | None:
-        positions = await self._portal.portfolio.positions(order.account)
-        # A sell is the account's own: what a model of it holds is not ours to sell.
-        held = sum((each.own_quantity for each in positions if each.conid == order.conid), Decimal(0))
+        found = await self._portal.portfolio.holdings(order.account)
+        for row in found.strange:
+            if row.conid == order.conid:
+                return f"no_short: what is held cannot be read, {row.reason}"
+        mine = [each for each in found.positions if each.conid == order.conid]
+        # A sell is out of the account's own model, and what another model is short of it is missing from the whole.
+        held = sum((min(each.own_quantity, each.quantity) for each in mine), Decimal(0))
         free = held - await self._still_selling(order.account, order.conid)
         if order.quantity > free:
             return f"no_short: sell of {order.quantity:f}, {held:f} held, {free:f} not already being sold"

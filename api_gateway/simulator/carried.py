@@ -15,8 +15,8 @@ from api_gateway.simulator.prices import Floats
 from api_gateway.simulator.scenario import Carried
 from api_gateway.simulator.sessions import Moment
 
-# Where the ledger counts a security type. A currency pair is virtual: its cash is in the currencies' own rows. Futures and
-# CFDs are settled every day, so their market value is no part of the account's.
+# Where the ledger counts a security type. A currency pair is virtual: its cash is in the currencies' own rows. Futures
+# and CFDs are settled every day, so their market value is no part of the account's.
 _FIELDS: Final[Mapping[str, str | None]] = {
     "OPT": "stockoptionmarketvalue",
     "FOP": "futureoptionmarketvalue",

@@ -76,6 +76,15 @@ class Carried(_Strict):
     multiplier: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     model: str = ""
 
+    @model_validator(mode="after")
+    def market_has_it(self) -> Self:
+        known = stock(self.description)
+        if self.price == "market" and (known is None or known.conid != self.conid):
+            raise ValueError(
+                f"{self.description}: no stock of this world under {self.conid}, so it has no market price"
+            )
+        return self
+
 
 class Accrued(_Strict):
     """Announced and earned, not yet paid; part of the account's value in its base currency."""

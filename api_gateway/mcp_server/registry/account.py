@@ -190,7 +190,7 @@ ACCOUNT: Final = (
         arguments=_Performance,
         ask=_performance,
         parse=record(
-            {"nav": record({"data": shapes.some(_SERIES), "dates": each(shapes.name)})},
+            {"nav": record({"data": _SERIES, "dates": each(shapes.name)})},
             {"cps": record({}, {"data": _SERIES})},
         ),
     ),

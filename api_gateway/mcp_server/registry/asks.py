@@ -80,8 +80,9 @@ def require(found: object, message: str) -> object:
 
 
 def with_names(rows: object) -> bool:
-    """Whether position rows are complete: the first read lacks the names."""
-    return all(row.get("ticker") or row.get("name") for row in wire.rows(rows, "positions"))
+    """Whether position rows are complete: the first read lacks the names, which shares alone always have."""
+    shares = [row for row in wire.rows(rows, "positions") if row.get("assetClass") == "STK"]
+    return not shares or any(row.get("ticker") or row.get("name") for row in shares)
 
 
 def _is_shown(row: object, keys: tuple[str, ...], sight: Sight) -> bool:

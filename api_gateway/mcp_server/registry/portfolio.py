@@ -57,23 +57,22 @@ _ACCOUNT = record({"id": shapes.words, "accountId": shapes.words, "currency": sh
 _NUMBERS = ("mktPrice", "mktValue", "avgCost", "avgPrice", "realizedPnl", "unrealizedPnl")
 _BASE_NUMBERS = tuple(f"base{name[0].upper()}{name[1:]}" for name in _NUMBERS)
 _POSITION = record(
-    {"conid": shapes.conid, "position": number, "currency": shapes.words, **dict.fromkeys(_NUMBERS, number)},
-    {**dict.fromkeys(_BASE_NUMBERS, number), "strike": number, "multiplier": number},
+    {"conid": shapes.conid, "position": number, "currency": shapes.words},
+    # A halted or worthless line has no price, and no value.
+    {**dict.fromkeys((*_NUMBERS, *_BASE_NUMBERS), number), "strike": number, "multiplier": number},
 )
 _REALTIME = record(
-    {
-        "conid": shapes.conid,
-        "position": number,
-        "currency": shapes.words,
-        **dict.fromkeys(("avgCost", "marketPrice", "marketValue", "realizedPnl", "unrealizedPnl"), number),
-    },
-    {"avgPrice": number},
+    {"conid": shapes.conid, "position": number, "currency": shapes.words},
+    dict.fromkeys(("avgCost", "avgPrice", "marketPrice", "marketValue", "realizedPnl", "unrealizedPnl"), number),
 )
 _WEIGHTS = record({}, {"long": keyed(number), "short": keyed(number)})
 _ALLOCATION = record(dict.fromkeys(("assetClass", "sector", "group"), _WEIGHTS))
 _SUMMARY = shapes.some(keyed(record({"amount": number}, {"value": shapes.unchanged})))
-_LEDGER_NUMBERS = ("cashbalance", "settledcash", "netliquidationvalue", "unrealizedpnl", "realizedpnl", "exchangerate")
-_LEDGER_OTHERS = ("stockmarketvalue", "dividends", "interest", "funds", "moneyfunds", "tbillsmarketvalue")
+_LEDGER_NUMBERS = ("cashbalance", "netliquidationvalue", "unrealizedpnl", "realizedpnl")
+_LEDGER_OTHERS = (
+    "settledcash", "exchangerate", "stockmarketvalue", "dividends", "interest", "funds", "moneyfunds",
+    "tbillsmarketvalue",
+)  # fmt: skip
 
 
 def _ledger(value: object, what: str) -> object:

@@ -152,6 +152,26 @@ async def test_a_sell_is_never_above_the_holding(held: int, outcome: str) -> Non
     assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
 
 
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        ([{"model": "Growth"}], "refused"),
+        ([{"position": 9}, {"model": "Growth"}], "refused"),
+        ([{}, {"model": "Growth"}], "accepted"),
+        ([{}, {"model": "Hedge", "position": -1}], "refused"),
+        ([{}, {"model": 7}], "accepted"),
+        ([{}, {"model": "Growth", "position": "many"}], "refused"),
+        ([{}, {"position": 30}], "refused"),
+        ([{}, {"conid": "8314", "position": "many"}], "accepted"),
+        ([{}, {"conid": "591234567", "secType": "OPT", "marketPrice": None}], "accepted"),
+    ],
+)
+async def test_only_what_the_accounts_own_model_holds_is_sold(rows: list[dict[str, object]], outcome: str) -> None:
+    gateway = tradable().on(POSITIONS, ok([held_position(10) | row for row in rows]))
+    assert (await place(gate_to(gateway), side="SELL")).outcome == outcome
+    assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
+
+
 def held_position(quantity: int) -> dict[str, object]:
     row = {"conid": "265598", "description": "AAPL", "secType": "STK", "currency": "USD", "position": quantity}
     return {**row, **dict.fromkeys(("marketPrice", "marketValue", "avgCost", "unrealizedPnl", "realizedPnl"), 1)}
