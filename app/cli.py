@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage. Every error is one line that says 
 
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -208,10 +209,20 @@ def main() -> NoReturn:
     """Entry point: every error on purpose becomes one line on stderr."""
     signal.signal(signal.SIGTERM, _stop)
     try:
+        _require_text(sys.argv)
         sys.exit(cli(standalone_mode=True))
     except PortfolioError as error:
         typer.echo(f"portfolio: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError | PolicyError) else 1)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no text would reach the ledger as halves of characters, which it cannot keep."""
+    for number, argument in enumerate(arguments):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"argument {number} is no text in UTF-8", "Write it in UTF-8") from None
 
 
 def _stop(*_: object) -> NoReturn:

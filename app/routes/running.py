@@ -9,8 +9,11 @@ from fastapi.responses import JSONResponse, Response
 
 from app.desk.attempt import RunResult
 from app.desk.records import RunStatus
+from app.web.problems import documented
 
 Result = TypeVar("Result")
+# What a call that works at the desk can be answered with besides 200.
+RUN = {202: {"description": "in progress; see its address"}, **documented(500, 503)}
 
 
 async def kept(app: FastAPI, work: Coroutine[Any, Any, Result]) -> Result:
