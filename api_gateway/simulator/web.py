@@ -68,6 +68,13 @@ async def json_body(request: Request) -> object:
 
 
 async def _whole(request: Request) -> bytes:
+    """As often as a route asks for it."""
+    if not hasattr(request.state, "raw"):
+        request.state.raw = await _read(request)
+    return cast(bytes, request.state.raw)
+
+
+async def _read(request: Request) -> bytes:
     raw, size = bytearray(), 0
     # What is too much is read on: a client that is still sending would not hear the answer.
     async for part in request.stream():
