@@ -18,7 +18,7 @@ from app.desk.daily import reconcile_now
 from app.desk.desk import Desk, silent
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.ruling import KillLevel
-from app.routes.running import RUN, answer, kept
+from app.routes.running import AT_THE_DESK, RUN, answer, kept
 from app.web.front import GUARDED, WITH_BODY
 from app.web.texts import said
 from app.wiring import Wiring
@@ -102,13 +102,13 @@ async def resume(request: Request, asked: Asked) -> dict[str, Any]:
     return await _set(request, KillLevel.ACTIVE, asked)
 
 
-@router.post("/runs/{run_id}/approve", responses=RUN | WITH_BODY)
+@router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
 async def approve_run(request: Request, run_id: str, by: By) -> Response:
     """Go on with a waiting run; everything is read and gated anew."""
     return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct))
 
 
-@router.post("/runs/{run_id}/reject", responses=RUN | WITH_BODY)
+@router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
 async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
     """Never send the waiting orders."""
     return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason))
