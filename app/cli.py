@@ -47,6 +47,7 @@ from app.desk.daily import run_daily, run_when_ready
 from app.desk.reporting import overview
 from app.domain.errors import PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
+from app.web.texts import text_problem
 
 DEMO_PACING = 0.1
 
@@ -217,12 +218,11 @@ def main() -> NoReturn:
 
 
 def _require_text(arguments: Sequence[str]) -> None:
-    """Bytes that are no text would reach the ledger as halves of characters, which it cannot keep."""
+    """Bytes that are no UTF-8 arrive as halves of characters, which a ledger cannot keep."""
     for number, argument in enumerate(arguments):
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"argument {number} is no text in UTF-8", "Write it in UTF-8") from None
+        wrong = text_problem(argument)
+        if wrong is not None:
+            raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")
 
 
 def _stop(*_: object) -> NoReturn:

@@ -128,10 +128,20 @@ def test_a_misspelt_option_or_command_is_refused_by_the_name_that_was_meant(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("halt", "--reason", "\udcff"), ("exit", "K\udce4", "--confirm"), ("show", "\udced")]
+    "arguments",
+    [
+        ("halt", "--reason", "\udcff"),
+        ("exit", "K\udce4", "--confirm"),
+        ("show", "\udced"),
+        ("halt", "--reason", "\x1b[2J"),
+    ],
 )
 def test_an_argument_that_is_no_text_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    one_line(portfolio(tmp_path, *arguments), 2, r"argument \d is no text in UTF-8\. Write it in UTF-8")
+    one_line(
+        portfolio(tmp_path, *arguments),
+        2,
+        r"argument \d: U\+[0-9A-F]{4} is not a character of a text\. Write it as text",
+    )
 
 
 def test_a_closed_day_leaves_no_run_behind(tmp_path: Path) -> None:

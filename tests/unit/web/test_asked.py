@@ -168,6 +168,52 @@ async def test_a_body_that_cannot_be_taken_is_refused_on_every_route(method: str
     assert len(answer.content) < 8000
 
 
+def meant(call: tuple[str, str]) -> dict[str, object]:
+    """A body with nothing wrong in it."""
+    said = {"reason": "a test", "note": "a test", "amount": 5}
+    return {name: value for name, value in said.items() if name in fields(*call)["properties"]}
+
+
+BLANK = ("", " ", "\n\t", "\u200b", "\u00a0\u2003", "\ufeff", "x" * 501)
+
+
+@pytest.mark.parametrize("text", BLANK)
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (call, name)
+        for call in CALLS
+        for name in ("reason", "actor", "note")
+        if name in fields(*call).get("properties", {})
+    ],
+)
+async def test_a_text_that_says_nothing_or_too_much_is_refused(call: tuple[str, str], name: str, text: str) -> None:
+    said = problem(await ask(*call, json={**meant(call), name: text}))
+    assert said["errors"][0]["loc"] == ["body", name]
+
+
+AMOUNTS = (
+    b"0",
+    b'"0"',
+    b"0.0",
+    b'"-0"',
+    b"1e400",
+    b'"1e400"',
+    b'"NaN"',
+    b'"-Infinity"',
+    b"1e13",
+    b'"-1e13"',
+    b"null",
+    b"[5]",
+)
+
+
+@pytest.mark.parametrize("amount", AMOUNTS)
+async def test_an_amount_that_nobody_can_have_moved_is_refused(amount: bytes) -> None:
+    said = problem(await ask("POST", "/flows", content=b'{"note": "n", "amount": %s}' % amount, headers=JSON))
+    assert "amount" in said["detail"] or "beyond every number" in said["detail"]
+
+
 async def test_a_field_in_two_spellings_is_there_twice() -> None:
     said = problem(await ask("POST", "/flows", json={"session_date": None, "session-date": None}))
     assert said["detail"] == "session_date is there twice"
