@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage. Every error is one line that says 
 
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -46,6 +47,7 @@ from app.desk.daily import run_daily, run_when_ready
 from app.desk.reporting import overview
 from app.domain.errors import PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
+from app.web.texts import text_problem
 
 DEMO_PACING = 0.1
 
@@ -209,10 +211,19 @@ def main() -> NoReturn:
     """Entry point: every error on purpose becomes one line on stderr."""
     signal.signal(signal.SIGTERM, _stop)
     try:
+        _require_text(sys.argv)
         sys.exit(cli(standalone_mode=True))
     except PortfolioError as error:
         typer.echo(f"portfolio: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError | PolicyError) else 1)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 arrive as halves of characters, which a ledger cannot keep."""
+    for number, argument in enumerate(arguments):
+        wrong = text_problem(argument)
+        if wrong is not None:
+            raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")
 
 
 def _stop(*_: object) -> NoReturn:

@@ -77,6 +77,8 @@ def _sentence(text: str) -> str:
 def _unit(name: str, field: FieldInfo) -> str:
     if name.endswith("_pct"):
         return "% by name" if "dict" in str(field.annotation) else "%"
+    if "dict" in str(field.annotation):
+        return "time by name"
     ending = next((unit for ending, unit in _UNITS_BY_ENDING.items() if name.endswith(ending)), None)
     kind = str(field.annotation)
     return ending or next((unit for part, unit in _UNITS.items() if part in kind), "word")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,16 +18,18 @@ from app.desk.desk import Progress, silent
 from app.desk.reporting import overview
 from app.domain.errors import PortfolioError
 from app.domain.session import SessionState
+from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
 from app.routes import control
-from app.routes.running import answer, kept
+from app.routes.running import RUN, answer, kept
 from app.routes.watching import WATCH_SECONDS, watch_day
 from app.settings import Settings, load_settings
-from app.web.guard import CallerGuard
-from app.web.problems import handle, problem, problem_of
-from app.web.startup import StartupErrors
+from app.web.front import ANY_CALL, GUARDED, put_before
+from app.web.limits import CallLimits
+from app.web.problems import documented, fault, problem, problem_of
 from app.wiring import Wiring, wire
 
+_logger = logging.getLogger(__name__)
 NDJSON = "application/x-ndjson"
 
 
@@ -51,19 +54,24 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
 
     caller_token = settings.read_caller_token()
     token = caller_token.get_secret_value() if caller_token else None
-    app = FastAPI(title="Portfolio manager", version="1", lifespan=lifespan)
-    app.add_middleware(CallerGuard, token=token)
-    app.add_middleware(StartupErrors)
-    app.add_exception_handler(PortfolioError, handle)
-    app.include_router(router)
-    app.include_router(control.router)
+    app = FastAPI(
+        title="Portfolio manager",
+        version="1",
+        lifespan=lifespan,
+        responses=ANY_CALL,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    for each in (open_router, router, control.router):
+        app.include_router(each)
+    put_before(app, token, CallLimits(settings.calls_per_minute), settings.body_seconds)
     return app
 
 
-router = APIRouter()
+open_router = APIRouter()
+router = APIRouter(responses=GUARDED)
 
 
-@router.post("/run/daily", responses={202: {"description": "in progress; see its address"}})
+@router.post("/run/daily", responses=RUN)
 async def daily(
     request: Request,
     account: str | None = None,
@@ -85,23 +93,23 @@ async def runs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 20
     return [overview(record) for record in await asyncio.to_thread(wiring.ledger.runs, limit)]
 
 
-@router.get("/runs/{run_id}")
+@router.get("/runs/{run_id}", responses=documented(404))
 async def one_run(request: Request, run_id: str) -> Response:
     """The report of a run that has ended, or how far one has come."""
     wiring: Wiring = request.app.state.wiring
     record = await asyncio.to_thread(wiring.ledger.run, run_id)
     if record is None:
-        return problem(404, "Not Found", f"there is no run {run_id}", "GET /runs lists them")
+        return problem(404, "Not Found", f"there is no run {shortened(run_id)}", "GET /runs lists them")
     return JSONResponse(dict(record.report) if record.report else overview(record))
 
 
-@router.get("/health")
+@open_router.get("/health")
 async def health() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/ready")
+@router.get("/ready", responses=documented(500, 503))
 async def ready(request: Request) -> Response:
     """Whether a run could start now: the ledger answers and the broker's session is READY."""
     wiring: Wiring = request.app.state.wiring
@@ -144,4 +152,8 @@ async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
         last = answer(await running)
     except PortfolioError as error:
         last = problem_of(error)
+    except Exception:
+        # The answer has begun: its last line is where a caller still hears of a fault.
+        _logger.exception("the run failed")
+        last = fault()
     yield json.dumps({"status": last.status_code, "body": json.loads(bytes(last.body))}) + "\n"

@@ -57,6 +57,20 @@ class Settings(BaseSettings):
     port: int = Field(default=8085, ge=1, le=65535)
     caller_token: SecretStr | None = None
     caller_token_file: Path | None = None
+    calls_per_minute: int = Field(default=600, ge=1)
+    body_seconds: float = Field(default=10, gt=0, le=600, allow_inf_nan=False)
+
+    @field_validator("caller_token", "mcp_token")
+    @classmethod
+    def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else _token(value.get_secret_value())
+
+    @field_validator("ticket_key", "database_url")
+    @classmethod
+    def _says_something(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            raise ValueError("it is blank; leave it out, or give it a value")
+        return value
 
     @field_validator("ibkr_gateway_url")
     @classmethod
@@ -92,7 +106,7 @@ class Settings(BaseSettings):
 
     def read_mcp_token(self) -> SecretStr | None:
         """The bearer token of the MCP server; UsageError where its file cannot be read."""
-        return _secret("MCP_TOKEN_FILE", self.mcp_token, self.mcp_token_file)
+        return _as_token("MCP_TOKEN_FILE", _secret("MCP_TOKEN_FILE", self.mcp_token, self.mcp_token_file))
 
     def read_ticket_key(self) -> SecretStr | None:
         """The key that signs tickets; UsageError where its file cannot be read."""
@@ -100,7 +114,7 @@ class Settings(BaseSettings):
 
     def read_caller_token(self) -> SecretStr | None:
         """The token that callers of the service must show; UsageError where its file cannot be read."""
-        return _secret("CALLER_TOKEN_FILE", self.caller_token, self.caller_token_file)
+        return _as_token("CALLER_TOKEN_FILE", _secret("CALLER_TOKEN_FILE", self.caller_token, self.caller_token_file))
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -125,6 +139,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _token(text: str) -> SecretStr:
+    """As a header carries it. Raises: ValueError."""
+    token = text.strip()
+    if not token:
+        raise ValueError("it is blank; leave it out, or give it a value")
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("it must be printable ASCII; a header carries nothing else")
+    return SecretStr(token)
+
+
+def _as_token(variable: str, secret: SecretStr | None) -> SecretStr | None:
+    try:
+        return None if secret is None else _token(secret.get_secret_value())
+    except ValueError as error:
+        raise UsageError(f"{variable}: {error}", "Write another token into it.") from None
 
 
 def _secret(variable: str, value: SecretStr | None, file: Path | None) -> SecretStr | None:

@@ -23,6 +23,7 @@ from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.models import PlaceResult, Ticket
 from api_gateway.mcp_server.notifier import Notifier
 from api_gateway.mcp_server.order_gate import OrderGate
+from api_gateway.mcp_server.patience import BODY_SECONDS, PromptBody
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.readiness import Readiness
 from api_gateway.mcp_server.registry.model import Surroundings
@@ -47,7 +48,7 @@ _TRADES: Final = ToolAnnotations(
 )
 
 
-def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
+def create_app(settings: Settings, portal: ClientPortal, body_seconds: float = BODY_SECONDS) -> Starlette:
     """The ASGI app; `portal` is kept running for the app's life and closed with it."""
     readiness = Readiness(portal, Admission(portal, settings.ibkr_account_id), settings)
     notifier = Notifier(settings.notify_urls())
@@ -72,6 +73,7 @@ def create_app(settings: Settings, portal: ClientPortal) -> Starlette:
     app.router.lifespan_context = lifespan
     app.router.routes.append(Route(_HEALTH, _health))
     app.router.routes.append(Route("/ready", readiness.probe))
+    app.add_middleware(PromptBody, seconds=body_seconds)
     app.add_middleware(BearerToken, token=settings.token())
     return app
 

@@ -6,6 +6,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from api_gateway.simulator.door import Door
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
 from api_gateway.simulator.gate import Gate
 from api_gateway.simulator.pages import access_denied
@@ -69,4 +70,4 @@ def create_app(world: World) -> ASGIApp:
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(AccessDenied, _denied)
     app.add_exception_handler(HTTPException, _not_found)
-    return Gate(app, stage)
+    return Door(Gate(app, stage))

@@ -4,6 +4,7 @@ Handlers run on the event loop and never wait, so the world needs no locks.
 """
 
 import json
+import math
 import re
 from typing import Annotated, Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ from api_gateway.simulator.world import World
 
 # A body with one of these is taken for an attack (recorded, for alerts).
 _COMPARISON = re.compile(rb"[<>!]=")
+_MOST_BYTES = 1_000_000
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
@@ -35,8 +37,15 @@ OnStage = Annotated[Stage, Depends(stage_of)]
 Here = Annotated[World, Depends(world_of)]
 
 
+class _Answer(JSONResponse):
+    def render(self, content: object) -> bytes:
+        # Half of a surrogate pair, which a client may have sent, can be said only as an escape.
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
 def answer(content: object, status: int = 200) -> JSONResponse:
-    return JSONResponse(content, status)
+    return _Answer(content, status)
 
 
 def unprocessable(error: ValidationError) -> GatewayRefusal:
@@ -46,16 +55,43 @@ def unprocessable(error: ValidationError) -> GatewayRefusal:
 
 
 async def json_body(request: Request) -> object:
-    """An absent body is an empty object: several endpoints are called without one. Raises: GatewayRefusal 400."""
-    raw = await request.body()
+    """An absent body is an empty object: several endpoints are called without one. Raises: GatewayRefusal 400, 413."""
+    raw = await _whole(request)
     if _COMPARISON.search(raw) and request.scope["path"].startswith("/v1/api"):
         raise AccessDenied
     if not raw.strip():
         return {}
     try:
-        return json.loads(raw)
-    except ValueError as error:
+        return json.loads(raw, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
         raise refused(400, "Failed to parse body as JSON") from error
+
+
+async def _whole(request: Request) -> bytes:
+    """As often as a route asks for it."""
+    if not hasattr(request.state, "raw"):
+        request.state.raw = await _read(request)
+    return cast(bytes, request.state.raw)
+
+
+async def _read(request: Request) -> bytes:
+    raw, size = bytearray(), 0
+    # What is too much is read on: a client that is still sending would not hear the answer.
+    async for part in request.stream():
+        size += len(part)
+        if size <= _MOST_BYTES:
+            raw += part
+    if size > _MOST_BYTES:
+        raise refused(413, "Content Too Large")
+    return bytes(raw)
+
+
+def _finite(text: str) -> float:
+    """Raises: ValueError for what is no number: NaN, and 1e400."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number")
+    return number
 
 
 async def read_body(request: Request, kind: type[_Body]) -> _Body:

@@ -18,6 +18,8 @@ from app.desk.telling import deliver
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, load_settings
 
+# What was asked for cannot be had, however often it is asked.
+_OUR_MISTAKE = frozenset({400, 404, 413, 415, 422})
 NDJSON = "application/x-ndjson"
 Job = Callable[[Desk, Conduct, Progress], Awaitable[RunResult]]
 Report = Mapping[str, Any]
@@ -103,7 +105,7 @@ def _report(url: str, status: int, body: Report, headers: Mapping[str, str], tel
         return _await_other(url, body, headers, tell)
     if status == 200:
         return body
-    failure = UsageError if status == 422 else ServiceFailed
+    failure = UsageError if status in _OUR_MISTAKE else ServiceFailed
     raise failure(body.get("detail") or str(body), body.get("remedy"))
 
 
@@ -111,7 +113,10 @@ def _await_other(url: str, running: Report, headers: Mapping[str, str], tell: Pr
     tell(f"another caller's run {running['run_id']} is in progress; waiting for it")
     with httpx2.Client(base_url=url, timeout=30, trust_env=False) as http:
         while True:
-            found: dict[str, Any] = http.get(running["address"], headers={**headers, "Accept": "*/*"}).json()
-            if found["status"] != "running":
+            answer = http.get(running["address"], headers={**headers, "Accept": "*/*"})
+            found: dict[str, Any] = answer.json()
+            if answer.status_code not in {200, 429}:
+                return _report(url, answer.status_code, found, headers, tell)
+            if answer.status_code == 200 and found["status"] != "running":
                 return found
-            time.sleep(0.5)
+            time.sleep(float(answer.headers.get("Retry-After", 0.5)))

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -81,7 +82,7 @@ def approve_run(
     """Go on with a waiting run: everything is read and gated anew, sizes may only shrink."""
     who = actor or getpass.getuser()
     _work(
-        url, f"/runs/{run_id}/approve", {"actor": who}, state, as_json,
+        url, f"/runs/{quote(run_id, safe='')}/approve", {"actor": who}, state, as_json,
         lambda desk, conduct, told: approve(desk, run_id, who, conduct, told),
     )  # fmt: skip
 
@@ -97,7 +98,7 @@ def reject_run(
     """Never send the orders of a waiting run."""
     who = actor or getpass.getuser()
     _work(
-        url, f"/runs/{run_id}/reject", {"actor": who, "reason": reason}, state, as_json,
+        url, f"/runs/{quote(run_id, safe='')}/reject", {"actor": who, "reason": reason}, state, as_json,
         lambda desk, _, told: reject(desk, run_id, who, reason, told),
     )  # fmt: skip
 
@@ -117,7 +118,7 @@ def exit_symbol(
     who = actor or getpass.getuser()
     body = {"actor": who, "confirm": True, "account": account}
     _work(
-        url, f"/exit/{symbol}", body, state, as_json,
+        url, f"/exit/{quote(symbol, safe='')}", body, state, as_json,
         lambda desk, _, told: exit_position(desk, symbol, who, account, told),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What only a person may ask for: an approval, a rejection, an exit, a kill level, an explanation, a release."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -30,8 +31,12 @@ from app.domain.order import Order, OrderState, Side
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Mode, Occasion
 from app.domain.sizing import sellable
+from app.domain.slots import EXIT_PREFIX
+from app.domain.spelling import shortened
 
 MANUAL_EXITS_A_DAY = 9
+# It becomes part of the key under which the exit is kept.
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9. _-]{0,23}")
 
 
 async def approve(
@@ -63,8 +68,10 @@ async def exit_position(
     desk: Desk, symbol: str, actor: str, account: str | None = None, progress: Progress = silent
 ) -> RunResult:
     """Sell all that is held of one name, through the gate, whatever the kill level. Previews where the mode does."""
+    if not _SYMBOL.fullmatch(symbol):
+        raise UsageError(f"{shortened(symbol)!r} is not a symbol", "`portfolio show` lists what is held")
     for number in range(1, MANUAL_EXITS_A_DAY + 1):
-        slot = f"exit-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"
+        slot = f"{EXIT_PREFIX}-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"
         tried = await attempt(desk, RunRequest(account, slot))
         run = await claimed(desk, _by_hand(tried), progress)
         if isinstance(run, Run):

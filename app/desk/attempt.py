@@ -4,7 +4,6 @@ However the work ends, it is on record before the caller hears of it.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -28,12 +27,11 @@ from app.domain.market import Session
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
 from app.domain.session import BrokerSession, SessionState
+from app.domain.slots import DAILY_SLOT, latest_starts
 
 Work = Callable[[Desk, Run], Awaitable[Run]]
 Conduct = Work
-DAILY_SLOT = "daily"
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
-SLOT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class RunRequest:
     """What a caller may ask for."""
 
     account: str | None = None
-    slot: str = "daily"
+    slot: str = DAILY_SLOT
     dry_run: bool = False
 
 
@@ -84,8 +82,6 @@ class Attempt:
 
 async def attempt(desk: Desk, request: RunRequest) -> Attempt:
     """Raises NotReady while the broker's session needs a person, UsageError for a request that cannot be served."""
-    if not SLOT.fullmatch(request.slot):
-        raise UsageError(f"slot {request.slot!r} is not a name", "Use lower-case letters, digits, - and _")
     broker_session = await _session(desk, request)
     if broker_session.state is not SessionState.READY:
         await _not_ready(desk, request, broker_session)
@@ -166,9 +162,9 @@ async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = Non
 
 
 def too_late(desk: Desk, slot: str, clock: Clock) -> bool:
-    """The day's run must have started by the policy's latest start; other slots have no such hour."""
-    latest = desk.policy.execution.latest_start
-    return slot == DAILY_SLOT and clock.now().astimezone(EXCHANGE_ZONE).time() > latest
+    """A slot that trades must have started by its latest start; the close of the day has no such hour."""
+    latest = latest_starts(desk.policy).get(slot)
+    return latest is not None and clock.now().astimezone(EXCHANGE_ZONE).time() > latest
 
 
 def masked(account: str) -> str:

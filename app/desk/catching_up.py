@@ -6,7 +6,7 @@ never start a day that nobody has asked for.
 
 import logging
 
-from app.desk.attempt import DAILY_SLOT, Conduct, RunRequest, RunResult, key_of, too_late
+from app.desk.attempt import Conduct, RunRequest, RunResult, key_of, too_late
 from app.desk.clock import market_clock
 from app.desk.daily import run_daily
 from app.desk.desk import Desk, Progress, silent
@@ -17,6 +17,7 @@ from app.desk.telling import remind
 from app.domain.errors import NotReady
 from app.domain.policy import Mode
 from app.domain.session import BrokerSession, SessionState
+from app.domain.slots import DAILY_SLOT, latest_starts
 
 _logger = logging.getLogger(__name__)
 
@@ -24,15 +25,14 @@ _logger = logging.getLogger(__name__)
 async def catch_up(
     desk: Desk, session: BrokerSession, conduct: Conduct = in_order, progress: Progress = silent
 ) -> tuple[RunResult, ...]:
-    """The runs that could be made up for now; after the latest start of the day they are put on record as missed.
+    """The runs that could be made up for now; after the latest start of their slot they are put on record as missed.
 
     Raises what a run raises, but for a session that is lost again: then the day still waits.
     """
-    late = too_late(desk, DAILY_SLOT, market_clock(session))
-    if session.state is not SessionState.READY and not late:
-        return ()
+    clock, ready = market_clock(session), session.state is SessionState.READY
+    due = [slot for slot in latest_starts(desk.policy) if ready or too_late(desk, slot, clock)]
     made = []
-    for key in await _held_up(desk, session):
+    for key in [key for slot in due for key in await _held_up(desk, session, slot)]:
         _logger.warning("the %s run of %s is made up for", key.slot, key.session_date)
         try:
             made.append(await run_daily(desk, RunRequest(key.account, key.slot), conduct, progress))
@@ -47,12 +47,12 @@ async def login_missing(desk: Desk, session: BrokerSession, minutes: int) -> Non
     await remind(desk, session, key, minutes)
 
 
-async def _held_up(desk: Desk, session: BrokerSession) -> tuple[RunKey, ...]:
+async def _held_up(desk: Desk, session: BrokerSession, slot: str) -> tuple[RunKey, ...]:
     """Those of the account and the world that the broker's session is of."""
     clock = market_clock(session)
     previews = effective_mode(desk.policy, desk.trading_mode, False, session).mode is Mode.PREVIEW
     today = desk.calendar.local_date(clock.now())
-    found = await desk.write(desk.ledger.held_up, today, DAILY_SLOT, previews=previews)
+    found = await desk.write(desk.ledger.held_up, today, slot, previews=previews)
     return tuple(
         key
         for key in found

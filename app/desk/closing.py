@@ -15,7 +15,6 @@ from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderState
 
-CLOSE_SLOT = "close"
 AFTER_CLOSE = timedelta(minutes=20)
 WORKING = frozenset({OrderState.ACKED, OrderState.PARTIAL})
 

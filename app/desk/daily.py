@@ -20,7 +20,7 @@ from app.desk.attempt import (
     too_late,
 )
 from app.desk.clock import SystemClock
-from app.desk.closing import CLOSE_SLOT, close_day
+from app.desk.closing import close_day
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
 from app.desk.records import Event, RunStatus
@@ -28,8 +28,8 @@ from app.desk.stages import in_order
 from app.domain.errors import NotReady
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
+from app.domain.slots import CLOSE_SLOT, DAILY_SLOT, PREVIEW_SLOT, RECONCILE_SLOT, latest_starts, require_slot
 
-RECONCILE_SLOT = "reconcile"
 WAIT_SECONDS = 60.0
 
 
@@ -41,6 +41,7 @@ async def run_daily(
     Raises NotReady while the broker's session needs a person, UsageError for a request that cannot be served, and what
     a stage raises; an attempt that failed is on record and, before its plan was committed, may be tried again.
     """
+    require_slot(desk.policy, request.slot)
     tried = await attempt(desk, request)
     if request.slot == CLOSE_SLOT:
         await expire_waiting(desk, tried, progress)
@@ -51,8 +52,9 @@ async def run_daily(
     if tried.session is None:
         return await closed(desk, run, RunStatus.SKIPPED, f"the exchange is closed on {tried.key.session_date}")
     if too_late(desk, request.slot, tried.clock) and not run.resumes:
-        latest = desk.policy.execution.latest_start
-        return await closed(desk, run, RunStatus.MISSED, f"the latest start of the day was {latest:%H:%M} New York")
+        latest = latest_starts(desk.policy)[request.slot]
+        what = "the day" if request.slot == DAILY_SLOT else f"the {request.slot} slot"
+        return await closed(desk, run, RunStatus.MISSED, f"the latest start of {what} was {latest:%H:%M} New York")
     return await carried_out(desk, run, conduct, _ended)
 
 
@@ -89,7 +91,7 @@ async def reconcile_now(desk: Desk, account: str | None = None, progress: Progre
 
 async def preview_run(desk: Desk, run_id: str, progress: Progress = silent) -> Run:
     """A run that nobody scheduled: it sees and previews everything, claims nothing and can send nothing."""
-    tried = await attempt(desk, RunRequest(slot="preview", dry_run=True))
+    tried = await attempt(desk, RunRequest(slot=PREVIEW_SLOT, dry_run=True))
     mode = EffectiveMode(Mode.PREVIEW, Mode.PREVIEW.value, "no scheduled run: everything is previewed")
 
     async def observe(events: Sequence[Event]) -> None:

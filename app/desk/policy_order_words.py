@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from app.desk.policy_day import Day, Words, listed
 from app.domain.market import QuoteKind
 from app.domain.policy import Policy
+from app.domain.slots import slots
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 Row = Mapping[str, Any]
@@ -136,6 +137,10 @@ def _clock(day: Day, _: str) -> str:
     return f"the newest run read the market at {now:%H:%M}, the exchange's time"
 
 
+def _slots(day: Day, _: str) -> str:
+    return f"the newest run was the {day.report['slot']} run; a caller may ask for {listed(slots(day.policy))}"
+
+
 def _volume(day: Day, _: str) -> str:
     volumes = {row["symbol"]: row.get("average_volume") for row in day.market["quotes"]}
     buys = [row for row in day.report["orders"] if row["side"] == "BUY" and volumes.get(row["symbol"])]
@@ -221,6 +226,7 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "execution.avoid_open_minutes": _clock,
         "execution.avoid_close_minutes": _clock,
         "execution.latest_start": _clock,
+        "execution.slots": _slots,
         "execution.max_share_of_volume_pct": _volume,
         "execution.max_commission_pct": _commission,
         "execution.follow_seconds": _filled,

@@ -235,6 +235,7 @@ class Execution(Section):
     avoid_open_minutes: StrictInt = Field(default=15, ge=0, le=180)
     avoid_close_minutes: StrictInt = Field(default=15, ge=0, le=180)
     latest_start: ClockTime = time(15, 30)
+    slots: dict[str, ClockTime] = Field(default_factory=dict)
     max_share_of_volume: Percent = Field(default=1)
     max_commission: Percent = Field(default=1)
     follow_seconds: StrictInt = Field(default=60, ge=0)

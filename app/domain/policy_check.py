@@ -6,7 +6,7 @@ policy alone and must never look at an account or a market.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
 from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy_fields import CASH, slips
 from app.domain.sizing import HEADROOM
+from app.domain.slots import name_problem
 
 _OPEN, _CLOSE, _HALF_DAY_CLOSE = ("09:30", "16:00", "13:00")
 _TOLERANCE = 1e-9
@@ -55,6 +56,7 @@ def check(policy: Policy, sectors: Mapping[str, str]) -> tuple[Finding, ...]:
             _exits,
             _market,
             _execution,
+            _slots,
             _investor,
             _notifications,
             _slips,
@@ -309,6 +311,21 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
         )
     elif not _window_is_open(policy, _HALF_DAY_CLOSE):
         yield _warning("execution", f"no minute is left on half days, which close at {_HALF_DAY_CLOSE}")
+
+
+def _slots(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
+    opens, closes = map(time.fromisoformat, (_OPEN, _CLOSE))
+    for slot, latest in policy.execution.slots.items():
+        field = f"execution.slots.{slot}"
+        problem = name_problem(slot)
+        if problem:
+            yield _error(field, problem)
+        if latest >= closes:
+            yield _error(
+                field, f"{latest:%H:%M} is not before the exchange's close ({_CLOSE}); nothing could be ordered"
+            )
+        elif latest < opens:
+            yield _error(field, f"{latest:%H:%M} is before the exchange opens ({_OPEN}); nothing could be ordered")
 
 
 def _window_is_open(policy: Policy, closes: str) -> bool:

@@ -1,16 +1,13 @@
 """What is wrong with a policy that does not fit the schema, in words an investor can act on, one line a problem."""
 
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from app.domain.policy import Policy
 from app.domain.policy_fields import Section
-
-# Two letters in three must agree, except in names too short for that to survive one slip.
-_ALIKE, _SHORT, _ALIKE_IF_SHORT = 0.6, 3, 0.5
+from app.domain.spelling import nearest
 
 _WORDS = {
     "bool_type": "true or false",
@@ -86,16 +83,10 @@ def _nearest(loc: tuple[int | str, ...]) -> str | None:
         # A list's items are of the section that the list's own name gave.
         section = section if isinstance(part, int) or section is None else fields(section).get(str(part))
     name = str(loc[-1])
-    if section is not None and (near := _closest(name, tuple(fields(section)))):
+    if section is not None and (near := nearest(name, fields(section))):
         return near
     elsewhere = {path.rpartition(".")[2]: path for path in all_fields()}
     return elsewhere.get(name)
-
-
-def _closest(name: str, candidates: tuple[str, ...]) -> str | None:
-    likeness = {other: SequenceMatcher(None, name, other).ratio() for other in candidates}
-    best = max(likeness, key=lambda other: likeness[other])
-    return best if likeness[best] >= (_ALIKE if len(name) > _SHORT else _ALIKE_IF_SHORT) else None
 
 
 def _section_in(annotation: object) -> type[Section] | None:

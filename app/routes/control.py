@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.agent import conduct
 from app.desk.asking import approve, exit_position, reject
@@ -18,11 +18,25 @@ from app.desk.daily import reconcile_now
 from app.desk.desk import Desk, silent
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.ruling import KillLevel
-from app.routes.running import answer, kept
+from app.routes.running import AT_THE_DESK, RUN, answer, kept
+from app.web.front import GUARDED, WITH_BODY
+from app.web.texts import said
 from app.wiring import Wiring
 
-Words = Annotated[str, Field(min_length=1, max_length=500)]
-router = APIRouter()
+# More than anybody has; a number beyond it is a slip, or an exponent.
+_MOST = 10**12
+
+
+def _moved(amount: Decimal) -> Decimal:
+    if amount == 0:
+        raise ValueError("0 is no money that came or went")
+    return amount
+
+
+Amount = Annotated[Decimal, Field(ge=-_MOST, le=_MOST), AfterValidator(_moved)]
+# Spaces and invisible characters are no reason.
+Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(said)]
+router = APIRouter(responses=GUARDED)
 
 
 class Asked(BaseModel):
@@ -52,7 +66,7 @@ class ExitAsked(By):
 class FlowAsked(By):
     """Money paid in from outside, out where negative; base currency."""
 
-    amount: Decimal
+    amount: Amount
     note: Words
     session_date: date | None = None
     account: str | None = None
@@ -64,7 +78,7 @@ async def level(request: Request) -> dict[str, Any]:
     return await asyncio.to_thread(level_of, _wiring(request).ledger)
 
 
-@router.post("/halt")
+@router.post("/halt", responses=WITH_BODY)
 async def halt(request: Request, asked: Asked) -> dict[str, Any]:
     """Nothing is sent any more; own open buys are asked to be cancelled."""
     told = await _set(request, KillLevel.HALTED, asked)
@@ -76,31 +90,31 @@ async def halt(request: Request, asked: Asked) -> dict[str, Any]:
     return {**told, "open_buys": done.report["note"] if done.report else "another reconcile is in progress"}
 
 
-@router.post("/reduce")
+@router.post("/reduce", responses=WITH_BODY)
 async def reduce(request: Request, asked: Asked) -> dict[str, Any]:
     """Only exits are sent."""
     return await _set(request, KillLevel.REDUCING, asked)
 
 
-@router.post("/resume")
+@router.post("/resume", responses=WITH_BODY)
 async def resume(request: Request, asked: Asked) -> dict[str, Any]:
     """Back to the policy's limits."""
     return await _set(request, KillLevel.ACTIVE, asked)
 
 
-@router.post("/runs/{run_id}/approve")
+@router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
 async def approve_run(request: Request, run_id: str, by: By) -> Response:
     """Go on with a waiting run; everything is read and gated anew."""
     return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct))
 
 
-@router.post("/runs/{run_id}/reject")
+@router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
 async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
     """Never send the waiting orders."""
     return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason))
 
 
-@router.post("/exit/{symbol}")
+@router.post("/exit/{symbol}", responses=RUN | WITH_BODY)
 async def exit_symbol(request: Request, symbol: str, asked: ExitAsked) -> Response:
     """Sell all that is held of one name, through the gate, under any kill level."""
     if not asked.confirm:
@@ -108,20 +122,20 @@ async def exit_symbol(request: Request, symbol: str, asked: ExitAsked) -> Respon
     return await _run(request, lambda desk: exit_position(desk, symbol, asked.actor, asked.account))
 
 
-@router.post("/reconcile")
+@router.post("/reconcile", responses=RUN)
 async def reconcile(request: Request, account: str | None = None) -> Response:
     """Settle what the broker's books tell of open orders."""
     return await _run(request, lambda desk: reconcile_now(desk, account, silent))
 
 
-@router.post("/flows")
+@router.post("/flows", responses=WITH_BODY)
 async def flow(request: Request, asked: FlowAsked) -> dict[str, Any]:
     """Say what money from outside was."""
     told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, asked.account)
     return await asyncio.to_thread(explain_flow, _wiring(request).ledger, told, datetime.now(UTC))
 
 
-@router.post("/release/{symbol}")
+@router.post("/release/{symbol}", responses=WITH_BODY)
 async def release_symbol(request: Request, symbol: str, asked: Asked) -> dict[str, Any]:
     """Let automatic orders near a name again."""
     told = Release(symbol, asked.reason, asked.actor)

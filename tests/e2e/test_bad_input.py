@@ -106,6 +106,44 @@ def test_an_unknown_option_is_wrong_usage(tmp_path: Path) -> None:
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("run", "--dryrun"), "--dry-run"),
+        (("run", "--dry_run"), "--dry-run"),
+        (("run", "--slott", "close"), "--slot"),
+        (("exit", "PFE", "--confrim"), "--confirm"),
+        (("hallt", "--reason", "x"), "halt"),
+        (("flow", "ad", "5", "--note", "x"), "add"),
+        (("policy", "chek"), "check"),
+    ],
+)
+def test_a_misspelt_option_or_command_is_refused_by_the_name_that_was_meant(
+    tmp_path: Path, arguments: tuple[str, ...], meant: str
+) -> None:
+    said = portfolio(tmp_path, *arguments)
+    assert said.status == 2
+    assert meant in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("halt", "--reason", "\udcff"),
+        ("exit", "K\udce4", "--confirm"),
+        ("show", "\udced"),
+        ("halt", "--reason", "\x1b[2J"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    one_line(
+        portfolio(tmp_path, *arguments),
+        2,
+        r"argument \d: U\+[0-9A-F]{4} is not a character of a text\. Write it as text",
+    )
+
+
 def test_a_closed_day_leaves_no_run_behind(tmp_path: Path) -> None:
     assert portfolio(tmp_path, "demo", "--as-of", "2020-03-15").status == 2
     assert not (tmp_path / ".portfolio" / "portfolio.db").exists()

@@ -35,3 +35,18 @@ def test_without_a_token_for_the_broker_it_says_which_setting_is_missing(tmp_pat
     assert "no token for the IBKR MCP server. Set MCP_TOKEN or MCP_TOKEN_FILE" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_with_a_blank_token_for_callers_it_refuses_in_one_line(tmp_path: Path) -> None:
+    done = uvicorn(tmp_path, CALLER_TOKEN="   ")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "portfolio: CALLER_TOKEN: it is blank; leave it out, or give it a value\n",
+    )
+    file = tmp_path / "token"
+    file.write_text(" \n", encoding="utf-8")
+    done = uvicorn(tmp_path, CALLER_TOKEN_FILE=str(file))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"portfolio: CALLER_TOKEN_FILE: {file} is empty. Write the secret into it.\n",
+    )

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.command import portfolio
 from tests.support.stack import Stack, running, service
+from tests.unit.policy import samples
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ async def test_a_halt_over_http_stops_the_day_an_exit_by_hand_still_goes_and_a_p
 
 
 async def test_a_deposit_is_unexplained_until_somebody_says_what_it_was(stack: Stack, tmp_path: Path) -> None:
-    async with service(stack.settings(tmp_path / "state")) as http:
+    twice_a_day = samples.write(tmp_path, samples.with_line("  slots: {}", '  slots: {afternoon: "15:30"}'))
+    async with service(stack.settings(tmp_path / "state", policy_file=twice_a_day)) as http:
         await http.post("/run/daily")
         stack.post("clock", {"next_session": True})
         stack.post("cash", {"amount": 20000})

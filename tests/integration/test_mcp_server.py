@@ -361,3 +361,32 @@ def test_the_server_is_reachable_on_loopback_alone_unless_it_is_told_otherwise(t
         # Another address of the same machine, which a server that listens everywhere would answer, too.
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(address.copy_with(host="127.0.0.2", path="/health"), trust_env=False)
+
+
+STRANGE: dict[str, tuple[dict[str, str], bytes]] = {
+    "a host that is none": ({"Host": "[bad"}, b"{}"),
+    "another": ({"Host": "a]b"}, b"{}"),
+    "an origin that is none": ({"Origin": "http://[bad"}, b"{}"),
+    "a page without an origin": ({"Origin": "null"}, b"{}"),
+    "half a character": ({}, b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\\ud800"}}'),
+    "half a character as id": ({}, b'{"jsonrpc":"2.0","id":"\\ud800","method":"tools/list"}'),
+    "not UTF-8": ({}, b"\xff"),
+    "too deep": ({}, b"[" * 100_000),
+    "a number of 5,000 digits": ({}, b'{"jsonrpc":"2.0","id":' + b"9" * 5000 + b',"method":"tools/list"}'),
+    "cut off": ({}, b'{"jsonrpc":'),
+    "six million bytes": ({}, b" " * 6_000_000),
+}
+
+
+async def test_what_no_client_means_is_refused_and_no_fault() -> None:
+    sent = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    async with desk("off") as here, httpx2.AsyncClient(base_url=here.server, headers=sent, trust_env=False) as http:
+        for kind, (headers, body) in STRANGE.items():
+            answer = await http.post("/mcp", content=body, headers=headers)
+            assert 400 <= answer.status_code < 500, (kind, answer.text)
+        for token in (b"Bearer \xff\xfe", "Bearer tökén".encode(), b""):
+            assert (await http.post("/mcp", content=b"{}", headers={b"Authorization": token})).status_code == 401

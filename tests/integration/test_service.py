@@ -140,6 +140,38 @@ async def test_a_problem_ends_the_progress_too(shared_stack: Stack, tmp_path: Pa
     assert (said["status"], said["body"]["status"]) == (422, 422)
 
 
+MISSPELT_PREVIEWS: dict[str, dict[str, Any]] = {
+    "/run/daily?DRY_RUN=true": {},
+    "/run/daily?dryrun=true": {},
+    "/run/daily?dry_run=ture": {},
+    "/run/daily?dry_run": {},
+    "/run/daily?dry_run=true&dry_run=false": {},
+    "/run/daily?preview=true": {},
+    "/run/daily?slot=dayly": {},
+    "/run/daily?slot=closing": {},
+    "/run/daily?slot=Daily": {},
+    "/run/daily": {"json": {"dry_run": True}},
+    "/run/daily?dry_run=false": {"content": b"{dry_run: true"},
+    "/exit/KO?dry_run=true": {"json": {"confirm": True}},
+    "/exit/KO?dry-run=1": {"json": {"confirm": True}},
+    "/exit/KO": {"json": {"confirm": True, "dry_run": True}},
+    "/reconcile?dry_run=true": {},
+    "/halt?dry_run=true": {"json": {"reason": "a test"}},
+}
+
+
+async def test_a_misspelt_preview_does_nothing_and_the_command_lines_spelling_previews(
+    shared_stack: Stack, tmp_path: Path
+) -> None:
+    async with service(shared_stack.settings(tmp_path)) as http:
+        for path, more in MISSPELT_PREVIEWS.items():
+            answer = await http.post(path, **more)
+            assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
+        assert (await http.get("/runs")).json() == []
+        assert (await http.post("/run/daily?dry-run=true")).json()["status"] == "dry_run"
+    assert shared_stack.orders() == []
+
+
 async def test_an_unknown_account_or_slot_is_the_callers_mistake(shared_stack: Stack, tmp_path: Path) -> None:
     async with service(shared_stack.settings(tmp_path)) as http:
         for query in ("account=DU0000000", "slot=A%20slot", "slot=daily%7Crun"):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -181,12 +181,20 @@ async def no_sleep(_: float) -> None:
     await asyncio.sleep(0)
 
 
+MORE_SLOTS = {"afternoon": time(15, 30), "extra": time(15, 30)}
+
+
 def policy(approval: Mapping[str, object] | None = None, **execution: object) -> Policy:
-    """The shipped default, whose orders are looked at once instead of for a minute; sections changed as told."""
+    """The shipped default, whose orders are looked at once instead of for a minute; sections changed as told.
+
+    Its day has two more slots, so that a test can have a second run of one.
+    """
     shipped = load_policy(shipped_policy())
     return shipped.model_copy(
         update={
-            "execution": shipped.execution.model_copy(update={"follow_seconds": 0, **execution}),
+            "execution": shipped.execution.model_copy(
+                update={"follow_seconds": 0, "slots": dict(MORE_SLOTS), **execution}
+            ),
             "approval": shipped.approval.model_copy(update=dict(approval or {})),
         }
     )

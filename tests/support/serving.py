@@ -1,9 +1,10 @@
-"""Real HTTP on loopback: an ASGI application behind a listening socket, in a task of the test's own loop."""
+"""Real HTTP on loopback: an ASGI application behind a listening socket, in a task of the test's loop or a thread."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -21,9 +22,7 @@ def listening(port: int = 0) -> socket.socket:
 @asynccontextmanager
 async def served(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     """The address of the app, which starts and ends with the block; open connections are closed at its end."""
-    listener = listening(port)
-    config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    listener, server = listening(port), _server(app)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -31,3 +30,22 @@ async def served(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         server.should_exit = True
         await task
         listener.close()
+
+
+@contextmanager
+def served_beside(app: ASGIApp) -> Iterator[str]:
+    """As `served`, for tests that wait themselves."""
+    listener, server = listening(), _server(app)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), name="served")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=1)
+    return uvicorn.Server(config)

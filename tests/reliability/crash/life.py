@@ -27,7 +27,6 @@ from app.broker.mcp import McpMarketData
 from app.broker.signing import HmacSigner
 from app.desk.attempt import RunRequest, RunResult
 from app.desk.clock import steady_seconds
-from app.desk.closing import CLOSE_SLOT
 from app.desk.daily import reconcile_now, run_daily
 from app.desk.desk import Desk
 from app.desk.ports import Broker, Chooser, Ledger, MarketData
@@ -38,6 +37,7 @@ from app.domain.market import PriceSeries, Quote
 from app.domain.order import Side
 from app.domain.plan import Action
 from app.domain.policy import Policy
+from app.domain.slots import CLOSE_SLOT
 from app.ledger.engine import create_ledger_engine
 from app.ledger.sql_ledger import SqlLedger
 from app.market.calendar import ExchangeCalendar

@@ -94,7 +94,7 @@ async def test_one_of_several_accounts_must_be_named(office: Office, ledger: Sql
 
 @pytest.mark.parametrize("slot", ["", "Daily", "daily|run", "../daily", "a" * 33, "daily\n"])
 async def test_a_slot_must_be_a_name(office: Office, slot: str) -> None:
-    with pytest.raises(UsageError, match="is not a name"):
+    with pytest.raises(UsageError, match="there is no slot"):
         await run_daily(office.desk(), RunRequest(slot=slot))
 
 

@@ -11,7 +11,6 @@ import pytest
 from app.desk.asking import approve
 from app.desk.attempt import RunRequest
 from app.desk.catching_up import login_missing
-from app.desk.closing import CLOSE_SLOT
 from app.desk.daily import run_daily
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
@@ -20,6 +19,7 @@ from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain
 from app.domain.order import Side
 from app.domain.policy import ApprovalScope, Mode, Notifications, Occasion
 from app.domain.session import SessionState
+from app.domain.slots import CLOSE_SLOT
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.broker_model import Fate
 from tests.support.fakes import Office, policy

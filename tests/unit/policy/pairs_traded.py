@@ -10,7 +10,7 @@ from app.decision import rules
 from app.desk.asking import approve
 from app.desk.attempt import RunRequest, RunResult
 from app.desk.daily import run_daily
-from app.domain.errors import PolicyError
+from app.domain.errors import PolicyError, UsageError
 from app.domain.instrument import ContractRules, Increment
 from app.domain.market import Market, Quote, QuoteKind
 from app.domain.order import Side, WhatIf
@@ -141,6 +141,13 @@ async def _status(office: Office) -> object:
     return (await _run(office)).status
 
 
+async def _afternoon(office: Office) -> object:
+    try:
+        return (await run_daily(office.desk(), RunRequest(slot="afternoon"))).status
+    except UsageError:
+        return "refused"
+
+
 async def _version(office: Office) -> object:
     report = (await _run(office)).report
     assert report is not None
@@ -203,6 +210,7 @@ DAYS: Mapping[str, DayPair] = MappingProxyType(
         "currency": DayPair("USD", "EUR", _refused),
         "execution.time_in_force": DayPair("DAY", "IOC", _sent),
         "execution.latest_start": DayPair("15:30", "10:00", _status),
+        "execution.slots": DayPair({"afternoon": "15:30"}, {"evening": "15:30"}, _afternoon),
         "execution.follow_seconds": DayPair(0, 30, _looks),
         "approval.mode": DayPair("auto", "preview", _sent),
         "approval.scope": DayPair("discretionary", "all", _sent, _ASKS),

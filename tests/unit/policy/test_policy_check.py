@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from app.domain.policy import Policy
 from app.domain.policy_check import Level, invested_target
+from app.domain.policy_problems import problems
 from app.settings import read_policy
 from tests.unit.policy import samples
 
@@ -303,3 +306,38 @@ def test_fees_that_could_eat_the_room_that_plans_keep_are_told() -> None:
         "more than the 1 % that plans keep inside every limit"
     ]
     assert messages(Level.WARNING, execution__max_commission_pct=3) == []
+
+
+SLOTS = {
+    "daily": ("15:00", "daily is there already; the policy names other slots"),
+    "close": ("15:00", "close is there already; the policy names other slots"),
+    "reconcile": ("15:00", "reconcile is there already; the policy names other slots"),
+    "preview": ("15:00", "preview is there already; the policy names other slots"),
+    "exit-ko-1": ("15:00", "exit is what exits by hand are kept under; choose another name"),
+    "Afternoon": ("15:00", "a slot is named in lower-case letters, digits, - and _, a letter first, at most 32"),
+    "after noon": ("15:00", "a slot is named in lower-case letters, digits, - and _, a letter first, at most 32"),
+    "": ("15:00", "a slot is named in lower-case letters, digits, - and _, a letter first, at most 32"),
+    "x" * 33: ("15:00", "a slot is named in lower-case letters, digits, - and _, a letter first, at most 32"),
+    "evening": ("16:00", "16:00 is not before the exchange's close (16:00); nothing could be ordered"),
+    "night": ("23:59", "23:59 is not before the exchange's close (16:00); nothing could be ordered"),
+    "dawn": ("09:29", "09:29 is before the exchange opens (09:30); nothing could be ordered"),
+}
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_a_slot_that_could_not_be_asked_for_or_not_trade_is_an_error(slot: str) -> None:
+    latest, message = SLOTS[slot]
+    assert f"execution.slots.{slot}: {message}" in messages(Level.ERROR, execution__slots={slot: latest})
+
+
+def test_slots_with_names_of_their_own_and_hours_of_the_session_are_fine() -> None:
+    slots = {"morning": "09:30", "afternoon": "15:59", "second-look": "12:00", "exits": "12:00"}
+    assert samples.findings(execution__slots=slots) == ()
+
+
+@pytest.mark.parametrize("latest", ["9:30", "25:00", 960, True, None, "noon", ["14:30"]])
+def test_the_latest_start_of_a_slot_is_a_time_of_day(latest: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Policy.model_validate(samples.changed(execution__slots={"afternoon": latest}))
+    (line,) = problems(caught.value)
+    assert line == f"execution.slots.afternoon: {latest!r} is not a time of day like 09:30"

@@ -204,6 +204,7 @@ WORDS: dict[str, object] = {
     "execution.trade_from": "10:00",
     "execution.trade_until": "15:00",
     "execution.latest_start": "15:00",
+    "execution.slots": {"afternoon": "15:00"},
     "execution.fx": "hold",
     "approval.mode": "preview",
     "approval.scope": "all",

@@ -158,3 +158,44 @@ def test_secrets_are_not_in_the_text_of_settings_nor_of_their_errors() -> None:
 def test_the_first_of_several_accounts_is_the_default() -> None:
     assert load_settings(ibkr_account_id="DU1, DU2").default_account == "DU1"
     assert load_settings().default_account is None
+
+
+@pytest.mark.parametrize("name", ["caller_token", "mcp_token", "ticket_key", "database_url"])
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0"])
+def test_a_blank_secret_is_a_settings_error(name: str, blank: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name.upper()}: it is blank"):
+        load_settings(**{name: blank})
+
+
+@pytest.mark.parametrize("name", ["caller_token", "mcp_token"])
+@pytest.mark.parametrize("token", ["tökén", "two\nlines", "a\x00b", "\u200b", "bell\x07"])
+def test_a_token_that_no_header_can_carry_is_a_settings_error(name: str, token: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"^{name.upper()}: it must be printable ASCII"):
+        load_settings(**{name: token})
+    file = tmp_path / "token"
+    file.write_text(token, encoding="utf-8")
+    configured = load_settings(**{f"{name}_file": file})
+    with pytest.raises(UsageError, match=f"^{name.upper()}_FILE: it must be printable ASCII"):
+        configured.read_caller_token() if name == "caller_token" else configured.read_mcp_token()
+
+
+@pytest.mark.parametrize("content", [b"", b"  \n", b"\xff\xfe", b"\n\n\t"])
+def test_a_token_file_without_a_token_is_a_settings_error(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=r"^CALLER_TOKEN_FILE: "):
+        load_settings(caller_token_file=file).read_caller_token()
+
+
+def test_spaces_around_a_token_are_no_part_of_it() -> None:
+    read = load_settings(caller_token=" secret \n").read_caller_token()
+    assert read is not None
+    assert read.get_secret_value() == "secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("calls_per_minute", 0), ("body_seconds", 0), ("body_seconds", "nan"), ("body_seconds", "inf")]
+)
+def test_a_bound_that_would_let_nobody_in_or_everything_is_a_settings_error(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"^{name.upper()}: "):
+        load_settings(**{name: value})

@@ -55,7 +55,20 @@ async def test_it_answers_over_a_real_loopback_connection() -> None:
         assert (await http.get(f"{address}/runs", headers={"host": "rebound.example"})).status_code == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8085", "127.0.0.1.evil.example", "10.0.0.5:8085", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8085",
+        "127.0.0.1.evil.example",
+        "10.0.0.5:8085",
+        "",
+        ":8085",
+        "0x7f.1",
+        "127.1",
+        "[::2]",
+    ],
+)
 async def test_without_a_token_a_foreign_host_name_is_refused(host: str) -> None:
     answer = await get(guarded(None), host=host)
     assert answer.status_code == 403
@@ -63,14 +76,132 @@ async def test_without_a_token_a_foreign_host_name_is_refused(host: str) -> None
     assert answer.json()["detail"] == "the call comes from another site"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example", "file://"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "file://",
+        "http://127.0.0.1:3000",
+        "http://127.0.0.1",
+        "http://localhost:8085",
+        "http://[::1]:8085",
+        "https://127.0.0.1:8085",
+        "http://127.0.0.1:08085",
+        "ws://127.0.0.1:8085",
+    ],
+)
 async def test_without_a_token_a_page_of_another_site_is_refused(origin: str) -> None:
     assert (await get(guarded(None), origin=origin)).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:8085", "http://127.0.0.1:3000", "http://[::1]:8085"])
-async def test_without_a_token_a_page_of_this_machine_may_call(origin: str) -> None:
-    assert (await get(guarded(None), origin=origin)).status_code == 200
+@pytest.mark.parametrize("host", ["localhost:8085", "127.0.0.1:8085", "[::1]:8085", "LocalHost:8085"])
+async def test_without_a_token_a_page_of_the_service_itself_may_call(host: str) -> None:
+    assert (await get(guarded(None), host=host, origin=f"http://{host.lower()}")).status_code == 200
+    assert (await get(guarded(None), **{"host": host, "sec-fetch-site": "same-origin"})).status_code == 200
+    assert (await get(guarded(None), **{"host": host, "sec-fetch-site": "none"})).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "", "anything"])
+async def test_without_a_token_a_browser_that_says_another_page_asked_is_refused(site: str) -> None:
+    assert (await get(guarded(None), **{"sec-fetch-site": site})).status_code == 403
+
+
+MALFORMED_HOSTS = (
+    "[bad",
+    "a]b",
+    "[::1",
+    "::1]",
+    "[::1]x",
+    "[::1%25eth0]:80",
+    "owner@127.0.0.1",
+    "owner:secret@localhost:8085",
+    "127.0.0.1:port",
+    "127.0.0.1:-1",
+    "127.0.0.1:65536",
+    "127.0.0.1:8085:8085",
+    "127.0.0.1/run",
+    "http://127.0.0.1",
+    "127.0.0.1, evil.example",
+    "127.0.0.1 evil",
+    "loc\u00e4lhost",
+    "127.0.0.\u0661",
+    "?",
+    "#",
+)
+MALFORMED_ORIGINS = (
+    "http://[bad",
+    "http://a]b",
+    "http://",
+    "127.0.0.1:8085",
+    "http://127.0.0.1:8085/",
+    "http://u@h",
+    "\u00e4",
+)
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize("path", ["/runs", "/health"])
+@pytest.mark.parametrize(
+    ("name", "value"), [("host", v) for v in MALFORMED_HOSTS] + [("origin", v) for v in MALFORMED_ORIGINS[:2]]
+)
+async def test_an_address_that_is_none_is_refused_before_anything_is_compared(
+    token: str | None, path: str, name: str, value: str
+) -> None:
+    answer = await raw(guarded(token), (name, value.encode()), path=path)
+    assert (answer["status"], answer["type"]) == (400, b"application/problem+json")
+
+
+@pytest.mark.parametrize("value", MALFORMED_ORIGINS)
+async def test_an_origin_that_is_none_is_another_site(value: str) -> None:
+    assert (await raw(guarded(None), ("origin", value.encode())))["status"] in {400, 403}
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize("name", ["host", "origin", "authorization", "content-type", "sec-fetch-site"])
+async def test_what_is_said_twice_is_refused(token: str | None, name: str) -> None:
+    value = f"Bearer {TOKEN}".encode() if name == "authorization" else b"127.0.0.1"
+    assert (await raw(guarded(token), (name, value), (name, value)))["status"] == 400
+
+
+@pytest.mark.parametrize("name", ["host", "origin", "authorization", "accept", "x-anything"])
+@pytest.mark.parametrize("value", [b"\xff", b"127.0.0.1\xed\xa0\x80", b"\xc3"])
+async def test_a_header_that_is_no_text_is_refused(name: str, value: bytes) -> None:
+    for token in (None, TOKEN):
+        assert (await raw(guarded(token), (name, value)))["status"] == 400
+
+
+async def test_a_call_without_a_host_is_of_no_known_place() -> None:
+    assert (await raw(guarded(None), host=None))["status"] == 403
+
+
+async def raw(app: ASGIApp, *headers: tuple[str, bytes], path: str = "/runs", host: bytes | None = b"127.0.0.1") -> Any:  # noqa: ANN401 - status and type
+    """One call with headers that no client would send; its status and its content type."""
+    given = [(name.encode(), value) for name, value in headers]
+    if host is not None and not any(name == b"host" for name, _ in given):
+        given.append((b"host", host))
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - the protocol's own messages
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "scheme": "http",
+        "server": ("127.0.0.1", 8085),
+        "client": ("127.0.0.1", 40000),
+        "headers": given,
+    }
+    await app(scope, receive, send)
+    return {"status": sent[0]["status"], "type": dict(sent[0]["headers"])[b"content-type"]}
 
 
 @pytest.mark.parametrize("server", [("0.0.0.0", 8085), ("192.168.1.5", 8085), ("/run/app.sock", None), None])  # noqa: S104 - the address that is refused

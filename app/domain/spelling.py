@@ -1,0 +1,29 @@
+"""The name that was probably meant: whatever is misspelt is refused, and the refusal says what is nearest."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+# Two letters in three must agree, except in names too short for that to survive one slip.
+_ALIKE, _SHORT, _ALIKE_IF_SHORT = 0.6, 3, 0.5
+# Longer than any name there is: what is compared beyond it is somebody else's data.
+_LONGEST = 64
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Of the candidates, whatever their case and however their words are joined; None where none is like it."""
+    plain = _plain(name)
+    if not 0 < len(plain) <= _LONGEST:
+        return None
+    likeness = {other: SequenceMatcher(None, plain, _plain(other)).ratio() for other in candidates}
+    best = max(likeness, key=lambda other: likeness[other], default=None)
+    enough = _ALIKE if len(plain) > _SHORT else _ALIKE_IF_SHORT
+    return best if best is not None and likeness[best] >= enough else None
+
+
+def shortened(name: str) -> str:
+    """Enough of a name to be recognised in a message."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
