@@ -93,7 +93,7 @@ def holdings(
     left += [
         UnmanagedHolding(row.symbol or _number(row.conid), "UNKNOWN", row.reason, row.conid)
         for row in strange
-        if row.what in {"position", "ledger"}
+        if row.what == "position"
     ]
     return Holdings(tuple(positions), tuple(left))
 
@@ -101,10 +101,13 @@ def holdings(
 def unreadable(strange: Iterable[wire.StrangeAnswer]) -> tuple[UnreadableRow, ...]:
     """Orders and executions that could not be read."""
     return tuple(
-        UnreadableRow(row.what, row.reason, row.conid, row.symbol)
-        for row in strange
-        if row.what not in {"position", "ledger"}
+        UnreadableRow(row.what, row.reason, row.conid, row.symbol) for row in strange if row.what in {"order", "trade"}
     )
+
+
+def untold(strange: Iterable[wire.StrangeAnswer]) -> tuple[str, ...]:
+    """What of the account's own figures could not be read, in words."""
+    return tuple(row.reason for row in strange if row.what not in {"position", "order", "trade"})
 
 
 def _why_not(row: wire.PositionAnswer, own: Decimal, rates: Mapping[str, Decimal]) -> str | None:

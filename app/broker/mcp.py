@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.broker import wire
 from app.broker.connection import McpConnection, ToolFailed
-from app.broker.holdings import balances, holdings, unreadable
+from app.broker.holdings import balances, holdings, unreadable, untold
 from app.broker.signing import plain
 from app.domain.errors import BrokerUnavailable, DataError, InsufficientHistory, UsageError
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
@@ -97,7 +97,7 @@ class McpBroker:
         told = balances(answer.cash, answer.currency)
         rates = {answer.currency: Decimal(1)} | {b.currency: b.exchange_rate for b in told.cash}
         found = holdings(answer.positions, answer.strange, rates)
-        gaps = told.gaps
+        gaps = (*told.gaps, *untold(answer.strange))
         if answer.available_funds is None:
             gaps += ("available funds are not told: nothing is bought",)
         if not answer.orders_complete:

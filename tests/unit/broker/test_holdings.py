@@ -7,7 +7,7 @@ import pytest
 
 from app.broker import wire
 from app.broker.connection import McpConnection
-from app.broker.holdings import balances, holdings, unreadable
+from app.broker.holdings import balances, holdings, unreadable, untold
 from app.broker.mcp import McpBroker
 from app.domain.order import Side
 from tests.unit.broker.canned import ANSWERS, ORDER, Canned
@@ -97,10 +97,9 @@ def test_a_row_that_is_hardly_one_is_listed_by_its_kind() -> None:
         wire.StrangeAnswer(what="order", conid=7, symbol="GAW", reason="side is missing"),
     ]
     found = holdings([], strange, RATES)
-    assert [(line.symbol, line.reason) for line in found.unmanaged] == [
-        ("unknown", "conid is missing"), ("BTC", "cashbalance is not a number"),
-    ]  # fmt: skip
+    assert [(line.symbol, line.reason) for line in found.unmanaged] == [("unknown", "conid is missing")]
     assert [(each.kind, each.conid) for each in unreadable(strange)] == [("order", 7)]
+    assert untold(strange) == ("cashbalance is not a number",)
 
 
 def cash(**changes: object) -> wire.CashAnswer:
