@@ -12,10 +12,6 @@ from app.domain.errors import UsageError
 HOW = "--account, or `account` over HTTP"
 
 
-class AccountNeeded(UsageError):
-    """There are several accounts and none was named."""
-
-
 @dataclass(frozen=True, slots=True)
 class Whose:
     """The account that a person names, those of IBKR_ACCOUNT_ID, and whether all accounts are meant."""
@@ -52,7 +48,7 @@ def meant(books: Sequence[Book], whose: Whose) -> Book:
         raise UsageError("the ledger holds no run yet", "Make one: `portfolio demo`")
     account = named(whose.account) or one_of(whose.configured or known)
     if account is None:
-        raise AccountNeeded("there are several accounts and none is named", f"Name one ({HOW}): {', '.join(known)}")
+        raise UsageError("there are several accounts and none is named", f"Name one ({HOW}): {', '.join(known)}")
     if account not in known:
         raise UsageError(f"account {masked(account)} is not on record", f"On record ({HOW}): {', '.join(known)}")
     return next(book for book in books if book.account == account)

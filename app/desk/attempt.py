@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from app.desk.accounts import HOW, AccountNeeded, masked, named
+from app.desk.accounts import HOW, masked, named
 from app.desk.clock import SystemClock, market_clock
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
@@ -198,11 +198,12 @@ async def _sealed(
 async def _closed_as_failed(
     desk: Desk, run: Run, claim: Claim, error: PortfolioError, waiting: Sequence[Event]
 ) -> None:
-    """With all that can be put on record: the report without the value, else the orders alone, else the error."""
+    """With all that can be recorded: the report without the value, else its orders, with the last events or not."""
     bare = Run(run.run_id, run.key, run.mode, run.broker_session, run.session, run.clock, run.journal, claim)
-    for each in (run, replace(bare, results=run.results)):
+    orders = replace(bare, results=run.results)
+    for each, events in ((run, waiting), (orders, waiting), (orders, ())):
         try:
-            await _sealed(desk, each, claim, RunStatus.FAILED, str(error), waiting)
+            await _sealed(desk, each, claim, RunStatus.FAILED, str(error), events)
         except Fenced:
             raise
         except Exception as again:  # noqa: BLE001 - whatever it is, what is left to put on record is tried next
@@ -289,9 +290,9 @@ def key_of(desk: Desk, session: BrokerSession, clock: Clock, account: str, slot:
 
 
 def by_hand(desk: Desk, account: str | None) -> None:
-    """A scheduled run goes by the first account of the settings; a person who has several says which. AccountNeeded."""
+    """A scheduled run goes by the first account of the settings; a person who has several says which."""
     if named(account) is None and len(desk.accounts) > 1:
-        raise AccountNeeded(
+        raise UsageError(
             f"IBKR_ACCOUNT_ID names {len(desk.accounts)} accounts and none is meant by itself",
             f"Name one ({HOW}): {', '.join(desk.accounts)}",
         )
@@ -302,7 +303,7 @@ def _account(desk: Desk, request: RunRequest, session: BrokerSession) -> str:
     if wanted is None:
         if len(session.accounts) == 1:
             return session.accounts[0]
-        raise AccountNeeded(
+        raise UsageError(
             f"the session has {len(session.accounts)} accounts and none is named",
             f"Name one (--account, ?account= or IBKR_ACCOUNT_ID): {', '.join(session.accounts)}",
         )

@@ -6,7 +6,7 @@ Only the clock, the feed, the broker and the chooser differ between a live day, 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.desk.accounts import AccountNeeded, masked
+from app.desk.accounts import masked
 from app.desk.asking import expire_waiting
 from app.desk.attempt import (
     Attempt,
@@ -116,7 +116,7 @@ async def preview_run(desk: Desk, run_id: str, progress: Progress = silent) -> R
     """A run that nobody scheduled: it sees and previews everything, claims nothing and can send nothing."""
     try:
         tried = await attempt(desk, RunRequest(slot="preview", dry_run=True))
-    except AccountNeeded as error:
+    except UsageError as error:
         # Nobody who could be told the choices asks: they would only reach a log.
         raise UsageError(error.cause, "Set IBKR_ACCOUNT_ID to the one to look at") from None
     mode = EffectiveMode(Mode.PREVIEW, Mode.PREVIEW.value, "no scheduled run: everything is previewed")

@@ -65,7 +65,7 @@ def explain_flow(ledger: Ledger, told: Explanation, at: datetime) -> dict[str, A
         "amount": f"{flow.amount:f}",
         "note": flow.note,
         "account": masked(book.account),
-        "unexplained": f"{left:f}",
+        "unexplained": f"{left:.2f}",
     }
 
 
@@ -75,11 +75,11 @@ def _left(ledger: Ledger, book: str, shown: Difference, amount: Decimal) -> Deci
     unexplained = shown.detected - explained
     tolerance = FLOW_THRESHOLD * shown.nav
     words = (
-        f"net asset value {shown.nav:,.2f}, cash {shown.cash:,.2f}, of which {unexplained:,.2f} {shown.currency} "
-        f"came from outside and is unexplained; {tolerance:,.2f} is the tolerance"
+        f"{unexplained:,.2f} {shown.currency} from outside is unexplained, give or take {tolerance:,.2f}, "
+        f"with a net asset value of {shown.nav:,.2f} and {shown.cash:,.2f} in cash"
     )
     if abs(unexplained) <= tolerance:
-        raise UsageError(f"nothing is unexplained: {words}", "Run first: the run says what it cannot explain")
+        raise UsageError(f"{amount:,.2f} explains nothing: {words}", "Run first: the run says what it cannot explain")
     left = unexplained - amount
     if amount * unexplained < 0 or (left * unexplained < 0 and abs(left) > tolerance):
         raise UsageError(f"{amount:,.2f} is not what the account shows: {words}", "Explain that much, or a part of it")

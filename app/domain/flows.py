@@ -20,7 +20,7 @@ def impossible(amount: Decimal, session_date: date) -> str | None:
     if abs(amount) >= MOST:
         return f"an amount of {amount:.3g} is beyond every account; the limit is {MOST:,}"
     if amount != amount.quantize(CENT):
-        return f"an amount of {amount:.6g} has more than two decimals"
+        return f"an amount of {str(amount)[:40]} has more than two decimals"
     if not FIRST <= session_date <= LAST:
         return f"{session_date} is not between {FIRST} and {LAST}"
     return None
@@ -28,7 +28,7 @@ def impossible(amount: Decimal, session_date: date) -> str | None:
 
 def amount_of(written: object) -> Decimal:
     """Plain digits, and nothing else that could be read as a number somewhere. Raises UsageError."""
-    text = "" if isinstance(written, bool) else str(written)
+    text = str(written)
     if not re.fullmatch(r"[+-]?[0-9]{1,40}([.][0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", text):
         raise UsageError(f"{text[:40]!r} is not an amount", EXAMPLE)
     return Decimal(text)
