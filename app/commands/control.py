@@ -22,7 +22,7 @@ from app.commands.output import (
 )
 from app.desk.accounts import Whose
 from app.desk.asking import approve, exit_position, reject
-from app.desk.controlling import Release, level_of, release, set_level
+from app.desk.controlling import EVERYBODY, Release, level_of, release, set_level
 from app.desk.daily import reconcile_now
 from app.desk.explaining_money import Explanation, explain_flow
 from app.domain.errors import UsageError
@@ -202,7 +202,10 @@ def _set(
     settings = settings_of(state)
     whose = Whose(account, settings.accounts, everywhere)
     with opened_ledger(settings) as ledger:
-        _told(set_level(ledger, level, reason, actor or getpass.getuser(), datetime.now(UTC), whose), as_json)
+        told = set_level(ledger, level, reason, actor or getpass.getuser(), datetime.now(UTC), whose)
+    if told["account"] == EVERYBODY and not as_json:
+        typer.echo("for all accounts:")
+    _told(told, as_json)
 
 
 def _told(facts: dict[str, Any], as_json: bool) -> None:
@@ -210,7 +213,7 @@ def _told(facts: dict[str, Any], as_json: bool) -> None:
         print_json(facts)
         return
     rows = facts.get("accounts", ())
-    # Where there are several each has its line, and what binds only one of them is not told as if it were all.
+    # What binds one account only is not told as if it bound all.
     for row in rows if len(rows) > 1 else (facts,):
         typer.echo("   ".join(f"{name} {value}" for name, value in row.items() if name != "accounts"))
 
