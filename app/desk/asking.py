@@ -18,6 +18,7 @@ from app.desk.attempt import (
     journal_of,
 )
 from app.desk.committed import plan_record, restore_plan
+from app.desk.controlling import spoken
 from app.desk.deciding import intents_of
 from app.desk.desk import Desk, Progress, Run, known, silent
 from app.desk.executing import execute
@@ -45,6 +46,7 @@ async def approve(
     account: str | None = None,
 ) -> RunResult:
     """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
+    spoken(actor, "actor")
     record, tried = await _waiting_run(desk, run_id, account)
     if _expired(desk, record, tried):
         return await _expire(desk, record, tried, f"the approval expired before {actor} gave it", progress)
@@ -64,6 +66,8 @@ async def reject(
     desk: Desk, run_id: str, actor: str, reason: str, progress: Progress = silent, account: str | None = None
 ) -> RunResult:
     """The waiting orders are never sent; the day keeps its run."""
+    spoken(reason, "reason")
+    spoken(actor, "actor")
     record, tried = await _waiting_run(desk, run_id, account)
     return await _end(desk, record, tried, f"rejected by {actor}: {reason}", progress)
 
@@ -72,6 +76,7 @@ async def exit_position(
     desk: Desk, symbol: str, actor: str, account: str | None = None, progress: Progress = silent
 ) -> RunResult:
     """Sell all that is held of one name, through the gate, whatever the kill level. Previews where the mode does."""
+    spoken(actor, "actor")
     by_hand(desk, account)
     for number in range(1, MANUAL_EXITS_A_DAY + 1):
         slot = f"exit-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"

@@ -1,6 +1,7 @@
 """Two accounts behind one login, over HTTP and by command: every control names its account and says whose it was."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield own
 
 
-async def refused(http: httpx2.AsyncClient, path: str, body: dict[str, object] | None = None) -> str:
+async def refused(http: httpx2.AsyncClient, path: str, body: Mapping[str, object] | None = None) -> str:
     """The problem's words; it names both accounts whole where one is to be chosen."""
     answer = await http.post(path, json=body)
     told = answer.json()
@@ -36,6 +37,8 @@ async def test_every_control_acts_on_the_account_that_is_named_and_on_no_other(s
         assert f"{A}, {B}" in await refused(http, "/exit/KO", {"actor": "owner", "confirm": True})
         for account in (A, B):
             assert (await http.post(f"/run/daily?account={account}")).json()["account"] == account
+        asked = ("reconcile", "--account", B, "--url", str(http.base_url), "--json")
+        assert f'"account": "{B}"' in (await asyncio.to_thread(portfolio, tmp_path, *asked)).out
 
         reduced = (await http.post("/reduce", json={**WHY, "account": A})).json()
         assert (reduced["account"], reduced["level"]) == ("DU…321", "REDUCING")

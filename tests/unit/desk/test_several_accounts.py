@@ -305,6 +305,16 @@ async def test_whose_day_waits_is_told_by_the_accounts_own_runs_and_not_by_the_n
     assert len(ledger.runs(100)) == held + 1
 
 
+async def test_a_level_of_one_account_is_lifted_in_each_of_its_simulated_worlds(
+    office: Office, ledger: SqlLedger
+) -> None:
+    ledger.tighten(A + WORLD, KillLevel.REDUCING, "daily_loss is 6 %", AT)
+    office.world.set_session(simulation=Simulation(TODAY, 8, "synthetic", 0.1))
+    await run_daily(office.desk(), RunRequest(A))
+    assert put(ledger, KillLevel.ACTIVE, account=A)["level"] == "ACTIVE"
+    assert own(ledger, A) is KillLevel.ACTIVE
+
+
 def test_runs_are_listed_by_account(office: Office, ledger: SqlLedger) -> None:
     assert {run.key.account for run in ledger.runs(20, None, A)} == {A}
     assert [book.account for book in ledger.books()] == [B, A]
@@ -312,7 +322,7 @@ def test_runs_are_listed_by_account(office: Office, ledger: SqlLedger) -> None:
 
 @pytest.mark.parametrize("words", ["", " ", "x" * 501, "a\0b", "\udcff"])
 @pytest.mark.parametrize("what", ["reason", "actor"])
-def test_reasons_and_names_are_text(office: Office, ledger: SqlLedger, what: str, words: str) -> None:
+async def test_reasons_and_names_are_text(office: Office, ledger: SqlLedger, what: str, words: str) -> None:
     said = {"reason": "looked", "actor": "owner", what: words}
     ask: tuple[Callable[[], object], ...] = (
         lambda: set_level(ledger, KillLevel.ACTIVE, said["reason"], said["actor"], AT, Whose(A)),
@@ -321,3 +331,10 @@ def test_reasons_and_names_are_text(office: Office, ledger: SqlLedger, what: str
     for each in ask:
         with pytest.raises(UsageError, match=f"the {what} is"):
             each()
+    with pytest.raises(UsageError, match=f"the {what} is"):
+        await reject(office.desk(), "run_none", said["actor"], said["reason"])
+    if what == "actor":
+        with pytest.raises(UsageError, match="the actor is"):
+            await approve(office.desk(), "run_none", words)
+        with pytest.raises(UsageError, match="the actor is"):
+            await exit_position(office.desk(), "KO", words, A)
