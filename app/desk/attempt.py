@@ -148,7 +148,7 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
             raise lost from error
         raise
     except Exception as error:
-        await _give_up(desk, run, claim, told(error))
+        await _give_up(desk, run, claim, _recordable(error))
         raise
     run = replace(run, timings={**run.timings, "total": (time.perf_counter() - started) * 1000})
     return await closed(desk, run, ended(run), run.note)
@@ -173,7 +173,7 @@ async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = Non
     except Fenced:
         raise
     except Exception as error:
-        await _closed_as_failed(desk, run, run.claim, told(error), waiting)
+        await _closed_as_failed(desk, run, run.claim, _recordable(error), waiting)
         raise
     await tell_end(desk, run, status, note)
     run.progress(f"run {status.value}" + (f": {note}" if note else ""))
@@ -215,7 +215,7 @@ async def _closed_as_failed(
     await tell_failure(desk, run.key, RunStatus.FAILED, error)
 
 
-def told(error: Exception) -> PortfolioError:
+def _recordable(error: Exception) -> PortfolioError:
     """As it can be put on record: the words of an error that nobody foresaw may hold anything, account ids too."""
     if isinstance(error, PortfolioError):
         return error
