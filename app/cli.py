@@ -42,6 +42,7 @@ from app.commands.processes import (
     simulator,
 )
 from app.commands.screen import show_runs
+from app.desk.accounts import named
 from app.desk.attempt import RunRequest
 from app.desk.daily import run_daily, run_when_ready
 from app.desk.reporting import overview
@@ -171,10 +172,12 @@ def playground(
 
 
 @cli.command()
-def runs(state: StateOption = None, limit: int = 20, as_json: JsonOption = False) -> None:
-    """The newest runs on record."""
+def runs(
+    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+) -> None:
+    """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:
-        found = [overview(record) for record in ledger.runs(limit)]
+        found = [overview(record) for record in ledger.runs(limit, None, named(account))]
     print_json(found) if as_json else show_runs(Console(), found)
 
 

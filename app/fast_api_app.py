@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from app.agent import conduct
+from app.desk.accounts import named
 from app.desk.attempt import RunRequest, RunResult
 from app.desk.daily import run_daily
 from app.desk.desk import Progress, silent
@@ -87,10 +88,12 @@ async def daily(
 
 
 @router.get("/runs")
-async def runs(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> list[dict[str, Any]]:
-    """The newest runs, newest first."""
-    wiring: Wiring = request.app.state.wiring
-    return [overview(record) for record in await asyncio.to_thread(wiring.ledger.runs, limit)]
+async def runs(
+    request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 20, account: str | None = None
+) -> list[dict[str, Any]]:
+    """The newest runs, newest first; of one account where it is named."""
+    ledger = request.app.state.wiring.ledger
+    return [overview(record) for record in await asyncio.to_thread(ledger.runs, limit, None, named(account))]
 
 
 @router.get("/runs/{run_id}", responses=documented(404))

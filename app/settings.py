@@ -88,9 +88,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def accounts(self) -> tuple[str, ...]:
+        """Those of IBKR_ACCOUNT_ID, which may list several with commas."""
+        return tuple(name for part in (self.ibkr_account_id or "").split(",") if (name := part.strip()))
+
+    @property
     def default_account(self) -> str | None:
-        """The first account of IBKR_ACCOUNT_ID, which may list several with commas."""
-        return (self.ibkr_account_id or "").partition(",")[0].strip() or None
+        """The first of them."""
+        return next(iter(self.accounts), None)
 
     @property
     def ledger_url(self) -> str:

@@ -51,6 +51,7 @@ class Wiring:
             trading_mode=self.settings.trading_mode,
             owner=self.owner,
             account=self.settings.default_account,
+            accounts=self.settings.accounts,
             lease_seconds=self.settings.run_lease_seconds,
             notifier=AppriseNotifier(),
         )

@@ -18,9 +18,10 @@ _MANAGED = {"STK": AssetClass.STOCK, "ETF": AssetClass.ETF}
 # The broker's words; what is not among them is named by the word itself.
 _WORDS = {
     "OPT": "an option", "FOP": "an option on a future", "WAR": "a warrant", "IOPT": "a structured product",
-    "FUT": "a future, its gains are paid into cash", "CFD": "a contract for difference", "CASH": "a currency pair, counted in the cash balances", "BOND": "a bond",
-    "BILL": "a treasury bill", "FUND": "a mutual fund", "CRYPTO": "a cryptocurrency", "CMDTY": "a commodity",
-    "BAG": "a combination", "IND": "an index", "EC": "an event contract",
+    "FUT": "a future, its gains are paid into cash", "CFD": "a contract for difference",
+    "CASH": "a currency pair, counted in the cash balances", "BOND": "a bond", "BILL": "a treasury bill",
+    "FUND": "a mutual fund", "CRYPTO": "a cryptocurrency", "CMDTY": "a commodity", "BAG": "a combination",
+    "IND": "an index", "EC": "an event contract",
 }  # fmt: skip
 # Its money is in the cash balances already.
 _IN_CASH = frozenset({"CASH"})

@@ -1,11 +1,10 @@
 """Commands that only a person gives: kill levels, approvals, exits by hand, reconciling, explanations."""
 
 import getpass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -21,14 +20,18 @@ from app.commands.output import (
     show,
     tell,
 )
+from app.desk.accounts import Whose
 from app.desk.asking import approve, exit_position, reject
-from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
+from app.desk.controlling import EVERYBODY, Release, level_of, release, set_level
 from app.desk.daily import reconcile_now
+from app.desk.explaining_money import Explanation, explain_flow
 from app.domain.errors import UsageError
+from app.domain.flows import amount_of, day_of
 from app.domain.ruling import KillLevel
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
 ActorOption = Annotated[str | None, typer.Option("--actor", help="Who; the user of this machine if not given.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every account, now and later.")]
 
 
 def register(cli: typer.Typer) -> None:
@@ -41,39 +44,57 @@ def register(cli: typer.Typer) -> None:
     cli.command("reconcile")(reconcile)
     cli.command("release")(release_symbol)
     flow = typer.Typer(no_args_is_help=True, help="Money from outside.")
-    flow.command("add")(flow_add)
+    # An amount that was paid out begins like an option.
+    flow.command("add", context_settings={"ignore_unknown_options": True})(flow_add)
     cli.add_typer(flow, name="flow")
 
 
 def halt(
-    reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+    reason: ReasonOption,
+    account: AccountOption = None,
+    everywhere: AllOption = False,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Send nothing any more. Orders already at the broker stay there: see docs/runbook.md."""
-    _set(KillLevel.HALTED, reason, state, actor, as_json)
+    """Send nothing any more, for any account where none is named. Orders at the broker stay there: docs/runbook.md."""
+    _set(KillLevel.HALTED, reason, account, everywhere, state, actor, as_json)
 
 
 def reduce(
-    reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+    reason: ReasonOption,
+    account: AccountOption = None,
+    everywhere: AllOption = False,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Send exits only."""
-    _set(KillLevel.REDUCING, reason, state, actor, as_json)
+    _set(KillLevel.REDUCING, reason, account, everywhere, state, actor, as_json)
 
 
 def resume(
-    reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+    reason: ReasonOption,
+    account: AccountOption = None,
+    everywhere: AllOption = False,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Back to the policy's limits."""
-    _set(KillLevel.ACTIVE, reason, state, actor, as_json)
+    _set(KillLevel.ACTIVE, reason, account, everywhere, state, actor, as_json)
 
 
-def level(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """The kill level in force, and why."""
-    with opened_ledger(settings_of(state)) as ledger:
-        _told(level_of(ledger), as_json)
+def level(account: AccountOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """The kill level in force, and why; each account's where there are several."""
+    settings = settings_of(state)
+    with opened_ledger(settings) as ledger:
+        _told(level_of(ledger, Whose(account, settings.accounts)), as_json)
 
 
 def approve_run(
     run_id: str,
+    account: AccountOption = None,
     url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
@@ -82,14 +103,15 @@ def approve_run(
     """Go on with a waiting run: everything is read and gated anew, sizes may only shrink."""
     who = actor or getpass.getuser()
     _work(
-        url, f"/runs/{quote(run_id, safe='')}/approve", {"actor": who}, state, as_json,
-        lambda desk, conduct, told: approve(desk, run_id, who, conduct, told),
+        url, f"/runs/{quote(run_id, safe='')}/approve", {"actor": who, "account": account}, state, as_json,
+        lambda desk, conduct, told: approve(desk, run_id, who, conduct, told, account),
     )  # fmt: skip
 
 
 def reject_run(
     run_id: str,
     reason: ReasonOption,
+    account: AccountOption = None,
     url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
@@ -98,8 +120,8 @@ def reject_run(
     """Never send the orders of a waiting run."""
     who = actor or getpass.getuser()
     _work(
-        url, f"/runs/{quote(run_id, safe='')}/reject", {"actor": who, "reason": reason}, state, as_json,
-        lambda desk, _, told: reject(desk, run_id, who, reason, told),
+        url, f"/runs/{quote(run_id, safe='')}/reject", {"actor": who, "reason": reason, "account": account}, state,
+        as_json, lambda desk, _, told: reject(desk, run_id, who, reason, told, account),
     )  # fmt: skip
 
 
@@ -127,17 +149,22 @@ def reconcile(
     account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
 ) -> None:
     """Settle what the broker's books tell of open orders."""
-    _work(
-        url, "/reconcile", None, state, as_json, lambda desk, _, told: reconcile_now(desk, account, told)
-    )  # fmt: skip
+    path = "/reconcile" if account is None else f"/reconcile?{urlencode({'account': account})}"
+    _work(url, path, None, state, as_json, lambda desk, _, told: reconcile_now(desk, account, told))
 
 
 def release_symbol(
-    symbol: str, reason: ReasonOption, state: StateOption = None, actor: ActorOption = None, as_json: JsonOption = False
+    symbol: str,
+    reason: ReasonOption,
+    account: AccountOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Let automatic orders near a name again, after a person has looked."""
-    with opened_ledger(settings_of(state)) as ledger:
-        told = Release(symbol, reason, actor or getpass.getuser())
+    settings = settings_of(state)
+    with opened_ledger(settings) as ledger:
+        told = Release(symbol, reason, actor or getpass.getuser(), Whose(account, settings.accounts))
         _told(release(ledger, told, datetime.now(UTC)), as_json)
 
 
@@ -145,31 +172,50 @@ def flow_add(
     amount: Annotated[str, typer.Argument(help="Base currency; paid in, or out where negative.")],
     note: Annotated[str, typer.Option("--note", help="What it was.")],
     day: Annotated[str | None, typer.Option("--date", help="Session, YYYY-MM-DD, else the newest run's.")] = None,
+    account: AccountOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what money from outside was, so that it counts as neither gain nor loss."""
-    try:
-        told = Explanation(Decimal(amount), note, actor or getpass.getuser(), date.fromisoformat(day) if day else None)
-    except (InvalidOperation, ValueError):
-        raise UsageError(
-            f"{amount} on {day or 'the newest session'} cannot be read", "An amount, and YYYY-MM-DD"
-        ) from None
-    with opened_ledger(settings_of(state)) as ledger:
+    settings = settings_of(state)
+    told = Explanation(
+        amount_of(amount),
+        note,
+        actor or getpass.getuser(),
+        None if day is None else day_of(day),
+        Whose(account, settings.accounts),
+    )
+    with opened_ledger(settings) as ledger:
         _told(explain_flow(ledger, told, datetime.now(UTC)), as_json)
 
 
-def _set(level: KillLevel, reason: str, state: Path | None, actor: str | None, as_json: bool) -> None:
-    with opened_ledger(settings_of(state)) as ledger:
-        _told(set_level(ledger, level, reason, actor or getpass.getuser(), datetime.now(UTC)), as_json)
+def _set(
+    level: KillLevel,
+    reason: str,
+    account: str | None,
+    everywhere: bool,
+    state: Path | None,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    settings = settings_of(state)
+    whose = Whose(account, settings.accounts, everywhere)
+    with opened_ledger(settings) as ledger:
+        told = set_level(ledger, level, reason, actor or getpass.getuser(), datetime.now(UTC), whose)
+    if told["account"] == EVERYBODY and not as_json:
+        typer.echo("for all accounts:")
+    _told(told, as_json)
 
 
 def _told(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(facts)
-    else:
-        typer.echo("   ".join(f"{name} {value}" for name, value in facts.items()))
+        return
+    rows = facts.get("accounts", ())
+    # What binds one account only is not told as if it bound all.
+    for row in rows if len(rows) > 1 else (facts,):
+        typer.echo("   ".join(f"{name} {value}" for name, value in row.items() if name != "accounts"))
 
 
 def _work(url: str | None, path: str, body: dict[str, Any] | None, state: Path | None, as_json: bool, job: Job) -> None:

@@ -20,6 +20,7 @@ from app.commands.output import (
 )
 from app.commands.policy_comments import comments
 from app.commands.processes import Simulated, everything, free_ports
+from app.desk.accounts import Whose, accounts_of, meant
 from app.desk.policy_difference import Change, Decided, changes, decided
 from app.desk.policy_today import Setting, noise, settings, usable
 from app.settings import Settings, read_policy, shipped_policy
@@ -110,9 +111,14 @@ def _newest(configured: Settings, account: str | None) -> dict[str, Any] | None:
     if configured.database_url is None and not configured.ledger_file.exists():
         return None
     with opened_ledger(configured) as ledger:
-        for record in ledger.runs(SEARCHED):
-            mine = account is None or record.key.account == account
-            if mine and record.report is not None and usable(record.report):
+        books = ledger.books()
+        known = accounts_of(books)
+        # A policy can be explained without any account, too.
+        if account is None and not set(known) & set(configured.accounts or known):
+            return None
+        whose = meant(books, Whose(account, configured.accounts)).account
+        for record in ledger.runs(SEARCHED, None, whose):
+            if record.report is not None and usable(record.report):
                 return dict(record.report)
     return None
 

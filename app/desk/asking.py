@@ -5,18 +5,21 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from app.desk.accounts import Whose, masked, meant
 from app.desk.attempt import (
     Attempt,
     Conduct,
     RunRequest,
     RunResult,
     attempt,
+    by_hand,
     carried_out,
     claimed,
     closed,
     journal_of,
 )
 from app.desk.committed import plan_record, restore_plan
+from app.desk.controlling import spoken
 from app.desk.deciding import intents_of
 from app.desk.desk import Desk, Progress, Run, known, silent
 from app.desk.executing import execute
@@ -40,10 +43,16 @@ _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9. _-]{0,23}")
 
 
 async def approve(
-    desk: Desk, run_id: str, actor: str, conduct: Conduct = in_order, progress: Progress = silent
+    desk: Desk,
+    run_id: str,
+    actor: str,
+    conduct: Conduct = in_order,
+    progress: Progress = silent,
+    account: str | None = None,
 ) -> RunResult:
     """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
-    record, tried = await _waiting_run(desk, run_id)
+    spoken(actor, "actor")
+    record, tried = await _waiting_run(desk, run_id, account)
     if _expired(desk, record, tried):
         return await _expire(desk, record, tried, f"the approval expired before {actor} gave it", progress)
     claim = await desk.write(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
@@ -58,9 +67,13 @@ async def approve(
     return await carried_out(desk, approved, conduct, ended)
 
 
-async def reject(desk: Desk, run_id: str, actor: str, reason: str, progress: Progress = silent) -> RunResult:
+async def reject(
+    desk: Desk, run_id: str, actor: str, reason: str, progress: Progress = silent, account: str | None = None
+) -> RunResult:
     """The waiting orders are never sent; the day keeps its run."""
-    record, tried = await _waiting_run(desk, run_id)
+    spoken(reason, "reason")
+    spoken(actor, "actor")
+    record, tried = await _waiting_run(desk, run_id, account)
     return await _end(desk, record, tried, f"rejected by {actor}: {reason}", progress)
 
 
@@ -70,6 +83,8 @@ async def exit_position(
     """Sell all that is held of one name, through the gate, whatever the kill level. Previews where the mode does."""
     if not _SYMBOL.fullmatch(symbol):
         raise UsageError(f"{shortened(symbol)!r} is not a symbol", "`portfolio show` lists what is held")
+    spoken(actor, "actor")
+    by_hand(desk, account)
     for number in range(1, MANUAL_EXITS_A_DAY + 1):
         slot = f"{EXIT_PREFIX}-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"
         tried = await attempt(desk, RunRequest(account, slot))
@@ -88,10 +103,13 @@ async def exit_position(
     return await carried_out(desk, replace(run, by_person=True), sell, lambda _: ended)
 
 
-async def _waiting_run(desk: Desk, run_id: str) -> tuple[RunRecord, Attempt]:
+async def _waiting_run(desk: Desk, run_id: str, account: str | None) -> tuple[RunRecord, Attempt]:
     record = await desk.write(desk.ledger.run, run_id)
     if record is None:
         raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
+    book = meant(await desk.write(desk.ledger.books), Whose(account, desk.configured))
+    if book.account != record.key.account:
+        raise UsageError(f"run {run_id} is not of account {masked(book.account)}", f"Its own is {record.key.account}")
     if record.status is not RunStatus.AWAITING_APPROVAL:
         raise UsageError(f"run {run_id} is {record.status} and waits for nobody", "`portfolio runs` lists them")
     tried = await attempt(desk, RunRequest(record.key.account, record.key.slot))

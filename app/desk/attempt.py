@@ -4,13 +4,15 @@ However the work ends, it is on record before the caller hears of it.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from app.desk.accounts import HOW, masked, named
 from app.desk.clock import SystemClock, market_clock
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
@@ -22,13 +24,15 @@ from app.desk.reconciling import reconcile
 from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
 from app.desk.reporting import report_of
 from app.desk.telling import tell_end, tell_failure
-from app.domain.errors import BrokerUnavailable, Fenced, Halted, NotReady, PortfolioError, UsageError
+from app.domain.errors import BrokerUnavailable, Fenced, Halted, LedgerError, NotReady, PortfolioError, UsageError
 from app.domain.market import Session
+from app.domain.navs import NavPoint
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
 from app.domain.session import BrokerSession, SessionState
 from app.domain.slots import DAILY_SLOT, latest_starts
 
+_logger = logging.getLogger(__name__)
 Work = Callable[[Desk, Run], Awaitable[Run]]
 Conduct = Work
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
@@ -82,6 +86,7 @@ class Attempt:
 
 async def attempt(desk: Desk, request: RunRequest) -> Attempt:
     """Raises NotReady while the broker's session needs a person, UsageError for a request that cannot be served."""
+    named(request.account)
     broker_session = await _session(desk, request)
     if broker_session.state is not SessionState.READY:
         await _not_ready(desk, request, broker_session)
@@ -138,38 +143,85 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
         if lost is not None:
             raise lost from error
         raise
+    except Exception as error:
+        await _give_up(desk, run, claim, _recordable(error))
+        raise
     run = replace(run, timings={**run.timings, "total": (time.perf_counter() - started) * 1000})
     return await closed(desk, run, ended(run), run.note)
 
 
 async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) -> None:
-    await run.journal.flush()
+    # What cannot be recorded must not keep the end from being recorded.
+    with suppress(LedgerError):
+        await run.journal.flush()
     status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
     await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
     await tell_failure(desk, run.key, status, error)
 
 
 async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
-    """The report, the NAV point and the seal, in one commit."""
-    report = report_of(desk, run, status, note).as_json()
-    events = (*run.journal.drain(), Event("run_closed", {"status": status.value, "note": note}))
+    """The report, the NAV point and the seal, in one commit. Where that fails the run ends as failed, and it raises."""
     if run.claim is None:
         raise UsageError("a run without a claim cannot be closed")
-    await desk.write(desk.ledger.close, run.claim, status, report, events, run.clock.now(), nav_point(run, status))
+    waiting = run.journal.drain()
+    try:
+        report = await _sealed(desk, run, run.claim, status, note, waiting, nav_point(run, status))
+    except Fenced:
+        raise
+    except Exception as error:
+        await _closed_as_failed(desk, run, run.claim, _recordable(error), waiting)
+        raise
     await tell_end(desk, run, status, note)
     run.progress(f"run {status.value}" + (f": {note}" if note else ""))
     return RunResult(run.run_id, status, report, fresh=True)
+
+
+async def _sealed(
+    desk: Desk,
+    run: Run,
+    claim: Claim,
+    status: RunStatus,
+    note: str | None,
+    waiting: Sequence[Event],
+    nav: NavPoint | None = None,
+) -> Mapping[str, Any]:
+    report = report_of(desk, run, status, note).as_json()
+    events = (*waiting, Event("run_closed", {"status": status.value, "note": note}))
+    await desk.write(desk.ledger.close, claim, status, report, events, run.clock.now(), nav)
+    return report
+
+
+async def _closed_as_failed(
+    desk: Desk, run: Run, claim: Claim, error: PortfolioError, waiting: Sequence[Event]
+) -> None:
+    """With all that can be recorded: the report without the value, else its orders, with the last events or not."""
+    bare = Run(run.run_id, run.key, run.mode, run.broker_session, run.session, run.clock, run.journal, claim)
+    orders = replace(bare, results=run.results)
+    for each, events in ((run, waiting), (orders, waiting), (orders, ())):
+        try:
+            await _sealed(desk, each, claim, RunStatus.FAILED, str(error), events)
+        except Fenced:
+            raise
+        except Exception as again:  # noqa: BLE001 - whatever it is, what is left to put on record is tried next
+            _logger.error("run %s cannot be closed as failed, either: %s", run.run_id, type(again).__name__)
+        else:
+            break
+    else:
+        await desk.write(desk.ledger.abandon, claim, RunStatus.FAILED, str(error), run.clock.now())
+    await tell_failure(desk, run.key, RunStatus.FAILED, error)
+
+
+def _recordable(error: Exception) -> PortfolioError:
+    """As it can be put on record: the words of an error that nobody foresaw may hold anything, account ids too."""
+    if isinstance(error, PortfolioError):
+        return error
+    return PortfolioError(f"the program itself failed ({type(error).__name__})", "The log has the trace: report it")
 
 
 def too_late(desk: Desk, slot: str, clock: Clock) -> bool:
     """A slot that trades must have started by its latest start; the close of the day has no such hour."""
     latest = latest_starts(desk.policy).get(slot)
     return latest is not None and clock.now().astimezone(EXCHANGE_ZONE).time() > latest
-
-
-def masked(account: str) -> str:
-    """Enough of an account id to recognise it, too little to use it."""
-    return f"{account[:2]}…{account[-3:]}" if len(account) > 6 else "…"
 
 
 async def _stopped(desk: Desk, run: Run) -> str | None:
@@ -207,7 +259,7 @@ async def _session(desk: Desk, request: RunRequest) -> BrokerSession:
         down = BrokerSession(
             SessionState.DOWN, error.cause, error.remedy, (), None, SystemClock().now(), desk.trading_mode
         )
-        newest = await desk.write(desk.ledger.runs, 1)
+        newest = await desk.write(desk.ledger.runs, 1, None, request.account or desk.account)
         if desk.trading_mode == "live" or (newest and newest[0].key.book == newest[0].key.account):
             await _held_up(desk, request, down, error)
         raise
@@ -233,12 +285,24 @@ def key_of(desk: Desk, session: BrokerSession, clock: Clock, account: str, slot:
     return RunKey(book, account, desk.calendar.local_date(clock.now()), slot, dry_run)
 
 
+def by_hand(desk: Desk, account: str | None) -> None:
+    """A scheduled run goes by the first account of the settings; a person who has several says which."""
+    if named(account) is None and len(desk.accounts) > 1:
+        raise UsageError(
+            f"IBKR_ACCOUNT_ID names {len(desk.accounts)} accounts and none is meant by itself",
+            f"Name one ({HOW}): {', '.join(desk.accounts)}",
+        )
+
+
 def _account(desk: Desk, request: RunRequest, session: BrokerSession) -> str:
     wanted = request.account or desk.account
     if wanted is None:
         if len(session.accounts) == 1:
             return session.accounts[0]
-        raise UsageError(f"the session has {len(session.accounts)} accounts", "Name one: IBKR_ACCOUNT_ID or ?account=")
+        raise UsageError(
+            f"the session has {len(session.accounts)} accounts and none is named",
+            f"Name one (--account, ?account= or IBKR_ACCOUNT_ID): {', '.join(session.accounts)}",
+        )
     if wanted not in session.accounts:
         raise UsageError(f"account {masked(wanted)} is not one of this session's", "Check IBKR_ACCOUNT_ID or ?account=")
     return wanted

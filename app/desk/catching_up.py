@@ -14,7 +14,7 @@ from app.desk.modes import effective_mode
 from app.desk.records import RunKey
 from app.desk.stages import in_order
 from app.desk.telling import remind
-from app.domain.errors import NotReady
+from app.domain.errors import NotReady, PortfolioError
 from app.domain.policy import Mode
 from app.domain.session import BrokerSession, SessionState
 from app.domain.slots import DAILY_SLOT, latest_starts
@@ -27,17 +27,23 @@ async def catch_up(
 ) -> tuple[RunResult, ...]:
     """The runs that could be made up for now; after the latest start of their slot they are put on record as missed.
 
-    Raises what a run raises, but for a session that is lost again: then the day still waits.
+    Raises what a run raises, after the other accounts' turn, but for a session that is lost again: then the day still
+    waits.
     """
     clock, ready = market_clock(session), session.state is SessionState.READY
     due = [slot for slot in latest_starts(desk.policy) if ready or too_late(desk, slot, clock)]
-    made = []
+    made: list[RunResult] = []
+    failed: PortfolioError | None = None
     for key in [key for slot in due for key in await _held_up(desk, session, slot)]:
         _logger.warning("the %s run of %s is made up for", key.slot, key.session_date)
         try:
             made.append(await run_daily(desk, RunRequest(key.account, key.slot), conduct, progress))
         except NotReady as error:
             _logger.warning("it cannot run: %s", error)
+        except PortfolioError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return tuple(made)
 
 
@@ -56,6 +62,8 @@ async def _held_up(desk: Desk, session: BrokerSession, slot: str) -> tuple[RunKe
     return tuple(
         key
         for key in found
-        if desk.account in {None, key.account}
+        if (not desk.configured or key.account in desk.configured)
+        # Whoever asks while nobody is logged in may name an account that no login has.
+        and (session.state is not SessionState.READY or key.account in session.accounts)
         and key.book == key_of(desk, session, clock, key.account, key.slot, dry_run=False).book
     )

@@ -109,10 +109,13 @@ def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
 
 
 def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[Trade], recorded: Decimal) -> Continuity:
-    """`trades`: the executions that the broker lists; those after the snapshot count. Without one there is no past."""
+    """`trades`: the executions that the broker lists; those after the snapshot count.
+
+    Without a snapshot there is no past: nothing can have been seen to come, and what is said to have is unexplained.
+    """
     external = tuple(trade for trade in trades if not trade.is_ours)
     if before is None:
-        return Continuity(detected=recorded, recorded=recorded, external_trades=external)
+        return Continuity(recorded=recorded, external_trades=external)
     since = [trade for trade in trades if trade.time > before.as_of]
     moved = portfolio.total_cash - _expected_cash(before, portfolio, since)
     flow = moved if abs(moved) > FLOW_THRESHOLD * portfolio.nav else Decimal(0)

@@ -1,25 +1,20 @@
-"""What a person changes in the ledger alone: the kill level, an explanation of money, a release from quarantine."""
+"""What a person changes in the ledger alone: the kill level, a release from quarantine. Each says whose it was."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
+from app.desk.accounts import Whose, accounts_of, masked, meant, named, one_of
 from app.desk.ports import Ledger
-from app.desk.records import Control, Flow
+from app.desk.records import Book, Control
 from app.domain.errors import UsageError
 from app.domain.ruling import KillLevel
 
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Money from outside, in base currency; of the newest run's session and account unless it says otherwise."""
-
-    amount: Decimal
-    note: str
-    actor: str
-    session_date: date | None = None
-    account: str | None = None
+MOST_WORDS = 500
+EVERYBODY = "all"
+ANYBODY = Whose()
+_STRICTNESS = (KillLevel.ACTIVE, KillLevel.REDUCING, KillLevel.HALTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,48 +24,93 @@ class Release:
     symbol: str
     reason: str
     actor: str
-    account: str | None = None
+    whose: Whose = ANYBODY
 
 
-def set_level(ledger: Ledger, level: KillLevel, reason: str, actor: str, at: datetime) -> dict[str, Any]:
-    """For all books, and for the newest run's own level; it takes a person and a reason, up or down."""
-    told = ledger.set_level(None, level, reason, actor, at)
-    newest = ledger.runs(1)
-    if newest and ledger.level(newest[0].key.book).level is not level:
-        told = ledger.set_level(newest[0].key.book, level, reason, actor, at)
-    return _told(told)
+def set_level(
+    ledger: Ledger, level: KillLevel, reason: str, actor: str, at: datetime, whose: Whose = ANYBODY
+) -> dict[str, Any]:
+    """It takes a person and a reason, up or down. The level of one account; of all where all are meant.
+
+    All are meant by a halt that names none, and where no more than one is on record. A level of all accounts stays in
+    force for each of them, and is told where it is stricter than what was asked for.
+    """
+    spoken(reason, "reason")
+    spoken(actor, "actor")
+    books = ledger.books()
+    own = _whom(books, whose, level)
+    ledger.set_level(own.name if own else None, level, reason, actor, at)
+    for book in books:
+        # A stricter level of an account, or of another of its simulated worlds, would outlast what was asked for.
+        concerned = book != own and (own is None or book.account == own.account)
+        if concerned and ledger.level(book.name).level is not level:
+            ledger.set_level(book.name, level, reason, actor, at)
+    told = _levels(ledger, books, own.account if own else None)
+    if own is None:
+        only = None if whose.everywhere or level is KillLevel.HALTED else one_of(accounts_of(books))
+        return {**told, "account": masked(only) if only else EVERYBODY}
+    if told["level"] != level.value:
+        note = f"all accounts are {told['level']}, which holds for this one, too: --all (`all` over HTTP) changes it"
+        return {**told, "note": note}
+    return told
 
 
-def level_of(ledger: Ledger, account: str | None = None) -> dict[str, Any]:
-    """The level in force for the newest run's book."""
-    return _told(ledger.level(_newest(ledger, account)[0]))
-
-
-def explain_flow(ledger: Ledger, told: Explanation, at: datetime) -> dict[str, Any]:
-    """The next run takes it into account."""
-    book, session_date = _newest(ledger, told.account)
-    flow = Flow(told.session_date or session_date, told.amount, told.note, told.actor)
-    ledger.add_flow(book, flow, at)
-    return {"session_date": flow.session_date.isoformat(), "amount": f"{flow.amount:f}", "note": flow.note}
+def level_of(ledger: Ledger, whose: Whose = ANYBODY) -> dict[str, Any]:
+    """The level in force: of the named account, or the strictest with each account's own beside it."""
+    books = ledger.books()
+    account = named(whose.account)
+    return _levels(ledger, books, account and meant(books, whose).account)
 
 
 def release(ledger: Ledger, told: Release, at: datetime) -> dict[str, Any]:
     """Raises UsageError for a name that is not in quarantine."""
-    book, _ = _newest(ledger, told.account)
-    found = next((q for q in ledger.quarantined(book) if q.symbol == told.symbol.upper()), None)
+    spoken(told.reason, "reason")
+    spoken(told.actor, "actor")
+    book = meant(ledger.books(), told.whose)
+    found = next((q for q in ledger.quarantined(book.name) if q.symbol == told.symbol.upper()), None)
     if found is None:
-        names = ", ".join(q.symbol for q in ledger.quarantined(book)) or "none"
-        raise UsageError(f"{told.symbol} is not in quarantine", f"In quarantine: {names}")
-    ledger.release(book, found.conid, told.reason, told.actor, at)
-    return {"symbol": found.symbol, "was": found.reason}
+        names = ", ".join(q.symbol for q in ledger.quarantined(book.name)) or "none"
+        raise UsageError(
+            f"{told.symbol} is not in quarantine in account {masked(book.account)}", f"In quarantine: {names}"
+        )
+    ledger.release(book.name, found.conid, told.reason, told.actor, at)
+    return {"symbol": found.symbol, "was": found.reason, "account": masked(book.account)}
 
 
-def _newest(ledger: Ledger, account: str | None) -> tuple[str, date]:
-    """(book, session date) of the newest run, of that account if one is named."""
-    for record in ledger.runs(500):
-        if account in {None, record.key.account}:
-            return record.key.book, record.key.session_date
-    raise UsageError("the ledger holds no run yet", "Make one: `portfolio demo`")
+def spoken(text: str, what: str) -> str:
+    """Words that every database keeps; UsageError for others."""
+    plain = text.strip() and len(text) <= MOST_WORDS and "\0" not in text
+    if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UsageError(f"the {what} is blank, too long or not text", f"Give a {what} of 1 to {MOST_WORDS} characters")
+    return text
+
+
+def _whom(books: Sequence[Book], whose: Whose, level: KillLevel) -> Book | None:
+    """Whose level is set; None means all of them."""
+    known = accounts_of(books)
+    account = named(whose.account)
+    if whose.everywhere and account:
+        raise UsageError("one account and all accounts are asked for at once", "Give one of the two")
+    # To halt too much is the safe mistake.
+    stops = account is None and level is KillLevel.HALTED
+    alone = account is None and len(known) <= 1 and set(known) <= set(whose.configured or known)
+    if whose.everywhere or stops or alone:
+        return None
+    return meant(books, whose)
+
+
+def _levels(ledger: Ledger, books: Sequence[Book], account: str | None) -> dict[str, Any]:
+    """Of each account the world that ran last."""
+    found = {}
+    for book in books:
+        if account in {None, book.account} and book.account not in found:
+            found[book.account] = ledger.level(book.name)
+    if not found:
+        return {**_told(ledger.level(None)), "account": EVERYBODY, "accounts": []}
+    strictest = max(found, key=lambda each: _STRICTNESS.index(found[each].level))
+    shared = len(found) > 1 and len({control.level for control in found.values()}) == 1
+    rows = [{"account": masked(each), **_told(control)} for each, control in found.items()]
+    return {**_told(found[strictest]), "account": EVERYBODY if shared else masked(strictest), "accounts": rows}
 
 
 def _told(control: Control) -> dict[str, Any]:

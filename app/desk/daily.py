@@ -6,6 +6,7 @@ Only the clock, the feed, the broker and the chooser differ between a live day, 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app.desk.accounts import masked
 from app.desk.asking import expire_waiting
 from app.desk.attempt import (
     Attempt,
@@ -13,6 +14,7 @@ from app.desk.attempt import (
     RunRequest,
     RunResult,
     attempt,
+    by_hand,
     cancel_open_buys,
     carried_out,
     claimed,
@@ -25,7 +27,7 @@ from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
 from app.desk.records import Event, RunStatus
 from app.desk.stages import in_order
-from app.domain.errors import NotReady
+from app.domain.errors import NotReady, PortfolioError, UsageError
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
 from app.domain.slots import CLOSE_SLOT, DAILY_SLOT, PREVIEW_SLOT, RECONCILE_SLOT, latest_starts, require_slot
@@ -74,6 +76,7 @@ async def run_when_ready(
 
 async def reconcile_now(desk: Desk, account: str | None = None, progress: Progress = silent) -> RunResult:
     """Settle what the broker's books tell of open orders; under HALTED own open buys are taken back."""
+    by_hand(desk, account)
     tried = await attempt(desk, RunRequest(account, RECONCILE_SLOT))
     run = await claimed(desk, _anyway(tried), progress)
     if isinstance(run, RunResult):
@@ -89,9 +92,35 @@ async def reconcile_now(desk: Desk, account: str | None = None, progress: Progre
     return await carried_out(desk, replace(run, by_person=True), take_back, lambda _: RunStatus.RECONCILED)
 
 
+async def take_back(desk: Desk, account: str | None) -> str:
+    """After a halt: what became of our open buys, in words, in that account or in each that the broker's session has.
+
+    Halting does not wait for a broker that cannot be reached; a person is told what was not done.
+    """
+    try:
+        accounts = (account,) if account else (await desk.broker.session()).accounts
+    except PortfolioError as error:
+        return f"not cancelled: {error}"
+    if len(accounts) < 2:
+        return await _taken_back(desk, *accounts)
+    return "; ".join([f"{masked(each)}: {await _taken_back(desk, each)}" for each in accounts])
+
+
+async def _taken_back(desk: Desk, account: str | None = None) -> str:
+    try:
+        done = await reconcile_now(desk, account)
+    except PortfolioError as error:
+        return f"not cancelled: {error}"
+    return str(done.report["note"]) if done.report else "another reconcile is in progress"
+
+
 async def preview_run(desk: Desk, run_id: str, progress: Progress = silent) -> Run:
     """A run that nobody scheduled: it sees and previews everything, claims nothing and can send nothing."""
-    tried = await attempt(desk, RunRequest(slot=PREVIEW_SLOT, dry_run=True))
+    try:
+        tried = await attempt(desk, RunRequest(slot=PREVIEW_SLOT, dry_run=True))
+    except UsageError as error:
+        # Nobody who could be told the choices asks: they would only reach a log.
+        raise UsageError(error.cause, "Set IBKR_ACCOUNT_ID to the one to look at") from None
     mode = EffectiveMode(Mode.PREVIEW, Mode.PREVIEW.value, "no scheduled run: everything is previewed")
 
     async def observe(events: Sequence[Event]) -> None:

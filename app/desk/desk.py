@@ -71,7 +71,8 @@ class OrderResult:
 class Desk:
     """Everything a run works with. Adapters are picked in one place; tests pass real ones or fakes of the same ports.
 
-    `sectors`: symbol → GICS sector. `account` is the only one to work on, None for the broker's only one.
+    `sectors`: symbol → GICS sector. `account` is the one to work on, None for the broker's only one; `accounts` are all
+    that the settings name.
     `trading_mode` is the setting: off, paper or live. `owner` is unique to the process.
     `steady` measures deadlines, in seconds.
     """
@@ -87,6 +88,7 @@ class Desk:
     trading_mode: str
     owner: str
     account: str | None = None
+    accounts: tuple[str, ...] = ()
     lease_seconds: float = 120.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], datetime] = real_time
@@ -98,6 +100,11 @@ class Desk:
     ) -> Result:
         """Run a ledger call in a thread; once begun it ends, even when the caller is cancelled."""
         return await asyncio.shield(asyncio.to_thread(change, *args, **kwargs))
+
+    @property
+    def configured(self) -> tuple[str, ...]:
+        """The accounts to work on; empty for whatever the broker has."""
+        return self.accounts or ((self.account,) if self.account else ())
 
     def sector(self, symbol: str) -> str:
         """GICS sector, "Unknown" where the table has none."""

@@ -13,9 +13,11 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
     """The ledger's, with the closes since then, or on day one all of them, from the broker's own record.
 
     A preview adds them for itself only, and nothing is added while money from outside is unexplained: the point would
-    count it as gain or loss for ever. Raises LedgerError where time would run backwards.
+    count it as gain or loss for ever. Raises LedgerError where time would run backwards, or no return can be told.
     """
     navs = await desk.write(desk.ledger.navs, run.key.book)
+    for point in closes(navs):
+        _sound(point)
     today = run.key.session_date
     if navs and navs[-1].session_date > today:
         raise LedgerError(
@@ -30,18 +32,31 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
     flows = await desk.write(desk.ledger.flows, run.key.book)
     # Before any close the first value counts: an account is judged from the day it is first seen.
     before = newest or (navs[-1] if navs else None)
+    settled = _seen_since(flows, newest, today)
     added: list[NavPoint] = []
     kind = NavKind.CLOSE if navs else NavKind.BROKER
     for session_date, nav in await desk.broker.performance(run.key.account):
         after_newest = newest is None or session_date > newest.session_date
         # The ledger goes forward only: a close that the broker reports late stays out.
         in_order = not navs or session_date >= navs[-1].session_date
-        if after_newest and in_order and session_date < today and nav > 0:
+        if after_newest and in_order and session_date < today and session_date >= settled and nav > 0:
             before = newest = follow(before, session_date, kind, nav, flow_since(flows, before, session_date))
             added.append(newest)
     if added and not run.key.dry_run and run.claim is not None:
         await desk.write(desk.ledger.add_navs, run.key.book, added)
     return tuple(sorted((*navs, *added), key=lambda point: point.session_date))
+
+
+def _seen_since(flows: tuple[Flow, ...], newest: NavPoint | None, today: date) -> date:
+    """The first close that surely holds all the money that came after the newest point.
+
+    A flow bears the day on which it was seen. Whether a close between the newest point and that day holds it already
+    nobody knows, and a return over such a close would be a false gain or loss.
+    """
+    if newest is None:
+        return date.min
+    since = (flow.session_date for flow in flows if newest.session_date < flow.session_date <= today)
+    return max(since, default=date.min)
 
 
 def flow_since(flows: tuple[Flow, ...], newest: NavPoint | None, until: date) -> Decimal:
@@ -53,16 +68,30 @@ def flow_since(flows: tuple[Flow, ...], newest: NavPoint | None, until: date) ->
 
 
 def today(run: Run) -> NavPoint | None:
-    """The account's value now, money from outside taken out of it; None without an account or with a doubt about it."""
+    """The account's value now, money from outside taken out of it; None without an account or with a doubt about it.
+
+    Raises LedgerError where no return can be told from it.
+    """
     if run.portfolio is None or run.value_doubt is not None:
         return None
     earlier = [point for point in run.navs if point.session_date < run.key.session_date]
     newest = next(reversed(closes(earlier) or earlier), None)
     flow = flow_since(run.flows, newest, run.key.session_date)
     kind = NavKind.CLOSE if run.at_close else NavKind.RUN
-    return follow(newest, run.key.session_date, kind, run.portfolio.nav, flow)
+    return _sound(follow(newest, run.key.session_date, kind, run.portfolio.nav, flow))
 
 
 def nav_point(run: Run, status: RunStatus) -> NavPoint | None:
     """What the ledger keeps of this run's value: at the close slot the day's; of a dry run nothing."""
     return today(run) if status in {RunStatus.DONE, RunStatus.AWAITING_APPROVAL} else None
+
+
+def _sound(point: NavPoint) -> NavPoint:
+    if not point.is_sound:
+        raise LedgerError(
+            f"no return can be told from the account's value of {point.session_date}: "
+            f"{point.nav} with index {point.index:g} and peak {point.peak:g}",
+            "Nothing is sent. Look at the account at the broker; if its value is right, restore a copy of the ledger "
+            "from before that day, or begin with another state directory",
+        )
+    return point

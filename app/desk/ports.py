@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from app.desk.records import (
+    Book,
     Busy,
     Claim,
     Control,
@@ -266,15 +267,18 @@ class Ledger(Protocol):
         at: datetime,
         nav: NavPoint | None = None,
     ) -> None:
-        """Final status, report, NAV point and sealing event in one commit; frees the key unless the status holds it."""
+        """Final status, report, NAV point and sealing event in one commit; frees the key unless the status holds it.
+
+        A failed run whose plan was committed holds it, too; LedgerError while its orders are not settled.
+        """
         ...
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         """End an attempt that came to nothing; after a committed plan only the lease lapses and the key stays."""
         ...
 
-    def level(self, book: str) -> Control:
-        """The stricter of the book's own level and that of all books; ACTIVE where nobody set one."""
+    def level(self, book: str | None) -> Control:
+        """The stricter of the book's own level and that of all books, None: of all books' alone; ACTIVE by default."""
         ...
 
     def tighten(self, book: str, level: KillLevel, reason: str, at: datetime) -> Control:
@@ -324,8 +328,12 @@ class Ledger(Protocol):
         """
         ...
 
-    def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:
+    def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
         """Newest first."""
+        ...
+
+    def books(self) -> tuple[Book, ...]:
+        """By their newest run, newest first; an account that only waited for a login was perhaps never the broker's."""
         ...
 
     def add_notice(self, notice: Notice) -> bool:

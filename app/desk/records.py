@@ -49,6 +49,14 @@ class RunKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Book:
+    """What the ledger keeps apart under `name`: an account, or an account in one simulated world."""
+
+    name: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to write for one run until another process takes it over with a higher fence.
 

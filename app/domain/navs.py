@@ -1,5 +1,6 @@
 """The account's value over time, and the drawdown that follows from it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,11 @@ class NavPoint:
     def drawdown(self) -> float:
         """Loss from the peak as a fraction."""
         return 1 - self.index / self.peak
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a return can be told from it: value, index and peak are finite and above zero."""
+        return self.nav.is_finite() and self.nav > 0 and 0 < self.index < math.inf and 0 < self.peak < math.inf
 
 
 def follow(

@@ -20,9 +20,9 @@ _STRICTNESS = {KillLevel.ACTIVE: 0, KillLevel.REDUCING: 1, KillLevel.HALTED: 2}
 _NOBODY = Control(KillLevel.ACTIVE, "nobody has set a level", "", None)
 
 
-def level(connection: Connection, book: str) -> Control:
+def level(connection: Connection, book: str | None) -> Control:
     """The stricter of the book's own and that of all books; of equals the one of all books."""
-    stored = select(control).where(control.c.book.in_((ALL_BOOKS, book)), control.c.at.is_not(None))
+    stored = select(control).where(control.c.book.in_((ALL_BOOKS, book or ALL_BOOKS)), control.c.at.is_not(None))
     found = sorted(connection.execute(stored), key=lambda row: row.book != ALL_BOOKS)
     return max(map(_as_control, found), key=_strictness, default=_NOBODY)
 
@@ -92,7 +92,9 @@ def release(connection: Connection, book: str, conid: int, reason: str, actor: s
     events.head(connection, book)
     gone = connection.execute(delete(quarantines).where(quarantines.c.book == book, quarantines.c.conid == conid))
     if gone.rowcount == 0:
-        raise LedgerError(f"conid {conid} is not in quarantine", "`portfolio status` lists the names that are")
+        raise LedgerError(
+            f"conid {conid} is not in quarantine", "`portfolio show` of the newest run lists those that are"
+        )
     payload = {"conid": conid, "reason": reason, "actor": actor}
     events.append(connection, book, None, (Event(OwnKind.QUARANTINE_RELEASED, payload),), at)
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, insert, select
 
 from app.desk.records import Event, Flow
 from app.domain.errors import LedgerError
+from app.domain.flows import MOST, impossible
 from app.ledger import events
 from app.ledger.events import OwnKind
 from app.ledger.schema import flows
@@ -13,8 +14,9 @@ from app.ledger.schema import flows
 
 def add(connection: Connection, book: str, flow: Flow, at: datetime) -> None:
     """The row has the number of its event."""
-    if not flow.amount.is_finite() or flow.amount == 0:
-        raise LedgerError(f"a flow of {flow.amount} is none")
+    problem = impossible(flow.amount, flow.session_date)
+    if problem is not None:
+        raise LedgerError(problem)
     if not (flow.note.strip() and flow.actor.strip()):
         raise LedgerError("a flow cannot be recorded without a note and who says so", "Give both")
     values = {
@@ -30,4 +32,6 @@ def add(connection: Connection, book: str, flow: Flow, at: datetime) -> None:
 def load(connection: Connection, book: str) -> tuple[Flow, ...]:
     """Oldest session first, and within one in the order of recording."""
     stored = select(flows).where(flows.c.book == book).order_by(flows.c.session_date, flows.c.seq)
-    return tuple(Flow(row.session_date, row.amount, row.note, row.actor) for row in connection.execute(stored))
+    found = (Flow(row.session_date, row.amount, row.note, row.actor) for row in connection.execute(stored))
+    # Earlier versions recorded 1e400, which nobody could answer any more: it stays in the trail alone.
+    return tuple(flow for flow in found if abs(flow.amount) < MOST)

@@ -84,7 +84,7 @@ def _follow(connection: Connection, book: str, latest: NavPoint, point: NavPoint
 
 
 def _check(point: NavPoint) -> None:
-    if not (math.isfinite(point.index) and math.isfinite(point.peak)):
+    if not (0 < point.index < math.inf and 0 < point.peak < math.inf):
         raise LedgerError(f"the NAV point of {point.session_date} has index {point.index} and peak {point.peak}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from app.desk.records import HOLDS_KEY, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
+from app.desk.records import HOLDS_KEY, Book, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
@@ -28,6 +28,7 @@ _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 _UNSETTLED = {
     RunStatus.DONE: (OrderState.PLANNED, *_IN_DOUBT),
     RunStatus.REJECTED: (OrderState.PLANNED, *_IN_DOUBT),
+    RunStatus.FAILED: (OrderState.PLANNED, *_IN_DOUBT),
     RunStatus.AWAITING_APPROVAL: _IN_DOUBT,
 }
 
@@ -204,7 +205,9 @@ def close(
         navs.add(connection, claim.key.book, (nav,))
         seal["nav"] = navs.as_payload(nav)
     seq = events.append(connection, claim.key.book, claim.run_id, (*batch, _event(claim, OwnKind.RUN_SEALED, seal)), at)
-    held = status in HOLDS_KEY and not row.dry_run
+    failed = status is RunStatus.FAILED
+    # What failed after its orders had gone must not be followed by a second plan for the same day.
+    held = (status in HOLDS_KEY or (failed and row.plan is not None)) and not row.dry_run
     connection.execute(
         update(runs)
         .where(runs.c.run_id == claim.run_id)
@@ -213,8 +216,8 @@ def close(
             day_key=row.day_key if held else None,
             report=text,
             report_hash=seal["report_hash"],
-            # Of an earlier attempt; the trail keeps it.
-            error=None,
+            # That of an earlier attempt is in the trail.
+            error=report.get("note") if failed else None,
             finished_at=at,
             sealed_seq=seq,
         )
@@ -258,12 +261,22 @@ def find(connection: Connection, run_id: str) -> RunRecord | None:
     return None if row is None else _as_record(row)
 
 
-def newest(connection: Connection, limit: int, book: str | None) -> tuple[RunRecord, ...]:
+def newest(connection: Connection, limit: int, book: str | None, account: str | None) -> tuple[RunRecord, ...]:
     """In the reverse order of their making."""
     query = select(runs).order_by(runs.c.number.desc()).limit(limit)
-    if book is not None:
-        query = query.where(runs.c.book == book)
+    for column, wanted in ((runs.c.book, book), (runs.c.account, account)):
+        if wanted is not None:
+            query = query.where(column == wanted)
     return tuple(_as_record(row) for row in connection.execute(query))
+
+
+def books(connection: Connection) -> tuple[Book, ...]:
+    """Those of which a run began: what only waited for the broker's session may bear a name that no broker knows."""
+    began = runs.c.status.not_in((RunStatus.NOT_READY, RunStatus.MISSED))
+    query = select(runs.c.book, runs.c.account).where(began).group_by(runs.c.book, runs.c.account)
+    return tuple(
+        Book(row.book, row.account) for row in connection.execute(query.order_by(func.max(runs.c.number).desc()))
+    )
 
 
 def held_up(connection: Connection, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:

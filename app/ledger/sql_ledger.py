@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from app.desk.records import (
+    Book,
     Busy,
     Claim,
     Control,
@@ -151,7 +152,7 @@ class SqlLedger:
         with self._write() as connection:
             runs.abandon(connection, claim, status, error, at, now=self._now())
 
-    def level(self, book: str) -> Control:
+    def level(self, book: str | None) -> Control:
         with self._read() as connection:
             return controls.level(connection, book)
 
@@ -195,9 +196,13 @@ class SqlLedger:
         with self._read() as connection:
             return runs.find(connection, run_id)
 
-    def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:
+    def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
         with self._read() as connection:
-            return runs.newest(connection, limit, book)
+            return runs.newest(connection, limit, book, account)
+
+    def books(self) -> tuple[Book, ...]:
+        with self._read() as connection:
+            return runs.books(connection)
 
     def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
         with self._read() as connection:

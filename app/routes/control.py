@@ -8,15 +8,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.agent import conduct
+from app.desk.accounts import Whose
 from app.desk.asking import approve, exit_position, reject
 from app.desk.attempt import RunResult
-from app.desk.controlling import Explanation, Release, explain_flow, level_of, release, set_level
-from app.desk.daily import reconcile_now
+from app.desk.controlling import Release, level_of, release, set_level
+from app.desk.daily import reconcile_now, take_back
 from app.desk.desk import Desk, silent
+from app.desk.explaining_money import Explanation, explain_flow
 from app.domain.errors import PortfolioError, UsageError
+from app.domain.flows import amount_of, day_of
 from app.domain.ruling import KillLevel
 from app.routes.running import AT_THE_DESK, RUN, answer, kept
 from app.web.front import GUARDED, WITH_BODY
@@ -33,34 +36,38 @@ def _moved(amount: Decimal) -> Decimal:
     return amount
 
 
-Amount = Annotated[Decimal, Field(ge=-_MOST, le=_MOST), AfterValidator(_moved)]
+Amount = Annotated[Decimal, Field(ge=-_MOST, le=_MOST), AfterValidator(_moved), BeforeValidator(amount_of)]
+Day = Annotated[date, BeforeValidator(day_of)]
 # Spaces and invisible characters are no reason.
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(said)]
 router = APIRouter(responses=GUARDED)
 
 
-class Asked(BaseModel):
-    """Who asks, and why. `account` narrows it to one book, none means all."""
+class By(BaseModel):
+    """Who asks, and for which account; where there are several it must be named."""
 
     model_config = ConfigDict(extra="forbid")
 
     actor: Words = "api"
+    account: str | None = None
+
+
+class Asked(By):
+    """And why."""
+
     reason: Words
 
 
-class By(BaseModel):
-    """Who asks."""
+class LevelAsked(Asked):
+    """`all` means every account, now and later."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    actor: Words = "api"
+    all: bool = False
 
 
 class ExitAsked(By):
     """`confirm` must be true: it sells."""
 
     confirm: bool = False
-    account: str | None = None
 
 
 class FlowAsked(By):
@@ -68,36 +75,34 @@ class FlowAsked(By):
 
     amount: Amount
     note: Words
-    session_date: date | None = None
-    account: str | None = None
+    session_date: Day | None = None
 
 
 @router.get("/level")
-async def level(request: Request) -> dict[str, Any]:
-    """The kill level in force for the book of the newest run."""
-    return await asyncio.to_thread(level_of, _wiring(request).ledger)
+async def level(request: Request, account: str | None = None) -> dict[str, Any]:
+    """The kill level in force: of that account, or the strictest, with each account's beside it."""
+    return await asyncio.to_thread(level_of, _wiring(request).ledger, _whose(request, account))
 
 
 @router.post("/halt", responses=WITH_BODY)
-async def halt(request: Request, asked: Asked) -> dict[str, Any]:
-    """Nothing is sent any more; own open buys are asked to be cancelled."""
+async def halt(request: Request, asked: LevelAsked) -> dict[str, Any]:
+    """Nothing is sent any more, for any account where none is named; own open buys are asked to be cancelled."""
     told = await _set(request, KillLevel.HALTED, asked)
     try:
-        done = await kept(request.app, _job(request, lambda desk: reconcile_now(desk, None, silent)))
+        desk = await asyncio.to_thread(_wiring(request).desk)
     except PortfolioError as error:
-        # Halting does not wait for a broker that cannot be reached; a person is told what was not done.
         return {**told, "open_buys": f"not cancelled: {error}"}
-    return {**told, "open_buys": done.report["note"] if done.report else "another reconcile is in progress"}
+    return {**told, "open_buys": await kept(request.app, take_back(desk, asked.account))}
 
 
 @router.post("/reduce", responses=WITH_BODY)
-async def reduce(request: Request, asked: Asked) -> dict[str, Any]:
+async def reduce(request: Request, asked: LevelAsked) -> dict[str, Any]:
     """Only exits are sent."""
     return await _set(request, KillLevel.REDUCING, asked)
 
 
 @router.post("/resume", responses=WITH_BODY)
-async def resume(request: Request, asked: Asked) -> dict[str, Any]:
+async def resume(request: Request, asked: LevelAsked) -> dict[str, Any]:
     """Back to the policy's limits."""
     return await _set(request, KillLevel.ACTIVE, asked)
 
@@ -105,13 +110,13 @@ async def resume(request: Request, asked: Asked) -> dict[str, Any]:
 @router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
 async def approve_run(request: Request, run_id: str, by: By) -> Response:
     """Go on with a waiting run; everything is read and gated anew."""
-    return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct))
+    return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct, silent, by.account))
 
 
 @router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
 async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
     """Never send the waiting orders."""
-    return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason))
+    return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason, silent, asked.account))
 
 
 @router.post("/exit/{symbol}", responses=RUN | WITH_BODY)
@@ -131,14 +136,15 @@ async def reconcile(request: Request, account: str | None = None) -> Response:
 @router.post("/flows", responses=WITH_BODY)
 async def flow(request: Request, asked: FlowAsked) -> dict[str, Any]:
     """Say what money from outside was."""
-    told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, asked.account)
+    whose = _whose(request, asked.account)
+    told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, whose)
     return await asyncio.to_thread(explain_flow, _wiring(request).ledger, told, datetime.now(UTC))
 
 
 @router.post("/release/{symbol}", responses=WITH_BODY)
 async def release_symbol(request: Request, symbol: str, asked: Asked) -> dict[str, Any]:
     """Let automatic orders near a name again."""
-    told = Release(symbol, asked.reason, asked.actor)
+    told = Release(symbol, asked.reason, asked.actor, _whose(request, asked.account))
     return await asyncio.to_thread(release, _wiring(request).ledger, told, datetime.now(UTC))
 
 
@@ -147,9 +153,13 @@ def _wiring(request: Request) -> Wiring:
     return wiring
 
 
-async def _set(request: Request, level: KillLevel, asked: Asked) -> dict[str, Any]:
-    ledger = _wiring(request).ledger
-    return await asyncio.to_thread(set_level, ledger, level, asked.reason, asked.actor, datetime.now(UTC))
+def _whose(request: Request, account: str | None, everywhere: bool = False) -> Whose:
+    return Whose(account, _wiring(request).settings.accounts, everywhere)
+
+
+async def _set(request: Request, level: KillLevel, asked: LevelAsked) -> dict[str, Any]:
+    ledger, whose = _wiring(request).ledger, _whose(request, asked.account, asked.all)
+    return await asyncio.to_thread(set_level, ledger, level, asked.reason, asked.actor, datetime.now(UTC), whose)
 
 
 async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> Response:

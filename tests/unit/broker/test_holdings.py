@@ -38,7 +38,7 @@ def test_a_stock_held_long_with_a_price_is_managed() -> None:
         ({"asset_class": "FUND"}, "a mutual fund", "2400", "2400"),
         ({"asset_class": "WAR"}, "a warrant", "2400", "2400"),
         ({"asset_class": "CRYPTO", "currency": "GBP"}, "a cryptocurrency", "2880", "2880"),
-        ({"asset_class": "cash", "quantity": "20000", "price": "1.06", "market_value": "21200"}, "counted in the cash", "0", "0"),
+        ({"asset_class": "cash", "price": "1.06", "market_value": "106"}, "counted in the cash", "0", "0"),
         ({"asset_class": "FUT", "market_value": "192000"}, "a future", "0", "192000"),
         ({"asset_class": "CFD", "unrealized_pnl": "-130"}, "a contract for difference", "-130", "2400"),
         ({"asset_class": "CFD", "unrealized_pnl": None}, "nobody tells its value", None, "2400"),

@@ -124,9 +124,10 @@ def test_trades_of_others_explain_and_are_listed() -> None:
     assert (found.detected, found.doubts, found.external_trades) == (NOTHING, (), (theirs,))
 
 
-def test_without_a_past_nothing_is_detected() -> None:
+def test_without_a_past_nothing_is_detected_and_what_somebody_said_came_is_unexplained() -> None:
+    assert continuity(None, account(), (), NOTHING) == Continuity()
     found = continuity(None, account(), (), Decimal(700))
-    assert found.unexplained(account().nav) == 0
+    assert found.unexplained(account().nav) == -700
     assert found.doubts == ()
 
 
