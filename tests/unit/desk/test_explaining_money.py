@@ -57,7 +57,7 @@ async def deposited(office: Office) -> Office:
 
 async def quiet(office: Office) -> Mapping[str, Any]:
     """One more run of the day, which sells nothing."""
-    report = await ran(office, RunRequest(slot="again"))
+    report = await ran(office, RunRequest(slot="extra"))
     assert report["orders"] == []
     assert report["level"]["level"] == "ACTIVE"
     return report

@@ -147,7 +147,7 @@ async def test_a_blank_account_is_nobody_and_not_everybody(office: Office, ledge
         with pytest.raises(UsageError, match="blank"):
             put(ledger, level, account=blank, configured=(A,))
     with pytest.raises(UsageError, match="blank"):
-        await run_daily(office.desk(), RunRequest(blank, slot="again"))
+        await run_daily(office.desk(), RunRequest(blank, slot="extra"))
     with pytest.raises(UsageError, match="blank"):
         await exit_position(office.desk(), "KO", "owner", blank)
     with pytest.raises(UsageError, match="blank"):
@@ -188,7 +188,7 @@ async def test_an_approval_names_the_account_of_its_run(office: Office, ledger: 
     office.world.next_day(TODAY + timedelta(days=1))
     office.policy = policy({"mode": Mode.APPROVE, "scope": ApprovalScope.ALL})
     office.world.positions[conid("AAPL")] = replace(office.world.positions[conid("AAPL")], average_cost=Decimal(130))
-    waiting = await run_daily(office.desk(), RunRequest(A, slot="waits"))
+    waiting = await run_daily(office.desk(), RunRequest(A, slot="afternoon"))
     for account in (None, B, STRANGER, ""):
         with pytest.raises(UsageError):
             await approve(office.desk(), waiting.run_id, "owner", account=account)
@@ -210,7 +210,7 @@ async def test_by_hand_one_of_several_accounts_is_named_even_where_the_settings_
     with pytest.raises(UsageError, match="names 2 accounts"):
         await reconcile_now(desk)
     # A scheduled run goes by the first of the list, as ever.
-    day = await run_daily(desk, RunRequest(slot="again"))
+    day = await run_daily(desk, RunRequest(slot="extra"))
     assert day.report is not None
     assert day.report["account"] == A
     sold = await exit_position(desk, "KO", "owner", B)
@@ -223,7 +223,7 @@ async def test_without_a_name_the_choices_of_the_session_are_told_to_the_caller_
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         with pytest.raises(UsageError) as caught:
-            await run_daily(office.desk(), RunRequest(slot="again"))
+            await run_daily(office.desk(), RunRequest(slot="extra"))
         with pytest.raises(UsageError) as previewed:
             await preview_run(office.desk(), "a page that nobody named an account on")
     assert caught.value.remedy is not None
@@ -292,7 +292,7 @@ async def test_whose_day_waits_is_told_by_the_accounts_own_runs_and_not_by_the_n
     office: Office, ledger: SqlLedger
 ) -> None:
     office.world.set_session(simulation=None, paper=True)
-    await run_daily(office.desk(), RunRequest(A, slot="real"))
+    await run_daily(office.desk(), RunRequest(A, slot="extra"))
     office.world.set_session(simulation=Simulation(TODAY, 7, "synthetic", 0.1))
     await run_daily(office.desk(), RunRequest(B, slot="simulated"))
     office.broker.unreachable = {"session_status"}
