@@ -29,6 +29,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import BrokerOrder, Order, OrderReport, OrderState, Placement, Side, Ticket, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
+from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.domain.session import BrokerSession
 
@@ -241,8 +242,12 @@ class Ledger(Protocol):
         average_price: Decimal | None = None,
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
+        questions: Sequence[Question] = (),
     ) -> None:
-        """Move an intent along the allowed transitions; a transition that is not allowed raises LedgerError."""
+        """Move an intent along the allowed transitions; a transition that is not allowed raises LedgerError.
+
+        `questions`: what the broker asked on the way.
+        """
         ...
 
     def day_use(self, book: str, session_date: date) -> DayUse:
@@ -326,6 +331,10 @@ class Ledger(Protocol):
 
     def runs(self, limit: int = 20, book: str | None = None) -> tuple[RunRecord, ...]:
         """Newest first."""
+        ...
+
+    def asked(self, limit: int = 20) -> tuple[IntentRecord, ...]:
+        """Orders of any book about which the broker asked something, newest first."""
         ...
 
     def add_notice(self, notice: Notice) -> bool:
