@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+from app.desk.question_part import QuestionPart
 from app.desk.records import RunStatus
 
 
@@ -331,6 +332,7 @@ class OrderPart(Part):
     trigger: str
     what_if: WhatIfPart | None
     lots: tuple[LotPart, ...]
+    questions: tuple[QuestionPart, ...] = ()
 
 
 class RefusalPart(Part):

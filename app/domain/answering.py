@@ -34,7 +34,7 @@ def answers_to(
             case Bound.QUANTITY:
                 found.append((message_id, most))
             case Bound.VALUE if most is not None:
-                found.append((message_id, min(max((most / rate).quantize(_STEP, ROUND_FLOOR), _STEP), _MOST)))
+                found.append((message_id, max(min(most / rate, _MOST).quantize(_STEP, ROUND_FLOOR), _STEP)))
             case _:
                 continue
     return tuple(found)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
 from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy_fields import CASH, slips
+from app.domain.questions import DOCUMENTED, Bound
 from app.domain.sizing import HEADROOM
 
 _OPEN, _CLOSE, _HALF_DAY_CLOSE = ("09:30", "16:00", "13:00")
@@ -55,6 +56,7 @@ def check(policy: Policy, sectors: Mapping[str, str]) -> tuple[Finding, ...]:
             _exits,
             _market,
             _execution,
+            _answers,
             _investor,
             _notifications,
             _slips,
@@ -309,6 +311,21 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
         )
     elif not _window_is_open(policy, _HALF_DAY_CLOSE):
         yield _warning("execution", f"no minute is left on half days, which close at {_HALF_DAY_CLOSE}")
+
+
+def _answers(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
+    rules = policy.execution
+    for message_id, most in rules.answer_questions.items():
+        field = f"execution.answer_questions.{message_id}"
+        known = DOCUMENTED[message_id]
+        if known.bound is Bound.DELAYED and not rules.allow_delayed_quotes:
+            yield _warning(field, "with real money it is never confirmed while allow_delayed_quotes is false")
+        if known.bound is Bound.TICKET and known.by_default:
+            yield _warning(field, "adds nothing: it is confirmed anyway")
+        if known.bound is Bound.VALUE and most is not None and most >= rules.max_order_value:
+            yield _warning(
+                field, f"{most:f} is not below max_order_value ({rules.max_order_value:f}): it binds nothing"
+            )
 
 
 def _window_is_open(policy: Policy, closes: str) -> bool:

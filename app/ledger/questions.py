@@ -58,16 +58,16 @@ def of_intents(connection: Connection, *conditions: ColumnElement[bool]) -> Mapp
 
 def was_asked() -> ColumnElement[bool]:
     """Of an intent: the broker asked something about it."""
-    return exists().where(questions.c.run_id == intents.c.run_id, questions.c.coid == intents.c.coid)
+    return exists().where(*_of_intent()).correlate(intents)
 
 
 def is_waiting() -> ColumnElement[bool]:
     """Of an intent: a question about it was left unanswered, so that nothing of it is under way."""
-    return exists().where(
-        questions.c.run_id == intents.c.run_id,
-        questions.c.coid == intents.c.coid,
-        questions.c.answered.is_(False),
-    )
+    return exists().where(*_of_intent(), questions.c.answered.is_(False)).correlate(intents)
+
+
+def _of_intent() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return questions.c.run_id == intents.c.run_id, questions.c.coid == intents.c.coid
 
 
 def check_questions(connection: Connection, told: Mapping[Key, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
