@@ -160,7 +160,7 @@ class McpBroker:
             answer = await _ask(self._connection, wire.CancelAnswer, "cancel_order", arguments)
         except (BrokerUnavailable, ToolFailed):
             return "unknown"
-        return answer.outcome
+        return f"{answer.outcome}: {answer.message}" if answer.questions else answer.outcome
 
     async def report(self, account: str) -> OrderReport:
         """See `Broker.report`."""

@@ -217,4 +217,5 @@ def outcome(answer: PlacementAnswer) -> Outcome:
 
 class CancelAnswer(Answer):
     outcome: str
-    message: str | None
+    message: OthersText | None
+    questions: tuple[QuestionAnswer, ...] = ()

@@ -66,7 +66,10 @@ class Broker(Protocol):
         ...
 
     async def cancel(self, account: str, order_id: str) -> str:
-        """Ask for one of our own orders to be cancelled: "requested" (no more than that), "refused" or "unknown"."""
+        """Ask for one of our own orders to be cancelled: "requested" (no more than that), "refused" or "unknown".
+
+        Behind "unknown: " stands what the broker asked in return; nobody answers it.
+        """
         ...
 
     async def report(self, account: str) -> OrderReport:

@@ -125,6 +125,19 @@ async def test_two_orders_that_are_asked_about_cost_two_orders(venue: McpVenue, 
     assert len({order["symbol"] for order in orders(result) if order["state"] == "UNKNOWN"}) == 2
 
 
+async def test_a_cancel_that_is_answered_with_a_question_cancels_nothing_and_says_what_was_asked(
+    venue: McpVenue,
+) -> None:
+    await venue.exchange.post("faults", {"kind": "late_fill", "looks": 50})
+    placed = await venue.send("AAPL", Side.BUY, 3, await venue.price("AAPL", Side.BUY))
+    assert placed.order_id is not None
+    await venue.exchange.post("faults", {"kind": "cancel_question", "question": {"id": "o7", "text": "<b>All</b>?"}})
+    said = await venue.broker.cancel(venue.account, placed.order_id)
+    assert said == "unknown: the broker asked before it cancels: o7: All ?"
+    assert (await venue.broker.order(venue.account, placed.order_id)).is_open
+    assert await venue.broker.cancel(venue.account, placed.order_id) == "requested"
+
+
 async def test_a_placement_tells_the_question_apart_from_a_lost_answer(venue: McpVenue) -> None:
     await venue.exchange.post("faults", {"kind": "question", "questions": [O10331]})
     placed = await venue.send("AAPL", Side.BUY, 3, await venue.price("AAPL", Side.BUY))

@@ -19,6 +19,7 @@ from app.domain.order import Order, OrderReport, OrderState, Placement, Side, Ti
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Notifications, Occasion
 from app.domain.questions import Question
+from app.domain.ruling import KillLevel
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.broker_model import QUESTION, Fate
 from tests.support.fakes import FakeBroker, Office, policy
@@ -295,3 +296,22 @@ async def test_what_the_policy_confirms_in_advance_is_signed_with_the_order_and_
     assert dict(ticket.answers) == signed
     assert ticket.conid == conid("AAPL")
     assert ticket.limit_price >= PRICE * (1 - Decimal("0.03"))
+
+
+class _AsksBeforeItCancels(FakeBroker):
+    """Nothing is cancelled without a person."""
+
+    async def cancel(self, account: str, order_id: str) -> str:
+        return "unknown: the broker asked before it cancels: o7: All of it?"
+
+
+async def test_a_question_about_a_cancel_is_told_to_a_person(office: Office, ledger: SqlLedger) -> None:
+    told = Notifications(urls=("json://localhost",), on=(Occasion.ORDER_UNCERTAIN,))
+    office.policy = policy().model_copy(update={"notifications": told})
+    office.broker = _AsksBeforeItCancels(office.world)
+    office.broker.stranger("PM0001", "AMD", Decimal(5))
+    book = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
+    ledger.set_level(book, KillLevel.HALTED, "a person said so", "a person", OPENING)
+    assert (await run_daily(office.desk(), DAY)).status is RunStatus.HALTED
+    (notice,) = ledger.take_notices()
+    assert "BUY 5 AMD is not cancelled: unknown: the broker asked before it cancels: o7" in notice.body
