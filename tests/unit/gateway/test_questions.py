@@ -57,6 +57,7 @@ UNANSWERED = {
     "message ids that are null": ([row("o383", SIZE, messageIds=None)], "no message id"),
     "message ids that are text": ([row("o383", SIZE, messageIds="o383")], "no message id"),
     "a number for a message id": ([row("o383", SIZE, messageIds=[383])], "383 is not on the list"),
+    "a NUL in the text of an unknown id": ([row("o99999", "Sell \x00 all?")], "o99999 is not on the list"),
     "an id with a blank": ([row("o383 ", SIZE)], "is not on the list"),
     "several ids, one of them unlisted": ([row("o383", SIZE, messageIds=["o383", "o163"])], "o163"),
     "no text at all": ([row("o383", "", message=None)], "not the documented one"),
