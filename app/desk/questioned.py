@@ -61,14 +61,18 @@ async def name_refusal(desk: Desk, run: Run, intent: Intent) -> Refusal | None:
 
 async def tell_questions(desk: Desk, run: Run, result: OrderResult) -> None:
     """One notice an order, under the occasion of orders whose end is open."""
-    order = result.order
+    left = [question for question in result.questions if not question.answered]
+    if not left:
+        return
+    order, final = result.order, result.state == OrderState.REJECTED.value
     what = f"{order.side} {order.quantity:f} {order.instrument.symbol}"
-    for question in result.questions:
-        if not question.answered:
-            run.progress(f"the broker asked about {what}: {words(question)}")
-            final = result.state == OrderState.REJECTED.value
-            text = f"{what}: {words(question)} {advice(question.ids, final=final)}"
-            await tell(desk, run.key, Occasion.ORDER_UNCERTAIN, text, result.coid, TITLE)
+    asked = " ".join(words(question) for question in left)
+    run.progress(f"the broker asked about {what}: {asked}")
+    # Where one of them has no id, no list of ids would have helped.
+    ids = [one for question in left for one in question.ids] if all(question.ids for question in left) else []
+    await tell(
+        desk, run.key, Occasion.ORDER_UNCERTAIN, f"{what}: {asked} {advice(ids, final=final)}", result.coid, TITLE
+    )
 
 
 def words(question: Question) -> str:

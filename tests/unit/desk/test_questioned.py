@@ -234,6 +234,18 @@ async def test_a_person_is_told_once_with_id_text_meaning_and_what_to_do(office:
     assert ACCOUNT not in notice.body
 
 
+async def test_of_several_questions_about_one_order_all_are_told(office: Office, ledger: SqlLedger) -> None:
+    told = Notifications(urls=("json://localhost",), on=(Occasion.ORDER_UNCERTAIN,))
+    office.policy = policy().model_copy(update={"notifications": told})
+    office.broker = _Says(office.world, said=(QUESTION, replace(QUESTION, ids=("o7",), text="And this?")))
+    office.broker.fates["AAPL"] = Fate.IS_ASKED_ABOUT
+    await run_daily(office.desk(), DAY)
+    (notice,) = ledger.take_notices()
+    for words in ("o10331", "Confirm Mandatory Cap Price", "o7", "And this?"):
+        assert words in notice.body
+    assert "answer_questions" not in notice.body
+
+
 @dataclass
 class _Says(FakeBroker):
     """Answers the first order with these questions."""
