@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import control, policies, processes
+from app.commands import control, policies, processes, questions
 from app.commands.callers import ask_service, work_here
 from app.commands.doctor import doctor
 from app.commands.output import (
@@ -57,6 +57,7 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 control.register(cli)
 policies.register(cli)
+cli.command("questions")(questions.show)
 cli.command()(doctor)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]

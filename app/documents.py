@@ -26,6 +26,7 @@ Renderer = Callable[[str], str]
 
 # Part of a type's text → what the reader is told, first match first.
 _UNITS = {
+    "dict[str, decimal": "by id",
     "tuple": "list",
     "bool": "yes or no",
     "float": "number",

@@ -6,10 +6,11 @@ An order is sent once: nothing here repeats it, nothing guesses what became of i
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from api_gateway.clientportal import wire
@@ -24,10 +25,11 @@ from api_gateway.clientportal.errors import (
     UnknownOrder,
 )
 from api_gateway.clientportal.limits import ORDERS
-from api_gateway.clientportal.outcome import Pending, classify, is_allowed
+from api_gateway.clientportal.outcome import cancellation, classify, unanswered
+from api_gateway.clientportal.questions import Asked, why_not
 from api_gateway.clientportal.records import Cancellation, Limit, OrderRow, Placement, Question, Trade, WhatIf
 from api_gateway.clientportal.session import Session
-from api_gateway.clientportal.transport import Answer, Params, Transport, error_text, fault_of, is_unprimed
+from api_gateway.clientportal.transport import Params, Transport, fault_of
 
 # Observed chains have three questions.
 _MOST_QUESTIONS: Final = 5
@@ -35,7 +37,7 @@ _MOST_QUESTIONS: Final = 5
 _TRADE_DAYS: Final = {"days": "7"}
 # The gateway takes -1 for every order of the account.
 _ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
-_CANCEL_TAKEN: Final = "Request was submitted"
+NO_ANSWERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,10 @@ class OrderCalls:
         path = f"/iserver/account/{order.account}/orders/whatif"
         return _what_if(await self._session.guarded(lambda: self._ask_preview(path, order)), order)
 
-    async def place_once(self, order: Limit) -> Placement:
+    async def place_once(self, order: Limit, answers: Mapping[str, str] = NO_ANSWERS) -> Placement:
         """Sends one order and answers the broker's questions from the allow-list, all in one go.
 
+        `answers`: ids that the ticket allows besides, each with its bound.
         An order whose price or quantity the exchange would not take is not sent, nor one without rules to tell by.
         """
         async with self._placing:
@@ -150,7 +153,7 @@ class OrderCalls:
                 return Placement(outcome="not_sent", message=str(error))
             except GatewayDown as error:
                 return Placement(outcome="unknown" if error.sent else "not_sent", message=str(error))
-            return await self._answer_questions(classify(placed))
+            return await self._answer_questions(classify(placed), order, answers)
 
     async def cancel(self, account: str, order_id: str) -> Cancellation:
         """Asks once for the end of one order. Only the order's status tells whether it ended, and how much had filled.
@@ -168,26 +171,25 @@ class OrderCalls:
                 return Cancellation(outcome="refused", message=str(error))
             except GatewayDown as error:
                 return Cancellation(outcome="unknown" if error.sent else "refused", message=str(error))
-            return _cancellation(answer)
+            return cancellation(answer)
 
-    async def _answer_questions(self, found: Placement | Pending) -> Placement:
-        asked: tuple[Question, ...] = ()
-        while isinstance(found, Pending):
-            confirmed = is_allowed(found.message_ids, found.text) and len(asked) < _MOST_QUESTIONS
-            asked += (Question(message_ids=found.message_ids, text=found.text, confirmed=confirmed),)
-            if not confirmed:
-                return Placement(
-                    outcome="unknown_question",
-                    message="the broker asked a question that is not on the allow-list; it was left unanswered",
-                    questions=asked,
-                )
+    async def _answer_questions(self, found: Placement | Asked, order: Limit, answers: Mapping[str, str]) -> Placement:
+        confirmed: tuple[Question, ...] = ()
+        while isinstance(found, Asked):
+            too_many = (
+                f"{_MOST_QUESTIONS} questions were confirmed already" if len(confirmed) >= _MOST_QUESTIONS else None
+            )
+            why = too_many or why_not(found, order, answers)
+            if why is not None:
+                return unanswered((found,), why, confirmed)
+            confirmed += (found.record(None),)
             try:
                 with self._transport.pacer.answering():
                     answer = await self._transport.send("POST", f"/iserver/reply/{found.reply_id}", {"confirmed": True})
             except (GatewayDown, PacingViolation) as error:
-                return Placement(outcome="unknown", message=str(error), questions=asked)
+                return Placement(outcome="unknown", message=str(error), questions=confirmed)
             found = classify(answer, is_reply=True)
-        return found.model_copy(update={"questions": asked})
+        return found.model_copy(update={"questions": confirmed + found.questions})
 
     async def _read_live(self, asked: Params) -> list[wire.Row]:
         for _ in range(2):
@@ -228,21 +230,6 @@ def _lacks_trades(orders: tuple[OrderRow, ...], trades: tuple[Trade, ...]) -> bo
 def is_order_id(text: str) -> bool:
     """True for a positive whole number and nothing else."""
     return _ORDER_ID.fullmatch(text) is not None
-
-
-def _cancellation(answer: Answer) -> Cancellation:
-    message = error_text(answer)
-    if (answer.status >= 500 and not is_unprimed(message)) or answer.status == 408:
-        return Cancellation(outcome="unknown", message=message or f"the gateway answered {answer.status}")
-    if message is not None:
-        return Cancellation(outcome="refused", message=message)
-    try:
-        told = wire.text(wire.mapping(wire.decode(answer.body), "cancel answer"), "msg")
-    except Malformed as error:
-        return Cancellation(outcome="unknown", message=str(error))
-    if told != _CANCEL_TAKEN:
-        return Cancellation(outcome="unknown", message=f"not a known answer to a cancel: {told}")
-    return Cancellation(outcome="requested", message="the broker took the request; the order may still fill before")
 
 
 def _body(order: Limit) -> dict[str, object]:

@@ -154,6 +154,15 @@ class Trade(Record):
     time: datetime
 
 
+class Question(Record):
+    """`why` it was left unanswered, None where it was confirmed."""
+
+    message_ids: tuple[str, ...]
+    text: str
+    confirmed: bool
+    why: str | None = None
+
+
 class Cancellation(Record):
     """What became of a request to cancel one order.
 
@@ -163,6 +172,7 @@ class Cancellation(Record):
 
     outcome: Literal["requested", "refused", "unknown"]
     message: str
+    questions: tuple[Question, ...] = ()
 
 
 class NavPoint(Record):
@@ -265,12 +275,6 @@ class WhatIf(Record):
     warnings: tuple[str, ...]
     error: str | None
     currency: str | None
-
-
-class Question(Record):
-    message_ids: tuple[str, ...]
-    text: str
-    confirmed: bool
 
 
 class Limit(Record):

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from api_gateway.clientportal.errors import State
 from api_gateway.clientportal.records import (
@@ -26,6 +26,10 @@ from api_gateway.clientportal.records import (
     Unresolved,
 )
 from api_gateway.settings import TradingMode
+
+# JSON has lists only, and a strict record takes none for a tuple.
+Answer = Annotated[tuple[str, str], Field(strict=False)]
+Answers = Annotated[tuple[Answer, ...], Field(strict=False, max_length=16)]
 
 
 class SimulatorMarker(Record):
@@ -126,7 +130,10 @@ class TradeBoundary(Record):
 
 
 class Ticket(Record):
-    """An order that a gate has allowed. Decimals are strings in plain notation without trailing zeros."""
+    """An order that a gate has allowed. Decimals are strings in plain notation without trailing zeros.
+
+    `answers`, from version 2 on: ids of questions that the policy confirms in advance, each with its bound.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -141,10 +148,14 @@ class Ticket(Record):
     run_id: str
     policy_hash: str
     expires: int
+    answers: Answers = ()
 
 
 class PlaceResult(Record):
-    """`refused`: this call sent nothing. `unknown`: something went out, its fate is open; reconcile, never resend."""
+    """`refused`: this call sent nothing. `unknown`: something went out, its fate is open; reconcile, never resend.
+
+    `unknown` with a last question that is not confirmed: the broker asked, nobody answered, and nothing is on its way.
+    """
 
     outcome: Literal["accepted", "rejected", "already_registered", "refused", "unknown"]
     order_id: str | None = None

@@ -105,7 +105,7 @@ class OrderGate:
                 refusal = f"{error}. {error.remedy}"
             if refusal is not None:
                 return PlaceResult(outcome="refused", message=refusal)
-            placement = await self._portal.orders.place_once(order)
+            placement = await self._portal.orders.place_once(order, dict(ticket.answers))
             self._count(1 + sum(question.confirmed for question in placement.questions))
             if order.side == "SELL" and placement.order_id is not None:
                 self._sells[order.account, order.conid].append(placement.order_id)

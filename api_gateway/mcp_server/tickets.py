@@ -12,11 +12,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal
 
+from api_gateway.clientportal.questions import wrong_answer
 from api_gateway.clientportal.records import Limit
 from api_gateway.mcp_server.models import Ticket
 
 ALREADY_USED: Final = "ticket: already used; the order report tells what became of the order"
-_VERSION: Final = 1
+# The second signs answers to the broker's questions, too.
+_VERSIONS: Final = (1, 2)
 _LIFE_SECONDS: Final = 60
 # Clocks of two machines differ; a longer life than this is not a clock difference.
 _LONGEST_LIFE_SECONDS: Final = 120
@@ -26,7 +28,7 @@ _SIDES: Final[dict[str, Literal["BUY", "SELL"]]] = {"BUY": "BUY", "SELL": "SELL"
 
 def canonical(ticket: Ticket) -> bytes:
     """UTF-8 JSON array without spaces, in the order that both sides sign."""
-    fields = [
+    fields: list[object] = [
         ticket.version,
         ticket.account,
         ticket.conid,
@@ -39,6 +41,8 @@ def canonical(ticket: Ticket) -> bytes:
         ticket.policy_hash,
         ticket.expires,
     ]
+    if ticket.version != 1 or ticket.answers != ():
+        fields.append(ticket.answers)
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
@@ -106,8 +110,8 @@ def order_of(ticket: Ticket) -> Limit:
 
 
 def _wrong_content(ticket: Ticket) -> str | None:
-    if ticket.version != _VERSION:
-        return f"ticket: version {ticket.version}, expected {_VERSION}"
+    if ticket.version not in _VERSIONS:
+        return f"ticket: version {ticket.version}, expected {' or '.join(map(str, _VERSIONS))}"
     if ticket.side not in _SIDES:
         return "ticket: side is neither BUY nor SELL"
     if ticket.time_in_force != "DAY":
@@ -119,4 +123,13 @@ def _wrong_content(ticket: Ticket) -> str | None:
             return f"ticket: {name} {value} is not a positive number in plain notation without trailing zeros"
     if "." in ticket.quantity:
         return f"ticket: quantity {ticket.quantity}, only whole shares are allowed"
-    return None
+    return _wrong_answers(ticket)
+
+
+def _wrong_answers(ticket: Ticket) -> str | None:
+    if ticket.version == 1 and ticket.answers:
+        return "ticket: version 1 carries no answers"
+    if len(dict(ticket.answers)) != len(ticket.answers):
+        return "ticket: two answers to one question"
+    wrong = next((why for one in ticket.answers if (why := wrong_answer(*one)) is not None), None)
+    return None if wrong is None else f"ticket: {wrong}"

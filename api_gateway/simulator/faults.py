@@ -17,6 +17,7 @@ from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.brokerage import SessionEvent
 from api_gateway.simulator.order_faults import (
     Ask,
+    CancelAsk,
     CancelTooLate,
     FillScript,
     GoesInactive,
@@ -104,7 +105,17 @@ class BrokerRule(Rule):
 
 
 AnyRule = Annotated[
-    FaultRule | SessionRule | BrokerRule | Refusal | Ask | LiveLater | FillScript | GoesInactive | CancelTooLate | Lag,
+    FaultRule
+    | SessionRule
+    | BrokerRule
+    | Refusal
+    | Ask
+    | LiveLater
+    | FillScript
+    | GoesInactive
+    | CancelTooLate
+    | CancelAsk
+    | Lag,
     Field(discriminator="kind"),
 ]
 RULES: TypeAdapter[tuple[AnyRule, ...]] = TypeAdapter(tuple[AnyRule, ...])

@@ -17,7 +17,15 @@ from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
 from api_gateway.simulator.faults import FaultBox
 from api_gateway.simulator.market import Market
 from api_gateway.simulator.matching import Fill, commission, match
-from api_gateway.simulator.order_faults import Ask, CancelTooLate, FillScript, GoesInactive, LiveLater, Refusal
+from api_gateway.simulator.order_faults import (
+    Ask,
+    CancelAsk,
+    CancelTooLate,
+    FillScript,
+    GoesInactive,
+    LiveLater,
+    Refusal,
+)
 from api_gateway.simulator.order_outcomes import (
     changed_terms,
     left_over,
@@ -45,13 +53,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class PendingReply:
-    """`stale` is the status of the answer once its reply id works no more."""
+    """`stale` is the status of the answer once its id works no more; `together` shows all that is left at once."""
 
     reply_id: str
     proposal: Proposal
     question: Question
     remaining: tuple[Question, ...]
     stale: int | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,11 +149,20 @@ class OrderDesk:
         request = proposal.request
         ask = self._faults.take_for(Ask, request)
         if ask is not None:
-            chain = tuple(Question(one.id, one.text) for one in ask.questions)
-            return self._ask_or_accept(proposal, chain, moment, ask.stale_status if ask.stale else None)
+            return self._ask_on_purpose(ask, proposal, moment)
         asked = questions_for(request, self._accounting.reference_price(request, moment), primed)
         unanswered = tuple(one for one in asked if one.message_id not in suppressed)
         return self._ask_or_accept(proposal, unanswered, moment)
+
+    def _ask_on_purpose(self, ask: Ask, proposal: Proposal, moment: Moment) -> Order | PendingReply:
+        chain = tuple(one.question for one in ask.questions)
+        asked = self._ask_or_accept(proposal, chain, moment, ask.stale_status if ask.stale else None)
+        if isinstance(asked, Order):
+            return asked
+        if ask.lives and proposal.key is not None:
+            del self._pending[asked.reply_id]
+            self._delayed.append(_Delayed(proposal.key, proposal.request, self._hold(0, 0, moment)))
+        return replace(asked, together=ask.together)
 
     def place_elsewhere(self, request: OrderRequest, moment: Moment) -> Order:
         """An order of the account's owner in another program. Raises: GatewayRefusal as for any order."""
@@ -179,12 +197,15 @@ class OrderDesk:
     ) -> Order | PendingReply:
         if not questions:
             return self._accept(proposal, moment)
-        self._replies += 1
-        reply_id = str(uuid.uuid5(_REPLY_NAMESPACE, f"{self._seed}/{self._replies}"))
+        reply_id = self._new_reply_id()
         pending = PendingReply(reply_id, proposal, questions[0], questions[1:], stale)
         self._pending[reply_id] = pending
         self._note(proposal, "Question", questions[0].message_id)
         return pending
+
+    def _new_reply_id(self) -> str:
+        self._replies += 1
+        return str(uuid.uuid5(_REPLY_NAMESPACE, f"{self._seed}/{self._replies}"))
 
     def _accept(self, proposal: Proposal, moment: Moment) -> Order:
         key, request = proposal.key, proposal.request
@@ -251,6 +272,9 @@ class OrderDesk:
         order = self._own(order_id, account)
         if not order.working:
             raise refused(400, "Order is inactive")
+        asks = self._faults.take_for(CancelAsk, order.request)
+        if asks is not None:
+            raise GatewayRefusal(200, [asks.question.question.row(self._new_reply_id())], "a question")
         if self._faults.take_for(CancelTooLate, order.request) is not None:
             self._orders[order_id] = replace(order, hold=None, portion=None)
         else:

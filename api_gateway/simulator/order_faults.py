@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.simulator.orders import OrderRequest, Side
+from api_gateway.simulator.questions import Question
 
 Looks = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -48,19 +49,28 @@ class AskedQuestion(BaseModel):
 
     id: str
     text: str = "Are you sure you want to submit this order?"
+    more_ids: tuple[str, ...] = ()
+    suppressed: bool = False
+    without: tuple[Literal["id", "message", "messageIds", "isSuppressed", "messageOptions"], ...] = ()
+
+    @property
+    def question(self) -> Question:
+        return Question(self.id, self.text, self.more_ids, self.suppressed, self.without)
 
 
 class Ask(OrderRule):
-    """A chain of questions in place of the usual ones.
+    """A chain of questions in place of the usual ones, all in one answer where they come `together`.
 
     `stale` invalidates the first reply id as it is given out; the answer to it is then 400 (reported) or 503
-    (documented), as `stale_status` says.
+    (documented), as `stale_status` says. `lives`: the order goes live although nobody answers.
     """
 
     kind: Literal["question"]
     questions: Annotated[tuple[AskedQuestion, ...], Field(min_length=1)]
     stale: bool = False
     stale_status: Literal[400, 503] = 400
+    together: bool = False
+    lives: bool = False
 
 
 class LiveLater(OrderRule):
@@ -95,6 +105,13 @@ class CancelTooLate(OrderRule):
     """The request to cancel is taken and changes nothing: the order goes on, and fills where the market allows it."""
 
     kind: Literal["cancel_too_late"]
+
+
+class CancelAsk(OrderRule):
+    """The request to cancel is answered with a question, and nothing is cancelled."""
+
+    kind: Literal["cancel_question"]
+    question: AskedQuestion
 
 
 class Lag(Rule):

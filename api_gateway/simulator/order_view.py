@@ -26,15 +26,8 @@ def accepted(order: Order) -> list[dict[str, Any]]:
 
 
 def question(pending: PendingReply) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": pending.reply_id,
-            "message": [pending.question.text],
-            "isSuppressed": False,
-            "messageIds": [pending.question.message_id],
-            "messageOptions": ["Yes", "No"],
-        }
-    ]
+    together = pending.remaining if pending.together else ()
+    return [one.row(pending.reply_id) for one in (pending.question, *together)]
 
 
 def _decimal_text(value: Decimal | None) -> str:

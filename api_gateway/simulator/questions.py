@@ -6,6 +6,7 @@ Texts contain line breaks, as the real ones do.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from api_gateway.simulator.orders import OrderRequest
 
@@ -16,8 +17,24 @@ VALUE_LIMIT = Decimal(100_000)
 
 @dataclass(frozen=True)
 class Question:
+    """`more_ids` come with the first one; `without` names keys that its row lacks."""
+
     message_id: str
     text: str
+    more_ids: tuple[str, ...] = ()
+    suppressed: bool = False
+    without: tuple[str, ...] = ()
+
+    def row(self, reply_id: str) -> dict[str, Any]:
+        """As the gateway writes it."""
+        whole: dict[str, Any] = {
+            "id": reply_id,
+            "message": [self.text],
+            "isSuppressed": self.suppressed,
+            "messageIds": [self.message_id, *self.more_ids],
+            "messageOptions": ["Yes", "No"],
+        }
+        return {key: value for key, value in whole.items() if key not in self.without}
 
 
 def _about_a_stop(request: OrderRequest, stop: Decimal, market_price: Decimal) -> list[Question]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from app.broker import wire
 from app.broker.connection import McpConnection, ToolFailed
 from app.broker.holdings import balances, holdings, unreadable, untold
-from app.broker.signing import plain
+from app.broker.signing import answers, plain, version
 from app.domain.errors import BrokerUnavailable, DataError, InsufficientHistory, UsageError
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
 from app.domain.market import PriceSeries, Quote
@@ -32,6 +32,7 @@ from app.domain.order import (
     WhatIf,
 )
 from app.domain.portfolio import Portfolio
+from app.domain.questions import Question
 from app.domain.session import BrokerSession, Simulation
 
 # Executions that move no cash but their fees: margin alone, or one currency for another of the same worth.
@@ -152,7 +153,7 @@ class McpBroker:
         """See `Broker.place`. Only an error of the tool before it sends counts as refused; all else is unknown."""
         arguments = {
             "ticket": {
-                "version": 1,
+                "version": version(ticket),
                 "account": ticket.account,
                 "conid": ticket.conid,
                 "side": ticket.side.value,
@@ -163,6 +164,7 @@ class McpBroker:
                 "run_id": ticket.run_id,
                 "policy_hash": ticket.policy_hash,
                 "expires": ticket.expires,
+                **({"answers": answers(ticket)} if ticket.answers else {}),
             },
             "signature": signature,
         }
@@ -170,7 +172,13 @@ class McpBroker:
             answer = await _ask(self._connection, wire.PlacementAnswer, "place_order", arguments)
         except (BrokerUnavailable, ToolFailed) as failed:
             return Placement(Outcome.UNKNOWN, message=failed.cause)
-        return Placement(answer.outcome, answer.order_id, answer.status, answer.message)
+        return Placement(
+            wire.outcome(answer),
+            answer.order_id,
+            answer.status,
+            answer.message,
+            tuple(Question(q.message_ids, q.text, q.confirmed, q.why) for q in answer.questions),
+        )
 
     async def cancel(self, account: str, order_id: str) -> str:
         """See `Broker.cancel`."""
@@ -179,7 +187,7 @@ class McpBroker:
             answer = await _ask(self._connection, wire.CancelAnswer, "cancel_order", arguments)
         except (BrokerUnavailable, ToolFailed):
             return "unknown"
-        return answer.outcome
+        return f"{answer.outcome}: {answer.message}" if answer.questions else answer.outcome
 
     async def report(self, account: str) -> OrderReport:
         """See `Broker.report`."""

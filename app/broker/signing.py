@@ -15,9 +15,12 @@ def plain(number: Decimal) -> str:
 
 
 def canonical(ticket: Ticket) -> bytes:
-    """The bytes that are signed: a JSON array without spaces, decimals as strings, version first."""
-    fields = [
-        1,
+    """The bytes that are signed: a JSON array without spaces, decimals as strings, version first.
+
+    Only a ticket with answers to the broker's questions is of version 2, so that an older server takes all others.
+    """
+    fields: list[object] = [
+        version(ticket),
         ticket.account,
         ticket.conid,
         ticket.side.value,
@@ -29,7 +32,19 @@ def canonical(ticket: Ticket) -> bytes:
         ticket.policy_hash,
         ticket.expires,
     ]
+    if ticket.answers:
+        fields.append(answers(ticket))
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def version(ticket: Ticket) -> int:
+    """Of the canonical form."""
+    return 2 if ticket.answers else 1
+
+
+def answers(ticket: Ticket) -> list[list[str]]:
+    """[id, bound] each; the bound is empty where the order itself or the policy's other fields are one."""
+    return [[name, "" if bound is None else plain(bound)] for name, bound in ticket.answers]
 
 
 class HmacSigner:

@@ -2,8 +2,9 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from app.domain.instrument import AssetClass
 from app.domain.market import QuoteKind
@@ -225,13 +226,37 @@ class ReportAnswer(Answer):
     orders_complete: bool = True
 
 
+def _storable(text: str) -> str:
+    """Text of other people that no database stumbles over, and no longer than anybody reads."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")[:4_000]
+
+
+OthersText = Annotated[str, AfterValidator(_storable)]
+
+
+class QuestionAnswer(Answer):
+    message_ids: tuple[OthersText, ...]
+    text: OthersText
+    confirmed: bool
+    why: OthersText | None = None
+
+
 class PlacementAnswer(Answer):
     outcome: Outcome
     order_id: str | None
     status: str | None
-    message: str | None
+    message: OthersText | None
+    # Servers of before questions were told name none.
+    questions: tuple[QuestionAnswer, ...] = ()
+
+
+def outcome(answer: PlacementAnswer) -> Outcome:
+    """An open outcome behind a question that nobody answered is no lost answer: nothing is under way."""
+    asked = bool(answer.questions) and not answer.questions[-1].confirmed
+    return Outcome.UNANSWERED if asked and answer.outcome is Outcome.UNKNOWN else answer.outcome
 
 
 class CancelAnswer(Answer):
     outcome: str
-    message: str | None
+    message: OthersText | None
+    questions: tuple[QuestionAnswer, ...] = ()

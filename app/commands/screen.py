@@ -244,7 +244,14 @@ def _orders(orders: Sequence[Row]) -> RenderableType:
             "; ".join(part for part in (order["trigger"], order["reason"]) if part),
         )
     sold = [Text(f"sold of {row['symbol']}: {_lots(row['lots'])}", "dim") for row in _with_dates(orders)]
-    return Group(table, *sold)
+    # Reports of earlier versions name no questions.
+    asked = [
+        Text(f"the broker asked about {row['symbol']} ({', '.join(q['ids']) or 'no id'}): {q['text']} {q['advice']}")
+        for row in orders
+        for q in row.get("questions", ())
+        if not q["answered"]
+    ]
+    return Group(table, *sold, *asked)
 
 
 def _refusals(refusals: Sequence[Row]) -> RenderableType:

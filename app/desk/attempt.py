@@ -23,11 +23,11 @@ from app.desk.readiness import not_ready, session_lost
 from app.desk.reconciling import reconcile
 from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
 from app.desk.reporting import report_of
-from app.desk.telling import tell_end, tell_failure
+from app.desk.telling import tell, tell_end, tell_failure
 from app.domain.errors import BrokerUnavailable, Fenced, Halted, LedgerError, NotReady, PortfolioError, UsageError
 from app.domain.market import Session
 from app.domain.navs import NavPoint
-from app.domain.policy import Mode
+from app.domain.policy import Mode, Occasion
 from app.domain.ruling import KillLevel
 from app.domain.session import BrokerSession, SessionState
 from app.domain.slots import DAILY_SLOT, latest_starts
@@ -241,6 +241,9 @@ async def cancel_open_buys(desk: Desk, run: Run) -> int:
     for order in buys:
         outcome = await desk.broker.cancel(run.key.account, order.order_id)
         run.journal.add(Event("cancel_requested", {"order_id": order.order_id, "coid": order.coid, "outcome": outcome}))
+        if outcome.startswith("unknown: "):
+            text = f"{order.side} {order.quantity:f} {order.symbol} is not cancelled: {outcome}. Cancel it by hand."
+            await tell(desk, run.key, Occasion.ORDER_UNCERTAIN, text, order.order_id, "the broker asked about a cancel")
     return len(buys)
 
 

@@ -92,5 +92,11 @@ def _result(intent: IntentRecord) -> OrderResult:
         limit_price=intent.limit_price,
     )
     return OrderResult(
-        intent.coid, order, intent.state.value, intent.filled_quantity, intent.average_price, None, intent.reason
+        intent.coid,
+        order,
+        intent.state.value,
+        intent.filled_quantity,
+        intent.average_price,
+        reason=intent.reason,
+        questions=intent.questions,
     )

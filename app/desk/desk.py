@@ -23,6 +23,7 @@ from app.domain.order import Order, OrderReport, Trade, WhatIf
 from app.domain.plan import NO_MEMORY, Choice, Memory, Plan
 from app.domain.policy import Mode, Policy
 from app.domain.portfolio import Portfolio
+from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
 
@@ -65,6 +66,7 @@ class OrderResult:
     average_price: Decimal | None = None
     what_if: WhatIf | None = None
     reason: str | None = None
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 
 from app.desk.deciding import intents_of, waiting
 from app.desk.desk import Desk, OrderResult, Run, known
+from app.desk.questioned import left_unanswered, name_refusal, note_of, tell_questions
 from app.desk.records import Claim, Event, Intent, SendBudget
+from app.domain.answering import answers_to
 from app.domain.errors import BrokerUnavailable, DataError, MissingQuote, NotReady, OrderUncertain, UsageError
-from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Ticket, WhatIf
+from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Side, Ticket, WhatIf
 from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
 from app.domain.pricing import limit_price
@@ -39,6 +41,7 @@ class Ready:
     order: Order
     what_if: WhatIf
     refusals: tuple[Refusal, ...]
+    answers: tuple[tuple[str, Decimal | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ async def execute(desk: Desk, run: Run) -> Run:
             run = _waits(run, intent, intent.order, "waits for approval")
         else:
             run, portfolio = await _trade(desk, run, claim, intent, portfolio)
-    return run
+    return replace(run, note=note_of(run))
 
 
 async def _preview(desk: Desk, run: Run, intent: Intent, portfolio: Portfolio) -> tuple[Run, Portfolio]:
@@ -87,11 +90,18 @@ async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: 
     if record.state is not OrderState.PLANNED:
         order = replace(intent.order, quantity=record.quantity, limit_price=record.limit_price)
         earlier = OrderResult(
-            intent.coid, order, record.state.value, record.filled_quantity, record.average_price, None, record.reason
+            intent.coid,
+            order,
+            record.state.value,
+            record.filled_quantity,
+            record.average_price,
+            reason=record.reason,
+            questions=record.questions,
         )
         return _with(run, earlier, ()), portfolio
     await desk.write(desk.ledger.renew, claim)
-    prepared = await _prepare(desk, run, intent.order, portfolio)
+    waits = await name_refusal(desk, run, intent)
+    prepared = Refused((waits,)) if waits is not None else await _prepare(desk, run, intent.order, portfolio)
     await run.journal.flush()
     if isinstance(prepared, Ready) and _moved(desk, run, intent, prepared.order):
         moved = f"the price moved to {prepared.order.reference_price:f} since it was approved: asks again"
@@ -143,7 +153,9 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
     said = what_if_refusal(desk.policy, allowed, what_if)
     if said is not None:
         return Refused((*ruling.refusals, said), what_if)
-    return Ready(allowed, what_if, ruling.refusals)
+    rate = portfolio.rate(order.instrument.currency)
+    answers = answers_to(desk.policy, allowed, quotes[conid], rate, live=market.live)
+    return Ready(allowed, what_if, ruling.refusals, answers)
 
 
 async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, portfolio: Portfolio) -> OrderResult:
@@ -175,6 +187,7 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
         run_id=run.run_id,
         policy_hash=desk.policy.hash,
         expires=expires,
+        answers=ready.answers,
     )
     placement = await desk.broker.place(ticket, desk.signer.sign(ticket))
     state = _state(placement)
@@ -187,8 +200,14 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
         broker_order_id=placement.order_id,
         reason=placement.message,
         what_if=_what_if_record(ready.what_if),
+        questions=placement.questions,
     )
-    result = OrderResult(coid, order, state.value, what_if=ready.what_if, reason=placement.message)
+    result = OrderResult(
+        coid, order, state.value, what_if=ready.what_if, reason=placement.message, questions=placement.questions
+    )
+    if placement.outcome is Outcome.UNANSWERED:
+        return await left_unanswered(desk, run, claim, result)
+    await tell_questions(desk, run, result)
     if state is OrderState.UNKNOWN:
         return await _find(desk, run, claim, result)
     return replace(result, reason=None) if state is OrderState.ACKED else result
@@ -225,6 +244,7 @@ def _state(placement: Placement) -> OrderState:
         Outcome.REFUSED: OrderState.NOT_SENT,
         # Registered earlier, by a send whose answer was lost: the broker's books say what became of it.
         Outcome.ALREADY_REGISTERED: OrderState.UNKNOWN,
+        Outcome.UNANSWERED: OrderState.UNKNOWN,
         Outcome.UNKNOWN: OrderState.UNKNOWN,
     }[placement.outcome]
 
@@ -305,6 +325,9 @@ async def _to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _filled(portfolio: Portfolio, result: OrderResult) -> Portfolio:
+    if result.state == OrderState.UNKNOWN.value and result.order.side is Side.BUY:
+        # It may be there: its money is not spent twice.
+        return after(portfolio, (result.order,))
     if result.filled_quantity <= 0 or result.average_price is None:
         return portfolio
     price = result.average_price

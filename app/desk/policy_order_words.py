@@ -167,6 +167,12 @@ def _other_cash(day: Day, _: str) -> str:
     return f"cash in {len(rates)} other currencies; held in another one: {listed(abroad) or 'none'}"
 
 
+def _answers(day: Day, _: str) -> str:
+    asked = [(row["symbol"], q) for row in day.report["orders"] for q in row.get("questions", ())]
+    left = [f"{symbol} ({', '.join(q['ids']) or 'no id'})" for symbol, q in asked if not q["answered"]]
+    return f"the newest run was asked {len(asked)} times; left unanswered: {listed(left) or 'none'}"
+
+
 def _mode(day: Day, _: str) -> str:
     return f"the newest run's mode was {day.report['mode']}: {day.report['mode_reason']}"
 
@@ -231,6 +237,7 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "execution.max_commission_pct": _commission,
         "execution.follow_seconds": _filled,
         "execution.fx": _other_cash,
+        "execution.answer_questions": _answers,
         "approval.mode": _mode,
         "approval.scope": _scope,
         "approval.expires_minutes": _waiting,

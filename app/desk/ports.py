@@ -30,6 +30,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import BrokerOrder, Order, OrderReport, OrderState, Placement, Side, Ticket, WhatIf
 from app.domain.plan import Choice, Plan
 from app.domain.portfolio import Portfolio
+from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.domain.session import BrokerSession
 
@@ -66,7 +67,10 @@ class Broker(Protocol):
         ...
 
     async def cancel(self, account: str, order_id: str) -> str:
-        """Ask for one of our own orders to be cancelled: "requested" (no more than that), "refused" or "unknown"."""
+        """Ask for one of our own orders to be cancelled: "requested" (no more than that), "refused" or "unknown".
+
+        Behind "unknown: " stands what the broker asked in return; nobody answers it.
+        """
         ...
 
     async def report(self, account: str) -> OrderReport:
@@ -242,8 +246,12 @@ class Ledger(Protocol):
         average_price: Decimal | None = None,
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
+        questions: Sequence[Question] = (),
     ) -> None:
-        """Move an intent along the allowed transitions; a transition that is not allowed raises LedgerError."""
+        """Move an intent along the allowed transitions; a transition that is not allowed raises LedgerError.
+
+        `questions`: what the broker asked on the way.
+        """
         ...
 
     def day_use(self, book: str, session_date: date) -> DayUse:
@@ -334,6 +342,10 @@ class Ledger(Protocol):
 
     def books(self) -> tuple[Book, ...]:
         """By their newest run, newest first; an account that only waited for a login was perhaps never the broker's."""
+        ...
+
+    def asked(self, limit: int = 20) -> tuple[IntentRecord, ...]:
+        """Orders of any book about which the broker asked something, newest first."""
         ...
 
     def add_notice(self, notice: Notice) -> bool:

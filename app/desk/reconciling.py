@@ -26,14 +26,16 @@ NEVER_LIVE = frozenset({OrderState.NOT_SENT, OrderState.REJECTED})
 async def reconcile(desk: Desk, run: Run, claim: Claim) -> Run:
     """Settle what the broker's books tell of the book's open orders.
 
-    Raises OrderUncertain while one of them may or may not be at the broker, Halted where the books contradict.
+    Raises OrderUncertain while one of them may be on its way to the broker, Halted where the books contradict. An order
+    that waits for an answer to the broker's question is on no way: it holds up its own name only.
     """
     open_intents = [i for i in await desk.write(desk.ledger.open_intents, run.key.book) if _watched(desk, run, i)]
     if not open_intents:
         return run
     report = await desk.broker.report(run.key.account)
     await refuse_strangers(desk, run, report.orders)
-    doubtful = [i for i in [await settle(desk, run, claim, i, report) for i in open_intents] if i.state in UNSETTLED]
+    settled = [await settle(desk, run, claim, i, report) for i in open_intents]
+    doubtful = [i for i in settled if i.state in UNSETTLED and not i.waits_for_an_answer]
     run.progress(f"reconciled {len(open_intents)} open orders; uncertain: {len(doubtful)}")
     if doubtful:
         names = ", ".join(f"{i.side} {i.quantity:f} {i.symbol}" for i in doubtful)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.domain.order import Order, OrderState, Side
+from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 
 
@@ -129,6 +130,12 @@ class IntentRecord:
     absent_reads: int
     reason: str | None
     what_if: Mapping[str, Any] | None
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def waits_for_an_answer(self) -> bool:
+        """The broker asked before it takes the order and nobody answered: nothing is under way, and it may be there."""
+        return self.state is OrderState.UNKNOWN and any(not question.answered for question in self.questions)
 
 
 @dataclass(frozen=True, slots=True)

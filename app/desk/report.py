@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+from app.desk.question_part import QuestionPart
 from app.desk.records import RunStatus
 
 
@@ -378,6 +379,7 @@ class OrderPart(Part):
     trigger: str
     what_if: WhatIfPart | None
     lots: tuple[LotPart, ...]
+    questions: tuple[QuestionPart, ...] = ()
 
 
 class RefusalPart(Part):

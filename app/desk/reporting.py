@@ -7,6 +7,7 @@ from typing import Any
 
 from app.desk import report as r
 from app.desk.desk import Desk, OrderResult, Run
+from app.desk.question_part import question_part
 from app.desk.records import RunRecord, RunStatus
 from app.domain.evaluation import Evaluation, ExitRule
 from app.domain.lots import Lot, by_name, lots, sold_from
@@ -319,6 +320,7 @@ def _order(result: OrderResult, taken: tuple[r.LotPart, ...]) -> r.OrderPart:
         trigger=order.reason,
         what_if=_what_if(result.what_if) if result.what_if else None,
         lots=taken,
+        questions=tuple(question_part(question, result.state) for question in result.questions),
     )
 
 

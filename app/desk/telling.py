@@ -33,13 +33,15 @@ _ENDS = {
 }
 
 
-async def tell(desk: Desk, key: RunKey, occasion: Occasion, text: str, detail: str = "") -> None:
+async def tell(
+    desk: Desk, key: RunKey, occasion: Occasion, text: str, detail: str = "", title: str | None = None
+) -> None:
     """Put down, where the policy names the occasion and an address. One notice a day, slot, occasion and `detail`."""
     wanted = desk.policy.notifications
     if not wanted.urls or occasion not in wanted.on or key.dry_run:
         return
     parts = (key.book, key.session_date.isoformat(), key.slot, occasion.value, detail)
-    title = f"{key.session_date} {key.slot}: {_TITLES[occasion]}"
+    title = f"{key.session_date} {key.slot}: {title or _TITLES[occasion]}"
     try:
         await desk.write(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
     except LedgerError as error:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from app.domain.instrument import Instrument
+from app.domain.questions import Question
 from app.domain.unmanaged import UnreadableRow
 
 COID_PREFIX = "PM"
@@ -219,28 +220,39 @@ class WhatIf:
 
 
 class Outcome(StrEnum):
-    """Every way in which placing an order can end."""
+    """Every way in which placing an order can end.
+
+    `unanswered`: the broker asked before it takes the order, and nobody answered; nothing of it is under way.
+    """
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     ALREADY_REGISTERED = "already_registered"
     REFUSED = "refused"
+    UNANSWERED = "unanswered"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The typed answer to one placement; `refused` means that nothing was sent to the broker."""
+    """The typed answer to one placement; `refused` means that nothing was sent to the broker.
+
+    `questions`: all that the broker asked on the way, those that were answered included.
+    """
 
     outcome: Outcome
     order_id: str | None = None
     status: str | None = None
     message: str | None = None
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Permission to send one order once, signed by the app and checked by the MCP server."""
+    """Permission to send one order once, signed by the app and checked by the MCP server.
+
+    `answers`: ids of the broker's questions that may be confirmed for it, each with its bound where it is a number.
+    """
 
     account: str
     conid: int
@@ -252,3 +264,4 @@ class Ticket:
     run_id: str
     policy_hash: str
     expires: int
+    answers: tuple[tuple[str, Decimal | None], ...] = ()

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from app.domain.instrument import AssetClass
+from app.domain.policy_answers import Answers
 from app.domain.policy_fields import Amount, ClockTime, Gain, Percent, Section, Symbol
 
 
@@ -217,7 +218,10 @@ class Fx(StrEnum):
 
 
 class Execution(Section):
-    """How orders are made and what a day may use. Order values in base currency, times of the exchange."""
+    """How orders are made and what a day may use. Order values in base currency, times of the exchange.
+
+    `answer_questions`: the broker's question → the most it is confirmed for, None where another field bounds it.
+    """
 
     order_type: str = Field(default="LMT", pattern="^LMT$")
     limit_offset: Percent = Field(default=0.1)
@@ -240,6 +244,7 @@ class Execution(Section):
     max_commission: Percent = Field(default=1)
     follow_seconds: StrictInt = Field(default=60, ge=0)
     fx: Fx = Fx.REFUSE
+    answer_questions: Answers = Field(default_factory=dict)
 
 
 class ApprovalScope(StrEnum):

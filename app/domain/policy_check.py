@@ -13,6 +13,7 @@ from enum import StrEnum
 from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
 from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy_fields import CASH, slips
+from app.domain.questions import DOCUMENTED, Bound
 from app.domain.sizing import HEADROOM
 from app.domain.slots import name_problem
 
@@ -57,6 +58,7 @@ def check(policy: Policy, sectors: Mapping[str, str]) -> tuple[Finding, ...]:
             _market,
             _execution,
             _slots,
+            _answers,
             _investor,
             _notifications,
             _slips,
@@ -326,6 +328,21 @@ def _slots(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
             )
         elif latest < opens:
             yield _error(field, f"{latest:%H:%M} is before the exchange opens ({_OPEN}); nothing could be ordered")
+
+
+def _answers(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
+    rules = policy.execution
+    for message_id, most in rules.answer_questions.items():
+        field = f"execution.answer_questions.{message_id}"
+        known = DOCUMENTED[message_id]
+        if known.bound is Bound.DELAYED and not rules.allow_delayed_quotes:
+            yield _warning(field, "with real money it is never confirmed while allow_delayed_quotes is false")
+        if known.bound is Bound.TICKET and known.by_default:
+            yield _warning(field, "adds nothing: it is confirmed anyway")
+        if known.bound is Bound.VALUE and most is not None and most >= rules.max_order_value:
+            yield _warning(
+                field, f"{most:f} is not below max_order_value ({rules.max_order_value:f}): it binds nothing"
+            )
 
 
 def _window_is_open(policy: Policy, closes: str) -> bool:

@@ -23,7 +23,7 @@ def limit_price(
     if not known(quote.prior_close) and side is Side.BUY:
         return Refusal("prior_close", name, "unknown", "a prior close to collar a buy")
     offset = _fraction(policy.execution.limit_offset)
-    low, high = _collar(policy, side, quote)
+    low, high = collar(policy, side, quote)
     if low > high:
         jump = f"mid {quote.price} against prior close {quote.prior_close}"
         return Refusal("price_collar", name, jump, f"{policy.execution.max_price_jump:.3f} of the prior close")
@@ -48,7 +48,8 @@ def _fraction(value: float) -> Decimal:
     return Decimal(str(value))
 
 
-def _collar(policy: Policy, side: Side, quote: Quote) -> tuple[Decimal, Decimal]:
+def collar(policy: Policy, side: Side, quote: Quote) -> tuple[Decimal, Decimal]:
+    """(lowest, highest) limit price; they cross where the price has jumped too far for there to be one."""
     width = collar_width(policy, quote)
     low, high = quote.price * (1 - width), quote.price * (1 + width)
     confirmed = side is Side.SELL and quote.kind is QuoteKind.LIVE

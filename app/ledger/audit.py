@@ -4,6 +4,7 @@ A chain alone proves consistency, not origin: somebody who can rewrite the whole
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -16,6 +17,7 @@ from app.ledger.audit_intents import as_changed, as_planned, check_intents
 from app.ledger.audit_settings import Settings
 from app.ledger.canonical import digest
 from app.ledger.events import GENESIS, OwnKind, link_hash
+from app.ledger.questions import check_questions
 from app.ledger.schema import chain, events, navs, runs
 
 
@@ -37,6 +39,7 @@ class _Told:
     intents: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     navs: dict[tuple[str, str, str], tuple[Any, Any, Any]] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    questions: defaultdict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
 
     def note(self, row: Row[Any], payload: Mapping[str, Any]) -> None:
         """One event of the ledger's own, known to be as it was written."""
@@ -55,6 +58,7 @@ class _Told:
         elif kind in (OwnKind.INTENT_MOVED, OwnKind.INTENT_ABSENT):
             known = self.intents.setdefault((book, payload["planned_by"], payload["coid"]), {})
             known.update(as_changed(payload, row.at))
+            self.questions[payload["planned_by"], payload["coid"]] += payload.get("questions", [])
         else:
             self.settings.note(book, row.seq, kind, payload, row.at)
 
@@ -82,6 +86,7 @@ def verify(connection: Connection) -> Verification:
         problems += _Walk(book, told).end(head)
     problems += _check_runs(connection, told)
     problems += check_intents(connection, told.intents)
+    problems += check_questions(connection, told.questions)
     problems += _check_navs(connection, told)
     problems += told.settings.check(connection)
     return Verification(events=count, books=len(books), problems=tuple(problems))

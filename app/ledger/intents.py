@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, upd
 from app.desk.records import Claim, Event, Intent, IntentRecord
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState, Side
+from app.domain.questions import Question
 from app.domain.ruling import DayUse
-from app.ledger import events
+from app.ledger import events, questions
 from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.runs import owned
@@ -51,6 +52,7 @@ class News:
     average_price: Decimal | None = None
     reason: str | None = None
     what_if: Mapping[str, Any] | None = None
+    questions: tuple[Question, ...] = ()
 
     @property
     def known(self) -> dict[str, Any]:
@@ -158,8 +160,10 @@ def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, n
     filled_more = any(
         name in known and known[name] != getattr(intent, name) for name in ("filled_quantity", "average_price")
     )
-    if filled_more or not stays:
-        tell(connection, claim, intent, state, known, at)
+    questions.add(connection, intent, news.questions)
+    if filled_more or news.questions or not stays:
+        asked = {"questions": questions.as_told(news.questions)} if news.questions else {}
+        tell(connection, claim, intent, state, {**known, **asked}, at)
 
 
 def absent(connection: Connection, claim: Claim, coid: str, at: datetime) -> IntentRecord:
@@ -193,6 +197,12 @@ def find(connection: Connection, book: str, coid: str) -> IntentRecord | None:
     """The one that was sent; where none was, the newest that was planned."""
     found = _records(connection, intents.c.book == book, intents.c.coid == coid)
     return sorted(found, key=lambda record: record.sends)[-1] if found else None
+
+
+def asked_about(connection: Connection, limit: int) -> tuple[IntentRecord, ...]:
+    """The newest orders about which the broker asked anything, newest first."""
+    found = _records(connection, questions.was_asked())
+    return found[::-1][:limit]
 
 
 def filled(connection: Connection, book: str) -> tuple[IntentRecord, ...]:
@@ -271,10 +281,11 @@ def _records(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[
         .where(*conditions)
         .order_by(intents.c.session_date, runs.c.number, intents.c.position)
     )
-    return tuple(_as_record(row) for row in connection.execute(query))
+    asked = questions.of_intents(connection, *conditions)
+    return tuple(_as_record(row, asked.get((row.run_id, row.coid), ())) for row in connection.execute(query))
 
 
-def _as_record(row: Row[Any]) -> IntentRecord:
+def _as_record(row: Row[Any], asked: tuple[Question, ...]) -> IntentRecord:
     return IntentRecord(
         coid=row.coid,
         run_id=row.run_id,
@@ -299,4 +310,5 @@ def _as_record(row: Row[Any]) -> IntentRecord:
         absent_reads=row.absent_reads,
         reason=row.reason,
         what_if=None if row.what_if is None else json.loads(row.what_if),
+        questions=asked,
     )

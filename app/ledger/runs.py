@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, not_, or_, select, update
 
 from app.desk.records import HOLDS_KEY, Book, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
-from app.ledger import events, navs
+from app.ledger import events, navs, questions
 from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
@@ -230,6 +230,8 @@ def _check_settled(connection: Connection, claim: Claim, status: RunStatus) -> N
     query = select(intents.c.coid, intents.c.state).where(
         intents.c.run_id == claim.run_id, intents.c.state.in_(unsettled)
     )
+    # Of an order that waits for an answer nothing is under way, and every later run of the book looks for it.
+    query = query.where(or_(intents.c.state != OrderState.UNKNOWN, not_(questions.is_waiting())))
     left = [f"{row.coid} {row.state}" for row in connection.execute(query.order_by(intents.c.position))]
     if left:
         raise LedgerError(

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.ledger.canonical import decimal_text, time_text
 
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 
@@ -162,6 +162,20 @@ Index(
     postgresql_where=text("sends = 1"),
 )
 Index("ix_intents_book_session_date", intents.c.book, intents.c.session_date)
+
+# What the broker asked about an order before it took it, in its own order; `ids` is canonical JSON.
+questions = Table(
+    "questions",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", name="fk_questions_run_id"), nullable=False),
+    Column("coid", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("ids", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("why", Text),
+    PrimaryKeyConstraint("run_id", "coid", "position", name="pk_questions"),
+)
 
 # Plain text throughout, so that the audit reads what is stored and not what it could be converted to.
 events = Table(

@@ -28,6 +28,7 @@ from app.desk.records import (
 )
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
+from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import audit, controls, flows, intents, navs, notices, runs
 from app.ledger.events import observe
@@ -118,8 +119,9 @@ class SqlLedger:
         average_price: Decimal | None = None,
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
+        questions: Sequence[Question] = (),
     ) -> None:
-        news = News(broker_order_id, filled_quantity, average_price, reason, what_if)
+        news = News(broker_order_id, filled_quantity, average_price, reason, what_if, tuple(questions))
         with self._write() as connection:
             intents.settle(connection, claim, coid, state, news, at)
 
@@ -207,6 +209,10 @@ class SqlLedger:
     def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
         with self._read() as connection:
             return runs.held_up(connection, session_date, slot, previews=previews)
+
+    def asked(self, limit: int = 20) -> tuple[IntentRecord, ...]:
+        with self._read() as connection:
+            return intents.asked_about(connection, limit)
 
     def add_notice(self, notice: Notice) -> bool:
         with self._write() as connection:

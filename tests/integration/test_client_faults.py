@@ -1,6 +1,6 @@
 """The client before a simulated gateway on a socket: whatever goes wrong, the outcome is typed, nothing goes twice."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -64,7 +64,7 @@ async def line() -> AsyncIterator[Line]:
             yield Line(ClientPortal(http, refuse_simulator=False), admin)
 
 
-def question(*asked: dict[str, str], **more: object) -> dict[str, object]:
+def question(*asked: Mapping[str, object], **more: object) -> dict[str, object]:
     return {"kind": "question", "questions": list(asked), **more}
 
 
@@ -91,6 +91,12 @@ def question(*asked: dict[str, str], **more: object) -> dict[str, object]:
         ([question(SIZE, VALUE, SIZE)], "accepted", [(1, 1)]),
         ([question(STRANGE)], "unknown_question", [(1, 0)]),
         ([question(SIZE, STRANGE)], "unknown_question", [(1, 0)]),
+        ([question(SIZE, STRANGE, together=True)], "unknown_question", [(1, 0)]),
+        ([question({**SIZE, "more_ids": ["o163"]})], "unknown_question", [(1, 0)]),
+        ([question({**SIZE, "without": ["id"]})], "unknown_question", [(1, 0)]),
+        ([question({**SIZE, "without": ["messageIds"]})], "unknown_question", [(1, 0)]),
+        ([question({**SIZE, "suppressed": True})], "unknown_question", [(1, 0)]),
+        ([question(STRANGE, lives=True)], "unknown_question", [(1, 1)]),
         ([question(SIZE, stale=True)], "unknown", [(1, 0)]),
         ([question(SIZE), {**REPLY, "kind": "cut_before"}], "unknown", [(1, 0)]),
         ([question(SIZE), {**REPLY, "kind": "cut_after"}], "unknown", [(1, 1)]),

@@ -87,6 +87,33 @@ async def test_a_chain_of_questions_ends_in_an_order(gateway: Gateway) -> None:
     assert question["order_status"] == "Submitted"
 
 
+async def test_several_questions_may_come_at_once_and_without_what_makes_them_questions(gateway: Gateway) -> None:
+    strange = {**STRANGE, "more_ids": ["o7"], "suppressed": True, "without": ["id", "messageOptions"]}
+    await fault(gateway, kind="question", questions=[SIZE, strange], together=True)
+    first, second = (await gateway.submit(orderType="MKT")).json()
+    assert set(first) - set(second) == {"id", "messageOptions"}
+    assert (second["messageIds"], second["isSuppressed"]) == ([STRANGE["id"], "o7"], True)
+    assert (await confirm(gateway, first)).json()[0]["messageIds"] == [STRANGE["id"], "o7"]
+
+
+async def test_an_order_may_go_live_although_nobody_answers(gateway: Gateway) -> None:
+    await fault(gateway, kind="question", questions=[STRANGE], lives=True)
+    question = await buy(gateway)
+    assert await listed(gateway) == ["one"]
+    assert (await confirm(gateway, question)).status_code == 400
+
+
+async def test_a_cancel_may_be_answered_with_a_question_and_cancels_nothing(gateway: Gateway) -> None:
+    await fault(gateway, kind="late_fill", looks=9)
+    order = await buy(gateway)
+    await fault(gateway, kind="cancel_question", question=STRANGE)
+    path = f"/iserver/account/{ACCOUNT}/order/{order['order_id']}"
+    (asked,) = (await gateway.send("DELETE", path)).json()
+    assert asked["messageIds"] == [STRANGE["id"]]
+    assert (await gateway.arrivals())[0]["orders"][0]["state"] == "Submitted"
+    assert (await gateway.send("DELETE", path)).json()["msg"] == "Request was submitted"
+
+
 async def test_a_stale_question_cannot_be_answered(gateway: Gateway) -> None:
     await fault(gateway, kind="question", questions=[SIZE], stale=True)
     answer = await confirm(gateway, await buy(gateway))

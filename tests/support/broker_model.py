@@ -17,6 +17,7 @@ from app.domain.instrument import AssetClass, ContractRules, Increment, Instrume
 from app.domain.market import PriceSeries, Quote
 from app.domain.order import BrokerOrder, Order, OrderReport, Outcome, Placement, Side, Ticket, Trade, WhatIf
 from app.domain.portfolio import Portfolio
+from app.domain.questions import Question
 from app.domain.session import BrokerSession, SessionState
 from tests.support.world import (
     INDICES,
@@ -47,6 +48,8 @@ class Fate(Enum):
     REJECTED_ANSWER_LOST = auto()
     ARRIVES_LATE = auto()
     KNOWN_ALREADY = auto()
+    IS_ASKED_ABOUT = auto()
+    IS_ASKED_ABOUT_AND_THERE = auto()
 
 
 class Fault(Enum):
@@ -59,7 +62,10 @@ class Fault(Enum):
 _WITHOUT_ANSWER = frozenset(
     {Fate.REQUEST_LOST, Fate.ANSWER_LOST, Fate.ANSWER_LOST_RESTING, Fate.REJECTED_ANSWER_LOST, Fate.ARRIVES_LATE}
 )
-_NEVER_THERE = frozenset({Fate.IS_REFUSED, Fate.REQUEST_LOST})
+_NEVER_THERE = frozenset({Fate.IS_REFUSED, Fate.REQUEST_LOST, Fate.IS_ASKED_ABOUT})
+_ASKED_ABOUT = frozenset({Fate.IS_ASKED_ABOUT, Fate.IS_ASKED_ABOUT_AND_THERE})
+QUESTION = Question(("o10331",), "Confirm Mandatory Cap Price", answered=False, why="not on the list")
+_ASKS = Placement(Outcome.UNANSWERED, message="the broker asked a question", questions=(QUESTION,))
 _LOST = Placement(Outcome.UNKNOWN, message="the connection broke")
 
 
@@ -142,6 +148,8 @@ class BrokerModel:
         if fate is Fate.IS_REFUSED:
             return Placement(Outcome.REFUSED, message="the broker's server refused the ticket")
         order = None if fate in _NEVER_THERE else self.arrive(ticket, fate)
+        if fate in _ASKED_ABOUT:
+            return _ASKS
         if fate in _WITHOUT_ANSWER or order is None:
             return _LOST
         if fate is Fate.IS_REJECTED:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, update
 from app.desk.records import Busy, Claim, Done, Event, Intent, IntentRecord, RunKey, RunStatus, SendBudget
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
+from app.domain.questions import Question
 from app.domain.ruling import Refusal
 from app.ledger.schema import intents, runs
 from app.ledger.sql_ledger import SqlLedger
@@ -58,6 +59,7 @@ class WithoutFence(SqlLedger):
         average_price: Decimal | None = None,
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
+        questions: Sequence[Question] = (),
     ) -> None:
         super().settle(
             self._now_mine(claim),
@@ -69,6 +71,7 @@ class WithoutFence(SqlLedger):
             average_price=average_price,
             reason=reason,
             what_if=what_if,
+            questions=questions,
         )
 
     def close(

@@ -11,6 +11,7 @@ SENDING: Final = "app.ledger.sending"
 INTENTS: Final = "app.ledger.intents"
 RUNS: Final = "app.ledger.runs"
 OUTCOME: Final = "api_gateway.clientportal.outcome"
+QUESTIONS: Final = "api_gateway.clientportal.questions"
 
 CRASH_TEST: Final = "test_a_run_that_is_killed_anywhere_is_recovered_without_a_wrong_order"
 FREEZE: Final = "tests/reliability/freeze/test_freeze.py"
@@ -197,9 +198,9 @@ MUTANTS: Final = (
         "a question that is not on the list stays unanswered",
         (
             Edit(
-                OUTCOME,
-                '    return bool(message_ids) and all(_ALLOWED.get(each, "\\0") in normalised',
-                '    return bool(message_ids) or all(_ALLOWED.get(each, "\\0") in normalised',
+                QUESTIONS,
+                '        return f"{name} is not on the list',
+                '        return None and f"{name} is not on the list',
             ),
         ),
         "tests/unit/gateway/test_orders.py",

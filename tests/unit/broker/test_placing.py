@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_the_signature_is_the_golden_one() -> None:
     assert HmacSigner("another-key").sign(TICKET) != GOLDEN
 
 
+WITH_ANSWERS = replace(TICKET, answers=(("o10331", Decimal("104.290")), ("o354", None)))
+GOLDEN_WITH_ANSWERS = "63fa2d6d51c5ce835000941e1e7f03d261ee622b911b7d537c4ac960baf9dc0d"
+
+
+def test_a_ticket_with_answers_is_of_the_second_version_with_its_own_golden_signature() -> None:
+    assert canonical(WITH_ANSWERS) == (
+        b'[2,"DU1234567",265598,"BUY","10","101.25","DAY","PM0123456789abcdef0123","run_x","sha256:abc",1700000060,'
+        b'[["o10331","104.29"],["o354",""]]]'
+    )
+    assert HmacSigner("golden-key").sign(WITH_ANSWERS) == GOLDEN_WITH_ANSWERS
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
     [("10", "10"), ("10.00", "10"), ("1E+3", "1000"), ("0.0100", "0.01"), ("100", "100"), ("1E-7", "0.0000001")],
@@ -69,6 +82,36 @@ async def test_a_placement_carries_the_ticket_as_it_was_signed(canned: Canned, c
         },
         "signature": "the signature",
     }
+
+
+async def test_answers_go_with_the_ticket_as_they_were_signed(canned: Canned, connection: McpConnection) -> None:
+    await McpBroker(connection).place(WITH_ANSWERS, "s")
+    sent = canned.arguments["place_order"]["ticket"]
+    assert (sent["version"], sent["answers"]) == (2, [["o10331", "104.29"], ["o354", ""]])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "confirmed", "means"),
+    [
+        ("unknown", [False], Outcome.UNANSWERED),
+        ("unknown", [True, False], Outcome.UNANSWERED),
+        ("unknown", [True], Outcome.UNKNOWN),
+        ("unknown", [], Outcome.UNKNOWN),
+        ("accepted", [True], Outcome.ACCEPTED),
+        ("rejected", [False], Outcome.REJECTED),
+    ],
+)
+async def test_an_open_outcome_behind_a_question_that_nobody_answered_is_no_lost_answer(
+    canned: Canned, connection: McpConnection, outcome: str, confirmed: list[bool], means: Outcome
+) -> None:
+    """Servers of before say nothing of why."""
+    asked = [{"message_ids": ["o10331"], "text": "Sure?\x00" + "x" * 9_000, "confirmed": yes} for yes in confirmed]
+    said = {"outcome": outcome, "order_id": None, "status": None, "message": "m", "questions": asked}
+    canned.answers["place_order"] = said
+    placement = await McpBroker(connection).place(TICKET, "s")
+    assert placement.outcome is means
+    assert [question.answered for question in placement.questions] == confirmed
+    assert all("\x00" not in question.text and len(question.text) == 4_000 for question in placement.questions)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

@@ -245,6 +245,16 @@ async def test_a_caller_that_goes_away_does_not_stop_an_order_half_way() -> None
     assert gateway.count(PLACE) == 1
 
 
+@pytest.mark.parametrize(("bound", "outcome"), [("101.25", "accepted"), ("101.24", "unknown")])
+async def test_an_answer_that_was_signed_with_the_order_is_given_inside_its_bound(bound: str, outcome: str) -> None:
+    text = "<h4>Confirm Mandatory Cap Price</h4>To avoid trading at a price"
+    asked = ok([{"id": "r1", "message": [text], "messageIds": ["o10331"]}])
+    gateway = tradable().on(PLACE, asked).on("POST /iserver/reply/r1", ACCEPTED)
+    result = await place(gate_to(gateway), version=2, answers=[["o10331", bound]])
+    assert result.outcome == outcome
+    assert gateway.count("POST /iserver/reply/r1") == (1 if outcome == "accepted" else 0)
+
+
 async def test_an_unanswered_question_is_unknown_to_the_caller_with_its_text() -> None:
     asked = {"id": "r1", "message": ["price exceeds the Percentage constraint of 3%."], "messageIds": ["o163"]}
     result = await place(gate_to(tradable().on(PLACE, ok([asked]))))

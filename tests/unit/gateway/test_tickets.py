@@ -128,3 +128,65 @@ def test_the_order_of_a_ticket_is_the_tickets() -> None:
 def test_an_office_without_a_key_is_not_opened() -> None:
     with pytest.raises(ValueError, match="key"):
         TicketOffice("  ")
+
+
+# The second version: the same fields, and the answers that the policy gives in advance.
+ANSWERS_TEXT = (
+    '[2,"DU1234567",265598,"BUY","10","101.25","DAY","PM0123456789abcdef0123","run_x","sha256:abc",1700000060,'
+    '[["o10331","104.29"],["o354",""]]]'
+)
+ANSWERS_SIGNATURE = "63fa2d6d51c5ce835000941e1e7f03d261ee622b911b7d537c4ac960baf9dc0d"
+WITH_ANSWERS = GOLDEN.model_copy(update={"version": 2, "answers": (("o10331", "104.29"), ("o354", ""))})
+
+
+def test_the_golden_ticket_with_answers_has_the_agreed_text_and_signature() -> None:
+    assert canonical(WITH_ANSWERS) == ANSWERS_TEXT.encode()
+    assert signature(GOLDEN_KEY, WITH_ANSWERS) == ANSWERS_SIGNATURE
+    assert office().refusal(WITH_ANSWERS, ANSWERS_SIGNATURE) is None
+
+
+def test_answers_arrive_as_lists_of_json() -> None:
+    sent = {**GOLDEN.model_dump(), "version": 2, "answers": [["o10331", "104.29"], ["o354", ""]]}
+    assert Ticket.model_validate(sent) == WITH_ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("version", "answers", "reason"),
+    [
+        (1, (("o10331", "104.29"),), "version 1 carries no answers"),
+        (3, (), "version 3, expected 1 or 2"),
+        (2, (("o2136", "1"),), "o2136 is not a question that may be confirmed in advance"),
+        (2, (("o99999", ""),), "o99999 is not a question that may be confirmed in advance"),
+        (2, (("o10331", ""),), "o10331 needs a positive number"),
+        (2, (("o10331", "1e9"),), "o10331 needs a positive number"),
+        (2, (("o10331", "NaN"),), "o10331 needs a positive number"),
+        (2, (("o10331", "-1"),), "o10331 needs a positive number"),
+        (2, (("o451", "0"),), "o451 needs a positive number"),
+        (2, (("o354", "1"),), "o354 takes no bound"),
+        (2, (("o383", "10"), ("o383", "20")), "two answers to one question"),
+    ],
+)
+def test_even_a_signed_answer_does_not_widen_the_list(
+    version: int, answers: tuple[tuple[str, str], ...], reason: str
+) -> None:
+    ticket = GOLDEN.model_copy(update={"version": version, "answers": answers})
+    assert reason in str(office().refusal(ticket, signature(GOLDEN_KEY, ticket)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answers": (("o10331", "999"), ("o354", ""))},
+        {"answers": (("o10331", "104.29"), ("o354", ""), ("o383", "9"))},
+        {"answers": (("o354", ""), ("o10331", "104.29"))},
+        {"answers": ()},
+        {"version": 1, "answers": ()},
+        {"version": 1},
+    ],
+    ids=str,
+)
+def test_answers_that_were_not_signed_are_refused(changes: dict[str, object]) -> None:
+    changed = WITH_ANSWERS.model_copy(update=changes)
+    assert office().refusal(changed, ANSWERS_SIGNATURE) == "ticket: the signature does not match"
+    added = GOLDEN.model_copy(update={"answers": (("o10331", "999"),)})
+    assert office().refusal(added, GOLDEN_SIGNATURE) == "ticket: the signature does not match"

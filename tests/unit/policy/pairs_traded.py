@@ -166,6 +166,12 @@ async def _sent(office: Office) -> object:
     return [(ticket.conid, ticket.time_in_force) for ticket in office.broker.placed]
 
 
+async def _confirmed(office: Office) -> object:
+    """The questions that the broker may hear a yes to."""
+    await _run(office)
+    return [ticket.answers for ticket in office.broker.placed]
+
+
 async def _looks(office: Office) -> object:
     """How often an order that rests is looked at; time passes only while waiting."""
     office.broker.fates = {"AAPL": Fate.RESTS, "MSFT": Fate.RESTS}
@@ -212,6 +218,7 @@ DAYS: Mapping[str, DayPair] = MappingProxyType(
         "execution.latest_start": DayPair("15:30", "10:00", _status),
         "execution.slots": DayPair({"afternoon": "15:30"}, {"evening": "15:30"}, _afternoon),
         "execution.follow_seconds": DayPair(0, 30, _looks),
+        "execution.answer_questions": DayPair({}, {"o10331": "collar"}, _confirmed),
         "approval.mode": DayPair("auto", "preview", _sent),
         "approval.scope": DayPair("discretionary", "all", _sent, _ASKS),
         "approval.expires_minutes": DayPair(120, 30, _approved_later, _ASKS),

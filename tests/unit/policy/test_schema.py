@@ -186,6 +186,7 @@ def test_every_field_is_in_the_hash(path: str) -> None:
 
 
 WORDS: dict[str, object] = {
+    "execution.answer_questions": ["o163"],
     "name": "mine",
     "currency": "EUR",
     "investor.risk_tolerance": "aggressive",

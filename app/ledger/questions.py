@@ -1,0 +1,86 @@
+"""What the broker asked about the orders of the book: written with the order's own change, never changed after it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, select
+
+from app.domain.questions import Question
+from app.ledger.canonical import canonical
+from app.ledger.schema import intents, questions, runs
+
+Key = tuple[str, str]
+
+
+def add(connection: Connection, intent: Row[Any], asked: Sequence[Question]) -> None:
+    """Behind those that are there."""
+    key = (questions.c.run_id == intent.run_id, questions.c.coid == intent.coid)
+    before = len(connection.execute(select(questions.c.position).where(*key)).all())
+    rows = [
+        {"run_id": intent.run_id, "coid": intent.coid, "position": before + number, **as_columns(question)}
+        for number, question in enumerate(asked)
+    ]
+    if rows:
+        connection.execute(insert(questions), rows)
+
+
+def as_columns(question: Question) -> dict[str, Any]:
+    """As it is stored."""
+    return {
+        "ids": canonical(question.ids),
+        "text": question.text,
+        "answered": question.answered,
+        "why": question.why,
+    }
+
+
+def as_told(asked: Sequence[Question]) -> list[dict[str, Any]]:
+    """As an event has it."""
+    return [{"ids": q.ids, "text": q.text, "answered": q.answered, "why": q.why} for q in asked]
+
+
+def of_intents(connection: Connection, *conditions: ColumnElement[bool]) -> Mapping[Key, tuple[Question, ...]]:
+    """(run, client order id) → what was asked, for the intents that the conditions select."""
+    query = (
+        select(questions)
+        .join(intents, and_(intents.c.run_id == questions.c.run_id, intents.c.coid == questions.c.coid))
+        .join(runs, runs.c.run_id == intents.c.run_id)
+        .where(*conditions)
+        .order_by(questions.c.run_id, questions.c.coid, questions.c.position)
+    )
+    found: defaultdict[Key, list[Question]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.run_id, row.coid].append(Question(tuple(json.loads(row.ids)), row.text, row.answered, row.why))
+    return {key: tuple(asked) for key, asked in found.items()}
+
+
+def was_asked() -> ColumnElement[bool]:
+    """Of an intent: the broker asked something about it."""
+    return exists().where(*_of_intent()).correlate(intents)
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Of an intent: a question about it was left unanswered, so that nothing of it is under way."""
+    return exists().where(*_of_intent(), questions.c.answered.is_(False)).correlate(intents)
+
+
+def _of_intent() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return questions.c.run_id == intents.c.run_id, questions.c.coid == intents.c.coid
+
+
+def check_questions(connection: Connection, told: Mapping[Key, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    """Every row against what the events say was asked, and the other way round."""
+    expected = {
+        (run_id, coid, position): (canonical(one["ids"]), one["text"], one["answered"], one["why"])
+        for (run_id, coid), asked in told.items()
+        for position, one in enumerate(asked)
+    }
+    for row in connection.execute(select(questions).order_by(questions.c.run_id, questions.c.coid)):
+        place = f"question {row.position} about order {row.coid} of run {row.run_id}"
+        known = expected.pop((row.run_id, row.coid, row.position), None)
+        if known != (row.ids, row.text, row.answered, row.why):
+            yield f"{place}: is not what the events say"
+    for run_id, coid, position in expected:
+        yield f"question {position} about order {coid} of run {run_id}: is missing"
