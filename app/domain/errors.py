@@ -31,7 +31,9 @@ class PortfolioError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
+        if not self.remedy:
+            return self.cause
+        return f"{self.cause} {self.remedy}" if self.cause.endswith("?") else f"{self.cause}. {self.remedy}"
 
 
 class UsageError(PortfolioError):

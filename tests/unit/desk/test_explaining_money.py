@@ -175,7 +175,7 @@ async def test_a_part_leaves_the_rest_unexplained_and_the_rest_may_follow(deposi
     report = await quiet(deposited)
     assert measured(report)["drawdown"] is None
     say(ledger, "5000")
-    assert measured(await ran(deposited, RunRequest(slot="third")))["drawdown"] == 0
+    assert measured(await ran(deposited, RunRequest(slot="afternoon")))["drawdown"] == 0
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ async def test_its_name_gets_no_other_order_that_day_from_a_program_or_by_hand(
 ) -> None:
     office.broker.fates["AAPL"] = Fate.IS_ASKED_ABOUT
     await run_daily(office.desk(), DAY)
-    for slot in ("noon", "afternoon"):
+    for slot in ("extra", "afternoon"):
         later = await run_daily(office.desk(slot), RunRequest(slot=slot))
         assert "AAPL" not in orders_of(later)
         with pytest.raises(UsageError, match="all that can be sold of AAPL is being sold"):

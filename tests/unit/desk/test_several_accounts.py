@@ -294,7 +294,7 @@ async def test_whose_day_waits_is_told_by_the_accounts_own_runs_and_not_by_the_n
     office.world.set_session(simulation=None, paper=True)
     await run_daily(office.desk(), RunRequest(A, slot="extra"))
     office.world.set_session(simulation=Simulation(TODAY, 7, "synthetic", 0.1))
-    await run_daily(office.desk(), RunRequest(B, slot="simulated"))
+    await run_daily(office.desk(), RunRequest(B, slot="afternoon"))
     office.broker.unreachable = {"session_status"}
     held = len(ledger.runs(100))
     with pytest.raises(BrokerUnavailable):
