@@ -20,6 +20,7 @@ from api_gateway.clientportal.records import (
     Quote,
     Record,
     Source,
+    StrangeRow,
     Trade,
     Unresolved,
 )
@@ -75,6 +76,9 @@ class Portfolio(Record):
     orders: tuple[OrderRow, ...]
     as_of: datetime
     source: Source
+    strange: tuple[StrangeRow, ...] = ()
+    orders_as_of: datetime
+    orders_complete: bool
 
 
 class Performance(Record):
@@ -96,10 +100,15 @@ class Quotes(Record):
 
 
 class OrderReport(Record):
+    """`orders_complete` is False for a list that proves nothing of an order that is not on it."""
+
     orders: tuple[OrderRow, ...]
     trades: tuple[Trade, ...]
     as_of: datetime
     source: Source
+    strange: tuple[StrangeRow, ...] = ()
+    orders_as_of: datetime
+    orders_complete: bool
 
 
 class TradeBoundary(Record):
