@@ -153,6 +153,11 @@ class Trade(Record):
     legs: tuple[OrderLeg, ...] = ()
 
 
+class Trades(Record):
+    trades: tuple[Trade, ...]
+    strange: tuple[StrangeRow, ...]
+
+
 class Cancellation(Record):
     """What became of a request to cancel one order.
 
@@ -251,7 +256,10 @@ class MissingQuote(Record):
 
 
 class History(Record):
-    """Closes of completed sessions in the contract's currency, oldest first; `adjusted` says whether dividends are worked in."""
+    """Closes of completed sessions, oldest first, in the contract's currency.
+
+    `adjusted` says whether dividends are worked in.
+    """
 
     conid: int
     dates: Annotated[tuple[date, ...], _series("ISO date")]

@@ -33,9 +33,11 @@ READ_ONLY: Final = ToolAnnotations(
 )
 Conid = Annotated[int, Field(gt=0, description="The broker's contract id")]
 Account = Annotated[str, Field(min_length=1, description="Account id as listed by session_status")]
-Symbols = Annotated[list[str], Field(min_length=1, max_length=200)]
+# A bound against nonsense, far above what an account holds.
+_MOST: Final = 5_000
+Symbols = Annotated[list[str], Field(min_length=1, max_length=_MOST)]
 Isins = Annotated[dict[str, str] | None, Field(description="ISIN by symbol, for those that must be checked")]
-Conids = Annotated[list[Conid], Field(min_length=1, max_length=500)]
+Conids = Annotated[list[Conid], Field(min_length=1, max_length=_MOST)]
 Price = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
@@ -61,7 +63,7 @@ def register_account_tools(
         """What the account holds now: cash per currency, positions, profit and loss, and the day's orders."""
         with reported():
             await admission.require(account)
-            summary, ledger, positions, orders = await asyncio.gather(
+            summary, ledger, positions, live = await asyncio.gather(
                 portal.portfolio.summary(account),
                 portal.portfolio.ledger(account),
                 portal.portfolio.positions(account),
@@ -79,9 +81,12 @@ def register_account_tools(
             realized_pnl=ledger.realized_pnl,
             cash=ledger.cash,
             positions=positions,
-            orders=orders,
+            orders=live.orders,
             as_of=portal.session.market_now(),
             source=portal.session.source,
+            strange=live.strange,
+            orders_as_of=live.as_of,
+            orders_complete=live.complete,
         )
 
     @server.tool(annotations=READ_ONLY)
@@ -154,9 +159,15 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
         """The day's orders and executions of the account, ours and others', read fresh."""
         with reported():
             await admission.require(account)
-            orders, trades = await portal.orders.report(account)
+            live, executed = await portal.orders.report(account)
         return OrderReport(
-            orders=orders, trades=trades, as_of=portal.session.market_now(), source=portal.session.source
+            orders=live.orders,
+            trades=executed.trades,
+            as_of=portal.session.market_now(),
+            source=portal.session.source,
+            strange=(*live.strange, *executed.strange),
+            orders_as_of=live.as_of,
+            orders_complete=live.complete,
         )
 
     @server.tool(annotations=READ_ONLY)
