@@ -301,7 +301,8 @@ class OrderCalls:
             if answer.get("snapshot") is True and listed is not None:
                 self._never_loads = False
                 return listed, True
-            self._cold = True
+            # A gateway that never says it has loaded them is no colder each time.
+            self._cold = self._cold or not self._never_loads
             latest = listed or latest
             told = f"orders {'absent' if listed is None else len(listed)}, snapshot {answer.get('snapshot')}"
         if not latest and answer.get("snapshot") is not True:
