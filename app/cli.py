@@ -136,9 +136,11 @@ def simulate(
     pacing: Annotated[float | None, typer.Option("--pacing", help="Scale of IBKR's pacing; 0 for none.")] = None,
     scenario: Annotated[
         str | None,
-        typer.Option("--scenario", help="default, five_hundred, two_accounts, euro, strange or a YAML file."),
+        typer.Option(
+            "--scenario", help="default, five_hundred, five_thousand, two_accounts, euro, strange or a YAML file."
+        ),
     ] = None,
-    instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 1000 if synthetic.")] = None,
+    instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 5000 if synthetic.")] = None,
     faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,
 ) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""

@@ -1,23 +1,32 @@
 """Finds the one contract that a symbol means, or says why there is none: the first hit of a search is often wrong."""
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import pairwise
-from typing import Final
+from decimal import Decimal
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from api_gateway.clientportal import wire
-from api_gateway.clientportal.errors import GatewayRefused, Malformed
+from api_gateway.clientportal import units, wire
+from api_gateway.clientportal.errors import DataUnavailable, GatewayRefused, Malformed
 from api_gateway.clientportal.memory import GatewayMemory
-from api_gateway.clientportal.records import Contract, ContractRules, Limit, PriceIncrement, Side, Unresolved
+from api_gateway.clientportal.records import Contract, ContractRules, Limit, Side, Unresolved
+from api_gateway.clientportal.rules import Grid, disagrees, grid_of, quantity_increment, settled, single_increment
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
+from api_gateway.clientportal.units import Facts
 
 _LISTINGS: Final = frozenset({"NASDAQ", "NYSE", "ARCA", "AMEX", "BATS"})
-_MOST_DEFINITIONS: Final = 100
+# As many as stand in an address of reasonable length.
+_MOST_ASKED: Final = 100
+_BID, _ASK = "84", "86"
+# The first answer for a contract is bare.
+_QUOTE_POLLS: Final = 3
+_QUOTE_POLL_SECONDS: Final = 0.25
 _EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _INDEX_EXCHANGES: Final = frozenset({"CBOE", "NASDAQ", "NYSE", "CME"})
+Item = TypeVar("Item")
 
 
 class ContractReads:
@@ -29,7 +38,11 @@ class ContractReads:
         self._memory = memory
         self._asset_classes: dict[int, str] = {}
         self._symbols: dict[int, str] = {}
+        # Each for the session date under which it was told.
+        self._facts: dict[int, tuple[date, Facts]] = {}
+        self._told_rules: dict[tuple[int, Side], tuple[date, wire.Row]] = {}
         self._rules: dict[tuple[int, Side], tuple[date, ContractRules]] = {}
+        self._magnifiers: dict[int, tuple[date, int]] = {}
 
     async def resolve(
         self, symbols: Iterable[str], asset_class: str, isins: Mapping[str, str] | None = None
@@ -56,10 +69,14 @@ class ContractReads:
         )
 
     async def order_refusal(self, order: Limit) -> str | None:
-        """Why the exchange would not take the order's price or quantity. Raises: as `rules`."""
+        """Why the exchange would not take the order's price or quantity. Raises: as `rules`.
+
+        A sale is in whole shares and no more: an odd lot may always be sold, and how much is held is not known here.
+        """
         rules = await self.rules(order.conid, order.side)
-        if order.quantity % 1 or order.quantity % rules.quantity_increment:
-            return f"quantity: {order.quantity:f} is not a whole multiple of {rules.quantity_increment:f} shares"
+        lot = rules.quantity_increment if order.side == "BUY" else Decimal(1)
+        if order.quantity % 1 or order.quantity % lot:
+            return f"quantity: {order.quantity:f} is not a whole multiple of {lot:f} shares"
         steps = [step.increment for step in rules.increments if step.lower_edge <= order.limit_price]
         if not steps or order.limit_price % steps[-1]:
             return f"limit_price: {order.limit_price:f} is not on the exchange's price grid"
@@ -88,18 +105,107 @@ class ContractReads:
             kept = self._rules[key] = (today, await self._read_rules(conid, side))
         return kept[1]
 
+    async def magnifier(self, conid: int) -> int:
+        """Raises: Malformed where it is not known in which unit the contract is quoted."""
+        found, unknown = await self.magnifiers([conid])
+        if conid in unknown:
+            raise Malformed(f"contract {conid}: {unknown[conid]}")
+        return found[conid]
+
+    async def magnifiers(self, conids: Iterable[int]) -> tuple[dict[int, int], dict[int, str]]:
+        """What prices of the contracts are multiplied by in quotes and orders, and why that is unknown of others."""
+        today = self._session.market_now().date()
+        wanted = list(dict.fromkeys(conids))
+        found = {conid: kept[1] for conid in wanted if (kept := self._magnifiers.get(conid)) and kept[0] == today}
+        facts = await self.facts([conid for conid in wanted if conid not in found])
+        found |= {conid: 1 for conid, known in facts.items() if known.is_plain}
+        open_ones = [conid for conid in wanted if conid not in found]
+        answers = await asyncio.gather(*(self._asked_magnifier(conid, facts[conid]) for conid in open_ones))
+        unknown: dict[int, str] = {}
+        for conid, answer in zip(open_ones, answers, strict=True):
+            if isinstance(answer, int):
+                found[conid] = answer
+            else:
+                unknown[conid] = answer
+        return found, unknown
+
+    async def facts(self, conids: Iterable[int]) -> dict[int, Facts]:
+        """What the broker tells of each contract, looked up once per session date; of one it does not know, nothing."""
+        today, wanted = self._today(), list(dict.fromkeys(conids))
+        known = {conid: kept[1] for conid in wanted if (kept := self._facts.get(conid)) and kept[0] == today}
+        new = [conid for conid in wanted if conid not in known]
+        try:
+            rows = await self._definitions(new)
+        except (GatewayRefused, DataUnavailable):
+            # The contract's own rules tell its currency, too.
+            rows = {}
+        for conid, row in rows.items():
+            known[conid] = units.facts_of(
+                row, currency="currency", exchange="listingExchange", asset_class="assetClass"
+            )
+            self._facts[conid] = (today, known[conid])
+        return {conid: known.get(conid, Facts()) for conid in wanted}
+
+    async def _asked_magnifier(self, conid: int, facts: Facts) -> int | str:
+        try:
+            return units.magnifier_of(await self._rules_answer(conid, "SELL"), facts)
+        except (GatewayRefused, DataUnavailable) as error:
+            return 1 if facts.is_share_in_one_unit else str(error)
+
+    async def _rules_answer(self, conid: int, side: Side) -> wire.Row:
+        key, today = (conid, side), self._session.market_now().date()
+        kept = self._told_rules.get(key)
+        if kept is None or kept[0] != today:
+            body = {"conid": conid, "isBuy": side == "BUY"}
+            answer = wire.mapping(await self._read("/iserver/contract/rules", body=body), "contract rules")
+            kept = self._told_rules[key] = (today, answer)
+        return kept[1]
+
     async def _read_rules(self, conid: int, side: Side) -> ContractRules:
-        body = {"conid": conid, "isBuy": side == "BUY"}
-        answer = wire.mapping(await self._read("/iserver/contract/rules", body=body), "contract rules")
+        answer = await self._rules_answer(conid, side)
+        facts = (await self.facts([conid]))[conid]
+        told = units.currency_of(answer, "cashCcy")
+        facts = facts if told is None else Facts(told, facts.exchange, facts.asset_class)
+        magnifier = units.magnifier_of(answer, facts)
+        self._magnifiers[conid] = (self._session.market_now().date(), magnifier)
+        grid = await self._grid(conid, answer)
         accounts = answer.get("canTradeAcctIds")
         mine = (await self._session.primed()).accounts
         return ContractRules(
             conid=conid,
-            increments=_increments(answer),
-            quantity_increment=wire.price(answer.get("sizeIncrement")),
-            currency=wire.currency(answer, "cashCcy") if wire.text(answer, "cashCcy") else None,
+            increments=grid.in_currency(magnifier),
+            quantity_increment=quantity_increment(answer, facts, side),
+            currency=facts.currency,
             can_trade=isinstance(accounts, list) and any(account in accounts for account in mine),
+            price_magnifier=magnifier,
+            note=grid.note,
         )
+
+    async def _grid(self, conid: int, answer: wire.Row) -> Grid:
+        grid, single = grid_of(answer), single_increment(answer)
+        try:
+            price = wire.optional_number(answer, "limitPrice")
+        except Malformed:
+            price = None
+        if single is None or not disagrees(grid, single, price):
+            return grid
+        return settled(grid, single, await self._present_quote(conid) or [each for each in (price,) if each])
+
+    async def _present_quote(self, conid: int) -> list[Decimal]:
+        """Bid and ask as they are quoted, as far as there are any."""
+        asked = {"conids": str(conid), "fields": f"{_BID},{_ASK}"}
+        try:
+            for _ in range(_QUOTE_POLLS):
+                rows = wire.rows(await self._read("/iserver/marketdata/snapshot", asked), "snapshot")
+                sides = [
+                    row[side] for row in rows if wire.contract(row) == conid for side in (_BID, _ASK) if side in row
+                ]
+                if sides:
+                    return [price for price in map(wire.plain, sides) if price > 0]
+                await self._transport.pacer.pause(_QUOTE_POLL_SECONDS)
+        except (GatewayRefused, DataUnavailable):
+            return []
+        return []
 
     async def _known(self, symbols: list[str], asset_class: str) -> dict[str, Contract | Unresolved]:
         """Those kept, as far as the broker still tells the same of them today."""
@@ -115,16 +221,20 @@ class ContractReads:
         for contract in contracts:
             self._asset_classes[contract.conid] = contract.asset_class
             self._symbols[contract.conid] = contract.symbol
+            self._facts[contract.conid] = (
+                self._today(),
+                Facts(contract.currency, contract.exchange, contract.asset_class),
+            )
         self._memory.keep_contracts(contracts, self._today())
 
     def _today(self) -> date:
         return self._session.market_now().astimezone(_EXCHANGE_TIME).date()
 
     async def _stocks(self, symbols: list[str]) -> dict[str, Contract | Unresolved]:
-        if not symbols:
-            return {}
-        answer = wire.mapping(await self._read("/trsrv/stocks", {"symbols": ",".join(symbols)}), "stocks")
-        found = {symbol: _listing(symbol, answer.get(symbol)) for symbol in symbols}
+        found: dict[str, Contract | Unresolved] = {}
+        for asked in _in_parts(symbols):
+            answer = wire.mapping(await self._read("/trsrv/stocks", {"symbols": ",".join(asked)}), "stocks")
+            found |= {symbol: _alone(symbol, answer.get(symbol)) for symbol in asked}
         conids = [each.conid for each in found.values() if isinstance(each, Contract)]
         definitions = await self._definitions(conids)
         return {
@@ -133,14 +243,12 @@ class ContractReads:
         }
 
     async def _definitions(self, conids: list[int]) -> dict[int, wire.Row]:
-        """What the broker tells of the contracts, by conid; one that it does not know is absent."""
+        """What the broker tells of the contracts, by conid; one that it does not know, or contradicts, is absent."""
         found: dict[int, wire.Row] = {}
-        for start in range(0, len(conids), _MOST_DEFINITIONS):
-            asked = ",".join(str(conid) for conid in conids[start : start + _MOST_DEFINITIONS])
-            answer = wire.mapping(await self._read("/trsrv/secdef", {"conids": asked}), "definitions")
-            rows = wire.rows(answer.get("secdef"), "definitions")
-            unique = wire.unique_rows(rows, lambda row: wire.conid(row.get("conid")), "definitions")
-            found |= {wire.conid(row.get("conid")): row for row in unique}
+        for asked in _in_parts(conids):
+            params = {"conids": ",".join(str(conid) for conid in asked)}
+            answer = wire.mapping(await self._read("/trsrv/secdef", params), "definitions")
+            found |= _by_conid(answer.get("secdef"))
         return found
 
     async def _indices(self, symbols: list[str]) -> dict[str, Contract | Unresolved]:
@@ -148,22 +256,12 @@ class ContractReads:
 
     async def _index(self, symbol: str) -> Contract | Unresolved:
         try:
-            answer = await self._read("/iserver/secdef/search", {"symbol": symbol, "secType": "IND"})
+            return _us_index(symbol, await self._read("/iserver/secdef/search", {"symbol": symbol, "secType": "IND"}))
         except GatewayRefused as error:
             # An unknown symbol is answered with an error text instead of an empty list.
             return Unresolved(symbol=symbol, reason=error.text)
-        hits = [row for row in wire.rows(answer, "search") if _is_us_index(row, symbol)]
-        if len(hits) != 1:
-            return Unresolved(symbol=symbol, reason=f"{len(hits)} indices on US exchanges, exactly one is needed")
-        return Contract(
-            symbol=symbol,
-            conid=wire.conid(hits[0].get("conid")),
-            name=wire.required_text(hits[0], "companyName", "companyHeader"),
-            exchange=wire.required_text(hits[0], "description"),
-            # US exchanges quote their indices in dollars.
-            currency="USD",
-            asset_class="IND",
-        )
+        except Malformed as error:
+            return Unresolved(symbol=symbol, reason=f"the gateway's search for it cannot be read: {error}")
 
     async def _with_isin(self, contract: Contract, isin: str) -> Contract | Unresolved:
         if not is_isin(isin):
@@ -233,6 +331,21 @@ def _listing(symbol: str, companies: object) -> Contract | Unresolved:
     )
 
 
+def _us_index(symbol: str, answer: object) -> Contract | Unresolved:
+    hits = [row for row in wire.rows(answer, "search") if _is_us_index(row, symbol)]
+    if len(hits) != 1:
+        return Unresolved(symbol=symbol, reason=f"{len(hits)} indices on US exchanges, exactly one is needed")
+    return Contract(
+        symbol=symbol,
+        conid=wire.conid(hits[0].get("conid")),
+        name=wire.required_text(hits[0], "companyName", "companyHeader"),
+        exchange=wire.required_text(hits[0], "description"),
+        # US exchanges quote their indices in dollars.
+        currency="USD",
+        asset_class="IND",
+    )
+
+
 def _is_us_index(row: wire.Row, symbol: str) -> bool:
     kinds = {wire.text(section, "secType") for section in wire.rows(row.get("sections") or [], "search sections")}
     return (
@@ -243,14 +356,27 @@ def _is_us_index(row: wire.Row, symbol: str) -> bool:
     )
 
 
-def _increments(answer: wire.Row) -> tuple[PriceIncrement, ...]:
-    ladder = answer.get("incrementRules")
-    # Not every gateway sends the ladder; then there is the one step of the present price.
-    rows = wire.rows(ladder, "increment rules") if ladder else [{"lowerEdge": 0, "increment": answer.get("increment")}]
-    steps = tuple(
-        PriceIncrement(lower_edge=wire.required_number(row, "lowerEdge"), increment=wire.price(row.get("increment")))
-        for row in rows
-    )
-    if steps[0].lower_edge < 0 or any(later.lower_edge <= earlier.lower_edge for earlier, later in pairwise(steps)):
-        raise Malformed("increment rules: the edges do not ascend")
-    return steps
+def _in_parts(asked: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(asked), _MOST_ASKED):
+        yield asked[start : start + _MOST_ASKED]
+
+
+def _by_conid(told: object) -> dict[int, wire.Row]:
+    """A row that cannot be told whose, and two that contradict each other, say nothing of the others."""
+    found: dict[int, wire.Row] = {}
+    contradicted: set[int] = set()
+    for row in wire.rows(told, "definitions"):
+        try:
+            conid = wire.conid(row.get("conid"))
+        except Malformed:
+            continue
+        if found.setdefault(conid, row) != row:
+            contradicted.add(conid)
+    return {conid: row for conid, row in found.items() if conid not in contradicted}
+
+
+def _alone(symbol: str, companies: object) -> Contract | Unresolved:
+    try:
+        return _listing(symbol, companies)
+    except Malformed as error:
+        return Unresolved(symbol=symbol, reason=f"the gateway's listings of it cannot be read: {error}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,6 +14,7 @@ from api_gateway.clientportal.errors import GatewayRefused, Incomplete, Malforme
 from api_gateway.clientportal.records import History, MissingQuote, Quote, QuoteKind
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
+from api_gateway.clientportal.units import scaled
 
 _EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _CLOSE_HOUR: Final = 16
@@ -63,22 +64,31 @@ class MarketReads:
     async def quotes(self, conids: list[int]) -> tuple[tuple[Quote, ...], tuple[MissingQuote, ...]]:
         """Quotes in the order asked; a conid without usable prices is among the missing, with the reason."""
         wanted = list(dict.fromkeys(conids))
-        starts = range(0, len(wanted), _MOST_CONIDS)
-        polled = await asyncio.gather(*(self._poll(wanted[start : start + _MOST_CONIDS]) for start in starts))
-        rows = {conid: row for batch in polled for conid, row in batch.items()}
-        found = [self._quote(conid, rows.get(conid)) for conid in wanted]
+        (magnifiers, unknown), rows = await asyncio.gather(self._contracts.magnifiers(wanted), self._polled(wanted))
+        found = [
+            MissingQuote(conid=conid, reason=unknown[conid])
+            if conid in unknown
+            else self._quote(conid, rows.get(conid), magnifiers[conid])
+            for conid in wanted
+        ]
         quotes = tuple(each for each in found if isinstance(each, Quote))
         return quotes, tuple(each for each in found if isinstance(each, MissingQuote))
+
+    async def _polled(self, conids: list[int]) -> dict[int, Row]:
+        starts = range(0, len(conids), _MOST_CONIDS)
+        batches = await asyncio.gather(*(self._poll(conids[start : start + _MOST_CONIDS]) for start in starts))
+        return {conid: row for batch in batches for conid, row in batch.items()}
 
     async def history(self, conid: int, period: str) -> History:
         """Daily closes of completed sessions.
 
-        Raises: ValueError for a period that is not days, weeks, months or years in lower case: the gateway answers
-        upper case with another period instead of an error.
+        Raises: Malformed where the unit of the prices is not known; ValueError for a period that is not days, weeks,
+        months or years in lower case: the gateway answers upper case with another period instead of an error.
         """
         number, unit = period[:-1], period[-1:]
         if not number.isdigit() or int(number) == 0 or unit not in ("d", "w", "m", "y"):
             raise ValueError(f"period {period!r} is not a count followed by d, w, m or y")
+        magnifier = await self._contracts.magnifier(conid)
         answer = wire.mapping(await self._session.guarded(lambda: self._bars(conid, period)), "history")
         self._check_symbol(conid, wire.text(answer, "symbol"))
         now = self._session.market_now()
@@ -90,12 +100,13 @@ class MarketReads:
         return History(
             conid=conid,
             dates=tuple(day for day, _ in bars),
-            closes=tuple(float(close) for _, close in bars),
+            closes=tuple(float(scaled(close, magnifier)) for _, close in bars),
             # The broker's trade bars are adjusted for splits alone; the simulator replays dividend-adjusted closes.
             adjusted=origin is not None,
             source=self._session.source,
             origin=origin,
             as_of=now,
+            price_magnifier=magnifier,
         )
 
     async def _bars(self, conid: int, period: str) -> object:
@@ -138,26 +149,23 @@ class MarketReads:
     async def _snapshot(self, conids: list[int]) -> dict[int, Row]:
         params = {"conids": ",".join(str(conid) for conid in conids), "fields": ",".join(_FIELDS)}
         answer = await self._transport.read("/iserver/marketdata/snapshot", params)
-        rows = wire.unique_rows(wire.rows(answer, "snapshot"), wire.contract, "snapshot")
-        if any(wire.contract(row) not in conids for row in rows):
-            raise Malformed("snapshot: a row for a contract that was not asked for")
-        return {wire.contract(row): row for row in rows}
+        return _by_contract(answer, frozenset(conids))
 
-    def _quote(self, conid: int, row: Row | None) -> Quote | MissingQuote:
+    def _quote(self, conid: int, row: Row | None, magnifier: int) -> Quote | MissingQuote:
         try:
-            return self._read_quote(conid, row or {})
+            return self._read_quote(conid, row or {}, magnifier)
         except Malformed as error:
             return MissingQuote(conid=conid, reason=str(error))
 
-    def _read_quote(self, conid: int, row: Row) -> Quote | MissingQuote:
+    def _read_quote(self, conid: int, row: Row, magnifier: int) -> Quote | MissingQuote:
         if not any(field in row for field in (_LAST, _BID, _ASK, _PRIOR_CLOSE)):
             return MissingQuote(conid=conid, reason="the gateway delivered no price")
         if "_updated" not in row:
             return MissingQuote(conid=conid, reason="the gateway did not say when the quote was received")
         availability = (wire.text(row, _AVAILABILITY) or "")[:1]
-        last_mark, last = _last(row)
+        last_mark, last = _last(row, magnifier)
         kind = _kind(availability, last_mark)
-        bid, ask = _positive(row, _BID), _positive(row, _ASK)
+        bid, ask = _positive(row, _BID, magnifier), _positive(row, _ASK, magnifier)
         if last is None and (bid is None or ask is None):
             return MissingQuote(conid=conid, reason="neither a last price nor both sides of a quote")
         if kind is None:
@@ -172,7 +180,7 @@ class MarketReads:
             bid=bid,
             ask=ask,
             last=last,
-            prior_close=_positive(row, _PRIOR_CLOSE),
+            prior_close=_positive(row, _PRIOR_CLOSE, magnifier),
             kind=kind,
             volume=wire.optional_number(row, _VOLUME),
             average_volume=wire.optional_number(row, _AVERAGE_VOLUME),
@@ -180,6 +188,7 @@ class MarketReads:
             as_of=wire.instant(row["_updated"]),
             source=self._session.source,
             marks=_marks(row),
+            price_magnifier=magnifier,
         )
 
     def _check_symbol(self, conid: int, told: str | None) -> None:
@@ -187,6 +196,19 @@ class MarketReads:
         known = self._contracts.known_symbol(conid)
         if known is not None and told is not None and _letters(told) != _letters(known):
             raise Malformed(f"the answer for contract {conid} names another symbol")
+
+
+def _by_contract(answer: object, asked: Set[int]) -> dict[int, Row]:
+    """Rows of the contracts asked for. One that cannot be told whose is left out; two that differ leave no prices."""
+    found: dict[int, Row] = {}
+    for row in wire.rows(answer, "snapshot"):
+        try:
+            conid = wire.contract(row)
+        except Malformed:
+            continue
+        if conid in asked and found.setdefault(conid, row) != row:
+            found[conid] = {}
+    return found
 
 
 def _letters(symbol: str) -> str:
@@ -198,12 +220,12 @@ def _keys(rows: Mapping[int, Row]) -> dict[int, frozenset[str]]:
     return {conid: frozenset(row) for conid, row in rows.items()}
 
 
-def _last(row: Row) -> tuple[str, Decimal | None]:
+def _last(row: Row, magnifier: int) -> tuple[str, Decimal | None]:
     """The marker and the price; no price where the gateway writes -1 or 0 for none."""
     if _is_blank(row.get(_LAST)):
         return "", None
     mark, found = wire.marked_price(row[_LAST])
-    return mark, found if found > 0 else None
+    return mark, scaled(found, magnifier) if found > 0 else None
 
 
 def _is_blank(value: object) -> bool:
@@ -218,12 +240,12 @@ def _kind(availability: str, last_mark: str) -> QuoteKind | None:
     return _KINDS.get(availability)
 
 
-def _positive(row: Row, field: str) -> Decimal | None:
+def _positive(row: Row, field: str, magnifier: int) -> Decimal | None:
     """A price; None when absent, and when the gateway writes -1 or 0 for a side that nobody quotes."""
     if _is_blank(row.get(field)):
         return None
     found = wire.plain(row[field])
-    return found if found > 0 else None
+    return scaled(found, magnifier) if found > 0 else None
 
 
 def _marks(row: Row) -> tuple[str, ...]:

@@ -123,8 +123,18 @@ class Ledger(Record):
     strange: tuple[StrangeRow, ...] = ()
 
 
+class OrderLeg(Record):
+    """Of a combination: what one unit of it buys of a contract, and what it sells where `ratio` is negative."""
+
+    conid: int
+    ratio: int
+
+
 class OrderRow(Record):
-    """`currency` is the instrument's."""
+    """Prices are in `currency`, the instrument's; a combination's may be negative, and it has `legs`.
+
+    `price_magnifier` is what the broker multiplies them by: 100 where it quotes pence.
+    """
 
     order_id: str
     coid: str | None
@@ -139,9 +149,27 @@ class OrderRow(Record):
     status: str
     time_in_force: str | None
     currency: str | None
+    security_type: str | None = None
+    legs: tuple[OrderLeg, ...] = ()
+    price_magnifier: int = 1
+
+
+class LiveOrders(Record):
+    """`complete` is False where the gateway never said that it has loaded them all, or a row cannot be told whose."""
+
+    orders: tuple[OrderRow, ...]
+    strange: tuple[StrangeRow, ...]
+    as_of: datetime
+    complete: bool
 
 
 class Trade(Record):
+    """Price and amounts are in the instrument's currency.
+
+    The price is 0 for an option that expired, and may be negative for what is no share. `order_id` is "0", as the
+    broker writes it, where no order led to the execution.
+    """
+
     execution_id: str
     order_id: str
     coid: str | None
@@ -152,6 +180,16 @@ class Trade(Record):
     price: Amount
     commission: Amount | None
     time: datetime
+    security_type: str | None = None
+    multiplier: Amount | None = None
+    net_amount: Amount | None = None
+    currency: str | None = None
+    legs: tuple[OrderLeg, ...] = ()
+
+
+class Trades(Record):
+    trades: tuple[Trade, ...]
+    strange: tuple[StrangeRow, ...]
 
 
 class Question(Record):
@@ -224,15 +262,25 @@ class PriceIncrement(Record):
 
 
 class ContractRules(Record):
+    """Increments are in `currency`; `note` says where the broker contradicts itself and what was taken.
+
+    `quantity_increment` is what a purchase is a multiple of: the board lot where the market has one, else one.
+    """
+
     conid: int
     increments: tuple[PriceIncrement, ...]
     quantity_increment: Amount
     currency: str | None
     can_trade: bool
+    price_magnifier: int
+    note: str | None = None
 
 
 class Quote(Record):
-    """`as_of` is when the gateway received the quote; `marks` say what of it was simulated, derived or invented."""
+    """Prices are in the contract's currency, whatever unit it is quoted in: `price_magnifier` is 100 for pence.
+
+    `as_of` is when the gateway received the quote; `marks` say what of it was simulated, derived or invented.
+    """
 
     conid: int
     symbol: str | None
@@ -247,6 +295,7 @@ class Quote(Record):
     as_of: datetime
     source: Source
     marks: tuple[str, ...]
+    price_magnifier: int
 
 
 class MissingQuote(Record):
@@ -255,7 +304,10 @@ class MissingQuote(Record):
 
 
 class History(Record):
-    """Closes of completed sessions, oldest first; `adjusted` says whether dividends are worked in."""
+    """Closes of completed sessions, oldest first, in the contract's currency.
+
+    `adjusted` says whether dividends are worked in.
+    """
 
     conid: int
     dates: Annotated[tuple[date, ...], _series("ISO date")]
@@ -264,6 +316,7 @@ class History(Record):
     source: Source
     origin: str | None
     as_of: datetime
+    price_magnifier: int
 
 
 class WhatIf(Record):

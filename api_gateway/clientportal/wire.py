@@ -23,6 +23,9 @@ _LARGEST: Final = Decimal(10) ** 18
 _MOST_DIGITS: Final = 28
 _FINEST_EXPONENT: Final = -28
 _CONID: Final = re.compile(r"[1-9]\d{0,11}", re.ASCII)
+# What follows the contract id of a combination; other programs write one semicolon less or more.
+_COMBINATION: Final = re.compile(r";.*/")
+_LEG: Final = re.compile(r"([1-9]\d{0,11})(?:@[A-Z0-9.]+)?/([+-]?\d{1,6})", re.ASCII)
 _ACCOUNT: Final = re.compile(r"[A-Z]{1,3}\d{4,10}[A-Z]?", re.ASCII)
 # Times before 1980 or after 2199 are none. Seconds and milliseconds of the years between do not overlap.
 _SECONDS: Final = (315_532_800, 7_258_118_400)
@@ -188,7 +191,10 @@ def optional_number(row: Row, *keys: str) -> Decimal | None:
     for key in keys:
         value = row.get(key)
         if value is not None and not (isinstance(value, str) and not value.strip()):
-            return number(value)
+            try:
+                return number(value)
+            except Malformed as error:
+                raise Malformed(f"{key}: {error}") from None
     return None
 
 
@@ -234,12 +240,26 @@ def conid(value: object) -> int:
 
 
 def contract(row: Row) -> int:
-    """The row's contract id. Raises: Malformed where its two spellings are not one."""
-    found = conid(row.get("conid"))
+    """The row's contract id, a combination's own where it has legs. Raises: Malformed where two spellings differ."""
     extended = identity(row, "conidEx", "conidex")
-    if extended is not None and conid(extended.partition("@")[0]) != found:
-        raise Malformed("a row with two contract ids")
+    head = extended.partition(";")[0].partition("@")[0] if extended is not None else None
+    # Rows that have the longer spelling alone leave the other out, or write 0 or -1.
+    if head and _COMBINATION.search(extended or "") and row.get("conid") in (None, "", 0, -1, "0", "-1"):
+        return conid(head)
+    found = conid(row.get("conid"))
+    if head and conid(head) != found:
+        raise Malformed("conidex: a row with two contract ids")
     return found
+
+
+def legs(row: Row) -> tuple[tuple[int, int], ...]:
+    """Conid and signed ratio of each leg of a combination; none for a single contract, or where one is unreadable."""
+    extended = identity(row, "conidEx", "conidex")
+    if extended is None or _COMBINATION.search(extended) is None:
+        return ()
+    parts = [_LEG.fullmatch(part.strip()) for part in extended.rpartition(";")[2].split(",")]
+    found = [(int(part[1]), int(part[2])) for part in parts if part is not None and int(part[2])]
+    return tuple(found) if len(found) == len(parts) else ()
 
 
 def instant(value: object) -> datetime:
@@ -270,13 +290,15 @@ def compact_time(value: str) -> datetime:
 
 
 def side(value: str) -> str:
-    """BUY or SELL out of `BUY`, `B`, `BOT`, `SELL`, `S`, `SLD`."""
+    """BUY or SELL out of `BUY`, `B`, `BOT`, `BOUGHT`, `SELL`, `S`, `SLD`, `SOLD`, `SSHORT`."""
     upper = value.upper()
-    if upper in ("BUY", "B", "BOT"):
+    if upper in ("BUY", "B", "BOT", "BOUGHT"):
         return "BUY"
-    if upper in ("SELL", "S", "SLD"):
+    if upper in ("SELL", "S", "SLD", "SOLD", "SSHORT"):
         return "SELL"
-    raise Malformed(f"not a side: {value[:40]!r}")
+    if upper == "X":
+        raise Malformed("side: X, the exercise, assignment or expiration of an option")
+    raise Malformed(f"side: not a side: {value[:40]!r}")
 
 
 def _plain(value: Decimal, scale: Decimal = Decimal(1)) -> Decimal:

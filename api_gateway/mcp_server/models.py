@@ -114,10 +114,15 @@ class Quotes(Record):
 
 
 class OrderReport(Record):
+    """`orders_complete` is False for a list that proves nothing of an order that is not on it."""
+
     orders: tuple[OrderRow, ...]
     trades: tuple[Trade, ...]
     as_of: datetime
     source: Source
+    strange: tuple[StrangeRow, ...] = ()
+    orders_as_of: datetime
+    orders_complete: bool
 
 
 class TradeBoundary(Record):

@@ -33,9 +33,11 @@ READ_ONLY: Final = ToolAnnotations(
 )
 Conid = Annotated[int, Field(gt=0, description="The broker's contract id")]
 Account = Annotated[str, Field(min_length=1, description="Account id as listed by session_status")]
-Symbols = Annotated[list[str], Field(min_length=1, max_length=200)]
+# A bound against nonsense, far above what an account holds.
+_MOST: Final = 5_000
+Symbols = Annotated[list[str], Field(min_length=1, max_length=_MOST)]
 Isins = Annotated[dict[str, str] | None, Field(description="ISIN by symbol, for those that must be checked")]
-Conids = Annotated[list[Conid], Field(min_length=1, max_length=500)]
+Conids = Annotated[list[Conid], Field(min_length=1, max_length=_MOST)]
 Price = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
@@ -61,13 +63,12 @@ def register_account_tools(
         """What the account holds now: cash per currency, positions, profit and loss, and the day's orders."""
         with reported():
             await admission.require(account)
-            summary, ledger, holdings, orders = await asyncio.gather(
+            summary, ledger, holdings, live = await asyncio.gather(
                 portal.portfolio.summary(account),
                 portal.portfolio.ledger(account),
                 portal.portfolio.holdings(account),
                 portal.orders.live(account, reuse=True),
             )
-        now = portal.session.market_now()
         return Portfolio(
             account=account,
             currency=summary.currency,
@@ -80,13 +81,13 @@ def register_account_tools(
             realized_pnl=ledger.realized_pnl,
             cash=ledger.cash,
             positions=holdings.positions,
-            orders=orders,
-            orders_as_of=now,
-            orders_complete=True,
+            orders=live.orders,
             nav_parts=ledger.nav_parts,
-            strange=(*holdings.strange, *ledger.strange, *summary.strange),
-            as_of=now,
+            as_of=portal.session.market_now(),
             source=portal.session.source,
+            strange=(*holdings.strange, *ledger.strange, *summary.strange, *live.strange),
+            orders_as_of=live.as_of,
+            orders_complete=live.complete,
         )
 
     @server.tool(annotations=READ_ONLY)
@@ -159,9 +160,15 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
         """The day's orders and executions of the account, ours and others', read fresh."""
         with reported():
             await admission.require(account)
-            orders, trades = await portal.orders.report(account)
+            live, executed = await portal.orders.report(account)
         return OrderReport(
-            orders=orders, trades=trades, as_of=portal.session.market_now(), source=portal.session.source
+            orders=live.orders,
+            trades=executed.trades,
+            as_of=portal.session.market_now(),
+            source=portal.session.source,
+            strange=(*live.strange, *executed.strange),
+            orders_as_of=live.as_of,
+            orders_complete=live.complete,
         )
 
     @server.tool(annotations=READ_ONLY)

@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         "--scenario",
         type=scenario_file,
         default=DEFAULT_SCENARIO,
-        help="YAML file of the starting account, or a name: default, five_hundred, two_accounts, euro, strange",
+        help="YAML file of the starting account, or a name: default, five_hundred, five_thousand, two_accounts, euro, "
+        "strange",
     )
     parser.add_argument(
         "--instruments", type=int, default=FEWEST, help="stocks to trade; more than 20 with --data synthetic only"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
 from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.brokerage import SessionEvent
@@ -45,6 +45,8 @@ Kind = Literal[
     "empty",
     "malformed",
     "omit",
+    "put",
+    "add",
     "blank",
     "html",
     "denied",
@@ -66,8 +68,9 @@ class FaultRule(Rule):
     """`path` is the gateway path without `/v1/api`; `*` stands for one segment, `/**` for every path.
 
     `seconds` is real time; a hang of 0 seconds lasts until the client gives up. `session_lost` lasts until a login.
-    `omit` leaves `keys` out of an answer that is an object, "USD.exchangerate" one inside another; `penalty` boxes
-    the caller, whatever the pacing.
+    `omit` leaves `keys` out of an answer that is an object, "USD.exchangerate" one inside another; `put` sets `values`
+    in one; `add` appends `rows` to an answer that is a list, or to the list that stands under the first of `keys`.
+    `penalty` boxes the caller, whatever the pacing.
     """
 
     path: Annotated[str, Field(pattern=r"^/")]
@@ -76,6 +79,8 @@ class FaultRule(Rule):
     status: Annotated[int, Field(ge=200, le=599)] = 503
     seconds: Annotated[float, Field(ge=0, le=120)] = 0.0
     keys: tuple[str, ...] = ()
+    values: dict[str, JsonValue] = Field(default_factory=dict)
+    rows: tuple[JsonValue, ...] = ()
 
     def matches(self, method: str, path: str) -> bool:
         return self.method in (None, method) and _matches(self.path, path)

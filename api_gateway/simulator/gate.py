@@ -188,6 +188,8 @@ def _spoil(fault: FaultRule, status: int, body: bytes) -> tuple[int, bytes]:
         return status, b"[]" if body.lstrip().startswith(b"[") else b"{}"
     if fault.kind == "omit":
         return status, json.dumps(_without(json.loads(body), fault.keys)).encode()
+    if fault.kind in ("put", "add"):
+        return status, json.dumps(_with(json.loads(body), fault)).encode()
     if fault.kind == "malformed":
         return status, body[: max(len(body) * 2 // 3, 1)]
     if fault.kind in ("status", "status_after"):
@@ -203,6 +205,16 @@ def _without(content: object, keys: tuple[str, ...]) -> object:
     gone = {first for first, _, rest in parts if not rest}
     inside = {name: tuple(rest for first, _, rest in parts if first == name and rest) for name in content}
     return {name: _without(value, inside[name]) for name, value in content.items() if name not in gone}
+
+
+def _with(content: object, fault: FaultRule) -> object:
+    """What is neither an object nor a list stays as it is."""
+    if isinstance(content, list):
+        return [*content, *fault.rows]
+    if not isinstance(content, dict):
+        return content
+    listed = {name: [*content[name], *fault.rows] for name in fault.keys[:1] if isinstance(content.get(name), list)}
+    return content | fault.values | listed
 
 
 async def _send_raw(send: Send, status: int, body: bytes) -> None:

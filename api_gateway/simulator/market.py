@@ -24,7 +24,8 @@ _MODES = 12
 _CLIP_DEVIATIONS = 1.5
 _LEAST_DEVIATION, _LARGEST_DEVIATION, _UNKNOWN_DEVIATION = 0.002, 0.05, 0.015
 _HALF_SPREAD = (0.0001, 0.0004)
-_CACHED_PATHS = 2048
+# More than there are contracts: an account that holds all of them is valued at every read.
+_CACHED_PATHS = 8192
 _BLOCK = 64
 # Separate families of noise must not share keys.
 _PATH, _SPREAD, _SIZE, _VOLUME, _CAPITALISATION, RATE = range(6)

@@ -98,6 +98,7 @@ def order_status(order: Order) -> dict[str, Any]:
         "symbol": request.contract.symbol,
         "side": request.side[0],
         "contract_description_1": request.contract.symbol,
+        "sec_type": request.contract.security_type,
         "listing_exchange": request.contract.exchange,
         "company_name": request.contract.name,
         "size": f"{order.remaining_quantity}.0",

@@ -11,7 +11,7 @@ from string import ascii_uppercase
 
 from api_gateway.simulator.contracts import FOREIGN_LISTINGS, INDICES, STOCKS, Contract, foreign_listing
 
-FEWEST, MOST = len(STOCKS), 1000
+FEWEST, MOST = len(STOCKS), 5000
 _FIRST_CONID, _CONID_STEP, _TO_FOREIGN = 500_003, 7, 120_000
 
 

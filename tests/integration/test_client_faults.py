@@ -10,7 +10,7 @@ import pytest
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import GatewayDown, Incomplete, LoginRequired
-from api_gateway.clientportal.records import Cancellation, Limit, Placement
+from api_gateway.clientportal.records import Cancellation, Limit, OrderRow, Placement, Trade
 from api_gateway.clientportal.transport import base_url
 from api_gateway.simulator import Options, build_world, create_app
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
@@ -141,29 +141,35 @@ async def test_a_session_lost_in_the_middle_is_never_an_empty_account(line: Line
     assert len(await line.portal.portfolio.positions(ACCOUNT)) == 12
 
 
+async def reported(portal: ClientPortal, account: str = ACCOUNT) -> tuple[tuple[OrderRow, ...], tuple[Trade, ...]]:
+    live, executed = await portal.orders.report(account)
+    assert (live.strange, executed.strange, live.complete) == ((), (), True)
+    return live.orders, executed.trades
+
+
 async def test_after_a_restart_of_the_gateway_the_report_is_primed_again(line: Line) -> None:
     await line.place()
-    orders, trades = await line.portal.orders.report(ACCOUNT)
+    orders, trades = await reported(line.portal)
     await line.admin.post("/simulator/restart", json={"login": True})
-    assert await line.portal.orders.report(ACCOUNT) == (orders, trades)
+    assert await reported(line.portal) == (orders, trades)
     assert (len(orders), [trade.coid for trade in trades]) == (1, ["PM01"])
 
 
 async def test_a_session_that_another_client_has_opened_anew_is_told_by_its_cold_orders(line: Line) -> None:
     await line.place()
-    first = await line.portal.orders.report(ACCOUNT)
+    first = await reported(line.portal)
     await line.admin.post("/simulator/restart", json={"login": True})
     await line.admin.get("/v1/api/iserver/accounts")
     await line.admin.get("/v1/api/portfolio/accounts")
-    assert await line.portal.orders.report(ACCOUNT) == first
+    assert await reported(line.portal) == first
 
 
 async def test_fills_without_a_single_trade_are_no_report(line: Line) -> None:
     await line.place()
     await line.spoil({"kind": "lag", "reads": 2, "list": "trades"})
     with pytest.raises(Incomplete, match="trades"):
-        await line.portal.orders.report(ACCOUNT)
-    _, trades = await line.portal.orders.report(ACCOUNT)
+        await reported(line.portal)
+    _, trades = await reported(line.portal)
     assert [trade.coid for trade in trades] == ["PM01"]
 
 
@@ -171,7 +177,7 @@ async def test_an_order_that_the_list_does_not_show_yet_appears_in_a_later_repor
     await line.portal.session.primed()
     await line.spoil({"kind": "lag", "reads": 3})
     await line.place()
-    reports = [await line.portal.orders.report(ACCOUNT) for _ in range(4)]
+    reports = [await reported(line.portal) for _ in range(4)]
     assert [len(orders) for orders, _ in reports] == [0, 0, 0, 1]
 
 
@@ -223,7 +229,7 @@ async def test_each_of_two_accounts_has_orders_and_trades_of_its_own() -> None:
         order = {"conid": AAPL, "side": "BUY", "quantity": 1, "limit_price": quote.ask, "time_in_force": "DAY"}
         placed = await portal.orders.place_once(Limit.model_validate({**order, "account": second, "coid": "PM02"}))
         assert placed.outcome == "accepted"
-        reports = {account: await portal.orders.report(account) for account in (first, second)}
+        reports = {account: await reported(portal, account) for account in (first, second)}
     assert reports[first] == ((), ())
     assert [row.coid for row in reports[second][0]] == ["PM02"]
     assert [trade.coid for trade in reports[second][1]] == ["PM02"]

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Maintenance, UnknownOrder
 from api_gateway.clientportal.records import Limit
+from api_gateway.clientportal.units import scaled
 from api_gateway.mcp_server.registry import asks, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused, Sight
@@ -200,17 +201,19 @@ async def _preview(call: Call) -> object:
     order = arguments.one()
     # Without a snapshot of the contract the answer warns of missing market data.
     await call.around.portal.market.quotes([order.conid])
-    found = await call.around.portal.orders.preview(_limit(arguments.account, order))
+    magnifier = await call.around.portal.contracts.magnifier(order.conid)
+    found = await call.around.portal.orders.preview(_limit(arguments.account, order, magnifier))
     return found.model_dump()
 
 
-def _limit(account: str, order: OneOrder) -> Limit:
+def _limit(account: str, order: OneOrder, magnifier: int) -> Limit:
+    """These tools speak the gateway's units, in which the order is written."""
     return Limit(
         account=account,
         conid=order.conid,
         side=order.side,
         quantity=order.quantity,
-        limit_price=order.price,
+        limit_price=scaled(order.price, magnifier),
         time_in_force=order.time_in_force,
         coid=order.coid,
     )

@@ -23,7 +23,7 @@ from tests.unit.gateway.scripted import (
 )
 
 STOCKS, DEFINITIONS, INFO = "GET /trsrv/stocks", "GET /trsrv/secdef", "GET /iserver/contract/265598/info"
-AAPL, RENAMED = 265598, 8314
+AAPL, RENAMED, OTHER = 265598, 8314, 272093
 PLACE = f"POST /iserver/account/{ACCOUNT}/orders"
 
 
@@ -68,9 +68,13 @@ async def test_a_listing_that_its_definition_does_not_confirm_stays_unresolved(
     assert reason in unresolved.reason
 
 
-async def test_a_definition_that_contradicts_itself_is_malformed() -> None:
-    with pytest.raises(Malformed):
-        await portal_to(defining(definition(), definition(currency="MXN"))).contracts.resolve(["AAPL"], "STK")
+async def test_a_definition_that_contradicts_itself_costs_its_own_name() -> None:
+    other = definition(conid=OTHER, ticker="MSFT")
+    gateway = defining(definition(), definition(currency="MXN"), {"conid": None}, other)
+    gateway.on(STOCKS, ok({**listed("AAPL", AAPL), **listed("MSFT", OTHER), "KO": "none"}))
+    contracts, unresolved = await portal_to(gateway).contracts.resolve(["AAPL", "MSFT", "KO"], "STK")
+    assert [contract.symbol for contract in contracts] == ["MSFT"]
+    assert {each.symbol for each in unresolved} == {"AAPL", "KO"}
 
 
 async def test_a_segment_of_an_exchange_is_the_exchange_and_a_fund_is_told_from_a_share() -> None:
@@ -190,25 +194,17 @@ async def test_an_order_off_the_exchanges_grid_does_not_leave(quantity: str, pri
     "rules",
     [
         {},
-        {**RULES, "sizeIncrement": 0},
-        {**RULES, "incrementRules": [{"lowerEdge": 0, "increment": 0}]},
-        {**RULES, "incrementRules": [{"lowerEdge": 1, "increment": 0.01}, {"lowerEdge": 0, "increment": 0.0001}]},
-        {**RULES, "incrementRules": "none"},
         {**RULES, "incrementRules": None, "increment": None},
+        {**RULES, "incrementRules": [], "increment": ""},
+        {**RULES, "incrementRules": "none", "increment": None},
+        {**RULES, "incrementRules": [{"lowerEdge": 0, "increment": 0}], "increment": 0},
+        {**RULES, "incrementRules": [{"lowerEdge": 0, "increment": -1}], "increment": "n/a"},
     ],
 )
 async def test_an_order_without_rules_to_tell_by_does_not_leave(rules: dict[str, object]) -> None:
     gateway = ready_gateway().on("POST /iserver/contract/rules", ok(rules))
     assert (await portal_to(gateway).orders.place_once(order("10", "101.25"))).outcome == "not_sent"
     assert gateway.count(PLACE) == 0
-
-
-async def test_a_lot_of_a_hundred_is_kept() -> None:
-    gateway = ready_gateway().on("POST /iserver/contract/rules", ok({**RULES, "sizeIncrement": 100}))
-    gateway.on(PLACE, ok([{"order_id": "1", "order_status": "Submitted"}]))
-    orders = portal_to(gateway).orders
-    assert (await orders.place_once(order("200", "101.25"))).outcome == "accepted"
-    assert (await orders.place_once(order("250", "101.25"))).outcome == "not_sent"
 
 
 async def test_only_the_logins_own_accounts_give_the_right_to_trade() -> None:

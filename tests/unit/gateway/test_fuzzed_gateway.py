@@ -16,7 +16,15 @@ from pydantic import BaseModel
 
 from api_gateway.clientportal.errors import ClientPortalError, State
 from api_gateway.clientportal.positions import UNKNOWN
-from api_gateway.clientportal.records import ContractRules, History, Position, PriceIncrement, WhatIf
+from api_gateway.clientportal.records import (
+    ContractRules,
+    History,
+    LiveOrders,
+    Position,
+    PriceIncrement,
+    Trades,
+    WhatIf,
+)
 from api_gateway.clientportal.session import Reading
 from tests.support.virtual_time import run
 from tests.unit.gateway.recorded import MSFT, Call, Played, Spoken, play, record
@@ -48,6 +56,8 @@ FOR_NUMBER: Final[tuple[object, ...]] = (
 )
 FOR_FLAG: Final[tuple[object, ...]] = (None, "x", 1, [], {}, "true")
 FOR_OBJECT: Final[tuple[object, ...]] = (None, "x", 7, True, [], [[]])
+# What says of itself that it was not read, and the names, which only the pages of positions tell.
+SAID: Final = ("name", "strange", "complete", "note")
 FOR_LIST: Final[tuple[object, ...]] = (None, "x", 7, True, {}, [None], [7], ["x"], [[]])
 
 
@@ -187,7 +197,9 @@ def dishonest(found: object, honest: object) -> str | None:
     if isinstance(found, BaseModel) and type(found) is type(honest):
         fields = {name: dishonest(getattr(found, name), getattr(honest, name)) for name in type(found).model_fields}
         wrong_fields = {
-            name: wrong for name, wrong in fields.items() if wrong is not None and not _is_said(name, found)
+            name: wrong
+            for name, wrong in fields.items()
+            if wrong is not None and name not in SAID and not _is_said(name, found)
         }
         return str(wrong_fields) if wrong_fields else None
     if isinstance(found, tuple) and isinstance(honest, tuple):
@@ -290,6 +302,12 @@ def test_a_spoilt_quote_after_the_close_is_no_price_of_now() -> None:
     assert values > 0
 
 
+def says_nothing(outcome: object) -> bool:
+    if isinstance(outcome, LiveOrders | Trades):
+        outcome = outcome.orders if isinstance(outcome, LiveOrders) else outcome.trades
+    return isinstance(outcome, tuple) and all(says_nothing(each) for each in outcome)
+
+
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"null", b"", DENIED, b'{"orders": [], "snapshot": true}'])
 def test_a_gateway_that_says_the_same_to_everything_has_nothing_to_say(
     recording: tuple[dict[str, Spoken], dict[str, Call]], body: bytes
@@ -306,7 +324,7 @@ def test_a_gateway_that_says_the_same_to_everything_has_nothing_to_say(
     silent = {"session", "accounts", "quotes", "stocks", "indices"}
     for name, found in run(played()).items():
         if isinstance(found, Played) and name not in silent:
-            assert found.outcome in ((), ((), ()))
+            assert says_nothing(found.outcome)
             assert name != "positions"
         if isinstance(found, Played) and name in ("quotes", "stocks", "indices"):
             assert isinstance(found.outcome, tuple)

@@ -214,13 +214,13 @@ async def test_the_empty_cold_answer_is_never_taken_for_no_orders() -> None:
     with pytest.raises(Incomplete):
         await portal_to(ready_gateway().on(ORDERS, cold)).orders.live(ACCOUNT)
     late = ready_gateway().on(ORDERS, cold, cold, ok({"orders": [live_row()], "snapshot": True}))
-    assert [row.coid for row in await portal_to(late).orders.live(ACCOUNT)] == ["PM01"]
+    assert [row.coid for row in (await portal_to(late).orders.live(ACCOUNT)).orders] == ["PM01"]
 
 
 async def test_live_orders_of_other_accounts_are_left_out_and_a_market_order_has_no_limit() -> None:
     rows = [live_row(acct="DU7654321"), live_row(price="", avgPrice="0.00", orderId=2)]
     gateway = ready_gateway().on(ORDERS, ok({"orders": [], "snapshot": False}), ok({"orders": rows, "snapshot": True}))
-    (found,) = await portal_to(gateway).orders.live(ACCOUNT)
+    (found,) = (await portal_to(gateway).orders.live(ACCOUNT)).orders
     assert (found.order_id, found.limit_price, found.average_price) == ("2", None, None)
 
 
@@ -297,7 +297,7 @@ async def test_a_trade_is_read_from_the_second_answer_in_exact_numbers() -> None
     gateway = ready_gateway().on(
         "GET /iserver/account/trades", ok([]), ok([row, {**row, "account": "DU7654321", "execution_id": "2"}])
     )
-    (trade,) = await portal_to(gateway).orders.trades(ACCOUNT)
+    (trade,) = (await portal_to(gateway).orders.trades(ACCOUNT)).trades
     assert (trade.side, trade.price, trade.time.isoformat()) == ("BUY", Decimal("101.20"), "2026-07-09T17:28:31+00:00")
     assert json.loads(trade.model_dump_json())["price"] == "101.20"
 
@@ -309,8 +309,8 @@ async def test_after_cold_orders_the_first_list_of_trades_is_not_believed() -> N
     gateway = (
         ready_gateway().on(ORDERS, cold, cold, warm).on("GET /iserver/account/trades", ok([]), ok([]), ok([trade]))
     )
-    orders, trades = await portal_to(gateway).orders.report(ACCOUNT)
-    assert (orders, [found.order_id for found in trades]) == ((), ["7"])
+    live, executed = await portal_to(gateway).orders.report(ACCOUNT)
+    assert (live.orders, [found.order_id for found in executed.trades]) == ((), ["7"])
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ async def test_fills_of_today_without_trades_are_an_unloaded_list(status: str, t
     gateway = ready_gateway().on(ORDERS, ok({"orders": [order], "snapshot": True}))
     orders = portal_to(gateway).orders
     if told:
-        assert (await orders.report(ACCOUNT))[1] == ()
+        assert (await orders.report(ACCOUNT))[1].trades == ()
         return
     with pytest.raises(Incomplete, match="trades"):
         await orders.report(ACCOUNT)

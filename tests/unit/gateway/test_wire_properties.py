@@ -247,9 +247,11 @@ def test_what_is_not_a_compact_time_is_malformed(text: str) -> None:
         wire.compact_time(text)
 
 
-@given(st.text(max_size=6) | st.sampled_from(("BUY", "B", "BOT", "SELL", "S", "SLD", "BUYS", "BO", "SSHORT")))
-def test_a_side_is_one_of_six_words(text: str) -> None:
-    known = {"BUY": "BUY", "B": "BUY", "BOT": "BUY", "SELL": "SELL", "S": "SELL", "SLD": "SELL"}
+@given(st.text(max_size=6) | st.sampled_from(("BUY", "B", "BOT", "SELL", "S", "SLD", "BUYS", "BO", "SSHORT", "X")))
+def test_a_side_is_one_of_nine_words(text: str) -> None:
+    known = dict.fromkeys(("BUY", "B", "BOT", "BOUGHT"), "BUY") | dict.fromkeys(
+        ("SELL", "S", "SLD", "SOLD", "SSHORT"), "SELL"
+    )
     try:
         assert wire.side(text) == known[text.upper()]
     except Malformed:
