@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.errors import ClientPortalError, UnknownOrder
+from api_gateway.clientportal.errors import ClientPortalError, GatewayRefused, UnknownOrder
 from api_gateway.clientportal.orders import is_order_id
 from api_gateway.clientportal.records import Cancellation, Limit, Placement
 from api_gateway.mcp_server.admission import Admission
@@ -127,10 +127,21 @@ class OrderGate:
         refusal = await self._account_refusal(order.account)
         if refusal is not None:
             return refusal
-        asset_class = await self._portal.contracts.asset_class(order.conid)
+        asset_class = await self._asset_class(order)
         if asset_class not in _TRADED:
             return f"asset_class: {asset_class}, only STK and ETF are traded"
         return await self._short_refusal(order) if order.side == "SELL" else None
+
+    async def _asset_class(self, order: Limit) -> str:
+        """The broker's word for the contract; where it defines no such contract, its word for what is held of it."""
+        try:
+            return await self._portal.contracts.asset_class(order.conid)
+        except GatewayRefused:
+            held = (await self._portal.portfolio.holdings(order.account)).positions if order.side == "SELL" else ()
+            told = next((each.asset_class for each in held if each.conid == order.conid), None)
+            if told is None:
+                raise
+            return told
 
     async def _short_refusal(self, order: Limit) -> str | None:
         found = await self._portal.portfolio.holdings(order.account)

@@ -145,6 +145,20 @@ async def test_only_stocks_and_funds_are_traded() -> None:
     assert gateway.count(PLACE) == 0
 
 
+@pytest.mark.parametrize(
+    ("side", "held_as", "outcome"),
+    [("SELL", "STK", "accepted"), ("SELL", "OPT", "refused"), ("SELL", "", "refused"), ("BUY", "STK", "refused")],
+)
+async def test_what_is_held_and_no_longer_defined_is_sold_by_the_word_of_its_row(
+    side: str, held_as: str, outcome: str
+) -> None:
+    unknown = ok({"error": "Bad Request: no contract with this conid", "statusCode": 400}, 400)
+    gateway = tradable().on("GET /iserver/contract/265598/info", unknown)
+    gateway = gateway.on(POSITIONS, ok([held_position(10) | {"secType": held_as, "assetClass": held_as}]))
+    assert (await place(gate_to(gateway), side=side)).outcome == outcome
+    assert gateway.count(PLACE) == (1 if outcome == "accepted" else 0)
+
+
 @pytest.mark.parametrize(("held", "outcome"), [(9, "refused"), (10, "accepted"), (-10, "refused"), (0, "refused")])
 async def test_a_sell_is_never_above_the_holding(held: int, outcome: str) -> None:
     gateway = tradable().on(POSITIONS, ok([held_position(held)]))
