@@ -138,13 +138,13 @@ class ContractReads:
             rows = await self._definitions(new)
         except (GatewayRefused, DataUnavailable):
             # The contract's own rules tell its currency, too.
-            rows = {}
-        for conid, row in rows.items():
+            return {conid: known.get(conid, Facts()) for conid in wanted}
+        for conid in new:
             known[conid] = units.facts_of(
-                row, currency="currency", exchange="listingExchange", asset_class="assetClass"
+                rows.get(conid, {}), currency="currency", exchange="listingExchange", asset_class="assetClass"
             )
             self._facts[conid] = (today, known[conid])
-        return {conid: known.get(conid, Facts()) for conid in wanted}
+        return {conid: known[conid] for conid in wanted}
 
     async def _asked_magnifier(self, conid: int, facts: Facts) -> int | str:
         try:

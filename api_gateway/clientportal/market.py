@@ -66,7 +66,7 @@ class MarketReads:
         wanted = list(dict.fromkeys(conids))
         (magnifiers, unknown), rows = await asyncio.gather(self._contracts.magnifiers(wanted), self._polled(wanted))
         found = [
-            MissingQuote(conid=conid, reason=unknown[conid])
+            MissingQuote(conid=conid, reason=f"the unit of its prices is not known: {unknown[conid]}")
             if conid in unknown
             else self._quote(conid, rows.get(conid), magnifiers[conid])
             for conid in wanted

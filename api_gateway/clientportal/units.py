@@ -40,9 +40,10 @@ class Facts:
 
     @property
     def is_plain(self) -> bool:
-        """Quoted in dollars for certain, so that nobody has to be asked."""
-        in_dollars = self.currency == "USD" and self.asset_class not in _SCALED_IN_DOLLARS
-        return in_dollars or (self.currency is None and self.is_us_share)
+        """Quoted in dollars for certain, so that nobody has to be asked: not so of a share listed abroad."""
+        if self.asset_class in _SHARES and self.exchange is not None:
+            return self.exchange in _US_LISTINGS and self.currency in ("USD", None)
+        return self.currency == "USD" and self.asset_class not in _SCALED_IN_DOLLARS
 
     @property
     def is_share_in_one_unit(self) -> bool:
@@ -81,10 +82,10 @@ def magnifier_of(rules: wire.Row, facts: Facts) -> int:
     Raises: Malformed where none is told and the listing could be quoted either way.
     """
     told = wire.optional_number(rules, "priceMagnifier")
-    if told is not None and told in _MAGNIFIERS:
-        return int(told)
-    if told:
+    if told and (told not in _MAGNIFIERS or (facts.is_plain and told != 1)):
         raise Malformed(f"contract rules: a priceMagnifier of {told:f}")
+    if told:
+        return int(told)
     if wire.text(rules, "cashCcy") in _HUNDREDTHS:
         return 100
     currency = currency_of(rules, "cashCcy") or facts.currency

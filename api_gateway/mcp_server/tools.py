@@ -114,13 +114,13 @@ def register_market_tools(server: MCPServer[None], portal: ClientPortal) -> None
 
     @server.tool(annotations=READ_ONLY)
     async def contract_rules(conid: Conid, side: Side) -> ContractRules:
-        """Price increments and the quantity increment that an order for this contract must keep."""
+        """What an order for this contract must keep: price increments in its currency, and the lot of a purchase."""
         with reported():
             return await portal.contracts.rules(conid, side)
 
     @server.tool(annotations=READ_ONLY)
     async def quotes(conids: Conids) -> Quotes:
-        """Bid, ask, last, prior close and volumes.
+        """Bid, ask, last and prior close in the contract's currency, and volumes; up to 5,000 contracts a call.
 
         A side that nobody quotes is null; a contract without prices is among the missing.
         """

@@ -9,9 +9,9 @@ told in `order_faults`.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.brokerage import SessionEvent
@@ -79,8 +79,8 @@ class FaultRule(Rule):
     status: Annotated[int, Field(ge=200, le=599)] = 503
     seconds: Annotated[float, Field(ge=0, le=120)] = 0.0
     keys: tuple[str, ...] = ()
-    values: dict[str, JsonValue] = Field(default_factory=dict)
-    rows: tuple[JsonValue, ...] = ()
+    values: dict[str, Any] = Field(default_factory=dict)
+    rows: tuple[Any, ...] = ()
 
     def matches(self, method: str, path: str) -> bool:
         return self.method in (None, method) and _matches(self.path, path)

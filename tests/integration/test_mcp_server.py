@@ -144,7 +144,7 @@ async def test_a_history_ends_with_the_last_completed_session() -> None:
         history = await here.read("history", conid=AAPL)
         assert "error" not in history
         assert "pattern" in await here.error("history", conid=AAPL, period="2Y")
-        assert "Chart data unavailable" in await here.error("history", conid=424242)
+        assert "no contract with this conid" in await here.error("history", conid=424242)
     assert history["dates"][-1] == "2022-12-27"
     assert len(history["dates"]) == len(history["closes"]) > 480
     assert (history["adjusted"], history["origin"], history["source"]) == (True, "sample", "simulator")

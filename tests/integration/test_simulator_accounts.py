@@ -6,7 +6,7 @@ import pytest
 
 from api_gateway.simulator import Options, StartError, build_world
 from api_gateway.simulator.scenario import scenario_file
-from api_gateway.simulator.universe import catalogue, stock
+from api_gateway.simulator.universe import catalogue, stock, universe_of
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order
 
 OTHER = "DU7654322"
@@ -54,8 +54,10 @@ async def test_a_generated_instrument_has_quotes_definitions_and_a_year_of_histo
 
 def test_contracts_of_the_catalogue_are_all_different() -> None:
     contracts = catalogue()
-    assert len(contracts) == 1000
-    assert len({one.symbol for one in contracts}) == len({one.conid for one in contracts}) == 1000
+    assert len(contracts) == 5000
+    assert len({one.symbol for one in contracts}) == len({one.conid for one in contracts}) == 5000
+    # Each has a listing abroad, and there are two indices.
+    assert len(universe_of(5000).by_conid) == 10_002
     assert len({one.sector for one in contracts[20:]}) == len({one.sector for one in contracts[:20]})
 
 
@@ -63,8 +65,8 @@ def test_contracts_of_the_catalogue_are_all_different() -> None:
     ("options", "named"),
     [
         (Options(instruments=600), "--data synthetic"),
-        (Options(instruments=19, data="synthetic"), "20 to 1000"),
-        (Options(instruments=1001, data="synthetic"), "20 to 1000"),
+        (Options(instruments=19, data="synthetic"), "20 to 5000"),
+        (Options(instruments=5001, data="synthetic"), "20 to 5000"),
         (Options(data="synthetic", scenario=scenario_file("five_hundred")), "500 names"),
     ],
 )

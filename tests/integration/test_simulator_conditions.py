@@ -259,7 +259,7 @@ def test_the_documents_example_is_a_script_and_every_kind_is_named_there(tmp_pat
     text = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
     script = tmp_path / "faults.yaml"
     script.write_text(text.split("```yaml\n")[1].split("```")[0])
-    assert len(load_faults(script)) == 7
+    assert len(load_faults(script)) == 9
     kinds = {
         value
         for definition in RULES.json_schema()["$defs"].values()

@@ -25,7 +25,9 @@ def quoted(bid: str = "2395", ask: str = "2405", last: str = "2400") -> httpx2.R
     return ok([{**row, "31": last, "84": bid, "86": ask, "7762": "1", "7282": "1", "7289": "1M"}])
 
 
-def listed_in(currency: object, exchange: str = "LSE", asset_class: str = "STK", **rules: object) -> ScriptedGateway:
+def listed_in(
+    currency: object, exchange: str | None = "LSE", asset_class: str = "STK", **rules: object
+) -> ScriptedGateway:
     """A gateway with one contract, quoted at 2395 to 2405."""
     row = {"conid": CONID, "currency": currency, "listingExchange": exchange, "assetClass": asset_class}
     gateway = ready_gateway().on(DEFINITIONS, ok({"secdef": [row]})).on(SNAPSHOT, quoted())
@@ -53,6 +55,8 @@ async def quote_of(gateway: ScriptedGateway) -> Quote | MissingQuote:
         (listed_in("EUR", "IBIS", error="No trading permissions"), "2395", 1),
         (listed_in("USD", "NASDAQ", error="No trading permissions"), "2395", 1),
         (listed_in("USD", "LSE", priceMagnifier=None), "2395", 1),
+        (listed_in("USD", "LSE"), "23.95", 100),
+        (listed_in("USD", None, priceMagnifier=None), "2395", 1),
         (listed_in("USD", "CBOT", "FUT"), "23.95", 100),
         (listed_in("USD", "CME", "FUT", priceMagnifier=None), "2395", 1),
         (listed_in("KWD", "KSE", priceMagnifier=1000), "2.395", 1000),
@@ -213,3 +217,10 @@ async def test_an_order_of_somebody_in_a_unit_that_nobody_tells_has_no_price_and
     assert (found.limit_price, found.quantity) == (None, Decimal(10))
     with pytest.raises(Malformed, match="its unit is not known"):
         await portal_to(listing(order_ref="PM01")).orders.live(ACCOUNT)
+
+
+async def test_a_us_share_with_a_magnifier_contradicts_itself_and_no_order_for_it_leaves() -> None:
+    gateway = listed_in("USD", "NASDAQ", priceMagnifier=100)
+    placed = await portal_to(gateway).orders.place_once(sale("23.955"))
+    assert (placed.outcome, gateway.count(PLACE)) == ("not_sent", 0)
+    assert "priceMagnifier of 100" in str(placed.message)
