@@ -32,20 +32,14 @@ class Doubts:
         try:
             return read()
         except Malformed as error:
-            self.add(f"{field}: {error}")
+            reason = str(error)
+            self.add(reason if reason.startswith((f"{field}: ", f"{field} ")) else f"{field}: {reason}")
             return None
 
     def number(self, row: wire.Row, *keys: str) -> Decimal | None:
         """The first that is there among `keys`; an absent one is in doubt, too."""
         told = next((key for key in keys if row.get(key) is not None), keys[0])
-        try:
-            found = wire.optional_number(row, *keys)
-        except Malformed as error:
-            self.add(f"{told}: {error}")
-            return None
-        if found is None:
-            self.add(f"{told} is missing")
-        return found
+        return self.read(told, partial(wire.required_number, row, *keys))
 
     def text(self, row: wire.Row, *keys: str) -> str | None:
         """The first that is written among `keys`, on one line; a value that is no text is passed over, and in doubt."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final, TypeVar
 
 from api_gateway.clientportal import units, wire
@@ -56,7 +57,7 @@ def any_ours(orders: Iterable[OrderRow]) -> bool:
 
 def priced_as(row: wire.Row) -> int | None:
     """The contract whose unit the row's prices are in: of a combination, its first leg's."""
-    legs = wire.legs(row)
+    legs = _soft(row, partial(wire.legs, row))
     return legs[0][0] if legs else _conid(row)
 
 
@@ -104,7 +105,7 @@ def newest_orders(rows: Sequence[wire.Row]) -> list[wire.Row]:
     kept: dict[str, wire.Row] = {}
     for row in rows:
         # A row without a number stands for itself.
-        number = wire.identity(row, "orderId") or f"row {len(kept)}"
+        number = _soft(row, partial(wire.identity, row, "orderId")) or f"row {len(kept)}"
         before = kept.get(number)
         if before is None or _touched(row) > _touched(before):
             kept[number] = row
@@ -120,7 +121,7 @@ def one_per_execution(rows: Sequence[wire.Row]) -> list[wire.Row]:
     """
     kept: dict[str, wire.Row] = {}
     for row in rows:
-        number = wire.identity(row, "execution_id") or f"row {len(kept)}"
+        number = _soft(row, partial(wire.identity, row, "execution_id")) or f"row {len(kept)}"
         before = kept.setdefault(number, row)
         if any(row.get(key) != before.get(key) for key in _EXECUTION) and (is_ours(row) or is_ours(before)):
             raise Malformed(f"trades: two rows that differ stand for execution {number}")

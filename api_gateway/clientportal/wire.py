@@ -5,7 +5,7 @@ Nothing here gives a default: an unreadable value raises Malformed, an absent on
 
 import json
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -78,15 +78,6 @@ def rows(value: object, what: str) -> list[Row]:
     if not isinstance(value, list):
         raise Malformed(f"{what}: expected a list, found {type(value).__name__}")
     return [mapping(row, what) for row in value]
-
-
-def unique_rows(found: Iterable[Row], key: Callable[[Row], Hashable], what: str) -> list[Row]:
-    """The rows without repetitions. Raises: Malformed when two of one key differ, for which holds is unknown."""
-    kept: dict[Hashable, Row] = {}
-    for row in found:
-        if kept.setdefault(key(row), row) != row:
-            raise Malformed(f"{what}: two rows that differ stand for the same thing")
-    return list(kept.values())
 
 
 def text(row: Row, *keys: str) -> str | None:

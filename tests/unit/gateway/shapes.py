@@ -189,7 +189,14 @@ def live_order(order_id: int, **changes: Json) -> dict[str, Json]:
 
 
 ORDERS: Final = {
-    "orders": [live_order(int(ORDER_ID), order_ref="PM01"), live_order(1370093239)],
+    "orders": [
+        live_order(int(ORDER_ID), order_ref="PM01"),
+        live_order(1370093239),
+        # The same order, touched earlier; a share in pence; somebody's order that does not say which side it is of.
+        live_order(1370093239, filledQuantity=2.0, remainingQuantity=8.0, lastExecutionTime_r=1_763_476_100_000),
+        live_order(1370093240, conid=35151400, conidex="35151400", cashCcy="GBP", ticker="GAW", listingExchange="LSE"),
+        live_order(1370093241, side=None),
+    ],
     "snapshot": True,
 }
 
@@ -227,6 +234,8 @@ TRADES: Final = [
     trade("0000e0d5.1", int(ORDER_ID), order_ref="PM01"),
     # Without the time in milliseconds.
     {key: value for key, value in trade("0000e0d5.2", 1370093239).items() if key != "trade_time_r"},
+    # A correction, which is neither bought nor sold.
+    trade("0000e0d5.3", 1370093242, side="X"),
 ]
 ORDER_STATUS: Final = {
     "sub_type": None,
@@ -388,6 +397,12 @@ PREVIEW: Final = {
     "error": None,
 }
 PLACED: Final = [{"order_id": ORDER_ID, "order_status": "Submitted", "encrypt_message": "1"}]
+REJECTED: Final = {
+    "advancedOrderReject": {
+        "orderId": int(ORDER_ID), "reqId": "12345", "dismissable": [], "text": "Too far from the market.",
+        "options": ["Cancel"], "type": "NO_MESSAGE_ID_CLOSE_OR_TRANSMIT", "messageId": "8229", "prompt": False,
+    }
+}  # fmt: skip
 QUESTION: Final = [
     {
         "id": "07a13a5a-4a48-44a5-bb25-5ab37b79186c",

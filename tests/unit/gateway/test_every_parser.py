@@ -162,7 +162,20 @@ CASES: Final[Mapping[str, Case]] = {
         },
     ),
     "history": Case(lambda portal: portal.market.history(CONID, "3m"), ("GET /iserver/marketdata/history",)),
-    "orders": Case(lambda portal: portal.orders.live(ACCOUNT), ("GET /iserver/account/orders",)),
+    "orders": Case(
+        lambda portal: portal.orders.live(ACCOUNT),
+        ("GET /iserver/account/orders",),
+        rows=("orders",),
+        kept=lambda found: {each.order_id: each for each in found.orders},
+        belongs=lambda key, row: str(row["orderId"]),
+    ),
+    "executions": Case(
+        lambda portal: portal.orders.trades(ACCOUNT),
+        ("GET /iserver/account/trades",),
+        rows=(),
+        kept=lambda found: {each.execution_id: each for each in found.trades},
+        belongs=lambda key, row: row["execution_id"],
+    ),
     "report": Case(lambda portal: portal.orders.report(ACCOUNT), ("GET /iserver/account/trades",)),
     "status": Case(
         lambda portal: portal.orders.status(ACCOUNT, ORDER_ID), (f"GET /iserver/account/order/status/{ORDER_ID}",)
@@ -171,6 +184,11 @@ CASES: Final[Mapping[str, Case]] = {
     "placing": Case(
         lambda portal: portal.orders.place_once(ORDER),
         (f"POST /iserver/account/{ACCOUNT}/orders", f"POST /iserver/reply/{shapes.QUESTION[0]['id']}"),
+    ),
+    "refused placing": Case(
+        lambda portal: portal.orders.place_once(ORDER),
+        (f"POST /iserver/account/{ACCOUNT}/orders",),
+        {f"POST /iserver/account/{ACCOUNT}/orders": shapes.REJECTED},
     ),
     "cancel": Case(
         lambda portal: portal.orders.cancel(ACCOUNT, ORDER_ID),
@@ -239,8 +257,12 @@ class Trial:
         return f"{where}: {lost} are lost" if lost else None
 
     def _must_go_on(self, path: Path) -> bool:
-        """Whose answer it is, and a row that the account's own total misses, may be an error all the same."""
-        return self._row(path) is not None and path[-1] not in ("acctId", "acctcode", "USD", "EUR")
+        """Whose answer it is, an order of ours, and a row that the account's own total misses, may be an error all the
+        same.
+        """
+        row = self._row(path)
+        ours = isinstance(row, dict) and str(row.get("order_ref", "")).startswith("PM")
+        return row is not None and not ours and path[-1] not in ("acctId", "acctcode", "USD", "EUR")
 
     def _row(self, path: Path) -> Any:  # noqa: ANN401 any JSON
         """The row of a list, or of an object by name, in which the place is."""

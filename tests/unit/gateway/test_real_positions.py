@@ -79,14 +79,14 @@ async def test_a_row_with_the_fewest_fields_is_a_holding_without_a_price() -> No
     [
         (None, None, "row 2 of the positions is no object"),
         ([], None, "row 2 of the positions is no object"),
-        ({}, None, "conid: there is none; position is missing; currency: currency is missing"),
+        ({}, None, "conid: there is none; position is missing; currency is missing"),
         (option(conid=None), None, "conid: there is none"),
         (option(conid="SPY"), None, "conid: not a contract id"),
         (option(conidEx="8314"), None, "conid: a row with two contract ids, 8314 and 591234567"),
         (option(position=None), 591234567, "position is missing"),
         (option(position="many"), 591234567, "position: not a number: 'many'"),
-        (option(currency=None), 591234567, "currency: currency is missing"),
-        (option(currency="Dollar"), 591234567, "currency: currency is not a currency"),
+        (option(currency=None), 591234567, "currency is missing"),
+        (option(currency="Dollar"), 591234567, "currency is not a currency"),
     ],
 )
 async def test_a_row_that_is_no_holding_is_set_aside_with_the_reason(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
+from api_gateway.mcp_server.registry.orders import unique_rows
 
 MULTIPLES = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 amounts = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, places=6)
@@ -319,6 +320,6 @@ def test_a_key_that_is_told_twice_alike_is_no_contradiction() -> None:
 
 def test_rows_that_repeat_are_one_and_rows_that_contradict_are_none() -> None:
     first, second = {"id": 1, "x": 1}, {"id": 2, "x": 1}
-    assert wire.unique_rows([first, second, first], lambda row: row["id"], "rows") == [first, second]
+    assert unique_rows([first, second, first], lambda row: row["id"], "rows") == [first, second]
     with pytest.raises(Malformed, match="stand for the same"):
-        wire.unique_rows([first, {"id": 1, "x": 2}], lambda row: row["id"], "rows")
+        unique_rows([first, {"id": 1, "x": 2}], lambda row: row["id"], "rows")
