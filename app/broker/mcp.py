@@ -3,7 +3,7 @@
 It parses and never guesses: an answer that does not fit raises, and an order without an answer has an unknown outcome.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -37,7 +37,9 @@ from app.domain.session import BrokerSession, Simulation
 
 # Executions that move no cash but their fees: margin alone, or one currency for another of the same worth.
 _NO_CASH = frozenset({"FUT", "CFD", "CASH"})
+MOST_A_CALL = 500
 AnswerType = TypeVar("AnswerType", bound=wire.Answer)
+Item = TypeVar("Item")
 
 
 async def _ask(
@@ -64,6 +66,11 @@ async def _read(
         return await _ask(connection, answer, tool, arguments)
     except ToolFailed as failed:
         raise BrokerUnavailable(failed.cause, failed.remedy) from failed
+
+
+def _parts(names: Sequence[Item]) -> Iterator[list[Item]]:
+    """However many there are, a call asks for no more than it is sure to be answered in time."""
+    return (list(names[start : start + MOST_A_CALL]) for start in range(0, len(names), MOST_A_CALL))
 
 
 class McpBroker:
@@ -216,16 +223,27 @@ class McpMarketData:
         self, symbols: Sequence[str], asset_class: AssetClass = AssetClass.STOCK
     ) -> tuple[dict[str, Instrument], dict[str, str]]:
         """See `MarketData.instruments`."""
-        arguments = {"symbols": list(symbols), "asset_class": asset_class.value}
-        answer = await _read(self._connection, wire.ContractsAnswer, "resolve_contracts", arguments)
+        answers = [
+            await _read(
+                self._connection,
+                wire.ContractsAnswer,
+                "resolve_contracts",
+                {"symbols": part, "asset_class": asset_class.value},
+            )
+            for part in _parts(symbols)
+        ]
         found = {
-            c.symbol: Instrument(c.conid, c.symbol, c.currency, c.asset_class, name=c.name) for c in answer.contracts
+            c.symbol: Instrument(c.conid, c.symbol, c.currency, c.asset_class, name=c.name)
+            for answer in answers
+            for c in answer.contracts
         }
-        return found, {row.symbol: row.reason for row in answer.unresolved}
+        return found, {row.symbol: row.reason for answer in answers for row in answer.unresolved}
 
     async def quotes(self, conids: Sequence[int]) -> tuple[dict[int, Quote], dict[int, str]]:
         """See `MarketData.quotes`."""
-        answer = await _read(self._connection, wire.QuotesAnswer, "quotes", {"conids": list(conids)})
+        answers = [
+            await _read(self._connection, wire.QuotesAnswer, "quotes", {"conids": part}) for part in _parts(conids)
+        ]
         quotes = {
             q.conid: Quote(
                 conid=q.conid,
@@ -240,9 +258,10 @@ class McpMarketData:
                 market_cap=q.market_cap,
                 marks=q.marks,
             )
+            for answer in answers
             for q in answer.quotes
         }
-        return quotes, {row.conid: row.reason for row in answer.missing}
+        return quotes, {row.conid: row.reason for answer in answers for row in answer.missing}
 
     async def history(self, conid: int, before: date) -> PriceSeries:
         """See `MarketData.history`. The bar of a session in progress is dropped: its close nobody knows."""

@@ -95,6 +95,17 @@ async def test_instruments_with_the_reasons_of_those_that_are_not(canned: Canned
     assert canned.arguments["resolve_contracts"] == {"symbols": ["AAPL", "NOPE"], "asset_class": "STK"}
 
 
+async def test_however_many_names_there_are_they_are_asked_for_in_parts(
+    canned: Canned, connection: McpConnection
+) -> None:
+    data = McpMarketData(connection)
+    await data.quotes(range(1, 1202))
+    await data.instruments([f"N{number}" for number in range(501)])
+    assert (canned.calls["quotes"], canned.calls["resolve_contracts"]) == (3, 2)
+    assert await data.quotes(()) == ({}, {})
+    assert canned.arguments["quotes"] == {"conids": list(range(1001, 1202))}
+
+
 async def test_quotes_with_what_is_missing_missing(connection: McpConnection) -> None:
     quotes, missing = await McpMarketData(connection).quotes((265598, 4711))
     quote = quotes[265598]
