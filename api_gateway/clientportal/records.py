@@ -39,6 +39,15 @@ class Simulator(Record):
     now: datetime
 
 
+class StrangeRow(Record):
+    """A row that cannot be read far enough to be what it stands among; `reason` names the field."""
+
+    what: Literal["position", "order", "trade", "ledger", "performance"]
+    conid: int | None
+    symbol: str | None
+    reason: str
+
+
 class Cash(Record):
     currency: str
     cash: Amount
@@ -78,15 +87,6 @@ class Ledger(Record):
     unrealized_pnl: Amount
     realized_pnl: Amount
     invested: bool
-
-
-class StrangeRow(Record):
-    """A row that cannot be read far enough to be what it stands for; `reason` names the field."""
-
-    what: Literal["position", "order", "trade", "ledger", "performance"]
-    conid: int | None
-    symbol: str | None
-    reason: str
 
 
 class OrderLeg(Record):

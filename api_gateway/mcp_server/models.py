@@ -74,11 +74,11 @@ class Portfolio(Record):
     cash: tuple[Cash, ...]
     positions: tuple[Position, ...]
     orders: tuple[OrderRow, ...]
-    as_of: datetime
-    source: Source
-    strange: tuple[StrangeRow, ...] = ()
     orders_as_of: datetime
     orders_complete: bool
+    strange: tuple[StrangeRow, ...] = ()
+    as_of: datetime
+    source: Source
 
 
 class Performance(Record):
