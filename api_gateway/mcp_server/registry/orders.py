@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from api_gateway.clientportal import wire
+from api_gateway.clientportal import order_rows, wire
 from api_gateway.clientportal.errors import Maintenance, UnknownOrder
 from api_gateway.clientportal.records import Limit
 from api_gateway.clientportal.units import scaled
@@ -152,7 +152,7 @@ async def _live(call: Call) -> object:
         request = call.request(filters=None, force=None, accountId=account)
         answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
         found += wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
-    rows = wire.unique_rows(found, lambda row: wire.order_id(row, "orderId"), "live orders")
+    rows = order_rows.newest_orders(found)
     if arguments.filters is None:
         return rows
     statuses = {status.replace("_", "") for status in arguments.filters}
@@ -193,7 +193,7 @@ async def _trades(call: Call) -> object:
     for account in await _accounts(call):
         request = call.request(accountId=account)
         found += wire.rows(await raw.read(request) or await raw.read(request), "trades")
-    return wire.unique_rows(found, lambda row: wire.required_text(row, "execution_id"), "trades")
+    return order_rows.one_per_execution(found)
 
 
 async def _preview(call: Call) -> object:
