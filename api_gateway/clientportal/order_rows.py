@@ -140,8 +140,8 @@ def live_row(row: wire.Row, unit: Unit) -> OrderRow:
         quantity=total,
         filled_quantity=filled,
         remaining_quantity=remaining,
-        limit_price=_soft(row, lambda: unit.price(wire.optional_number(row, "price"))),
-        average_price=_soft(row, lambda: unit.price(_nonzero(wire.optional_number(row, "avgPrice")))),
+        limit_price=_soft(row, lambda: unit.price(wire.named_number(row, "price"))),
+        average_price=_soft(row, lambda: unit.price(_nonzero(wire.named_number(row, "avgPrice")))),
         status=_status(row),
         time_in_force=_soft(row, lambda: wire.text(row, "timeInForce")),
         currency=_soft(row, lambda: units.currency_of(row, "cashCcy")),
@@ -160,8 +160,8 @@ def status_row(row: wire.Row, unit: Unit) -> OrderRow:
         filled_quantity=_quantity(row, "cum_fill"),
         # `size` is what remains.
         remaining_quantity=_quantity(row, "size"),
-        limit_price=unit.price(wire.optional_number(row, "limit_price")),
-        average_price=unit.price(_nonzero(wire.optional_number(row, "average_price"))),
+        limit_price=unit.price(wire.named_number(row, "limit_price")),
+        average_price=unit.price(_nonzero(wire.named_number(row, "average_price"))),
         status=wire.required_text(row, "order_status"),
         time_in_force=wire.text(row, "tif"),
         currency=units.currency_of(row, "currency"),
@@ -181,11 +181,11 @@ def trade(row: wire.Row, unit: Unit) -> Trade:
             "side": wire.side(wire.required_text(row, "side")),
             "quantity": _quantity(row, "size"),
             "price": unit.price(_traded_price(row, kind)),
-            "commission": _soft(row, lambda: wire.optional_number(row, "commission")),
+            "commission": _soft(row, lambda: wire.named_number(row, "commission")),
             "time": _trade_time(row),
             "security_type": kind,
-            "multiplier": _soft(row, lambda: wire.optional_number(row, "multiplier")),
-            "net_amount": _soft(row, lambda: wire.optional_number(row, "net_amount")),
+            "multiplier": _soft(row, lambda: wire.named_number(row, "multiplier")),
+            "net_amount": _soft(row, lambda: wire.named_number(row, "net_amount")),
             "currency": unit.currency,
             "legs": _legs(row),
         }
@@ -222,7 +222,7 @@ def _legs(row: wire.Row) -> tuple[OrderLeg, ...]:
 def _sizes(row: wire.Row, *keys: str) -> tuple[Decimal, Decimal, Decimal]:
     """Total, filled and remaining, any of which follows from the other two. Raises: Malformed."""
     total, filled, remaining = (
-        _quantity(row, key) if wire.optional_number(row, key) is not None else None for key in keys
+        _quantity(row, key) if wire.named_number(row, key) is not None else None for key in keys
     )
     if filled is None and total is not None and remaining is not None:
         filled = total - remaining
@@ -270,7 +270,9 @@ def _touched(row: wire.Row) -> str:
 
 
 def _quantity(row: wire.Row, key: str) -> Decimal:
-    found = wire.required_number(row, key)
+    found = wire.named_number(row, key)
+    if found is None:
+        raise Malformed(f"{key} is missing")
     if found < 0:
         raise Malformed(f"{key} is negative")
     return found

@@ -81,7 +81,7 @@ def magnifier_of(rules: wire.Row, facts: Facts) -> int:
 
     Raises: Malformed where none is told and the listing could be quoted either way.
     """
-    told = wire.optional_number(rules, "priceMagnifier")
+    told = wire.named_number(rules, "priceMagnifier")
     if told and (told not in _MAGNIFIERS or (facts.is_plain and told != 1)):
         raise Malformed(f"contract rules: a priceMagnifier of {told:f}")
     if told:

@@ -182,11 +182,16 @@ def optional_number(row: Row, *keys: str) -> Decimal | None:
     for key in keys:
         value = row.get(key)
         if value is not None and not (isinstance(value, str) and not value.strip()):
-            try:
-                return number(value)
-            except Malformed as error:
-                raise Malformed(f"{key}: {error}") from None
+            return number(value)
     return None
+
+
+def named_number(row: Row, key: str) -> Decimal | None:
+    """As `optional_number`. Raises: Malformed with the field's name, for messages about one row among many."""
+    try:
+        return optional_number(row, key)
+    except Malformed as error:
+        raise Malformed(f"{key}: {error}") from None
 
 
 def required_number(row: Row, *keys: str) -> Decimal:

@@ -26,17 +26,7 @@ from app.web.front import GUARDED, WITH_BODY
 from app.web.texts import said
 from app.wiring import Wiring
 
-# More than anybody has; a number beyond it is a slip, or an exponent.
-_MOST = 10**12
-
-
-def _moved(amount: Decimal) -> Decimal:
-    if amount == 0:
-        raise ValueError("0 is no money that came or went")
-    return amount
-
-
-Amount = Annotated[Decimal, Field(ge=-_MOST, le=_MOST), AfterValidator(_moved), BeforeValidator(amount_of)]
+Amount = Annotated[Decimal, BeforeValidator(amount_of)]
 Day = Annotated[date, BeforeValidator(day_of)]
 # Spaces and invisible characters are no reason.
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(said)]

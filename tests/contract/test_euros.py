@@ -208,15 +208,28 @@ async def test_a_policy_in_another_currency_than_the_account_is_refused(venue: V
         await day(venue, ledger, policy())
 
 
-@pytest.mark.parametrize("missing", ["USD.exchangerate", "USD"])
-async def test_without_a_rate_there_is_no_run_and_dollars_are_never_worth_a_euro(
-    market: ASGIApp, open_on: OpenExchange, ledger: SqlLedger, missing: str
+async def test_without_a_balance_in_dollars_there_is_no_run(
+    market: ASGIApp, open_on: OpenExchange, ledger: SqlLedger
 ) -> None:
     venue = McpVenue(await open_on(market, **EURO))
-    rule = {"kind": "omit", "path": "/portfolio/*/ledger", "keys": [missing], "times": 99}
-    await venue.exchange.post("faults", [rule])
+    await venue.exchange.post("faults", [{"kind": "omit", "path": "/portfolio/*/ledger", "keys": ["USD"], "times": 99}])
     with pytest.raises(BrokerUnavailable):
         await day(venue, ledger, in_euros())
+
+
+async def test_without_a_rate_nothing_is_ordered_and_dollars_are_never_worth_a_euro(
+    market: ASGIApp, open_on: OpenExchange, ledger: SqlLedger
+) -> None:
+    venue = McpVenue(await open_on(market, **EURO))
+    rule = {"kind": "omit", "path": "/portfolio/*/ledger", "keys": ["USD.exchangerate"], "times": 99}
+    await venue.exchange.post("faults", [rule])
+    report = await day(venue, ledger, in_euros())
+    account = report["portfolio"]
+    assert (report["orders"], account["positions"], account["fx_rates"]) == ([], [], {})
+    assert account["nav_parts"]["unmanaged"] == "0.00"
+    assert {row["value"] for row in account["unmanaged"]} == {None}
+    assert all("no rate of exchange" in row["reason"] for row in account["unmanaged"])
+    assert report["evaluation"]["drawdown"] is None
 
 
 @pytest.fixture(scope="module")

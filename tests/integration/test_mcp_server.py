@@ -208,7 +208,7 @@ async def test_no_bad_ticket_makes_an_order_reach_the_gateway() -> None:
         await _refused(here, signed(ticket(account, expires=now - 1)), "expired")
         await _refused(here, signed(ticket(account, expires=now + 3600)), "at most 120 s")
         await _refused(here, signed(ticket(account, expires=now + 30)), "before this server started")
-        await _refused(here, signed(ticket(account, version=2)), "version")
+        await _refused(here, signed(ticket(account, version=3)), "version")
         await _refused(here, signed(ticket(account, quantity="10.0")), "plain notation")
         await _refused(here, signed(ticket(account, quantity="1e2")), "plain notation")
         await _refused(here, signed(ticket(account, quantity="0")), "positive")

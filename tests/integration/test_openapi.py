@@ -143,7 +143,7 @@ ANYWHERE: dict[int, dict[str, Any]] = {
     413: {"content": b"x" * 1_000_001},
     422: {"params": {"nonsense": "1"}},
 }
-SAID = {"actor": "owner", "reason": "a test", "note": "a test", "amount": 5, "confirm": True}
+SAID = {"actor": "owner", "reason": "a test", "note": "a test", "amount": 20000, "confirm": True}
 
 
 def body_of(method: str, path: str) -> dict[str, Any]:
@@ -231,12 +231,14 @@ def a_day_and_a_half(house: House, asks: Path) -> None:
         house.ask(http, "GET", path, 200, at=path.format(run_id=first["run_id"]))
     ordered = {row["symbol"] for row in first["orders"]}
     left, split, *_ = sorted({row["symbol"] for row in first["portfolio"]["positions"]} - ordered)
-    for path in ("/exit/{symbol}", "/reconcile", "/reduce", "/flows", "/halt", "/resume"):
+    for path in ("/exit/{symbol}", "/reconcile", "/reduce", "/halt", "/resume"):
         posted(house, http, path, symbol=left)
     house.stack.post("split", {"symbol": split, "ratio": 2})
+    house.stack.post("cash", {"amount": SAID["amount"]})
     house.stack.post("clock", {"next_session": True})
     assert http.post("/run/daily").status_code == 200
     posted(house, http, "/release/{symbol}", symbol=split)
+    posted(house, http, "/flows")
     in_progress(house, http)
 
 

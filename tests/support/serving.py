@@ -38,6 +38,9 @@ def served_beside(app: ASGIApp) -> Iterator[str]:
     listener, server = listening(), _server(app)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), name="served")
     thread.start()
+    # One starts after the other: the migrations of two ledgers in one process would meet in the same library's globals.
+    while not server.started and thread.is_alive():
+        thread.join(0.01)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:

@@ -1,13 +1,12 @@
 """Orders as they can be looked at: the day's, one of them, executions, and a preview, which sends nothing."""
 
 import re
-from collections.abc import Callable, Hashable, Iterable
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from api_gateway.clientportal import wire
-from api_gateway.clientportal.errors import Maintenance, Malformed, UnknownOrder
+from api_gateway.clientportal import order_rows, wire
+from api_gateway.clientportal.errors import Maintenance, UnknownOrder
 from api_gateway.clientportal.records import Limit
 from api_gateway.clientportal.units import scaled
 from api_gateway.mcp_server.registry import asks, shapes
@@ -143,15 +142,6 @@ async def _accounts(call: Call) -> tuple[str | None, ...]:
     return call.around.admission.allowed(session) if len(session.accounts) > 1 else (None,)
 
 
-def unique_rows(found: Iterable[wire.Row], key: Callable[[wire.Row], Hashable], what: str) -> list[wire.Row]:
-    """The rows without repetitions. Raises: Malformed when two of one key differ, for which holds is unknown."""
-    kept: dict[Hashable, wire.Row] = {}
-    for row in found:
-        if kept.setdefault(key(row), row) != row:
-            raise Malformed(f"{what}: two rows that differ stand for the same thing")
-    return list(kept.values())
-
-
 async def _live(call: Call) -> object:
     """Filters are applied here: the gateway's own can leave out everything, and forcing answers blank."""
     raw, arguments = call.around.raw, call.given(_Live)
@@ -162,7 +152,7 @@ async def _live(call: Call) -> object:
         request = call.request(filters=None, force=None, accountId=account)
         answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
         found += wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
-    rows = unique_rows(found, lambda row: wire.order_id(row, "orderId"), "live orders")
+    rows = order_rows.newest_orders(found)
     if arguments.filters is None:
         return rows
     statuses = {status.replace("_", "") for status in arguments.filters}
@@ -203,7 +193,7 @@ async def _trades(call: Call) -> object:
     for account in await _accounts(call):
         request = call.request(accountId=account)
         found += wire.rows(await raw.read(request) or await raw.read(request), "trades")
-    return unique_rows(found, lambda row: wire.required_text(row, "execution_id"), "trades")
+    return order_rows.one_per_execution(found)
 
 
 async def _preview(call: Call) -> object:

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
-from api_gateway.mcp_server.registry.orders import unique_rows
 
 MULTIPLES = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 amounts = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, places=6)
@@ -316,10 +315,3 @@ def test_what_is_not_plain_json_is_malformed(body: bytes) -> None:
 
 def test_a_key_that_is_told_twice_alike_is_no_contradiction() -> None:
     assert wire.decode(b'{"a": 1, "a": 1}') == {"a": 1}
-
-
-def test_rows_that_repeat_are_one_and_rows_that_contradict_are_none() -> None:
-    first, second = {"id": 1, "x": 1}, {"id": 2, "x": 1}
-    assert unique_rows([first, second, first], lambda row: row["id"], "rows") == [first, second]
-    with pytest.raises(Malformed, match="stand for the same"):
-        unique_rows([first, {"id": 1, "x": 2}], lambda row: row["id"], "rows")
