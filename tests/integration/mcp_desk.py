@@ -153,6 +153,8 @@ def signed(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
     """Arguments of place_order, signed as the agreed form says and without the server's own code."""
     order = ["version", "account", "conid", "side", "quantity", "limit_price", "time_in_force", "coid", "run_id"]
     array = [fields[name] for name in [*order, "policy_hash", "expires"]]
+    if fields["version"] != 1:
+        array.append(fields.get("answers", []))
     text = json.dumps(array, separators=(",", ":"), ensure_ascii=False)
     return {"ticket": fields, "signature": signature_of(text, key)}
 
