@@ -119,7 +119,8 @@ class OrderGate:
     async def _refusal(self, order: Limit) -> str | None:
         """Why the order may not go to the broker; read fresh, as the ticket may be a minute old."""
         sent = self._messages[datetime.now(UTC).date()]
-        if sent >= self._max_messages:
+        # An exit lessens what is at risk, is bounded by the holding, and goes once: it counts, and is never too many.
+        if order.side == "BUY" and sent >= self._max_messages:
             return f"max_messages_per_day: {sent} were sent today, limit {self._max_messages}"
         value = order.quantity * order.limit_price
         if order.side == "BUY" and value > self._max_order_value:

@@ -281,11 +281,12 @@ async def test_an_order_that_could_not_leave_is_refused() -> None:
     assert result.outcome == "refused"
 
 
-async def test_a_day_has_only_so_many_messages() -> None:
-    gateway = tradable()
+async def test_a_day_has_only_so_many_messages_and_an_exit_is_never_too_many() -> None:
+    gateway = tradable().on(POSITIONS, ok([held_position(10)]))
     gate = gate_to(gateway, messages=2)
     assert (await place(gate, coid="PM01")).outcome == "accepted"
     assert (await place(gate, coid="PM02")).outcome == "accepted"
     third = await place(gate, coid="PM03")
     assert third.outcome == "refused"
     assert third.message == "max_messages_per_day: 2 were sent today, limit 2"
+    assert (await place(gate, side="SELL", coid="PM04")).outcome == "accepted"
