@@ -19,14 +19,23 @@ from app.desk.daily import reconcile_now, take_back
 from app.desk.desk import Desk, silent
 from app.desk.explaining_money import Explanation, explain_flow
 from app.domain.errors import PortfolioError, UsageError
-from app.domain.flows import amount_of, day_of
+from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
 from app.routes.running import AT_THE_DESK, RUN, answer, kept
 from app.web.front import GUARDED, WITH_BODY
 from app.web.texts import said
 from app.wiring import Wiring
 
-Amount = Annotated[Decimal, BeforeValidator(amount_of)]
+
+def _moved(written: object) -> Decimal:
+    amount = amount_of(written)
+    problem = impossible(amount, FIRST)
+    if problem is not None:
+        raise UsageError(f"amount: {problem}", EXAMPLE)
+    return amount
+
+
+Amount = Annotated[Decimal, BeforeValidator(_moved)]
 Day = Annotated[date, BeforeValidator(day_of)]
 # Spaces and invisible characters are no reason.
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(said)]

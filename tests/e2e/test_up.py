@@ -82,7 +82,7 @@ def test_a_run_by_address_previews_then_trades_then_reports_what_was_done(up: Up
     ("arguments", "said"),
     [
         (("--account", "DU0000000"), "account DU…000 is not one of this session's"),
-        (("--slot", "A slot"), "slot 'A slot' is not a name"),
+        (("--slot", "A slot"), "there is no slot 'A slot'"),
     ],
 )
 def test_a_wrong_request_by_address_is_wrong_usage(

@@ -215,7 +215,7 @@ def _misspelled(good: Fields, chance: random.Random) -> Case:
         "coid": ("",),
     }
     name = chance.choice([*wrong, "version"])
-    return _signed({**good, name: chance.choice((0, 2, -1)) if name == "version" else chance.choice(wrong[name])})
+    return _signed({**good, name: chance.choice((0, 3, -1)) if name == "version" else chance.choice(wrong[name])})
 
 
 def _for_others(good: Fields, chance: random.Random) -> Case:
