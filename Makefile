@@ -10,7 +10,7 @@ PORT ?= 8085
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite mutants inspect playground local-backend backend secrets docs clean
+.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite mutants real-gateway inspect playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,10 @@ crash-suite: install ## Hours, for the whole proof that orders cannot double: cr
 	@$(RUN) python -m tests.reliability.interleaving --seeds 20000 --workers 2
 	@$(RUN) pytest -q tests/reliability/stateful --hypothesis-profile=full
 	@$(RUN) python -m tests.reliability.mutants
+
+real-gateway: install ## Drive the broker's own gateway program, ZIP=your download of it; needs Java
+	@test -n "$(ZIP)" || { echo "name your download: make real-gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
+	@$(RUN) python -m tests.gateway_program $(ZIP) $(ARGS)
 
 inspect: install ## The MCP inspector lists and calls every gateway tool; needs npx and the network
 	@$(RUN) python -m tests.inspection $(ARGS)
