@@ -7,6 +7,8 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 UV_VERSION := 0.13.8
 RUN := $(UV) run --no-sync
 PORT ?= 8085
+# Of the tests; each starts services of its own, so more than four want more memory than they save time.
+WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 4)))')
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -31,8 +33,9 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 # Only the tests and the measurements need the libraries that the statistics are held against.
 test bench-risk: GROUPS := --group oracles
 
+# A file's tests stay together, for they share what they have started; the long files come first.
 test: check ## Checks, then all tests
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: install ## Format, lint, types, import contracts, generated documents
 	@$(RUN) ruff format --check .
