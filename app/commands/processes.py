@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx2
 
+from app.commands import child
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment
 
@@ -81,7 +82,7 @@ def free_ports() -> Ports:
 @contextmanager
 def simulator(state: Path, port: int, simulated: Simulated) -> Iterator[str]:
     """The gateway simulator; yields its URL."""
-    command = ["-m", "api_gateway.simulator", "--port", str(port), *simulated.arguments()]
+    command = ["api_gateway.simulator", "--port", str(port), *simulated.arguments()]
     url = f"http://{LOOPBACK}:{port}"
     with _running("simulator", command, {}, state, f"{url}/simulator/state", port):
         yield url
@@ -105,7 +106,7 @@ def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> I
         "MCP_STATE_FILE": str(state / "gateway.json"),
     }
     url = f"http://{LOOPBACK}:{port}"
-    command = ["-m", "api_gateway.mcp_server", "--port", str(port)]
+    command = ["api_gateway.mcp_server", "--port", str(port)]
     with _running("mcp_server", command, shared, state, f"{url}/health", port):
         yield {**shared, "MCP_URL": f"{url}/mcp", "STATE_DIR": str(state)}
 
@@ -113,7 +114,7 @@ def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> I
 @contextmanager
 def service(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[str]:
     """The app; yields its URL."""
-    command = ["-m", "uvicorn", "app.main:app", "--host", LOOPBACK, "--port", str(port), "--log-level", "warning"]
+    command = ["uvicorn", "app.main:app", "--host", LOOPBACK, "--port", str(port), "--log-level", "warning"]
     url = f"http://{LOOPBACK}:{port}"
     with _running("service", command, {**variables, "HOST": LOOPBACK}, state, f"{url}/health", port):
         yield url
@@ -124,7 +125,7 @@ def playground(state: Path, port: int, variables: Mapping[str, str]) -> Iterator
     """The agent framework's own development page on the five agents; it can preview and nothing else."""
     agents = str(Path(__file__).parent.parent)
     kept = ["--session_service_uri", "memory://", "--artifact_service_uri", "memory://"]
-    command = ["-m", "google.adk.cli", "web", agents, "--host", LOOPBACK, "--port", str(port), *kept]
+    command = ["google.adk.cli", "web", agents, "--host", LOOPBACK, "--port", str(port), *kept]
     url = f"http://{LOOPBACK}:{port}"
     with _running("playground", command, variables, state, f"{url}/health", port):
         yield url
@@ -178,19 +179,20 @@ def _running(
     _require_free(name, port)
     with (logs / f"{name}.log").open("ab") as log:
         start = log.tell()
-        process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
-            [sys.executable, *command],
-            stdin=subprocess.DEVNULL,
+        with subprocess.Popen(  # noqa: S603 - our own modules, no shell
+            [sys.executable, "-m", child.__name__, *command],
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             env=child_environment(**variables),
-            start_new_session=True,
-        )
-        try:
-            _wait_for(name, process, url, logs / f"{name}.log", start)
-            yield
-        finally:
-            _stop(process)
+            # Apart from the terminal's signals, but in its session: where this process ends, the group is orphaned.
+            process_group=0,
+        ) as process:
+            try:
+                _wait_for(name, process, url, logs / f"{name}.log", start)
+                yield
+            finally:
+                _stop(process)
 
 
 def _require_free(name: str, port: int) -> None:
@@ -234,6 +236,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
+    # One that was stopped would not get to hear of it.
+    process.send_signal(signal.SIGCONT)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
