@@ -1,7 +1,7 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 128+n stopped by signal n before the end (`up`, `simulate` and `playground`,
-which have none: 0). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage, 128+n stopped by signal n before the end (0 for `up`, `simulate` and
+`playground`, which have none). Every error is one line that says what to do.
 """
 
 import signal
