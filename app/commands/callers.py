@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from app.commands.leftovers import settle
 from app.commands.processes import free_ports, mcp_server, private_directory
 from app.commands.signals import run_cancellable
 from app.desk.attempt import Conduct, RunResult
@@ -62,6 +63,7 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
     # What goes wrong in a stage reaches the caller as one line; the framework would print it twice before, with traces.
     logging.getLogger("google_adk").setLevel(logging.CRITICAL)
     state = private_directory(settings.state_dir)
+    settle(state, tell)
     tell("starting the MCP server")
     with mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode) as variables:
         here = load_settings(

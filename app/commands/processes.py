@@ -1,5 +1,6 @@
 """The simulator, the MCP server and the service as processes of their own on loopback, started and stopped together."""
 
+import errno
 import os
 import secrets
 import signal
@@ -11,11 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from io import BufferedWriter
 from pathlib import Path
 
 import httpx2
 
 from app.commands import child
+from app.commands.leftovers import LOGS, holder, settle
+from app.commands.output import tell
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment
 
@@ -137,6 +141,7 @@ def everything(
 ) -> Iterator[str]:
     """All three, the simulator as the broker; yields the service's URL once all answer."""
     state = private_directory(state)
+    settle(state, tell)
     with ExitStack() as stack:
         gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
         shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))
@@ -175,9 +180,9 @@ def _running(
     name: str, command: Sequence[str], variables: Mapping[str, str], state: Path, url: str, port: int
 ) -> Iterator[None]:
     """One process, its output in the state directory's logs; stopped by its id when the block ends."""
-    logs = private_directory(state / "logs")
+    logs = private_directory(state / LOGS)
     _require_free(name, port)
-    with (logs / f"{name}.log").open("ab") as log:
+    with _log(logs / f"{name}.log") as log:
         start = log.tell()
         with subprocess.Popen(  # noqa: S603 - our own modules, no shell
             [sys.executable, "-m", child.__name__, *command],
@@ -202,10 +207,20 @@ def _require_free(name: str, port: int) -> None:
             probe.bind((LOOPBACK, port))
         except OverflowError:
             raise UsageError(f"{port} for the {name} is not a port", "Choose one from 1 to 65535") from None
-        except OSError:
-            raise StartFailed(
-                f"port {port} for the {name} is taken", "Stop what listens there, or choose another port"
-            ) from None
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                cause = f"port {port} for the {name} cannot be used: {error.strerror}"
+                raise StartFailed(cause, "Choose another port") from None
+            by, remedy = holder(port) or ("", "Stop what listens there")
+            taken = f"port {port} for the {name} is taken" + (f" by {by}" if by else "")
+            raise StartFailed(taken, f"{remedy}, or choose another port") from None
+
+
+def _log(path: Path) -> BufferedWriter:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "Choose another with --state") from None
 
 
 def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, log: Path, start: int) -> None:

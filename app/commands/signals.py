@@ -35,12 +35,11 @@ def until_stopped() -> Iterator[None]:
 
 
 def run_cancellable(work: Coroutine[Any, Any, Result]) -> Result:
-    """`asyncio.run`, in which the first signal, Ctrl-C among them, cancels the work and later ones change nothing.
+    """`asyncio.run`, in which the first signal cancels the work and later ones change nothing, as Ctrl-C does anyway.
 
     Raises asyncio.CancelledError, after which they still change nothing.
     """
-    heeded = (*STOPPING, signal.SIGINT)
-    before = {number: signal.getsignal(number) for number in heeded}
+    before = {number: signal.getsignal(number) for number in STOPPING}
     told = False
 
     async def cancellable() -> Result:
@@ -49,10 +48,10 @@ def run_cancellable(work: Coroutine[Any, Any, Result]) -> Result:
         def cancel(number: int, frame: FrameType | None) -> None:
             nonlocal told
             told = True
-            _set(heeded, signal.SIG_IGN)
+            _set(STOPPING, signal.SIG_IGN)
             loop.call_soon_threadsafe(task.cancel)  # type: ignore[union-attr]  # there is one: this runs in it
 
-        _set(heeded, cancel)
+        _set(STOPPING, cancel)
         return await work
 
     try:
