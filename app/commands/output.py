@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,7 +49,13 @@ def print_json(value: object) -> None:
 
 def tell(progress: str) -> None:
     """Progress goes to standard error, so that standard output stays the result."""
-    typer.echo(f"· {progress}", err=True)
+    say(f"· {progress}")
+
+
+def say(line: str) -> None:
+    """To standard error. A terminal that was closed meanwhile ends nothing: an order may be on the wire."""
+    with suppress(OSError):
+        typer.echo(line, err=True)
 
 
 @contextmanager
