@@ -15,7 +15,8 @@ PortfolioError
 ├── ModelError            the rules choose
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
-    └── Fenced            another process took the run over
+    ├── Fenced            another process took the run over
+    └── RunAtWork         another run of the account is at work: come again when it has ended
 
 A refusal by the gate is a value (`app.domain.ruling.Refusal`), never an error.
 """
@@ -98,3 +99,12 @@ class LedgerError(PortfolioError):
 
 class Fenced(LedgerError):
     """The run's fence moved on: another process owns it now."""
+
+
+class RunAtWork(LedgerError):
+    """What was asked for has not begun. `seconds` are left of the other run's lease."""
+
+    def __init__(self, run_id: str, seconds: float) -> None:
+        super().__init__(f"run {run_id} is at work on the same account", "Try again when it has ended")
+        self.run_id = run_id
+        self.seconds = seconds
