@@ -33,6 +33,10 @@ HOLDS_KEY = frozenset(
 )
 
 
+# Why a run came to nothing that nobody ended.
+PROCESS_ENDED = "the process that worked on it ended before the run did"
+
+
 @dataclass(frozen=True, slots=True)
 class RunKey:
     """One slot of one session of one book. A book is an account, or an account in one simulated world."""

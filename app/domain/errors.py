@@ -13,6 +13,7 @@ PortfolioError
 ├── OrderRejected         final: the broker said no
 ├── OrderUncertain        never retry: reconcile
 ├── ModelError            the rules choose
+├── OutOfTime             the caller's time limit passed: what was begun elsewhere may go on
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
     ├── Fenced            another process took the run over
@@ -87,6 +88,10 @@ class OrderUncertain(PortfolioError):
 
 class ModelError(PortfolioError):
     """The model was down, late, over budget or answered outside its choices."""
+
+
+class OutOfTime(PortfolioError):
+    """The caller waited as long as it was told to."""
 
 
 class Halted(PortfolioError):

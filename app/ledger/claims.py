@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from app.desk.records import Busy, Claim, Done, RunKey, RunStatus
+from app.desk.records import PROCESS_ENDED, Busy, Claim, Done, RunKey, RunStatus
 from app.domain.errors import LedgerError, RunAtWork
 from app.ledger import events
 from app.ledger.events import OwnKind
@@ -17,8 +17,6 @@ from app.ledger.leases import NOBODY, Leases
 from app.ledger.runs import owned
 from app.ledger.schema import runs
 from app.ledger.transactions import insert_if_absent
-
-ENDED = "the process that worked on it ended before the run did"
 
 
 def claim(
@@ -120,9 +118,9 @@ def _end(connection: Connection, left_behind: Iterable[Row[Any]], by: str, at: d
             continue
         key = RunKey(row.book, row.account, row.session_date, row.slot, row.dry_run)
         ended = Claim(row.run_id, key, by, row.fence + 1)
-        values = {"status": RunStatus.FAILED, "day_key": None, "error": ENDED, "finished_at": at}
+        values = {"status": RunStatus.FAILED, "day_key": None, "error": PROCESS_ENDED, "finished_at": at}
         _change(connection, row.run_id, fence=ended.fence, owner=NOBODY, **values)
-        payload = {"from_owner": row.owner, "status": RunStatus.FAILED, "error": ENDED, "resumable": False}
+        payload = {"from_owner": row.owner, "status": RunStatus.FAILED, "error": PROCESS_ENDED, "resumable": False}
         events.tell(connection, ended, OwnKind.RUN_ABANDONED, payload, at)
 
 
