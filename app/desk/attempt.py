@@ -129,7 +129,7 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
         raise UsageError("a run without a claim cannot be carried out")
     started = time.perf_counter()
     try:
-        async with _lease_kept(desk, claim):
+        async with _lease_kept(desk, run, claim):
             begun = await _begun(desk, run, claim)
             if isinstance(begun, RunResult):
                 return begun
@@ -138,9 +138,6 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
         await desk.write(desk.ledger.tighten, run.key.book, KillLevel.HALTED, str(halted), run.clock.now())
         return await closed(desk, run, RunStatus.HALTED, str(halted))
     except Fenced:
-        raise
-    except asyncio.CancelledError:
-        await _let_go(desk, run, claim)
         raise
     except PortfolioError as error:
         lost = await session_lost(desk) if isinstance(error, BrokerUnavailable) else None
@@ -338,8 +335,11 @@ def _account(desk: Desk, request: RunRequest, session: BrokerSession) -> str:
 
 
 @asynccontextmanager
-async def _lease_kept(desk: Desk, claim: Claim) -> AsyncIterator[None]:
-    """Renews the lease while the work goes on, and not after it; when it cannot, the fence stops the next write."""
+async def _lease_kept(desk: Desk, run: Run, claim: Claim) -> AsyncIterator[None]:
+    """Renews the lease while the work goes on, and not after it; when it cannot, the fence stops the next write.
+
+    Work that is told to stop gives the lease back.
+    """
     over = asyncio.Event()
 
     async def renew() -> None:
@@ -351,11 +351,15 @@ async def _lease_kept(desk: Desk, claim: Claim) -> AsyncIterator[None]:
 
     heartbeat = asyncio.create_task(renew(), name="lease")
     try:
-        yield
-    finally:
-        over.set()
-        # A renewal that is under way would hold the lease of a run that has ended.
-        await asyncio.gather(heartbeat, return_exceptions=True)
+        try:
+            yield
+        finally:
+            over.set()
+            # A renewal that is under way would hold the lease of a run that has ended.
+            await asyncio.gather(heartbeat, return_exceptions=True)
+    except asyncio.CancelledError:
+        await _let_go(desk, run, claim)
+        raise
 
 
 async def _renewed(desk: Desk, claim: Claim) -> None:
