@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.domain.errors import LedgerError
 from app.ledger.schema import HEAD
-from app.ledger.sql_ledger import LEASE_SECONDS, SqlLedger, utc_now
+from app.ledger.sql_ledger import LEASE_SECONDS, SqlLedger
 from app.ledger.transactions import BEGIN_OPTION, reading, writing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,7 +25,9 @@ _WAL_ATTEMPTS = 50
 _MIGRATION_LOCK = 7_305_611
 
 
-def open_ledger(url: str, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now) -> SqlLedger:
+def open_ledger(
+    url: str, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] | None = None
+) -> SqlLedger:
     """The ledger at `url`, its schema brought up to date. LedgerError when it cannot be opened."""
     engine = create_ledger_engine(url)
     try:
