@@ -15,7 +15,8 @@ PortfolioError
 ├── ModelError            the rules choose
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
-    └── Fenced            another process took the run over
+    ├── Fenced            another process took the run over
+    └── LedgerUnavailable the database cannot be used now: do what the remedy says and come again
 
 A refusal by the gate is a value (`app.domain.ruling.Refusal`), never an error.
 """
@@ -98,3 +99,7 @@ class LedgerError(PortfolioError):
 
 class Fenced(LedgerError):
     """The run's fence moved on: another process owns it now."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The database that holds the ledger is locked, full, damaged, another one, or not to be reached."""
