@@ -114,9 +114,9 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready", responses=documented(500, 503))
 async def ready(request: Request) -> Response:
-    """Whether a run could start now: the ledger answers and the broker's session is READY."""
+    """Whether a run could start now: the ledger can be written and the broker's session is READY."""
     wiring: Wiring = request.app.state.wiring
-    await asyncio.to_thread(wiring.ledger.runs, 1)
+    await asyncio.to_thread(wiring.ledger.require_usable)
     session = await wiring.desk().broker.session()
     is_ready = session.state is SessionState.READY
     body = {

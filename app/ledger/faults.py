@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from app.domain.errors import LedgerError, LedgerUnavailable
+from app.ledger.address import SQLITE
 
 FAILED = "the ledger could not be read or written"
 RESUMED = "an interrupted run is resumed, never repeated"
@@ -132,7 +133,7 @@ def place(url: URL | None) -> str:
     """Where the database is, without who asks."""
     if url is None or not url.database:
         return ""
-    if url.get_backend_name() == "sqlite":
+    if url.get_backend_name() == SQLITE:
         return url.database
     return f"{url.database} at {url.host or 'localhost'}:{url.port or 5432}"
 

@@ -32,9 +32,11 @@ from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import audit, controls, flows, intents, navs, notices, runs
 from app.ledger.events import observe
+from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.sending import sending
-from app.ledger.transactions import reading, writing
+from app.ledger.transactions import LOCK_SECONDS, reading
+from app.ledger.usable import PROBE_SECONDS, require_usable
 
 LEASE_SECONDS = 120.0
 
@@ -54,13 +56,19 @@ class SqlLedger:
         self._engine = engine
         self._lease = timedelta(seconds=lease_seconds)
         self._now = now
+        self._history = History()
 
     def dispose(self) -> None:
         """Close every connection; the next call opens new ones."""
         self._engine.dispose()
 
+    def require_usable(self) -> None:
+        """LedgerUnavailable where a run could not be recorded now; commits a change that changes nothing."""
+        with self._write(thorough=True, patience=PROBE_SECONDS) as connection:
+            require_usable(connection)
+
     def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             now = self._now()
             return runs.claim(connection, key, owner, policy_hash, at, now=now, lease_until=now + self._lease)
 
@@ -93,7 +101,7 @@ class SqlLedger:
             return intents.find(connection, book, coid)
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             now = self._now()
             return runs.reopen(connection, run_id, owner, at, now=now, lease_until=now + self._lease)
 
@@ -241,8 +249,8 @@ class SqlLedger:
         with self._read() as connection:
             return audit.verify(connection)
 
-    def _write(self) -> AbstractContextManager[Connection]:
-        return writing(self._engine)
+    def _write(self, *, thorough: bool = False, patience: float = LOCK_SECONDS) -> AbstractContextManager[Connection]:
+        return self._history.writing(self._engine, thorough=thorough, patience=patience)
 
     def _read(self) -> AbstractContextManager[Connection]:
         return reading(self._engine)
