@@ -74,4 +74,4 @@ def _require_kept(file: Path, settings: Settings) -> None:
         where = settings.state_dir if settings.database_url is None else file
         raise UsageError(f"there is no ledger in {where}", "`portfolio demo` makes one; --state names another")
     if size(file) == 0:
-        raise unavailable(EMPTY, words=str(file))
+        raise unavailable(EMPTY, str(file))

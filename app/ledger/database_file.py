@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from app.domain.errors import LedgerUnavailable
 from app.ledger.faults import DAMAGED, READ_ONLY, Fault, unavailable
 from app.ledger.transactions import ledger_errors
 
@@ -69,9 +68,9 @@ class DatabaseFile:
         self._require_first()
         for path, identity in info[_OPENED].items():
             if _identity(path) != identity:
-                raise _unavailable(TORN, path)
+                raise unavailable(TORN, str(path))
         if not os.access(self._path, os.R_OK | (os.W_OK if to_write else 0)):
-            raise _unavailable(READ_ONLY, self._path)
+            raise unavailable(READ_ONLY, str(self._path))
 
     def has_changed(self, info: MutableMapping[str, Any]) -> bool:
         """Whether the file was written since this connection last asked, by whomever."""
@@ -93,28 +92,28 @@ class DatabaseFile:
     def _require_first(self) -> None:
         now = _identity(self._path)
         if now is None:
-            raise _unavailable(GONE, self._path)
+            raise unavailable(GONE, str(self._path))
         if now != self._first:
-            raise _unavailable(REPLACED, self._path)
+            raise unavailable(REPLACED, str(self._path))
 
 
 def refuse_remains(path: Path) -> None:
     """SQLite would begin a new ledger there, and throw away what was committed and never came into the old file."""
     if size(path) == 0 and size(_beside(path, "-wal")) > 0:
-        raise _unavailable(REMAINS, _beside(path, "-wal"))
+        raise unavailable(REMAINS, str(_beside(path, "-wal")))
 
 
 def walk(path: Path) -> None:
     """The file's structure from end to end, as a stranger finds it on the disk, where there is one."""
     if size(path) == 0:
-        raise _unavailable(EMPTY, path)
+        raise unavailable(EMPTY, str(path))
     with (
-        ledger_errors(),
+        ledger_errors(str(path)),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOOK_SECONDS)) as look,
     ):
         (said,) = look.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
-        raise _unavailable(DAMAGED, path, " ".join(str(said).split()))
+        raise unavailable(DAMAGED, str(path), " ".join(str(said).split()))
 
 
 def size(path: Path) -> int:
@@ -127,10 +126,6 @@ def size(path: Path) -> int:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _unavailable(fault: Fault, path: Path, words: str = "") -> LedgerUnavailable:
-    return unavailable(fault, words="; ".join(part for part in (str(path), words) if part))
 
 
 def _identity(path: Path) -> Identity | None:

@@ -36,7 +36,7 @@ READ_ONLY = Fault(
 )
 DAMAGED = Fault(
     "its pages are damaged",
-    "Stop the service, put all files of the database aside, restore the newest copy and run `portfolio audit verify`; "
+    "Copy all files of the database aside, stop the service, restore the newest copy, run `portfolio audit verify`; "
     "the next run compares with the broker before it sends",
 )
 DISK = Fault("its disk cannot be read or written", f"Look at that disk: room, quota, limits, errors; {RESUMED}")
@@ -110,13 +110,13 @@ _POSTGRESQL: Mapping[str, Fault] = {
 _TELLS_VALUES = "22"
 
 
-def unavailable(fault: Fault, url: URL | None = None, words: str = "") -> LedgerUnavailable:
+def unavailable(fault: Fault, where: str = "", words: str = "") -> LedgerUnavailable:
     """`words` are the driver's or ours, on one line."""
-    details = "; ".join(part for part in (place(url), words) if part)
+    details = "; ".join(part for part in (where, words) if part)
     return LedgerUnavailable(f"{FAILED}: {fault.cause}" + (f" ({details})" if details else ""), fault.remedy)
 
 
-def ledger_error(error: Exception, url: URL | None = None) -> LedgerError:
+def ledger_error(error: Exception, where: str = "") -> LedgerError:
     """The error that this one of SQLAlchemy, of a driver or of the network is to a caller."""
     # SQLAlchemy's own message would repeat every bound value, account ids included.
     cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
@@ -125,13 +125,13 @@ def ledger_error(error: Exception, url: URL | None = None) -> LedgerError:
     words = _words(cause)
     fault = _fault(cause, lost=isinstance(error, DBAPIError) and error.connection_invalidated)
     if fault is not None:
-        return unavailable(fault, url, words)
+        return unavailable(fault, where, words)
     return LedgerError(f"{FAILED}: {words}", f"Check the database that DATABASE_URL names and run again; {RESUMED}")
 
 
-def place(url: URL | None) -> str:
+def place(url: URL) -> str:
     """Where the database is, without who asks."""
-    if url is None or not url.database:
+    if not url.database:
         return ""
     if url.get_backend_name() == SQLITE:
         return url.database

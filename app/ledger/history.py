@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, select
 
-from app.ledger.faults import Fault, unavailable
+from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events
 from app.ledger.transactions import writing
 
@@ -59,4 +59,4 @@ def _require_grown(connection: Connection, known: Heads) -> None:
             head = next(((row.seq, row.hash) for row in connection.execute(query)), None)
         if head != (seq, digest):
             words = f"event {seq} of a book is not there" if head is None or head[0] < seq else f"event {seq} differs"
-            raise unavailable(OLDER, connection.engine.url, words)
+            raise unavailable(OLDER, place(connection.engine.url), words)

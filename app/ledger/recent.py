@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, select, text
 
 from app.ledger.address import SQLITE, address, made
 from app.ledger.events import link_hash
-from app.ledger.faults import READ_ONLY, unavailable
+from app.ledger.faults import READ_ONLY, place, unavailable
 from app.ledger.schema import chain, events
 from app.ledger.transactions import ledger_errors
 
@@ -24,7 +24,7 @@ def looked_at(url: str) -> Iterator[Connection]:
     where = address(url)
     engine = _engine(where)
     try:
-        with ledger_errors(where), engine.connect() as connection:
+        with ledger_errors(place(where)), engine.connect() as connection:
             yield connection
     finally:
         engine.dispose()
@@ -33,7 +33,7 @@ def looked_at(url: str) -> Iterator[Connection]:
 def require_writable(connection: Connection) -> None:
     """LedgerUnavailable where nothing could be recorded; takes the write lock for a moment and records nothing."""
     if connection.dialect.name == "sqlite":
-        with ledger_errors():
+        with ledger_errors(place(connection.engine.url)):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 # A file that may only be read lets a transaction begin, and refuses a write even of no row.
@@ -46,7 +46,7 @@ def require_writable(connection: Connection) -> None:
     ).one()
     allowed = connection.execute(text("SELECT has_table_privilege('events', 'INSERT')")).scalar_one()
     if standby or setting == "on" or not allowed:
-        raise unavailable(READ_ONLY, connection.engine.url)
+        raise unavailable(READ_ONLY, place(connection.engine.url))
 
 
 def altered(connection: Connection, newest: int = NEWEST) -> tuple[str, ...]:

@@ -171,7 +171,7 @@ class SqlLedger:
             return controls.tighten(connection, book, level, reason, at)
 
     def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             return controls.set_level(connection, book, level, reason, actor, at)
 
     def runs_since_review(self, book: str) -> int:

@@ -62,6 +62,8 @@ def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None
     _enter_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # The first read opens all that belongs to the file.
+    cursor.execute("PRAGMA schema_version").fetchone()
     cursor.close()
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.ledger.faults import ledger_error
+from app.ledger.faults import ledger_error, place
 
 BEGIN_OPTION = "ledger_begin"
 PATIENCE_OPTION = "ledger_patience"
@@ -43,20 +43,20 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _connected(engine: Engine, options: Mapping[str, Any]) -> Iterator[Connection]:
-    with ledger_errors(engine.url), engine.connect() as connection:
+    with ledger_errors(place(engine.url)), engine.connect() as connection:
         connection.execution_options(**options)
         with connection.begin():
             yield connection
 
 
 @contextmanager
-def ledger_errors(url: URL | None = None) -> Iterator[None]:
-    """The database's errors as LedgerError; `url` tells where it is."""
+def ledger_errors(where: str = "") -> Iterator[None]:
+    """The database's errors as LedgerError."""
     try:
         yield
     # PostgreSQL's driver lets some of the network's own errors through, and what is stored may no longer be readable.
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
-        raise ledger_error(error, url) from error
+        raise ledger_error(error, where) from error
 
 
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:

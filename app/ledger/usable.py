@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, inspect, text
 
 from app.domain.errors import LedgerError
-from app.ledger.faults import ANOTHER, unavailable
+from app.ledger.faults import ANOTHER, place, unavailable
 from app.ledger.schema import HEAD
 
 # How long a question about readiness waits for somebody else's lock: a run waits longer.
@@ -29,5 +29,7 @@ def require_usable(connection: Connection) -> None:
     """LedgerUnavailable where it is not. Writes what is there already: only a commit tells of a full disk."""
     if not is_current(connection):
         found = stored_revision(connection) or "none"
-        raise unavailable(ANOTHER, connection.engine.url, f"schema revision {found}, this version works with {HEAD}")
+        raise unavailable(
+            ANOTHER, place(connection.engine.url), f"schema revision {found}, this version works with {HEAD}"
+        )
     connection.execute(text("UPDATE chain SET seq = seq WHERE book = (SELECT min(book) FROM chain)"))
