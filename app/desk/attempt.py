@@ -25,7 +25,16 @@ from app.desk.reconciling import reconcile
 from app.desk.records import Busy, Claim, Done, Event, Lease, RunKey, RunStatus
 from app.desk.reporting import report_of
 from app.desk.telling import tell, tell_end, tell_failure
-from app.domain.errors import BrokerUnavailable, Fenced, Halted, LedgerError, NotReady, PortfolioError, UsageError
+from app.domain.errors import (
+    BrokerUnavailable,
+    Fenced,
+    Halted,
+    LedgerError,
+    LedgerUnavailable,
+    NotReady,
+    PortfolioError,
+    UsageError,
+)
 from app.domain.market import Session
 from app.domain.navs import NavPoint
 from app.domain.policy import Mode, Occasion
@@ -170,7 +179,11 @@ async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) ->
     with suppress(LedgerError):
         await run.journal.flush()
     status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
-    await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+    try:
+        await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+    except LedgerUnavailable as unrecorded:
+        # The caller hears why the run ended, which may be an order of unknown fate; the lease frees the run.
+        _logger.error("the end of run %s is not on record: %s", run.run_id, unrecorded)
     await tell_failure(desk, run.key, status, error)
 
 
@@ -190,6 +203,10 @@ async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = Non
     try:
         report = await _sealed(desk, run, run.claim, status, note, waiting, nav_point(run, status))
     except Fenced:
+        raise
+    except LedgerUnavailable as error:
+        # Nothing is wrong with what it did: the next attempt closes it.
+        await _give_up(desk, run, run.claim, error)
         raise
     except Exception as error:
         await _closed_as_failed(desk, run, run.claim, _recordable(error), waiting)

@@ -17,7 +17,8 @@ PortfolioError
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
     ├── Fenced            another process took the run over
-    └── RunAtWork         another run of the account is at work: come again when it has ended
+    ├── RunAtWork         another run of the account is at work: come again when it has ended
+    └── LedgerUnavailable the database cannot be used now: do what the remedy says and come again
 
 A refusal by the gate is a value (`app.domain.ruling.Refusal`), never an error.
 """
@@ -113,3 +114,7 @@ class RunAtWork(LedgerError):
         super().__init__(f"run {run_id} is at work on the same account", "Try again when it has ended")
         self.run_id = run_id
         self.seconds = seconds
+
+
+class LedgerUnavailable(LedgerError):
+    """The database that holds the ledger is locked, full, damaged, another one, or not to be reached."""

@@ -32,10 +32,12 @@ from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_records, runs
 from app.ledger.events import observe
+from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
 from app.ledger.sending import sending
-from app.ledger.transactions import reading, writing
+from app.ledger.transactions import LOCK_SECONDS, reading
+from app.ledger.usable import PROBE_SECONDS, require_usable
 
 LEASE_SECONDS = 120.0
 
@@ -70,13 +72,19 @@ class SqlLedger:
         self._now = now or utc_now
         self._lease_time = _database_time if now is None else lambda _: now()
         self._life = life
+        self._history = History()
 
     def dispose(self) -> None:
         """Close every connection; the next call opens new ones."""
         self._engine.dispose()
 
+    def require_usable(self) -> None:
+        """LedgerUnavailable where a run could not be recorded now; commits a change that changes nothing."""
+        with self._write(thorough=True, patience=PROBE_SECONDS) as connection:
+            require_usable(connection)
+
     def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             return claims.claim(connection, key, owner, policy_hash, at, self._leases(connection))
 
     def renew(self, claim: Claim) -> None:
@@ -108,7 +116,7 @@ class SqlLedger:
             return intents.find(connection, book, coid)
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             return claims.reopen(connection, run_id, owner, at, self._leases(connection))
 
     def adopt(self, claim: Claim, at: datetime, *, same_day: bool) -> tuple[Claim, ...]:
@@ -188,7 +196,7 @@ class SqlLedger:
             return controls.tighten(connection, book, level, reason, at)
 
     def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             return controls.set_level(connection, book, level, reason, actor, at)
 
     def runs_since_review(self, book: str) -> int:
@@ -269,8 +277,8 @@ class SqlLedger:
     def _leases(self, connection: Connection) -> Leases:
         return Leases(self._lease_time(connection), self._lease, self._life)
 
-    def _write(self) -> AbstractContextManager[Connection]:
-        return writing(self._engine)
+    def _write(self, *, thorough: bool = False, patience: float = LOCK_SECONDS) -> AbstractContextManager[Connection]:
+        return self._history.writing(self._engine, thorough=thorough, patience=patience)
 
     def _read(self) -> AbstractContextManager[Connection]:
         return reading(self._engine)
