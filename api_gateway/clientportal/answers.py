@@ -43,7 +43,7 @@ def fault_of(answer: Answer) -> ClientPortalError | None:
         return NoBridge("the gateway has no brokerage session")
     if answer.status == 401 or 300 <= answer.status < 400 or lowered in _NOT_LOGGED_IN:
         return LoginRequired("the gateway is not logged in")
-    return _fault_of_status(answer.status, message)
+    return _fault_of_status(answer, message)
 
 
 def is_unprimed(message: str | None) -> bool:
@@ -65,8 +65,9 @@ def error_text(answer: Answer) -> str | None:
     return wire.snippet(answer.body) if answer.status >= 300 else None
 
 
-def _fault_of_status(status: int, message: str | None) -> ClientPortalError | None:
-    if status == 403 or (status == 404 and strangers.denies(message)):
+def _fault_of_status(answer: Answer, message: str | None) -> ClientPortalError | None:
+    status = answer.status
+    if status == 403 or (status == 404 and strangers.denies(answer.body)):
         return CallerNotAllowed(f"the gateway denies access to this machine ({status})")
     if status in (502, 504):
         return GatewayDown(f"the gateway's answer was lost ({status})")

@@ -28,8 +28,9 @@ _PROXIES: Final = {
     "microsoft-iis": "IIS",
     "awselb": "a load balancer of AWS",
 }
+_DENIED: Final = re.compile(r"(?:access[\s_-]+(?:is\s+)?denied\W*)+", re.I)
 # Of the broker's own edge, whose refusals the gateway passes on.
-_EDGE: Final = re.compile(r"Reference\W+#?[0-9a-f.]{12,}", re.IGNORECASE)
+_EDGE: Final = re.compile(r"Reference\W+#?[0-9a-f.]{12,}", re.I)
 # What servers of TLS say to plain HTTP: nginx, Go, Apache.
 _WANTS_TLS: Final = re.compile(
     r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL-enabled", re.I
@@ -39,9 +40,9 @@ _ADDRESS: Final = "Correct IBKR_GATEWAY_URL: it must lead to the Client Portal g
 _TO_TLS: Final = "Write https:// in IBKR_GATEWAY_URL, and prove the certificate as docs/gateway.md says."
 
 
-def denies(text: str | None) -> bool:
-    """Whether these are the gateway's words to a machine that it does not serve, in any page around them."""
-    return text is not None and re.fullmatch(r"(?:access[\s_-]+(?:is\s+)?denied\W*)+", text.strip(), re.I) is not None
+def denies(body: bytes) -> bool:
+    """Whether these are the gateway's words to a machine that it does not serve, whatever page is around them."""
+    return _DENIED.fullmatch(_words(body) or "") is not None
 
 
 def refusal(status: int, body: bytes, headers: Mapping[str, str]) -> AnotherProgram | None:
@@ -60,18 +61,9 @@ def impostor(status: int, body: bytes, headers: Mapping[str, str]) -> AnotherPro
     if status < 300:
         return _no_session(body, headers)
     says = _text(body)
-    own = status in (401, 403, 429) or status >= 500 or (status == 404 and denies(_words(body)))
+    own = status in (401, 403, 429) or status >= 500 or (status == 404 and denies(body))
     foreign = status in (501, 505) or "problem+json" in headers.get("content-type", "")
     return _other(f"{status} {says}", headers) if foreign or not (own or status < 400) else None
-
-
-def no_http(error: str) -> AnotherProgram | None:
-    """What the first bytes of an answer tell that was no HTTP, out of the parser's complaint."""
-    if not error.startswith("illegal status line"):
-        return None
-    if r"\x15\x03" in error:
-        return AnotherProgram("it speaks TLS, and was spoken to in plain HTTP", _TO_TLS)
-    return AnotherProgram("it answers in something that is not HTTP", f"{_ADDRESS}; another program has its port.")
 
 
 def _redirected(status: int, location: str | None) -> AnotherProgram | None:
@@ -105,7 +97,7 @@ def _in_other_words(status: int, says: str, proxy: str | None) -> AnotherProgram
     if status == 403 and _EDGE.search(says):
         remedy = "Wait and try again; if it lasts, ask Interactive Brokers. The gateway itself did not refuse."
         return AnotherProgram("the broker's own network refuses the gateway's machine (403)", remedy)
-    if proxy is None or status == 401 or denies(says):
+    if proxy is None or status == 401 or _DENIED.fullmatch(says):
         return None
     if status in (502, 503, 504):
         remedy = f"Start the gateway, or correct the address to which {proxy} passes requests on."

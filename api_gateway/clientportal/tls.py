@@ -29,7 +29,7 @@ def address_refusal(url: str) -> str | None:
 
 
 def normal_fingerprint(text: str) -> str:
-    """A SHA-256 fingerprint as 64 lower-case digits: with or without colons, blanks or the words that openssl puts before.
+    """64 lower-case digits out of a SHA-256 fingerprint, which may have colons, blanks and openssl's words before it.
 
     Raises: ValueError.
     """

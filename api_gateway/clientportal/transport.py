@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import httpx2
 import stamina
@@ -106,7 +106,7 @@ class Transport:
                 fault = strangers.impostor(answer.status, answer.body, answer.headers) or fault
             if fault is not None:
                 raise fault
-            return wire.decode(answer.body)
+            return wire.decode(answer.body) or _nothing()
         except ClientPortalError as error:
             raise await self.explained(error) from error
 
@@ -178,7 +178,8 @@ class Transport:
             except _UNSENT as error:
                 raise _unconnected(error) from error
             except httpx2.RequestError as error:
-                raise _lost(error) from error
+                silent = isinstance(error, httpx2.TimeoutException)
+                raise GatewayDown(f"the gateway's answer was lost: {_cause(error)}", silent=silent) from error
             except TimeoutError as error:
                 raise GatewayDown(f"no answer came within {seconds:g} s", silent=True) from error
             return Answer(response.status_code, response.content, response.headers)
@@ -194,6 +195,10 @@ class Transport:
         return answer.status_code < 400 and stranger is None
 
 
+def _nothing() -> NoReturn:
+    raise Malformed("it tells nothing of its session")
+
+
 def _unconnected(error: Exception) -> GatewayDown:
     refused = certificate_refusal(error)
     if refused is not None:
@@ -203,12 +208,6 @@ def _unconnected(error: Exception) -> GatewayDown:
         sent=False,
         remedy="Start the gateway, or correct IBKR_GATEWAY_URL; `portfolio doctor` looks closer.",
     )
-
-
-def _lost(error: httpx2.RequestError) -> GatewayDown:
-    stranger = strangers.no_http(str(error)) if isinstance(error, httpx2.RemoteProtocolError) else None
-    silent = isinstance(error, httpx2.TimeoutException)
-    return stranger or GatewayDown(f"the gateway's answer was lost: {_cause(error)}", silent=silent)
 
 
 def _may_pass(error: Exception) -> bool:

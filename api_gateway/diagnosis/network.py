@@ -18,6 +18,7 @@ from api_gateway.settings import DEFAULT_GATEWAY_URL, GatewaySettings
 
 _SOON_DAYS: Final = 14
 _NO_TLS: Final = "The gateway speaks https://. If it is the simulator, write http:// in IBKR_GATEWAY_URL."
+_TLS_ALERT: Final = b"\x15\x03"
 # Of the broker's other programs, Trader Workstation and IB Gateway, live and paper: they speak a protocol of their own.
 _SOCKET_PORTS: Final = frozenset({7496, 7497, 4001, 4002})
 
@@ -70,8 +71,30 @@ async def reach(settings: GatewaySettings, report: Report, patience_seconds: flo
         report.ok("tls", "not used: the address begins with http://")
 
 
-async def speaks_tls(address: Address, patience_seconds: float) -> bool:
-    """Whether a listener that was spoken to in plain HTTP would rather have been asked for TLS."""
+async def speech(address: Address, patience_seconds: float) -> tuple[str, str] | None:
+    """Finding and remedy for a listener that does not speak what its address says, None where it does or says nothing.
+
+    Asked in plain HTTP, and in TLS where it hangs up on that.
+    """
+    said = b""
+    with contextlib.suppress(OSError):
+        async with asyncio.timeout(patience_seconds):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            with contextlib.closing(writer):
+                writer.write(f"GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+                said = await reader.read(60)
+    if said.startswith(b"HTTP/"):
+        found = f"{address} speaks plain HTTP, and IBKR_GATEWAY_URL says https://"
+        return (found, _NO_TLS) if address.scheme == "https" else None
+    if said and not said.startswith(_TLS_ALERT):
+        words = "".join(each if each.isprintable() else "." for each in said.decode("ascii", "replace"))
+        return f"{address} answers in something that is not HTTP: {words.strip()}", silent(address)
+    if address.scheme == "http" and await _takes_tls(address, patience_seconds):
+        return f"{address} speaks TLS, and IBKR_GATEWAY_URL says http://", f"Write https://{address} there."
+    return None
+
+
+async def _takes_tls(address: Address, patience_seconds: float) -> bool:
     with contextlib.suppress(OSError):
         return await _connect(address, blind(), patience_seconds) is not None
     return False
@@ -123,7 +146,7 @@ async def _check_tls(settings: GatewaySettings, report: Report, address: Address
         report.end("tls", *await _unverified(settings, address, error, patience_seconds))
     except ssl.SSLError as error:
         finding = f"{address} does not speak TLS ({error.reason or 'no reason given'})"
-        report.end("tls", finding, silent(address) if address.port in _SOCKET_PORTS else _NO_TLS)
+        report.end("tls", *(await speech(address, patience_seconds) or (finding, silent(address))))
     except OSError:
         report.end("gateway", f"{address} accepts connections and says nothing", silent(address))
     if settings.ibkr_cert_sha256:

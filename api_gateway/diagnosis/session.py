@@ -27,7 +27,7 @@ from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Params, Transport
-from api_gateway.diagnosis.network import Address, address_of, silent, speaks_tls
+from api_gateway.diagnosis.network import Address, address_of, silent, speech
 from api_gateway.diagnosis.records import short
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import GatewaySettings
@@ -38,7 +38,7 @@ _POLLS: Final = 5
 # Apple at NASDAQ: liquid, and in every price service for the United States.
 _LIQUID, _LIQUID_SYMBOL = 265598, "AAPL"
 _LAST, _AVAILABILITY = "31", "6509"
-_TLS_SECONDS: Final = 2.0
+_SPEECH_SECONDS: Final = 1.0
 _WARN_SECONDS, _FAIL_SECONDS = 2.0, 30.0
 
 
@@ -104,10 +104,7 @@ async def _end_without_session(report: Report, address: Address, fault: ClientPo
     if isinstance(fault, AnotherProgram | BrokerUnreachable | Maintenance | PacingViolation):
         report.end("gateway", str(fault), fault.remedy)
     if isinstance(fault, GatewayDown):
-        if address.scheme == "http" and await speaks_tls(address, _TLS_SECONDS):
-            finding = f"{address} speaks TLS, and IBKR_GATEWAY_URL says http://"
-            report.end("gateway", finding, f"Write https://{address} in IBKR_GATEWAY_URL.")
-        report.end("gateway", str(fault), silent(address))
+        report.end("gateway", *(await speech(address, _SPEECH_SECONDS) or (str(fault), silent(address))))
     remedy = "Does a Client Portal gateway listen there? Correct IBKR_GATEWAY_URL."
     report.end("gateway", f"it answers, but not as a gateway does: {fault}", remedy)
 
