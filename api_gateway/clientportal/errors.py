@@ -66,7 +66,8 @@ class CallerNotAllowed(GatewayDown):
 
 class CertificateRefused(GatewayDown):
     remedy = (
-        "`portfolio doctor` shows the line IBKR_CERT_SHA256=… that pins it; compare it on the gateway's machine first."
+        "`portfolio doctor` shows the line IBKR_CERT_SHA256=… that pins it, to be compared on the gateway's machine; "
+        "IBKR_CA_FILE is for an authority of your own."
     )
 
     def __init__(self, cause: str) -> None:

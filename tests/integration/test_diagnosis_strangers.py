@@ -187,6 +187,21 @@ async def test_http_in_front_of_tls_is_told_with_the_address_to_write_which_then
         assert blamed(await diagnose(then)).name == "login"
 
 
+async def test_the_simulators_own_denial_is_recognised() -> None:
+    for status in (403, 404):
+        closed = world({"kind": "broker", "change": {"caller_allowed": False, "denied_status": status}})
+        async with served(application.create_app(closed)) as url:
+            assert blamed(await diagnose(settings(url))).name == "allow_list"
+
+
+@pytest.mark.parametrize("upstream", ["cut", "silent"])
+async def test_the_simulators_own_gateway_without_a_broker_is_recognised(upstream: str) -> None:
+    alone = world({"kind": "broker", "change": {"upstream": upstream}})
+    async with served(application.create_app(alone)) as url:
+        check = blamed(await diagnose(settings(url), patience_seconds=0.5))
+    assert "Interactive Brokers behind it does not answer" in check.finding
+
+
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
