@@ -51,7 +51,8 @@ class BrokerageSession:
     `polls_left` None means that there is no brokerage session, 0 that it is established. `forget_questions` is called
     whenever the brokerage session is lost. `selected` is the account that somebody has switched to,
     `searched` are the symbols whose definitions may be asked for, `charted` the contracts whose bars were asked for,
-    `history_service` is the legacy one's login.
+    `history_service` is the legacy one's login. `generation` counts the losses of all that, and of the socket's
+    subscriptions with it.
     """
 
     clock: SessionClock
@@ -74,6 +75,7 @@ class BrokerageSession:
     counters: Counter[str] = field(default_factory=Counter)
     logouts: Counter[str] = field(default_factory=Counter)
     forced_reset_until: datetime | None = None
+    generation: int = 0
 
     def __post_init__(self) -> None:
         self.logged_in_at = self._last_request = self._last_brokerage_request = self.clock.now()
@@ -161,6 +163,7 @@ class BrokerageSession:
         self.forget_primers()
 
     def forget_primers(self) -> None:
+        self.generation += 1
         self.accounts_queried = False
         self.snapshot_reads.clear()
         self.suppressed_questions = frozenset()

@@ -87,6 +87,11 @@ class World:
         return self.options.seed
 
     @property
+    def session_token(self) -> str:
+        """A new login is a new session."""
+        return f"{self.seed:024x}{self.session.counters['logins']:08x}"
+
+    @property
     def account(self) -> str:
         """The first account, which a new brokerage session has selected."""
         return self.scenario.account
