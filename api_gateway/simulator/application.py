@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.simulator.door import Door
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
@@ -24,6 +24,7 @@ from api_gateway.simulator.routes import (
     scanner,
     session,
 )
+from api_gateway.simulator.routes.socket import Socket
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
@@ -70,4 +71,9 @@ def create_app(world: World) -> ASGIApp:
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(AccessDenied, _denied)
     app.add_exception_handler(HTTPException, _not_found)
-    return Door(Gate(app, stage))
+    socket = Socket()
+
+    async def playing(scope: Scope, receive: Receive, send: Send) -> None:
+        await (socket if scope["type"] == "websocket" else app)(scope, receive, send)
+
+    return Door(Gate(playing, stage))

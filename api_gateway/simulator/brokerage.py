@@ -121,6 +121,10 @@ class BrokerageSession:
         if path == "/tickle" or path.startswith("/iserver"):
             self._last_brokerage_request = self._last_request
 
+    def ping(self) -> None:
+        """The socket's: keeps the brokerage tier alive; the login still wants to be tickled (documented)."""
+        self._last_brokerage_request = self.clock.now()
+
     def tiers(self) -> Tiers:
         if not self.logged_in:
             return LOGGED_OUT

@@ -26,6 +26,7 @@ from api_gateway.simulator.pacing import PENALTY_SECONDS, Pacer
 from api_gateway.simulator.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.sessions import MORNING, Moment, at, calendar_of
+from api_gateway.simulator.sockets import Sockets
 from api_gateway.simulator.universe import FEWEST, MOST, Universe, universe_of
 from api_gateway.simulator.visibility import ListMemory, PositionCache
 
@@ -81,6 +82,7 @@ class World:
     session: BrokerageSession
     calls: Counter[str] = field(default_factory=Counter)
     splits: list[Split] = field(default_factory=list)
+    sockets: Sockets = field(default_factory=Sockets)
 
     @property
     def seed(self) -> int:

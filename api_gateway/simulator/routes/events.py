@@ -129,6 +129,7 @@ async def restart(request: Request, world: Here) -> JSONResponse:
     wanted = await read_body(request, Restart)
     world.session.log_out()
     world.desk.forget_questions()
+    world.sockets.cut()
     if wanted.login:
         world.session.log_in()
     return answer({"loggedIn": world.session.logged_in})
