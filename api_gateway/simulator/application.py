@@ -13,16 +13,19 @@ from api_gateway.simulator.pages import access_denied
 from api_gateway.simulator.routes import (
     account,
     admin,
+    alerts,
     contracts,
     definitions,
     events,
     login,
     marketdata,
+    notifications,
     orders,
     performance,
     portfolio,
     scanner,
     session,
+    watchlists,
 )
 from api_gateway.simulator.routes.socket import Socket
 from api_gateway.simulator.stage import Stage
@@ -47,7 +50,20 @@ async def _not_found(_: Request, error: Exception) -> JSONResponse:
     return answer({"error": text, "statusCode": error.status_code}, error.status_code)
 
 
-_GATEWAY = (session, account, portfolio, performance, contracts, definitions, marketdata, scanner, orders)
+_GATEWAY = (
+    session,
+    account,
+    portfolio,
+    performance,
+    contracts,
+    definitions,
+    marketdata,
+    scanner,
+    orders,
+    alerts,
+    watchlists,
+    notifications,
+)
 _BASE = "/v1/api"
 
 

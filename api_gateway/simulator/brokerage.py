@@ -16,7 +16,7 @@ from api_gateway.simulator.clock import SessionClock
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.session_windows import RESET, in_maintenance, in_reset, last_reset
 
-ColdRead = Literal["orders", "trades", "pnl", "position_names"]
+ColdRead = Literal["orders", "trades", "pnl", "position_names", "watchlist"]
 SessionMode = Literal["lenient", "strict"]
 SessionEvent = Literal["sso_expired", "bridge_lost", "competing", "competing_ended", "reset"]
 Window = Literal["reset", "maintenance"]
@@ -174,7 +174,7 @@ class BrokerageSession:
         self.selected = None
         self.searched.clear()
         self.charted.clear()
-        self.warm -= {"orders", "trades", "pnl"}
+        self.warm -= {"orders", "trades", "pnl", "watchlist"}
         self.forget_questions()
 
     def log_out(self, why: str = "request") -> None:

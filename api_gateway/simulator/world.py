@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api_gateway.simulator.accounting import Accounting
+from api_gateway.simulator.boards import Boards
 from api_gateway.simulator.book import AccountBook, opening_book
 from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.brokerage import BrokerageSession, SessionMode
@@ -83,6 +84,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     splits: list[Split] = field(default_factory=list)
     sockets: Sockets = field(default_factory=Sockets)
+    boards: Boards = field(default_factory=Boards)
 
     @property
     def seed(self) -> int:

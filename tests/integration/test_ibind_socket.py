@@ -60,6 +60,7 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
             cacert=str(certificate),
             max_retries=0,
             auto_register_shutdown=False,
+            use_session=False,
         )
         client.receive_brokerage_accounts()
         found = Streaming(ibind, client, address, certificate)
