@@ -78,7 +78,7 @@ def gateway_routes() -> frozenset[tuple[str, str]]:
     )
 
 
-def create_app(world: World) -> ASGIApp:
+def create_app(world: World, socket: ASGIApp | None = None) -> ASGIApp:
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
     stage = Stage(world)
     app.state.stage = stage
@@ -87,7 +87,7 @@ def create_app(world: World) -> ASGIApp:
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(AccessDenied, _denied)
     app.add_exception_handler(HTTPException, _not_found)
-    socket = Socket()
+    socket = socket or Socket()
 
     async def playing(scope: Scope, receive: Receive, send: Send) -> None:
         await (socket if scope["type"] == "websocket" else app)(scope, receive, send)

@@ -111,7 +111,8 @@ class Gate:
         else:
             without_effect = fault.kind in ("status", "drop_before")
             status, body = (504, b"") if without_effect else await _captured(reached, scope, receive)
-            await _send_raw(send, *_spoil(fault, status, body))
+            status, body = _spoil(fault, status, body)
+            await Response(body, status, media_type="application/json")(scope, receive, send)
 
     async def _condition(
         self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
@@ -225,12 +226,6 @@ def _with(content: object, fault: FaultRule) -> object:
         return content
     listed = {name: [*content[name], *fault.rows] for name in fault.keys[:1] if isinstance(content.get(name), list)}
     return content | fault.values | listed
-
-
-async def _send_raw(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _cut(receive: Receive, send: Send) -> None:

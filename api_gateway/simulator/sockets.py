@@ -13,9 +13,10 @@ class Sockets:
     """`restarts` is how often the gateway has started again, which no connection outlives.
 
     `announced` are the messages to every socket since the start; one that opens later hears what comes after.
-    `feeds` counts the sockets that get a contract's market data, `charts` is the number of open ones.
+    `feeds` counts the sockets that get a contract's market data.
     """
 
+    open: int = 0
     restarts: int = 0
     announced: list[dict[str, Any]] = field(default_factory=list)
     feeds: Counter[int] = field(default_factory=Counter)
@@ -25,8 +26,12 @@ class Sockets:
     def cut(self) -> None:
         self.restarts += 1
 
+    @property
+    def lines(self) -> int:
+        return len(+self.feeds)
+
     def has_line_for(self, conid: int) -> bool:
-        return self.feeds[conid] > 0 or len(+self.feeds) < MARKET_DATA_LINES
+        return self.feeds[conid] > 0 or self.lines < MARKET_DATA_LINES
 
     def next_server_id(self) -> str:
         self.last_server_id += 1

@@ -48,6 +48,10 @@ class Streaming:
                 return event
 
 
+def having(field: str) -> Callable[[Any], bool]:
+    return lambda event: field in event.data
+
+
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
     ibind = loaded()
@@ -124,7 +128,7 @@ def test_an_order_arrives_as_order_as_trade_and_in_profit_and_loss(streaming: St
 def test_balances_arrive_and_end_with_a_word(streaming: Streaming) -> None:
     for name, wanted in (("AccountSummary", "NetLiquidation"), ("AccountLedger", "cashbalance")):
         asked = streaming.subscribed(name, account_id=ACCOUNT)
-        event = streaming.heard(name, lambda event, wanted=wanted: wanted in event.data)
+        event = streaming.heard(name, having(wanted))
         assert event.account_id == ACCOUNT
         assert streaming.socket.unsubscribe(asked).wait(SOON)
 

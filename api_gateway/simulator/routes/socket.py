@@ -33,12 +33,14 @@ class Socket:
         await receive()
         await send({"type": "websocket.accept"})
         subscriber = Subscriber(world, _is_known(scope, world))
+        world.sockets.open += 1
         try:
             await self._converse(world, subscriber, receive, send)
         except _CutError:
             drop(send)
         finally:
             subscriber.closed()
+            world.sockets.open -= 1
 
     async def _converse(self, world: World, subscriber: Subscriber, receive: Receive, send: Send) -> None:
         loop, restarts = asyncio.get_running_loop(), world.sockets.restarts
