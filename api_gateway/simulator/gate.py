@@ -143,7 +143,7 @@ class Gate:
 async def _cut_off(upstream: Upstream, receive: Receive, send: Send) -> None:
     """The gateway runs, and does not reach the broker."""
     if upstream == "silent":
-        await _until_gone(receive, _LONGEST_HANG)
+        await _hang(receive, _LONGEST_HANG)
     await _cut(receive, send)
 
 
@@ -151,10 +151,7 @@ async def _darkened(fault: FaultRule, reached: ASGIApp, scope: Scope, receive: R
     if fault.kind.endswith("_after"):
         await _captured(reached, scope, receive)
     if fault.kind.startswith("hang"):
-        # Until the client gives up, or real time has passed.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(fault.seconds or _LONGEST_HANG):
-                await until_gone(receive)
+        await _hang(receive, fault.seconds or _LONGEST_HANG)
     await _cut(receive, send)
 
 
@@ -242,6 +239,13 @@ def _with(content: object, fault: FaultRule) -> object:
         return content
     listed = {name: [*content[name], *fault.rows] for name in fault.keys[:1] if isinstance(content.get(name), list)}
     return content | fault.values | listed
+
+
+async def _hang(receive: Receive, seconds: float) -> None:
+    """Until the client gives up, or so much real time has passed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await until_gone(receive)
 
 
 async def _cut(receive: Receive, send: Send) -> None:
