@@ -3,11 +3,11 @@
 import signal
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from app.commands.processes import free_ports, private_directory, simulator
 from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, environment, wait_for_an_order
@@ -16,11 +16,7 @@ from tests.support.stack import SIMULATED
 PLACING = "/iserver/account/*/orders"
 
 
-# A terminal that is closed sends its signal more than once.
-@pytest.mark.parametrize("numbers", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGHUP, signal.SIGQUIT)])
-def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_more(
-    tmp_path: Path, numbers: tuple[signal.Signals, ...]
-) -> None:
+def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_more(tmp_path: Path) -> None:
     port = free_ports().gateway
     with simulator(private_directory(tmp_path / "simulator"), port, SIMULATED) as gateway:
         fault = {"path": PLACING, "method": "POST", "kind": "delay", "seconds": 2}
@@ -33,7 +29,8 @@ def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_
             text=True,
         ) as process:
             wait_for_an_order(gateway)
-            for number in numbers:
+            # A terminal that is closed sends its signal more than once.
+            for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
                 process.send_signal(number)
             _, err = process.communicate(timeout=PATIENCE_SECONDS)
         orders = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
@@ -47,3 +44,20 @@ def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_
         rows = database.execute("SELECT coid, state, sends FROM intents ORDER BY position").fetchall()
     assert rows[0] == (orders[0]["cOID"], "ACKED", 1)
     assert {(state, sends) for _, state, sends in rows[1:]} == {("PLANNED", 0)}
+
+
+# Blocked, sent and let through, as they arrive together from a terminal that closes.
+TOGETHER = """
+import os, signal
+from app.commands import signals
+signals.end_in_order()
+signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOPPING)
+for number in signals.STOPPING:
+    os.kill(os.getpid(), number)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.STOPPING)
+"""
+
+
+def test_signals_that_arrive_together_stop_a_command_once(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", TOGETHER], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGHUP, "")
