@@ -17,6 +17,7 @@ from app.domain.errors import (
     OrderUncertain,
     PolicyError,
     PortfolioError,
+    RunAtWork,
     UsageError,
 )
 
@@ -28,6 +29,7 @@ STATUSES: tuple[tuple[type[PortfolioError], int], ...] = (
     (BrokerUnavailable, 503),
     (OrderUncertain, 503),
     (DataError, 503),
+    (RunAtWork, 503),
 )
 RETRY_AFTER_SECONDS = 60
 NOTHING_DONE = "Nothing was done; correct what `errors` names. GET /openapi.json describes every call"
