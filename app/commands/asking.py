@@ -18,7 +18,7 @@ from app.desk.clock import steady_seconds
 from app.desk.desk import Progress
 from app.desk.records import RunStatus
 from app.desk.waiting import LONGEST_SECONDS, Patience, lease_words
-from app.domain.errors import OutOfTime, PortfolioError, RunAtWork, UsageError
+from app.domain.errors import Fenced, OutOfTime, PortfolioError, RunAtWork, UsageError
 
 NDJSON: Final = "application/x-ndjson"
 # Without a word for so long a service is asked whether it still answers.
@@ -98,7 +98,8 @@ class Service:
             try:
                 found = self._answered(call, self._post(call))
             except _NEVER_MADE as error:
-                found = self._unheard(str(error))
+                self._unheard(str(error))
+                continue
             except Lost as lost:
                 self._reached = True
                 found = self._what_became_of(call, str(lost))
@@ -129,6 +130,9 @@ class Service:
         return None
 
     def _is_waited_for(self, answer: Answer) -> bool:
+        if answer.body.get("title") == Fenced.__name__:
+            # Another process goes on with the run.
+            return self._patience.turn
         if answer.status == 503 and answer.body.get("title") != RunAtWork.__name__:
             return self._patience.login
         return answer.status in {429, 503} and self._patience.turn

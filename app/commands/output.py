@@ -85,7 +85,7 @@ def opened_ledger(settings: Settings) -> Iterator[SqlLedger]:
         raise UsageError(
             f"there is no ledger in {settings.state_dir}", "`portfolio demo` makes one; --state names another"
         )
-    ledger = open_ledger(settings.ledger_url)
+    ledger = open_ledger(settings.ledger_url, lease_seconds=settings.run_lease_seconds)
     try:
         yield ledger
     finally:
