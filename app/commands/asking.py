@@ -90,7 +90,7 @@ class Service:
 
     def __init__(self, http: httpx2.Client, token: str | None, tell: Progress, patience: Patience) -> None:
         self._http = http
-        self._url = str(http.base_url)
+        self._url = str(http.base_url).rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._tell = tell
         self._patience = patience
