@@ -35,8 +35,8 @@ def test_a_worker_that_is_wrongly_taken_for_dead_costs_a_run_its_turn_and_no_ord
 @pytest.mark.parametrize(
     ("variant", "seeds", "seen"),
     [
-        ("no fence", range(4, 6), "I4"),
-        ("no fence, no guard", range(83, 137, 53), "I2"),
+        ("no fence", range(7, 22, 14), "I4"),
+        ("no fence, no guard", range(198, 199), "I2"),
         ("slots beside one another", range(3, 5), "I7"),
     ],
 )
