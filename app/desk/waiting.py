@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.desk.attempt import RunResult, too_late
 from app.desk.clock import SystemClock
 from app.desk.desk import Desk, Progress
-from app.domain.errors import NotReady, OutOfTime, RunAtWork
+from app.domain.errors import Fenced, NotReady, OutOfTime, RunAtWork
 from app.domain.slots import DAILY_SLOT
 
 LOGIN_SECONDS = 60.0
@@ -39,14 +39,7 @@ async def patiently(
     began = desk.steady()
     while True:
         try:
-            result = await start()
-            if result.report is not None or not patience.turn:
-                return result
-            run_id = result.run_id
-        except RunAtWork as error:
-            if not patience.turn:
-                raise
-            run_id = error.run_id
+            found = await _tried(start, progress) if patience.turn else await start()
         except NotReady as error:
             if not patience.login or too_late(desk, slot, SystemClock()):
                 raise
@@ -54,7 +47,24 @@ async def patiently(
             _require_time(desk, began, patience.seconds, str(error.cause))
             await desk.sleep(LOGIN_SECONDS)
             continue
-        await _its_end(desk, run_id, began, LONGEST_SECONDS if patience.seconds is None else patience.seconds, progress)
+        if isinstance(found, RunResult):
+            return found
+        seconds = LONGEST_SECONDS if patience.seconds is None else patience.seconds
+        await _its_end(desk, found, began, seconds, progress)
+
+
+async def _tried(start: Callable[[], Awaitable[RunResult]], progress: Progress) -> RunResult | str:
+    """The result, or the id of the run whose end must be waited for."""
+    while True:
+        try:
+            result = await start()
+        except RunAtWork as error:
+            return error.run_id
+        except Fenced as error:
+            # Another process goes on with the run: it is found at work, or done.
+            progress(str(error))
+        else:
+            return result if result.report is not None else result.run_id
 
 
 async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progress: Progress) -> None:
@@ -64,7 +74,7 @@ async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progre
         record = await desk.write(desk.ledger.run, run_id)
         if record is None or record.lease is None or record.lease.lapsed:
             return
-        words = f"run {run_id} is in progress elsewhere; {lease_words(desk, record.lease.seconds)}"
+        words = f"run {run_id} is in progress elsewhere; {lease_words(record.lease.seconds)}"
         _require_time(desk, began, seconds, words)
         if record.lease.until != said:
             progress(f"{words}; waiting for it")
@@ -72,9 +82,9 @@ async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progre
         await desk.sleep(TURN_SECONDS)
 
 
-def lease_words(desk: Desk, seconds: float) -> str:
+def lease_words(seconds: float) -> str:
     """Until when a lease holds, by this machine's clock, whatever the ledger's."""
-    until = (desk.now() + timedelta(seconds=seconds)).astimezone()
+    until = (datetime.now(UTC) + timedelta(seconds=seconds)).astimezone()
     return f"its lease holds until {until:%H:%M:%S} ({seconds:.0f} s)"
 
 
