@@ -12,7 +12,7 @@ from app.desk.records import RunStatus
 
 Result = TypeVar("Result")
 # What another caller has begun is not waited for.
-RUN = {202: {"description": "in progress; see its address"}}
+RUN: dict[int | str, dict[str, Any]] = {202: {"description": "in progress; see its address"}}
 
 
 async def kept(app: FastAPI, work: Coroutine[Any, Any, Result]) -> Result:
