@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pytest
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 
@@ -136,6 +137,17 @@ async def test_the_typed_tools_take_ids_in_every_spelling_too() -> None:
         metadata = tools[tool].fn_metadata
         found = [metadata.validate_arguments({**others, name: each}) for each in spellings(value)]
         assert all(each == found[0] for each in found), tool
+
+
+async def test_a_typed_tool_that_is_given_null_for_what_is_left_out_answers_as_without_it() -> None:
+    server = create_server(Settings.model_validate({"mcp_token": "t" * 32}), portal_to(ready_gateway()))
+    told = []
+    for more in ({}, {"asset_class": None, "isins": None}):
+        with pytest.raises(ToolError) as caught:
+            await server.call_tool("resolve_contracts", {"symbols": ["AAPL"], **more})
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    assert "the gateway refused with status 404" in told[0]
 
 
 async def test_isins_are_taken_as_pairs_and_in_the_older_form() -> None:
