@@ -115,6 +115,17 @@ async def test_a_setting_that_the_gateways_side_refuses_is_a_finding(
     assert {found[name].status for name in GATEWAY[1:]} == {Status.SKIPPED}
 
 
+@pytest.mark.parametrize("pin", ["abc", "00" * 20, "00:" * 32 + "zz"])
+async def test_a_pin_that_is_none_is_to_be_taken_out_so_that_the_right_one_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pin: str
+) -> None:
+    monkeypatch.setenv("IBKR_CERT_SHA256", pin)
+    first, *_ = (await gateway.look()).checks
+    assert first.finding.startswith("IBKR_CERT_SHA256: is not a SHA-256 fingerprint")
+    assert ("SHA-1" in first.finding) == (len(pin) == 40)
+    assert "Take it out" in (first.remedy or "")
+
+
 async def test_a_wrong_token_is_named_and_not_printed(stack: Stack, tmp_path: Path) -> None:
     wrong = "a-wrong-token-of-the-test"
     found = await told_by_the_server(stack.settings(tmp_path, mcp_token=wrong, mcp_token_file=None))
