@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from api_gateway.simulator.orders import OrderRequest
 from api_gateway.simulator.subscriber import Subscriber
-from api_gateway.simulator.world import World
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, decimal, synthetic_world
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, decimal, fresh_world
 
 Messages = list[dict[str, Any]]
 
@@ -18,9 +17,8 @@ Messages = list[dict[str, Any]]
 class Talk:
     """A socket whose session is known, on accounts that were asked for."""
 
-    def __init__(self, known: bool = True, **options: Any) -> None:  # noqa: ANN401
-        self.time = FakeTime()
-        self.world: World = synthetic_world(self.time, **options)
+    def __init__(self, known: bool = True) -> None:
+        self.world, self.time = fresh_world()
         self.world.session.accounts_queried = True
         self.socket = Subscriber(self.world, known)
         self.opening = self.socket.opened()
@@ -368,7 +366,7 @@ TARGETS = st.sampled_from(["", str(AAPL), f"{AAPL}@SMART", "1", ACCOUNT, "9" * 4
 @given(
     st.lists(st.tuples(st.sampled_from(TOPICS), TARGETS, ARGUMENTS.map(json.dumps) | st.text(max_size=12)), max_size=6)
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_message_breaks_the_conversation(talk: Talk, frames: list[tuple[str, str, str]]) -> None:
     for topic, target, arguments in frames:
         assert all(isinstance(told, dict) for told in talk.say(f"{topic}+{target}+{arguments}"))
