@@ -1,0 +1,102 @@
+"""What a command said, with what was so before and after it: its words are judged by that."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from tests.reliability.fault_days.machine import Command, Machine
+
+_RUNS = text("SELECT run_id, status, owner, lease_until, session_date, slot, dry_run, error FROM runs ORDER BY number")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as the database has it."""
+
+    run_id: str
+    status: str
+    owner: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was so: the runs, None where the database could not be read, and whether whoever began the last one lives."""
+
+    at: datetime
+    runs: Mapping[str, RunRow] | None
+    worker_lives: bool
+
+
+@dataclass(frozen=True)
+class Heard:
+    """`down` are the parts that were struck while it ran or before it and not mended; None is the status of a hang."""
+
+    arguments: tuple[str, ...]
+    status: int | None
+    out: str
+    err: str
+    before: Moment
+    after: Moment
+    down: frozenset[str]
+    orders: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+
+    @property
+    def answer(self) -> Mapping[str, Any] | None:
+        """The JSON that it printed."""
+        try:
+            found = json.loads(self.out)
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def moment(machine: Machine, worker_lives: bool) -> Moment:
+    """Now, through a connection of its own."""
+    return Moment(machine.now(), _runs(machine), worker_lives)
+
+
+def _runs(machine: Machine) -> Mapping[str, RunRow] | None:
+    if machine.database is None and not machine.file.exists():
+        return {}
+    url = machine.database or f"sqlite:///file:{machine.file}?mode=ro&uri=true"
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(_RUNS).all()
+    except DBAPIError:
+        return None
+    return {
+        row.run_id: RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until)))
+        for row in rows
+    }
+
+
+def heard(machine: Machine, command: Command, before: Moment, after: Moment, down: frozenset[str]) -> Heard:
+    """Of a command that has ended, or hangs."""
+    return Heard(
+        command.arguments,
+        command.process.poll(),
+        command.out.read_text(encoding="utf-8", errors="replace"),
+        command.err.read_text(encoding="utf-8", errors="replace"),
+        before,
+        after,
+        down,
+        arrived(machine),
+    )
+
+
+def arrived(machine: Machine) -> list[dict[str, Any]]:
+    """Orders at today's gateway; none where it is gone."""
+    import httpx2
+
+    try:
+        return machine.gateway.orders()
+    except httpx2.HTTPError:
+        return []
