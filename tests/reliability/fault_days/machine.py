@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -73,9 +73,9 @@ class Broker:
         self._http.delete("/simulator/faults")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Command:
-    """One that was started: by cron, by a person, or to stay."""
+    """One that was started: by cron, by a person, or to stay. `died` is when it was first seen to have ended."""
 
     arguments: tuple[str, ...]
     token: str
@@ -83,11 +83,14 @@ class Command:
     out: Path
     err: Path
     began: float
+    died: float | None = None
 
     @property
     def ended(self) -> bool:
         """Its process is gone, and waited for."""
-        return self.process.poll() is not None
+        if self.died is None and self.process.poll() is not None:
+            self.died = time.monotonic()
+        return self.died is not None
 
     def ends(self, seconds: float) -> bool:
         """Whether it ends within that time."""
@@ -253,8 +256,6 @@ def _mounted(disk: Path) -> bool:
 
 
 def _end_all(here: Machine) -> None:
+    end(*(command.token for command in here.started))
     for command in here.started:
-        end(command.token)
         command.process.wait()
-
-

@@ -5,10 +5,9 @@ again after four minutes. What the program must do by itself is not.
 """
 
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ import httpx2
 from tests.reliability.fault_days.events import Day, Moment, Strike
 from tests.reliability.fault_days.hearing import Heard, arrived, heard, moment
 from tests.reliability.fault_days.machine import DAY_SECONDS, Command, Machine, reached
-from tests.reliability.fault_days.striking import Undo, script, strike, target
+from tests.reliability.fault_days.striking import Undo, script, strike
 from tests.reliability.fault_days.table import end, is_alive, marked, part_of
 
 HOLD_SECONDS: Final = 2.0
@@ -56,7 +55,6 @@ class Player:
     fresh: bool
     record: Record = field(init=False)
     downs: list[tuple[str, float, float | None]] = field(default_factory=list)
-    deaths: list[tuple[str, float]] = field(default_factory=list)
     worker: int | None = None
     world: int = 0
 
@@ -124,9 +122,7 @@ class Player:
     def _follow(self, blow: Strike, asked: Command, undo: Undo) -> None:
         self._down(blow.part)
         if blow.part == "parent" and blow.kind != "clock":
-            keeper = self.machine.house or asked
-            reached(lambda: keeper.ended, ORPHAN_SECONDS)
-            self.deaths.append((keeper.token, time.monotonic()))
+            (self.machine.house or asked).ends(ORPHAN_SECONDS)
         if blow.then:
             self._finish(self.machine.portfolio(*self._words(blow.then)))
         reached(lambda: False, blow.seconds)
@@ -167,31 +163,30 @@ class Player:
                 self._up("parent")
                 return
             assert machine.house is not None
-            self._hear(machine.house, before)
+            said = self._hear(machine.house, before)
             self._bury()
-        raise RuntimeError("nothing comes up")
+        raise RuntimeError(f"nothing comes up: {said.err}")
 
     def _take_down(self) -> None:
         house = self.machine.house
-        if house is None:
-            return
-        if not house.ended:
+        if house is not None and not house.ended:
             house.process.terminate()
             if not house.ends(30):
                 self.record.hung.append("up does not end on SIGTERM")
                 house.process.kill()
                 house.process.wait()
-            self.deaths.append((house.token, time.monotonic()))
         self.machine.house, self.machine.under = None, None
 
     def _bury(self) -> None:
-        """What is left of a parent ten seconds after its death; it is ended here, and counted."""
-        for token, died in self.deaths:
-            left = max(0.0, died + ORPHAN_SECONDS - time.monotonic())
-            reached(lambda token=token: not marked(token), left)  # type: ignore[misc]
-            self.record.orphans += [f"{each.part}: {' '.join(each.words)[:80]}" for each in marked(token)]
-            end(token)
-        self.deaths.clear()
+        """What is left of a command ten seconds after its death is ended here, and counted."""
+        dead = {command.token: command.died for command in self.machine.started if command.ended}
+        if not dead:
+            return
+        newest = max(died for died in dead.values() if died is not None)
+        reached(lambda: not marked(*dead), newest + ORPHAN_SECONDS - time.monotonic())
+        self.record.orphans += [f"{each.part}: {' '.join(each.words)[:80]}" for each in marked(*dead)]
+        end(*dead)
+        self.machine.started = [command for command in self.machine.started if command.token not in dead]
 
     def _held_at(self, when: Moment) -> int:
         """The request that is waited for takes its time, so that the fault falls into it. How many there were."""
@@ -226,7 +221,9 @@ class Player:
     def _hear(self, command: Command, before: Any) -> Heard:
         after = moment(self.machine, self._worker_lives())
         down = frozenset(
-            part for part, since, until in self.downs if until is None or until >= command.began or since >= command.began
+            part
+            for part, since, until in self.downs
+            if until is None or until >= command.began or since >= command.began
         )
         said = heard(self.machine, command, before, after, down)
         self.record.heard.append(said)
@@ -273,4 +270,6 @@ class Player:
 
     def _up(self, part: str) -> None:
         now = time.monotonic()
-        self.downs = [(each, since, now if each == part and until is None else until) for each, since, until in self.downs]
+        self.downs = [
+            (each, since, now if each == part and until is None else until) for each, since, until in self.downs
+        ]

@@ -1,11 +1,12 @@
 """How each fault is done to a machine, and undone."""
 
+import resource
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import create_engine, make_url, text
@@ -15,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from tests.reliability.crash.scripts import SCRIPTS
 from tests.reliability.fault_days.events import Part, Strike
 from tests.reliability.fault_days.machine import Command, Machine, reached
-from tests.reliability.fault_days.table import is_alive, part_of, send
+from tests.reliability.fault_days.table import is_alive, marked, part_of, send
 
 Undo = Callable[[], None]
 _TABLES: Final = "runs, intents, events, chain, control, navs, notices"
@@ -88,23 +89,14 @@ def _full(machine: Machine) -> Undo:
 
 def _limited(machine: Machine) -> Undo:
     """No file of the processes that live now may grow: as near to a full disk as a user can come."""
-    import resource
 
-    from tests.reliability.fault_days.table import marked
-
-    for command in machine.started:
-        for process in marked(command.token):
+    def limit(most: int) -> None:
+        for process in marked(*(command.token for command in machine.started)):
             with suppress(OSError):
-                resource.prlimit(process.id, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+                resource.prlimit(process.id, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
-    def lift() -> None:
-        for command in machine.started:
-            for process in marked(command.token):
-                with suppress(OSError):
-                    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-                    resource.prlimit(process.id, resource.RLIMIT_FSIZE, unlimited)
-
-    return lift
+    limit(4096)
+    return lambda: limit(resource.RLIM_INFINITY)
 
 
 def _locked(machine: Machine) -> Undo:
@@ -167,6 +159,7 @@ def _renamed(url: str) -> Undo:
     def rename(old: str, new: str) -> None:
         with administrator.connect() as connection:
             throw = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+
             # Whoever comes between the two statements holds the name: once more, then.
             def done() -> bool:
                 connection.execute(text(throw), {"name": old})

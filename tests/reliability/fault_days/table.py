@@ -22,17 +22,20 @@ class Process:
 
     id: int
     parent: int
+    token: str
     words: tuple[str, ...]
 
     @property
     def part(self) -> str:
         """What it is: gateway, mcp, service, or parent for everything else."""
-        return next((name for name, told in PARTS.items() if any(word in " ".join(self.words) for word in told)), "parent")
+        return next(
+            (name for name, told in PARTS.items() if any(word in " ".join(self.words) for word in told)), "parent"
+        )
 
 
-def marked(token: str) -> tuple[Process, ...]:
-    """All that inherited this token."""
-    return tuple(_found(f"{MARKER}={token}"))
+def marked(*tokens: str) -> tuple[Process, ...]:
+    """All that inherited one of these tokens."""
+    return tuple(_found(frozenset(f"{MARKER}={token}".encode() for token in tokens)))
 
 
 def part_of(token: str, part: str) -> int | None:
@@ -55,16 +58,17 @@ def send(process: int, number: signal.Signals) -> bool:
     return False
 
 
-def _found(wanted: str) -> Iterator[Process]:
+def _found(wanted: frozenset[bytes]) -> Iterator[Process]:
     for folder in Path("/proc").glob("[0-9]*"):
         # It may end while it is looked at, and others' processes are not readable.
         with suppress(OSError):
-            if wanted.encode() not in (folder / "environ").read_bytes().split(b"\0"):
+            mark = wanted.intersection((folder / "environ").read_bytes().split(b"\0"))
+            if not mark:
                 continue
             words = tuple((folder / "cmdline").read_bytes().decode(errors="replace").split("\0"))
             state, parent = _stat(int(folder.name))
             if state not in "ZX":
-                yield Process(int(folder.name), parent, words)
+                yield Process(int(folder.name), parent, next(iter(mark)).decode().partition("=")[2], words)
 
 
 def _state(process: int) -> str | None:
@@ -78,7 +82,7 @@ def _stat(process: int) -> tuple[str, int]:
     return fields[0], int(fields[1])
 
 
-def end(token: str) -> None:
+def end(*tokens: str) -> None:
     """At once, frozen ones too."""
-    for process in marked(token):
+    for process in marked(*tokens):
         send(process.id, signal.SIGKILL)

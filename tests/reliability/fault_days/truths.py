@@ -1,0 +1,107 @@
+"""What the program may say, and when it is true.
+
+Every line on stderr and every JSON answer must be one of these sentences, and its fact must hold: the words are compared
+with the database, the broker's list and what was really down. A sentence that is not listed fails its day.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from tests.reliability.fault_days.hearing import Heard, Moment
+
+Fact = Callable[[Heard, "re.Match[str]"], bool]
+
+
+def always(_: Heard, __: "re.Match[str]") -> bool:
+    """Says nothing that could be otherwise."""
+    return True
+
+
+def down(*parts: str) -> Fact:
+    """One of these was struck while the command ran, or was still down."""
+    return lambda said, _: not said.down.isdisjoint(parts)
+
+
+def at_work(said: Heard, found: "re.Match[str]") -> bool:
+    """The run is running, and whoever began it lives or its lease holds."""
+    return any(_at_work(moment, found["run"]) for moment in (said.before, said.after))
+
+
+def _at_work(moment: Moment, run_id: str) -> bool:
+    run = (moment.runs or {}).get(run_id)
+    return run is not None and run.status == "running" and moment.worker_lives
+
+
+def ended(said: Heard, found: "re.Match[str]") -> bool:
+    """A run ended with that status, as the database has it."""
+    return any(run.status == found["status"] for run in (said.after.runs or {}).values())
+
+
+def at_broker(said: Heard, found: "re.Match[str]") -> bool:
+    """The broker holds such an order, filled."""
+    wanted = (found["side"], found["symbol"], float(found["quantity"]))
+    return any(
+        (order["side"], order["symbol"], float(order["filledQuantity"])) == wanted
+        for row in said.orders
+        for order in row["orders"]
+    )
+
+
+_RUN: Final = r"(?P<run>run_[0-9a-f]{16})"
+_ORDER: Final = r"(?P<side>BUY|SELL) (?P<quantity>[\d.]+) (?P<symbol>[A-Z.]+) at [\d.]+"
+_BROKER: Final = down("gateway", "mcp", "parent")
+SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
+    (r"· starting the MCP server", always),
+    (r"· (account read|market read|measured|decision|decision kept from the interrupted attempt): .*", always),
+    (r"· reconciled \d+ open orders; uncertain: .*", always),
+    (rf"· filled: {_ORDER}.*", at_broker),
+    (rf"· (acked|partial|cancelled|rejected|unknown): {_ORDER}.*", down("gateway", "mcp")),
+    (rf"· not_sent: {_ORDER}.*", always),
+    (r"· run (?P<status>\w+)(: .*)?", ended),
+    (rf"· another caller's run {_RUN} is in progress; waiting for it", at_work),
+    (rf"portfolio: run {_RUN} is in progress elsewhere.*", at_work),
+    (r"portfolio: no answer from the service at .*", down("service", "parent", "database")),
+    (r"portfolio: the IBKR MCP server at .* did not answer .*", down("mcp", "parent", "gateway")),
+    (r"portfolio: the ledger could not be read or written: .*", down("database")),
+    (r"portfolio: the run was stopped\. .*", down("parent", "run", "service")),
+)
+_COMPILED: Final = tuple((re.compile(words), fact) for words, fact in SENTENCES)
+
+
+def untrue(heard: Sequence[Heard]) -> Iterator[str]:
+    """Each sentence that is not known, or not so."""
+    for said in heard:
+        told = " ".join(said.arguments[:2])
+        for line in _lines(said.err):
+            wrong = _wrong(said, line)
+            if wrong is not None:
+                yield f"{told}: {wrong}: {line}"
+        yield from (f"{told}: {wrong}" for wrong in _answer(said))
+
+
+def _lines(err: str) -> list[str]:
+    return [line for line in err.splitlines() if line.strip()]
+
+
+def _wrong(said: Heard, line: str) -> str | None:
+    for words, fact in _COMPILED:
+        found = words.fullmatch(line)
+        if found is not None:
+            return None if fact(said, found) else "not so"
+    return "not known"
+
+
+def _answer(said: Heard) -> Iterator[str]:
+    """A report says what the database says, and a command that fails says why."""
+    if said.status is None or said.status < 0 or said.arguments[:1] != ("run",):
+        return
+    answer = said.answer
+    if said.status == 0:
+        run = (said.after.runs or {}).get(str((answer or {}).get("run_id")))
+        if answer is None or run is None:
+            yield f"ended well and reported nothing that is on record: {said.out[:80]!r}"
+        elif run.status != answer["status"]:
+            yield f"reported {run.run_id} as {answer['status']}, on record it is {run.status}"
+    elif not any(line.startswith("portfolio: ") for line in said.err.splitlines()):
+        yield f"ended with status {said.status} and said nothing"
