@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import httpx2
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -13,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from tests.reliability.fault_days.machine import Command, Machine
 
 _RUNS = text("SELECT run_id, status, owner, lease_until, session_date, slot, dry_run, error FROM runs ORDER BY number")
+_DOUBTS = text("SELECT coid FROM intents WHERE state IN ('SENDING', 'UNKNOWN')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,14 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was so: the runs, None where the database could not be read, and whether whoever began the last one lives."""
+    """What was so: the runs, whether an order was in doubt, and whether whoever began the last run lived.
+
+    Where the database could not be read there is no run and no doubt.
+    """
 
     at: datetime
-    runs: Mapping[str, RunRow] | None
+    runs: Mapping[str, RunRow]
+    doubts: bool
     worker_lives: bool
 
 
@@ -59,27 +65,27 @@ class Heard:
 
 def moment(machine: Machine, worker_lives: bool) -> Moment:
     """Now, through a connection of its own."""
-    return Moment(machine.now(), _runs(machine), worker_lives)
+    runs, doubts = _read(machine)
+    return Moment(machine.now(), runs, doubts, worker_lives)
 
 
-def _runs(machine: Machine) -> Mapping[str, RunRow] | None:
-    if machine.database is None and not machine.file.exists():
-        return {}
+def _read(machine: Machine) -> tuple[Mapping[str, RunRow], bool]:
     url = machine.database or f"sqlite:///file:{machine.file}?mode=ro&uri=true"
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             rows = connection.execute(_RUNS).all()
+            doubts = connection.execute(_DOUBTS).first() is not None
     except DBAPIError:
-        return None
-    return {
-        row.run_id: RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until)))
-        for row in rows
-    }
+        return {}, False
+    found = (RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until))) for row in rows)
+    return {row.run_id: row for row in found}, doubts
 
 
-def heard(machine: Machine, command: Command, before: Moment, after: Moment, down: frozenset[str]) -> Heard:
-    """Of a command that has ended, or hangs."""
+def heard(
+    command: Command, before: Moment, after: Moment, down: frozenset[str], orders: Sequence[Mapping[str, Any]]
+) -> Heard:
+    """Of a command that has ended; `orders` are all that any gateway of the day showed."""
     return Heard(
         command.arguments,
         command.process.poll(),
@@ -88,14 +94,12 @@ def heard(machine: Machine, command: Command, before: Moment, after: Moment, dow
         before,
         after,
         down,
-        arrived(machine),
+        orders,
     )
 
 
 def arrived(machine: Machine) -> list[dict[str, Any]]:
     """Orders at today's gateway; none where it is gone."""
-    import httpx2
-
     try:
         return machine.gateway.orders()
     except httpx2.HTTPError:

@@ -1,4 +1,4 @@
-"""What is wrong after a day: the broker's own lists against the ledger read by plain SQL, and the table of processes."""
+"""What is wrong after a day: the broker's own lists against the ledger read by plain SQL, and what was said."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -51,13 +51,14 @@ class Broker:
         self.url = url
         self._http = httpx2.Client(base_url=url, timeout=30, trust_env=False)
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> dict[str, Any]:
         """Raises httpx2.HTTPError where it is gone or frozen."""
-        return self._http.get(f"/simulator/{path}").raise_for_status().json()
+        found: dict[str, Any] = self._http.get(f"/simulator/{path}").raise_for_status().json()
+        return found
 
-    def post(self, path: str, body: object) -> Any:
-        """What it answers, a refusal included."""
-        return self._http.post(f"/simulator/{path}", json=body).json()
+    def post(self, path: str, body: object) -> None:
+        """It may refuse: an owner's order for which there is no money, say."""
+        self._http.post(f"/simulator/{path}", json=body)
 
     def calls(self) -> Counter[str]:
         """Requests of the gateway by method and path template."""
@@ -196,7 +197,7 @@ class Machine:
             day = ("--gateway-port", str(self.ports.gateway), "--as-of", self.as_of.isoformat(), "--data", "synthetic")
             self.house = self.portfolio("up", *where, *day, "--pacing", "0.001")
         else:
-            self.house = self.start((sys.executable, "-m", f"{__package__}.house", self.state, *numbers))
+            self.house = self.start((sys.executable, "-m", f"{__package__}.house", self.state, *numbers), ("house",))
         house = self.house
         reached(lambda: house.ended or "READY" in house.out.read_text(), START_SECONDS)
         up = not house.ended and "READY" in house.out.read_text()

@@ -1,7 +1,7 @@
 """Plays one day on a machine: each fault falls into a run, then everything is mended and the day is run to its end.
 
-What a person or a supervisor would do is done here: dead parts are started again, the gateway program is opened, cron asks
-again after four minutes. What the program must do by itself is not.
+What a person or a supervisor would do is done here: dead parts are started again, the gateway program is opened, cron
+asks again after four minutes. What the program must do by itself is not.
 """
 
 import time
@@ -15,6 +15,7 @@ import httpx2
 
 from tests.reliability.fault_days.events import Day, Moment, Strike
 from tests.reliability.fault_days.hearing import Heard, arrived, heard, moment
+from tests.reliability.fault_days.hearing import Moment as What
 from tests.reliability.fault_days.machine import DAY_SECONDS, Command, Machine, reached
 from tests.reliability.fault_days.striking import Undo, script, strike
 from tests.reliability.fault_days.table import end, is_alive, marked, part_of
@@ -33,7 +34,7 @@ FINAL: Final = frozenset({"done", "missed", "skipped", "halted", "awaiting_appro
 
 @dataclass
 class Record:
-    """What happened: `struck` tells each fault with what it hit; `arrivals` every order list that was seen, by its world."""
+    """What happened: `struck` tells each fault with what it hit; `arrivals` every order list seen, by its world."""
 
     day: Day
     struck: list[str] = field(default_factory=list)
@@ -54,7 +55,7 @@ class Player:
     day: Day
     fresh: bool
     record: Record = field(init=False)
-    downs: list[tuple[str, float, float | None]] = field(default_factory=list)
+    downs: list[tuple[str, float | None]] = field(default_factory=list)
     worker: int | None = None
     world: int = 0
 
@@ -79,7 +80,7 @@ class Player:
             broker.post("clock", {"next_session": True})
         machine.as_of = datetime.fromisoformat(str(broker.get("clock")["now"])).date()
         self._owner_trades()
-        if machine.house is not None and (self.day.way != "served" or machine.house.arguments):
+        if machine.house is not None and (self.day.way != "served" or machine.house.arguments != ("house",)):
             self._take_down()
         if self.day.way != "up":
             machine.open_door()
@@ -88,14 +89,12 @@ class Player:
         """In another program, so that there is something to put right."""
         state = self.machine.broker.get("state")
         held = {row["symbol"]: row for row in state["positions"]}
-        row = held.get(self.day.bought)
-        price = Decimal(row["price"]) if row else Decimal(200)
+        side, symbol = "BUY", self.day.bought
+        price = Decimal(held[symbol]["price"]) if symbol in held else Decimal(200)
         size = int(Decimal(state["net_liquidation"]) * Decimal("0.2") / price)
-        side = "BUY" if Decimal(state["cash"]) > size * price * Decimal("1.05") else "SELL"
-        if side == "SELL":
-            row = max(held.values(), key=lambda each: Decimal(each["price"]) * each["quantity"])
-            size = row["quantity"] // 2
-        symbol = self.day.bought if side == "BUY" else row["symbol"]
+        if Decimal(state["cash"]) < size * price * Decimal("1.05"):
+            largest = max(held.values(), key=lambda each: Decimal(each["price"]) * each["quantity"])
+            side, symbol, size = "SELL", largest["symbol"], largest["quantity"] // 2
         self.machine.broker.post("external-order", {"symbol": symbol, "side": side, "quantity": size})
 
     def _blow(self, blow: Strike) -> None:
@@ -121,11 +120,13 @@ class Player:
 
     def _follow(self, blow: Strike, asked: Command, undo: Undo) -> None:
         self._down(blow.part)
+        if blow.kind == "freeze and kill the parent":
+            self._down("parent")
         if blow.part == "parent" and blow.kind != "clock":
             (self.machine.house or asked).ends(ORPHAN_SECONDS)
         if blow.then:
             self._finish(self.machine.portfolio(*self._words(blow.then)))
-        reached(lambda: False, blow.seconds)
+        time.sleep(blow.seconds)
         undo()
         self._up(blow.part)
 
@@ -218,14 +219,12 @@ class Player:
             command.process.wait()
         return self._hear(command, before)
 
-    def _hear(self, command: Command, before: Any) -> Heard:
+    def _hear(self, command: Command, before: What) -> Heard:
         after = moment(self.machine, self._worker_lives())
-        down = frozenset(
-            part
-            for part, since, until in self.downs
-            if until is None or until >= command.began or since >= command.began
-        )
-        said = heard(self.machine, command, before, after, down)
+        down = frozenset(part for part, until in self.downs if until is None or until >= command.began)
+        self._see()
+        orders = [row for _, rows in self.record.arrivals for row in rows]
+        said = heard(command, before, after, down, orders)
         self.record.heard.append(said)
         return said
 
@@ -237,7 +236,7 @@ class Player:
         self._ready()
         with suppress(httpx2.HTTPError):
             self.machine.gateway.mend()
-        for part in {part for part, _, until in self.downs if until is None}:
+        for part in {part for part, until in self.downs if until is None}:
             self._up(part)
         for _ in range(ATTEMPTS):
             self.machine.later(AGAIN_SECONDS)
@@ -266,10 +265,8 @@ class Player:
             self.record.kills.append("parent" if blow.part in ("parent", "run") or blow.kind != "kill" else "child")
 
     def _down(self, part: str) -> None:
-        self.downs.append((part, time.monotonic(), None))
+        self.downs.append((part, None))
 
     def _up(self, part: str) -> None:
         now = time.monotonic()
-        self.downs = [
-            (each, since, now if each == part and until is None else until) for each, since, until in self.downs
-        ]
+        self.downs = [(each, now if each == part and until is None else until) for each, until in self.downs]

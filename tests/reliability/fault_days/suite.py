@@ -1,4 +1,4 @@
-"""Stretches of days, each on a machine of its own, shared out between workers; a day is kept as soon as it is judged."""
+"""Stretches of days, each on a machine of its own, shared out between workers; a day is kept once it is judged."""
 
 import json
 import multiprocessing
@@ -19,6 +19,7 @@ from tests.reliability.fault_days.machine import Machine, machine
 from tests.reliability.fault_days.playing import Player
 from tests.support.postgres import OwnServer, own_server
 
+Done = set[tuple[str, int]]
 # Sessions of 2022 in which a stretch can begin, and the prices that they are played with.
 FIRST: Final = (date(2022, 1, 3), date(2022, 4, 4))
 PRICES: Final = 7
@@ -55,9 +56,7 @@ def played(here: Machine, days: Sequence[Day]) -> Iterator[Verdict]:
         yield judge(here, record, logs.traces())
 
 
-def stretches(
-    databases: Sequence[str], seed: int, days: int, workers: int, done: set[tuple[str, int]]
-) -> list[Stretch]:
+def stretches(databases: Sequence[str], seed: int, days: int, workers: int, done: Done) -> list[Stretch]:
     """What is left to do, cut so that every worker has something."""
     cuts = max(1, workers // len(databases))
     found = []

@@ -1,4 +1,4 @@
-"""The processes of this machine that bear a marker in their environment, whoever started them and whatever their name."""
+"""The processes of this machine that bear a marker in their environment, whatever their name."""
 
 import os
 import signal
@@ -28,9 +28,8 @@ class Process:
     @property
     def part(self) -> str:
         """What it is: gateway, mcp, service, or parent for everything else."""
-        return next(
-            (name for name, told in PARTS.items() if any(word in " ".join(self.words) for word in told)), "parent"
-        )
+        line = " ".join(self.words)
+        return next((name for name, told in PARTS.items() if any(word in line for word in told)), "parent")
 
 
 def marked(*tokens: str) -> tuple[Process, ...]:

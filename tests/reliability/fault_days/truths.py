@@ -1,10 +1,11 @@
 """What the program may say, and when it is true.
 
-Every line on stderr and every JSON answer must be one of these sentences, and its fact must hold: the words are compared
-with the database, the broker's list and what was really down. A sentence that is not listed fails its day.
+Every line on stderr and every JSON answer must be one of these sentences, and its fact must hold: the words are
+compared with the database, the broker's list and what was really down. A sentence that is not listed fails its day.
 """
 
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -29,13 +30,24 @@ def at_work(said: Heard, found: "re.Match[str]") -> bool:
 
 
 def _at_work(moment: Moment, run_id: str) -> bool:
-    run = (moment.runs or {}).get(run_id)
+    run = moment.runs.get(run_id)
     return run is not None and run.status == "running" and moment.worker_lives
 
 
 def ended(said: Heard, found: "re.Match[str]") -> bool:
     """A run ended with that status, as the database has it."""
-    return any(run.status == found["status"] for run in (said.after.runs or {}).values())
+    return any(run.status == found["status"] for run in said.after.runs.values())
+
+
+def in_doubt(said: Heard, _: "re.Match[str]") -> bool:
+    """An order of unknown outcome is on record, before or after."""
+    return said.before.doubts or said.after.doubts
+
+
+def taken(_: Heard, found: "re.Match[str]") -> bool:
+    """Somebody listens on that port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(found["port"]))) == 0
 
 
 def at_broker(said: Heard, found: "re.Match[str]") -> bool:
@@ -64,6 +76,9 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (r"portfolio: no answer from the service at .*", down("service", "parent", "database")),
     (r"portfolio: the IBKR MCP server at .* did not answer .*", down("mcp", "parent", "gateway")),
     (r"portfolio: the ledger could not be read or written: .*", down("database")),
+    (r"portfolio: it is unknown whether .* reached the broker .*", in_doubt),
+    (r"portfolio: the broker's books do not show whether these orders arrived: .*", in_doubt),
+    (r"portfolio: port (?P<port>\d+) for the .* is taken.*", taken),
     (r"portfolio: the run was stopped\. .*", down("parent", "run", "service")),
 )
 _COMPILED: Final = tuple((re.compile(words), fact) for words, fact in SENTENCES)
@@ -98,7 +113,7 @@ def _answer(said: Heard) -> Iterator[str]:
         return
     answer = said.answer
     if said.status == 0:
-        run = (said.after.runs or {}).get(str((answer or {}).get("run_id")))
+        run = said.after.runs.get(str((answer or {}).get("run_id")))
         if answer is None or run is None:
             yield f"ended well and reported nothing that is on record: {said.out[:80]!r}"
         elif run.status != answer["status"]:

@@ -1,7 +1,7 @@
 """A machine whose clock can be wrong: processes with FAULT_DAYS_CLOCK are as many seconds ahead as that file says.
 
-Python imports this module at the start of a process that finds its folder on the path. The clock steps while the process
-runs, as that of a real machine does. The simulator is another machine, and keeps its own time.
+Python imports this module at the start of a process that finds its folder on the path. The clock steps while the
+process runs, as that of a real machine does. The simulator is another machine, and keeps its own time.
 """
 
 import os
