@@ -7,10 +7,12 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 UV_VERSION := 0.13.8
 RUN := $(UV) run --no-sync
 PORT ?= 8085
+# Of the tests; each starts services of its own, so more than four want more memory than they save time.
+WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 4)))')
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite mutants inspect playground local-backend backend secrets docs clean
+.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite mutants real-gateway inspect playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,8 +33,9 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 # Only the tests and the measurements need the libraries that the statistics are held against.
 test bench-risk: GROUPS := --group oracles
 
+# A file's tests stay together, for they share what they have started; the long files come first.
 test: check ## Checks, then all tests
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: install ## Format, lint, types, import contracts, generated documents
 	@$(RUN) ruff format --check .
@@ -78,6 +81,10 @@ crash-suite: install ## Hours, for the whole proof that orders cannot double: cr
 	@$(RUN) python -m tests.reliability.interleaving --seeds 20000 --workers 2
 	@$(RUN) pytest -q tests/reliability/stateful --hypothesis-profile=full
 	@$(RUN) python -m tests.reliability.mutants
+
+real-gateway: install ## Drive the broker's own gateway program, ZIP=your download of it; needs Java
+	@test -n "$(ZIP)" || { echo "name your download: make real-gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
+	@$(RUN) python -m tests.gateway_program $(ZIP) $(ARGS)
 
 inspect: install ## The MCP inspector lists and calls every gateway tool; needs npx and the network
 	@$(RUN) python -m tests.inspection $(ARGS)

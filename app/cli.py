@@ -1,6 +1,7 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage. Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage, 128+n stopped by signal n before the end (0 for `up`, `simulate` and
+`playground`, which have none). Every error is one line that says what to do.
 """
 
 import signal
@@ -14,9 +15,10 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import control, policies, processes, questions
+from app.commands import control, policies, processes, questions, signals
 from app.commands.callers import ask_service, work_here
 from app.commands.doctor import doctor
+from app.commands.leftovers import settle
 from app.commands.output import (
     AccountOption,
     JsonOption,
@@ -24,6 +26,7 @@ from app.commands.output import (
     UrlOption,
     opened_ledger,
     print_json,
+    say,
     session_of,
     settings_of,
     show,
@@ -80,10 +83,11 @@ def up(
     settings = settings_of(state)
     read_policy(settings.policy_file)
     simulated = Simulated(session_of(as_of), seed, pacing, data)
-    with everything(settings.state_dir, Ports(port, mcp_port, gateway_port), simulated, settings) as url:
+    ports = Ports(port, mcp_port, gateway_port)
+    with signals.until_stopped(), everything(settings.state_dir, ports, simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
-        _until_stopped()
+        _wait()
 
 
 @cli.command()
@@ -146,11 +150,13 @@ def simulate(
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
     settings = settings_of(None)
     simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults)
-    with simulator(private_directory(settings.state_dir), port, simulated) as url:
+    directory = private_directory(settings.state_dir)
+    settle(directory, tell)
+    with signals.until_stopped(), simulator(directory, port, simulated) as url:
         typer.echo(f"Client Portal simulator at {url}/v1/api   accounts {', '.join(simulated_accounts(url))}")
         typer.echo(f"log in at {url}/ or with POST {url}/simulator/login")
         typer.echo("READY")
-        _until_stopped()
+        _wait()
 
 
 @cli.command()
@@ -163,7 +169,8 @@ def playground(
 ) -> None:
     """The five agents in the ADK playground, on the simulator; they preview and send nothing."""
     directory, ports = private_directory(settings_of(state).state_dir), free_ports()
-    with ExitStack() as stack:
+    settle(directory, tell)
+    with signals.until_stopped(), ExitStack() as stack:
         gateway = stack.enter_context(
             simulator(directory, ports.gateway, Simulated(session_of(as_of), seed, DEMO_PACING, data))
         )
@@ -171,7 +178,7 @@ def playground(
         url = stack.enter_context(processes.playground(directory, port, shared))
         typer.echo(f"open {url} and send any message to start a preview of the daily run")
         typer.echo("READY")
-        _until_stopped()
+        _wait()
 
 
 @cli.command()
@@ -215,12 +222,15 @@ def audit_verify(state: StateOption = None, as_json: JsonOption = False) -> None
 
 def main() -> NoReturn:
     """Entry point: every error on purpose becomes one line on stderr."""
-    signal.signal(signal.SIGTERM, _stop)
+    signals.end_in_order()
     try:
         _require_text(sys.argv)
         sys.exit(cli(standalone_mode=True))
+    except signals.Stopped as stopped:
+        say(f"portfolio: stopped by {stopped.name}")
+        raise
     except PortfolioError as error:
-        typer.echo(f"portfolio: {error}", err=True)
+        say(f"portfolio: {error}")
         sys.exit(2 if isinstance(error, UsageError | PolicyError) else 1)
 
 
@@ -232,10 +242,6 @@ def _require_text(arguments: Sequence[str]) -> None:
             raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")
 
 
-def _stop(*_: object) -> NoReturn:
-    raise SystemExit(0)
-
-
-def _until_stopped() -> None:
+def _wait() -> NoReturn:
     while True:
         signal.pause()

@@ -25,7 +25,7 @@ from app.routes import control
 from app.routes.running import RUN, answer, kept
 from app.routes.watching import WATCH_SECONDS, watch_day
 from app.settings import Settings, load_settings
-from app.web.front import ANY_CALL, GUARDED, put_before
+from app.web.front import ANY_CALL, SERVED, put_before
 from app.web.limits import CallLimits
 from app.web.problems import documented, fault, problem, problem_of
 from app.wiring import Wiring, wire
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
 
 
 open_router = APIRouter()
-router = APIRouter(responses=GUARDED)
+router = APIRouter(responses=SERVED)
 
 
 @router.post("/run/daily", responses=RUN)
@@ -112,11 +112,11 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses=documented(500, 503))
+@router.get("/ready")
 async def ready(request: Request) -> Response:
-    """Whether a run could start now: the ledger answers and the broker's session is READY."""
+    """Whether a run could start now: the ledger can be written and the broker's session is READY."""
     wiring: Wiring = request.app.state.wiring
-    await asyncio.to_thread(wiring.ledger.runs, 1)
+    await asyncio.to_thread(wiring.ledger.require_usable)
     session = await wiring.desk().broker.session()
     is_ready = session.state is SessionState.READY
     body = {

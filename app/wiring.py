@@ -18,6 +18,7 @@ from app.desk.daily import preview_run
 from app.desk.desk import Desk, Run
 from app.domain.errors import UsageError
 from app.ledger.engine import open_ledger
+from app.ledger.leases import owner_text
 from app.ledger.sql_ledger import SqlLedger
 from app.market.calendar import ExchangeCalendar
 from app.market.history import CachedMarketData
@@ -77,7 +78,7 @@ def wire(settings: Settings) -> Wiring:
         connection=connection,
         market_data=CachedMarketData(McpMarketData(connection)),
         board=board,
-        owner=f"process-{secrets.token_hex(6)}",
+        owner=owner_text(f"process-{secrets.token_hex(6)}"),
     )
 
 

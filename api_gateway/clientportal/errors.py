@@ -2,8 +2,10 @@
 
 * ClientPortalError
   + GatewayDown             nothing usable answered: TCP, TLS, time-out, empty reply
-    - CallerNotAllowed      403: the gateway does not accept this machine
+    - CallerNotAllowed      404 or 403: the gateway does not accept this machine
     - CertificateRefused    the gateway is not proven to be the one it should be; nothing was sent
+    - AnotherProgram        something else answers at the gateway's address; its remedy depends on what
+    - BrokerUnreachable     the gateway runs, and the broker behind it does not answer
   + SessionError            the gateway answers, the session cannot be used
     - LoginRequired         a person logs in
     - NoBridge              the brokerage tier is missing
@@ -40,32 +42,48 @@ class State(StrEnum):
 class ClientPortalError(Exception):
     """`str()` is the cause; `remedy` is one sentence for the person who can act."""
 
-    remedy: ClassVar[str] = "Read the gateway's log."
+    remedy: str = "Read the gateway's log."
     state: ClassVar[State] = State.DOWN
 
 
 class GatewayDown(ClientPortalError):
-    """`sent` is False only when no byte of the request can have left."""
+    """`sent` is False only when no byte of the request can have left; `silent` when the time ran out."""
 
-    remedy = "Start the gateway, then check IBKR_GATEWAY_URL and IBKR_CA_FILE."
+    remedy = "Look at the gateway's log and at its machine's internet connection; `portfolio doctor` looks closer."
 
-    def __init__(self, cause: str, *, sent: bool = True) -> None:
+    def __init__(self, cause: str, *, sent: bool = True, silent: bool = False, remedy: str | None = None) -> None:
         super().__init__(cause)
-        self.sent = sent
+        self.sent, self.silent = sent, silent
+        self.remedy = remedy or self.remedy
 
 
 class CallerNotAllowed(GatewayDown):
-    remedy = "Add this machine's address to ips.allow in the gateway's conf.yaml and restart the gateway."
+    remedy = (
+        "Add this machine's address, or that of the proxy or container network in between, to ips.allow in the "
+        "gateway's conf.yaml and restart the gateway."
+    )
 
 
 class CertificateRefused(GatewayDown):
     remedy = (
-        "Compare the gateway's certificate on its own machine, then name the issuer's file in IBKR_CA_FILE "
-        "or the certificate's SHA-256 fingerprint in IBKR_CERT_SHA256."
+        "`portfolio doctor` shows the line IBKR_CERT_SHA256=… that pins it, to be compared on the gateway's machine; "
+        "IBKR_CA_FILE is for an authority of your own."
     )
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause, sent=False)
+
+
+class AnotherProgram(GatewayDown):
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(cause, remedy=remedy)
+
+
+class BrokerUnreachable(GatewayDown):
+    remedy = (
+        "The gateway need not be started: check its machine's internet connection, its log and Interactive Brokers' "
+        "system status, and try again."
+    )
 
 
 class SessionError(ClientPortalError):

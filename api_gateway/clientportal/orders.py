@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from api_gateway.clientportal import order_rows, wire
+from api_gateway.clientportal.answers import fault_of
 from api_gateway.clientportal.contracts import ContractReads
 from api_gateway.clientportal.errors import (
     ClientPortalError,
@@ -41,7 +42,7 @@ from api_gateway.clientportal.records import (
     WhatIf,
 )
 from api_gateway.clientportal.session import Session
-from api_gateway.clientportal.transport import Params, Transport, fault_of
+from api_gateway.clientportal.transport import Params, Transport
 from api_gateway.clientportal.units import Facts
 
 # Observed chains have three questions.

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from api_gateway.clientportal import wire
+from api_gateway.clientportal.answers import Answer, error_text, is_unprimed
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.clientportal.questions import Asked, asked, is_question, readable
 from api_gateway.clientportal.records import Cancellation, Placement, Question
-from api_gateway.clientportal.transport import Answer, error_text, is_unprimed
 
 _ALREADY_REGISTERED: Final = "Order couldn't be submitted: Local order ID="
 _FAILED: Final = frozenset({"Failed", "Inactive", "Cancelled"})

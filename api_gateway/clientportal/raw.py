@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from api_gateway.clientportal import wire
+from api_gateway.clientportal.answers import fault_of
 from api_gateway.clientportal.errors import ClientPortalError, Incomplete
 from api_gateway.clientportal.session import Session
-from api_gateway.clientportal.transport import Transport, fault_of
+from api_gateway.clientportal.transport import Transport
 
 Verb = Literal["GET", "POST", "DELETE"]
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-]+)+")

@@ -16,8 +16,10 @@ from pydantic import ValidationError
 
 from api_gateway.clientportal import resets, wire
 from api_gateway.clientportal.accounts import accounts_of
+from api_gateway.clientportal.answers import fault_of
 from api_gateway.clientportal.bridge import BridgeAttempts, Compete
 from api_gateway.clientportal.errors import (
+    AnotherProgram,
     CallerNotAllowed,
     ClientPortalError,
     Competing,
@@ -37,7 +39,7 @@ from api_gateway.clientportal.flight import Flights
 from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.records import Simulator, Source
 from api_gateway.clientportal.standing import Primed, Standing
-from api_gateway.clientportal.transport import Transport, fault_of
+from api_gateway.clientportal.transport import SESSION_SECONDS, Transport
 
 _logger = logging.getLogger(__name__)
 _TIME_TO_LIVE: Final = 1.0
@@ -96,6 +98,7 @@ class Session:
         self._utc_now = utc_now
         self._reading: Reading | None = None
         self._standing: Standing | None = None
+        self._looked_until = 0.0
         self._stale = False
         self._doubts = self._settled = 0
         self._primed: Primed | None = None
@@ -110,8 +113,10 @@ class Session:
         last = self._standing
         if last is not None and self._settled == self._doubts:
             # Good news lasts longer: who has just mended something looks again at once.
-            lasts = max_age if last.state is State.READY else min(max_age, _TIME_TO_LIVE)
-            if self._pacer.clock() - last.read_at < lasts * self._pacer.scale:
+            ready = last.state is State.READY
+            # What nobody answered is as old as the end of the waiting.
+            age = self._pacer.clock() - (last.read_at if ready else self._looked_until)
+            if age < (max_age if ready else min(max_age, _TIME_TO_LIVE)) * self._pacer.scale:
                 return last
         return await self._looking.join(None, self._look)
 
@@ -148,7 +153,7 @@ class Session:
 
     async def brokerage_accounts(self) -> Primed:
         """Accounts and the paper flag as the gateway tells them now; this read is also the first primer."""
-        return accounts_of(await self._transport.read("/iserver/accounts"))
+        return accounts_of(await self._transport.read("/iserver/accounts", seconds=SESSION_SECONDS))
 
     def forget(self) -> None:
         self._primed = None
@@ -208,6 +213,7 @@ class Session:
             entered_at=last.entered_at if last and stays else reading.read_at,
             read_at=reading.read_at,
         )
+        self._looked_until = self._pacer.clock()
         if fault is None:
             self._bridge.succeeded()
         if not stays:
@@ -217,10 +223,11 @@ class Session:
     async def _tickled(self, reading: Reading) -> Reading:
         """Keeps the login alive, and notices when it is another one: what was primed belongs to the old one."""
         try:
-            answer = await self._transport.read("/tickle", body={}, attempts=1)
+            answer = await self._transport.read("/tickle", body={}, attempts=1, seconds=SESSION_SECONDS)
         except (LoginRequired, GatewayDown, Maintenance, PacingViolation) as error:
             self._primed = None
-            self._reading = replace(reading, fault=self._explained(error), connected=False)
+            fault = self._explained(await self._transport.explained(error))
+            self._reading = replace(reading, fault=fault, connected=False)
             return self._reading
         except ClientPortalError as error:
             _logger.warning("tickle: %s", error)
@@ -239,9 +246,7 @@ class Session:
     async def _read_status(self) -> Reading:
         asked_at = self._pacer.clock()
         try:
-            status = wire.mapping(
-                await self._transport.read("/iserver/auth/status", body={}, attempts=1), "session status"
-            )
+            status = wire.mapping(await self._transport.introduction(), "session status")
             simulator = _simulator(status)
             self._pacer.scale = simulator.pacing if simulator else 1.0
             self._recognise(simulator)
@@ -265,7 +270,7 @@ class Session:
 
     def _explained(self, error: ClientPortalError) -> ClientPortalError:
         """An answer that got lost in hours announced for it is maintenance; a gateway that cannot be reached is not."""
-        if not isinstance(error, GatewayDown) or isinstance(error, CallerNotAllowed) or not error.sent:
+        if not isinstance(error, GatewayDown) or isinstance(error, CallerNotAllowed | AnotherProgram) or not error.sent:
             return error
         zone = self._rules.zone
         announced = resets.window(self.market_now(), zone) if zone else None
@@ -284,21 +289,27 @@ class Session:
             reading = await self._open_bridge(reading)
         if reading.fault is not None:
             raise reading.fault.with_traceback(None)
+        try:
+            self._primed = await self._first_reads()
+        except GatewayDown as error:
+            # It told its session a moment ago.
+            raise await self._transport.explained(error) from error
+        return self._primed
+
+    async def _first_reads(self) -> Primed:
+        """The first read of these is empty whatever the account holds; their answers are not used."""
         primed = await self.brokerage_accounts()
-        # The first read of these is empty whatever the account holds; their answers are not used.
+        paths = ("/portfolio/accounts", "/iserver/account/orders", "/iserver/account/trades")
         await asyncio.gather(
-            self._transport.read("/portfolio/accounts"),
-            self._transport.read("/iserver/account/orders"),
-            self._transport.read("/iserver/account/trades"),
+            *(self._transport.read(path, seconds=SESSION_SECONDS) for path in paths),
             *([self._prime_below()] if primed.tiered else []),
         )
-        self._primed = primed
         return primed
 
     async def _prime_below(self) -> None:
         """Accounts below another are read only once they have been listed, where the gateway lists them."""
         try:
-            await self._transport.read("/portfolio/subaccounts")
+            await self._transport.read("/portfolio/subaccounts", seconds=SESSION_SECONDS)
         except (GatewayRefused, DataUnavailable) as error:
             _logger.info("accounts below another: %s", error)
 

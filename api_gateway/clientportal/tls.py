@@ -29,10 +29,14 @@ def address_refusal(url: str) -> str | None:
 
 
 def normal_fingerprint(text: str) -> str:
-    """A SHA-256 fingerprint, with or without colons, as 64 lower-case digits. Raises: ValueError."""
-    digits = text.strip().replace(":", "").lower()
+    """64 lower-case digits out of a SHA-256 fingerprint, which may have colons, blanks and openssl's words before it.
+
+    Raises: ValueError.
+    """
+    digits = re.sub(r"(?i)^\s*sha-?256(\s+fingerprint)?\s*[=:]|[\s:]", "", text).lower()
     if re.fullmatch(r"[0-9a-f]{64}", digits) is None:
-        raise ValueError("is not a SHA-256 fingerprint of 64 hexadecimal digits")
+        sha1 = " (40 digits are a SHA-1 fingerprint)" if re.fullmatch(r"[0-9a-f]{40}", digits) else ""
+        raise ValueError(f"is not a SHA-256 fingerprint of 64 hexadecimal digits{sha1}")
     return digits
 
 

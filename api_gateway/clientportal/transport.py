@@ -3,28 +3,27 @@
 Reads may be repeated, and identical ones share a request; a mutation is sent once, whatever happens.
 """
 
+import asyncio
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import httpx2
 import stamina
 
-from api_gateway.clientportal import wire
+from api_gateway.clientportal import strangers, wire
+from api_gateway.clientportal.answers import Answer, fault_of
 from api_gateway.clientportal.errors import (
+    AnotherProgram,
+    BrokerUnreachable,
     CallerNotAllowed,
     CertificateRefused,
     ClientPortalError,
     GatewayDown,
     GatewayRefused,
-    LoginRequired,
     Maintenance,
     Malformed,
-    NoBridge,
-    NotPrimed,
 )
 from api_gateway.clientportal.flight import Flights
 from api_gateway.clientportal.pacing import Pacer
@@ -33,13 +32,10 @@ from api_gateway.clientportal.tls import address_refusal, certificate_refusal, t
 # The gateway itself gives up after 10 s with a 503.
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
 _UNSENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+# Whether the session can be used is asked again soon, and somebody waits for the answer.
+SESSION_SECONDS: Final = 6.0
+_DOOR_SECONDS: Final = 2.0
 Params = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes
 
 
 def base_url(url: str) -> str:
@@ -71,15 +67,61 @@ class Transport:
         self._http = http
         self._reads: Flights[object] = Flights()
 
-    async def read(self, path: str, params: Params | None = None, *, body: object = None, attempts: int = 3) -> object:
+    async def read(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        body: object = None,
+        attempts: int = 3,
+        seconds: float | None = None,
+    ) -> object:
         """Decoded answer of a GET, or of a POST without effect when `body` is given; repeated when the gateway is away.
 
-        A read is shared by whoever asks the same while it is under way, but never by one that asks after a mutation.
+        `seconds` bounds one answer, also one that trickles in; what did not come in time is not asked for again. A
+        read is shared by whoever asks the same while it is under way, but never by one that asks after a mutation.
         The answer is shared, too: it must not be changed. Raises: ClientPortalError, also for an error that comes with
         status 200.
         """
-        key = (self.epoch, path, tuple(sorted((params or {}).items())), json.dumps(body, sort_keys=True), attempts)
-        return await self._reads.join(key, lambda: self._read(path, params, body, attempts))
+        key = (
+            self.epoch,
+            path,
+            tuple(sorted((params or {}).items())),
+            json.dumps(body, sort_keys=True),
+            attempts,
+            seconds,
+        )
+        return await self._reads.join(key, lambda: self._read(path, params, body, attempts, seconds))
+
+    async def introduction(self) -> object:
+        """What the gateway says of its session: the one answer by which it is told from other programs.
+
+        Asked once. Raises: ClientPortalError; AnotherProgram also for an answer that no gateway gives, and
+        BrokerUnreachable where the gateway answers by itself and not for the broker.
+        """
+        try:
+            answer = await self._exchange("POST", "/iserver/auth/status", None, {}, SESSION_SECONDS)
+            fault = self._fault_of(answer)
+            if fault is None or isinstance(fault, GatewayRefused | CallerNotAllowed):
+                fault = strangers.impostor(answer.status, answer.body, answer.headers) or fault
+            if fault is not None:
+                raise fault
+            return wire.decode(answer.body) or _nothing()
+        except ClientPortalError as error:
+            raise await self.explained(error) from error
+
+    async def explained(self, error: ClientPortalError) -> ClientPortalError:
+        """Why the session could not be read: a gateway that still answers by itself runs, and need not be started."""
+        is_told = isinstance(error, CallerNotAllowed | AnotherProgram | BrokerUnreachable)
+        is_lost = isinstance(error, GatewayDown) and error.sent
+        if is_told or not (is_lost or isinstance(error, GatewayRefused | Malformed)):
+            return error
+        if not await self._answers_by_itself():
+            return error
+        where = self._http.base_url.netloc.decode()
+        return BrokerUnreachable(
+            f"the gateway at {where} runs, and Interactive Brokers behind it does not answer: {error}"
+        )
 
     async def ask(self, path: str, body: object) -> Answer:
         """One POST without effect, sent once; the answer is the caller's to classify.
@@ -105,92 +147,74 @@ class Transport:
             self.pacer.penalise()
         return answer
 
-    async def _read(self, path: str, params: Params | None, body: object, attempts: int) -> object:
+    async def _read(
+        self, path: str, params: Params | None, body: object, attempts: int, seconds: float | None
+    ) -> object:
         retries = stamina.retry_context(
             on=_may_pass, attempts=attempts, wait_initial=0.05, wait_max=0.2, wait_jitter=0.0
         )
         async for attempt in retries:
             with attempt:
-                return await self._read_once(path, params, body)
+                return await self._read_once(path, params, body, seconds)
         raise AssertionError("the retry context neither returned nor raised")
 
-    async def _read_once(self, path: str, params: Params | None, body: object) -> object:
-        answer = await self._exchange("GET" if body is None else "POST", path, params, body)
-        if answer.status == 429:
-            raise self.pacer.penalise()
-        fault = fault_of(answer)
+    async def _read_once(self, path: str, params: Params | None, body: object, seconds: float | None) -> object:
+        answer = await self._exchange("GET" if body is None else "POST", path, params, body, seconds)
+        fault = self._fault_of(answer)
         if fault is not None:
             raise fault
         return wire.decode(answer.body)
 
-    async def _exchange(self, method: str, path: str, params: Params | None, body: object) -> Answer:
+    def _fault_of(self, answer: Answer) -> ClientPortalError | None:
+        return self.pacer.penalise() if answer.status == 429 else fault_of(answer)
+
+    async def _exchange(
+        self, method: str, path: str, params: Params | None, body: object, seconds: float | None = None
+    ) -> Answer:
         async with self.pacer.slot(method, path):
             try:
-                response = await self._http.request(method, path, params=params, json=body)
+                async with asyncio.timeout(seconds):
+                    response = await self._http.request(method, path, params=params, json=body)
             except _UNSENT as error:
                 raise _unconnected(error) from error
             except httpx2.RequestError as error:
-                raise GatewayDown(f"the gateway's answer was lost: {_cause(error)}") from error
-            return Answer(response.status_code, response.content)
+                silent = isinstance(error, httpx2.TimeoutException)
+                raise GatewayDown(f"the gateway's answer was lost: {_cause(error)}", silent=silent) from error
+            except TimeoutError as error:
+                raise GatewayDown(f"no answer came within {seconds:g} s", silent=True) from error
+            return Answer(response.status_code, response.content, response.headers)
+
+    async def _answers_by_itself(self) -> bool:
+        """Whether the gateway's own front page, for which it needs nobody, is there."""
+        try:
+            async with asyncio.timeout(_DOOR_SECONDS):
+                answer = await self._http.get(self._http.base_url.join("/"))
+        except (httpx2.RequestError, TimeoutError):
+            return False
+        stranger = strangers.refusal(answer.status_code, answer.content, answer.headers)
+        return answer.status_code < 400 and stranger is None
+
+
+def _nothing() -> NoReturn:
+    raise Malformed("it tells nothing of its session")
 
 
 def _unconnected(error: Exception) -> GatewayDown:
     refused = certificate_refusal(error)
     if refused is not None:
         return CertificateRefused(refused)
-    return GatewayDown(f"no connection to the gateway: {_cause(error)}", sent=False)
+    return GatewayDown(
+        f"no connection to the gateway: {_cause(error)}",
+        sent=False,
+        remedy="Start the gateway, or correct IBKR_GATEWAY_URL; `portfolio doctor` looks closer.",
+    )
 
 
 def _may_pass(error: Exception) -> bool:
-    """A refusal of this machine or of the gateway's certificate stays one."""
-    return isinstance(error, GatewayDown | Maintenance) and not isinstance(error, CallerNotAllowed | CertificateRefused)
-
-
-def fault_of(answer: Answer) -> ClientPortalError | None:
-    """The failure that an answer stands for, whichever envelope it came in; None for data."""
-    message = error_text(answer)
-    lowered = (message or "").lower()
-    if is_unprimed(message):
-        return NotPrimed("the gateway wants its accounts read first")
-    if "no bridge" in lowered:
-        return NoBridge("the gateway has no brokerage session")
-    if answer.status == 401 or 300 <= answer.status < 400 or lowered in _NOT_LOGGED_IN:
-        return LoginRequired("the gateway is not logged in")
-    return _fault_of_status(answer.status, message)
-
-
-def is_unprimed(message: str | None) -> bool:
-    """The brokerage and the portfolio side each want their own accounts read first."""
-    return message is not None and re.search(r"please query /\S*accounts first", message.lower()) is not None
-
-
-def error_text(answer: Answer) -> str | None:
-    """The `error` of an answer with any status; the beginning of a failed answer that is not JSON."""
-    if not answer.body.lstrip().startswith((b"{", b"[")):
-        return wire.snippet(answer.body) if answer.status >= 300 else None
-    try:
-        decoded = wire.decode(answer.body)
-    except Malformed:
-        return wire.snippet(answer.body) if answer.status >= 300 else None
-    found = decoded.get("error") if isinstance(decoded, dict) else None
-    if found:
-        return wire.masked(str(found))
-    return wire.snippet(answer.body) if answer.status >= 300 else None
-
-
-_NOT_LOGGED_IN: Final = ("no session", "not authenticated", "not logged in")
-
-
-def _fault_of_status(status: int, message: str | None) -> ClientPortalError | None:
-    if status == 403:
-        return CallerNotAllowed("the gateway denies access to this machine (403)")
-    if status in (502, 504):
-        return GatewayDown(f"the gateway's answer was lost ({status})")
-    if status == 503:
-        return Maintenance("the gateway is not available (503)")
-    if status >= 300 or message is not None:
-        return GatewayRefused(status, message or "no text")
-    return None
+    """A refusal of this machine or of the gateway's certificate stays one, and a silence was waited for already."""
+    if isinstance(error, CallerNotAllowed | CertificateRefused | AnotherProgram):
+        return False
+    return isinstance(error, Maintenance) or (isinstance(error, GatewayDown) and not error.silent)
 
 
 def _cause(error: Exception) -> str:

@@ -4,23 +4,23 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 from api_gateway.clientportal.tls import trust
+from api_gateway.diagnosis.certificate import Shown, blind, examined
 from api_gateway.diagnosis.records import Status
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import DEFAULT_GATEWAY_URL, GatewaySettings
 
 _SOON_DAYS: Final = 14
-# Codes of OpenSSL's verification.
-_EXPIRED, _NOT_YET, _OTHER_HOST, _OTHER_ADDRESS = 10, 9, 62, 64
-SILENT: Final = (
-    "It accepts connections and answers nothing: look at the gateway's log, restart it, "
-    "or correct IBKR_GATEWAY_URL if another program listens there."
-)
+_NO_TLS: Final = "The gateway speaks https://. If it is the simulator, write http:// in IBKR_GATEWAY_URL."
+_TLS_ALERT: Final = b"\x15\x03"
+# Of the broker's other programs, Trader Workstation and IB Gateway, live and paper: they speak a protocol of their own.
+_SOCKET_PORTS: Final = frozenset({7496, 7497, 4001, 4002})
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,19 @@ def address_of(url: str) -> Address:
     return Address(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
 
 
+def silent(address: Address) -> str:
+    """What to do about a listener that says nothing that is HTTP."""
+    if address.port in _SOCKET_PORTS:
+        return (
+            f"{address.port} is the API port of Trader Workstation or IB Gateway, which speak another protocol: start "
+            f" the Client Portal gateway and name it in IBKR_GATEWAY_URL, such as {DEFAULT_GATEWAY_URL}."
+        )
+    return (
+        "It accepts connections and answers nothing: look at the gateway's log, restart it, "
+        "or correct IBKR_GATEWAY_URL if another program listens there."
+    )
+
+
 async def reach(settings: GatewaySettings, report: Report, patience_seconds: float) -> None:
     """The checks `gateway` and `tls`. Raises: Ended where no HTTP can be spoken."""
     try:
@@ -58,8 +71,37 @@ async def reach(settings: GatewaySettings, report: Report, patience_seconds: flo
         report.ok("tls", "not used: the address begins with http://")
 
 
-async def _connect(address: Address, context: ssl.SSLContext | None, patience_seconds: float) -> dict[str, object]:
-    """The peer's certificate where there is one.
+async def speech(address: Address, patience_seconds: float) -> tuple[str, str] | None:
+    """Finding and remedy for a listener that does not speak what its address says, None where it does or says nothing.
+
+    Asked in plain HTTP, and in TLS where it hangs up on that.
+    """
+    said = b""
+    with contextlib.suppress(OSError):
+        async with asyncio.timeout(patience_seconds):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            with contextlib.closing(writer):
+                writer.write(f"GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+                said = await reader.read(60)
+    if said.startswith(b"HTTP/"):
+        found = f"{address} speaks plain HTTP, and IBKR_GATEWAY_URL says https://"
+        return (found, _NO_TLS) if address.scheme == "https" else None
+    if said and not said.startswith(_TLS_ALERT):
+        words = "".join(each if each.isprintable() else "." for each in said.decode("ascii", "replace"))
+        return f"{address} answers in something that is not HTTP: {words.strip()}", silent(address)
+    if address.scheme == "http" and await _takes_tls(address, patience_seconds):
+        return f"{address} speaks TLS, and IBKR_GATEWAY_URL says http://", f"Write https://{address} there."
+    return None
+
+
+async def _takes_tls(address: Address, patience_seconds: float) -> bool:
+    with contextlib.suppress(OSError):
+        return await _connect(address, blind(), patience_seconds) is not None
+    return False
+
+
+async def _connect(address: Address, context: ssl.SSLContext | None, patience_seconds: float) -> ssl.SSLObject | None:
+    """What was agreed on where `context` asked for TLS; nothing is sent.
 
     Raises: OSError, of which TimeoutError and SSLError are kinds; UnicodeError for a name that cannot be one.
     """
@@ -67,12 +109,12 @@ async def _connect(address: Address, context: ssl.SSLContext | None, patience_se
         _, writer = await asyncio.open_connection(
             address.host, address.port, ssl=context, server_hostname=address.host if context else None
         )
-    certificate: dict[str, object] = writer.get_extra_info("peercert") or {}
+    agreed: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
     writer.close()
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(patience_seconds):
             await writer.wait_closed()
-    return certificate
+    return agreed
 
 
 def _end_unreachable(
@@ -96,54 +138,68 @@ async def _check_tls(settings: GatewaySettings, report: Report, address: Address
     try:
         context = trust(settings.ibkr_ca_file, settings.ibkr_cert_sha256)
     except ValueError as error:
-        report.end("tls", f"IBKR_CA_FILE: {error}", f"Fetch it again: {_fetch(address)}")
+        remedy = "Take IBKR_CA_FILE out: then this shows how to pin the gateway's certificate instead."
+        report.end("tls", f"IBKR_CA_FILE: {error}", remedy)
     try:
-        certificate = await _connect(address, context, patience_seconds)
+        agreed = await _connect(address, context, patience_seconds)
     except ssl.SSLCertVerificationError as error:
-        report.end("tls", *_unverified(settings, address, error))
+        report.end("tls", *await _unverified(settings, address, error, patience_seconds))
     except ssl.SSLError as error:
         finding = f"{address} does not speak TLS ({error.reason or 'no reason given'})"
-        report.end("tls", finding, "Correct IBKR_GATEWAY_URL: the simulator speaks http://, the gateway https://.")
+        report.end("tls", *(await speech(address, patience_seconds) or (finding, silent(address))))
     except OSError:
-        report.end("gateway", f"{address} accepts connections and says nothing", SILENT)
+        report.end("gateway", f"{address} accepts connections and says nothing", silent(address))
     if settings.ibkr_cert_sha256:
         report.ok("tls", "it is the certificate that IBKR_CERT_SHA256 pins")
     else:
-        _check_certificate(settings, report, certificate)
+        _check_certificate(settings, report, (agreed.getpeercert() if agreed else None) or {})
 
 
-def _unverified(settings: GatewaySettings, address: Address, error: ssl.SSLCertVerificationError) -> tuple[str, str]:
-    """What is wrong with the certificate, and what to do about it."""
+async def _unverified(
+    settings: GatewaySettings, address: Address, error: ssl.SSLCertVerificationError, patience_seconds: float
+) -> tuple[str, str]:
+    """What is wrong with the certificate, and what to do about it: the pin first, which needs neither name nor date."""
+
+    async def shake(context: ssl.SSLContext) -> bytes:
+        agreed = await _connect(address, context, patience_seconds)
+        return (agreed.getpeercert(binary_form=True) if agreed else None) or b""
+
     whose = f"the certificate of {address}"
+    try:
+        shown = await examined(shake, address.host, settings.ibkr_ca_file)
+    except OSError:
+        return f"{whose} is refused: {error.verify_message}", "Run the diagnosis again: the gateway hung up meanwhile."
     if settings.ibkr_cert_sha256:
-        remedy = "If you made the gateway a new one, pin that in IBKR_CERT_SHA256; else find out who answers there."
-        return f"{whose} is not the pinned one: {error.verify_message}", remedy
-    if error.verify_code in (_EXPIRED, _NOT_YET):
-        remedy = "Make the gateway a new certificate, and check this machine's clock; docs/gateway.md says how."
-        return f"{whose}: {error.verify_message}", remedy
-    if error.verify_code in (_OTHER_HOST, _OTHER_ADDRESS):
-        remedy = "Name in IBKR_GATEWAY_URL a host that the certificate names, or make one that names this host."
-        return f"{whose} is not for {address.host}", remedy
-    finding = f"{whose} is not trusted: {error.verify_message}"
-    if settings.ibkr_ca_file:
-        return finding, f"IBKR_CA_FILE is of another gateway or another certificate. Fetch it anew: {_fetch(address)}"
-    remedy = "Fetch the gateway's certificate and set IBKR_CA_FILE=gateway-ca.pem, or pin it in IBKR_CERT_SHA256"
-    return finding, f"{remedy}: {_fetch(address)}"
+        finding = f"{whose} is not the pinned one: its SHA-256 fingerprint is {shown.fingerprint}"
+        return finding, f"Find out who answers there. If you made the gateway a new certificate: {_pin(address, shown)}"
+    why = "; ".join(shown.faults) or error.verify_message
+    finding = f"{whose} is refused: {why}. Its SHA-256 fingerprint is {shown.fingerprint}"
+    return finding, _pin(address, shown) + _instead(settings, shown)
 
 
-def _fetch(address: Address) -> str:
+def _pin(address: Address, shown: Shown) -> str:
+    command = (
+        f"openssl s_client -connect localhost:{address.port} </dev/null | openssl x509 -noout -fingerprint -sha256"
+    )
     return (
-        f"openssl s_client -connect {address} -servername {address.host} -showcerts </dev/null "
-        "| openssl x509 -out gateway-ca.pem; compare `openssl x509 -in gateway-ca.pem -noout -fingerprint -sha256` "
-        "with the same command on the gateway's machine before you trust it"
+        f"compare with what `{command}` says on the gateway's own machine; if it is the same, pin it by this line in "
+        f".env: IBKR_CERT_SHA256={shown.fingerprint}"
     )
 
 
-def _check_certificate(settings: GatewaySettings, report: Report, certificate: dict[str, object]) -> None:
+def _instead(settings: GatewaySettings, shown: Shown) -> str:
+    if settings.ibkr_ca_file is not None:
+        return " (and take IBKR_CA_FILE out: this certificate is not of that authority, of another date or name)"
+    if shown.vouches_for_itself:
+        return ". Or save the certificate itself and name its file in IBKR_CA_FILE"
+    return ""
+
+
+def _check_certificate(settings: GatewaySettings, report: Report, certificate: Mapping[str, object]) -> None:
     until = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
     trust = f"by {settings.ibkr_ca_file}" if settings.ibkr_ca_file else "by the authorities that are shipped"
     finding = f"verified {trust}; the certificate is valid until {until.date()}"
     if (until - datetime.now(UTC)).days < _SOON_DAYS:
-        report.warn("tls", finding, "Make the gateway a new certificate soon.")
+        report.warn("tls", finding, "Make the gateway a new certificate soon, or pin this one in IBKR_CERT_SHA256.")
     else:
         report.ok("tls", finding)

@@ -2,13 +2,15 @@
 
 import time
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, NoReturn
 
 import httpx2
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.balances import summary_of
 from api_gateway.clientportal.errors import (
+    AnotherProgram,
+    BrokerUnreachable,
     CallerNotAllowed,
     ClientPortalError,
     Competing,
@@ -25,7 +27,7 @@ from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Params, Transport
-from api_gateway.diagnosis.network import SILENT
+from api_gateway.diagnosis.network import Address, address_of, silent, speech
 from api_gateway.diagnosis.records import short
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import GatewaySettings
@@ -36,11 +38,8 @@ _POLLS: Final = 5
 # Apple at NASDAQ: liquid, and in every price service for the United States.
 _LIQUID, _LIQUID_SYMBOL = 265598, "AAPL"
 _LAST, _AVAILABILITY = "31", "6509"
+_SPEECH_SECONDS: Final = 1.0
 _WARN_SECONDS, _FAIL_SECONDS = 2.0, 30.0
-_CUT_OFF: Final = (
-    "That is what it does when it cannot reach Interactive Brokers itself: "
-    "check its machine's internet connection and its log."
-)
 
 
 class Conversation:
@@ -48,7 +47,6 @@ class Conversation:
 
     def __init__(self, http: httpx2.AsyncClient, spacing_seconds: float) -> None:
         self._spacing = spacing_seconds
-        self._http = http
         memory = GatewayMemory()
         self._pacer = Pacer(memory=memory)
         self._transport = Transport(http, self._pacer)
@@ -63,13 +61,6 @@ class Conversation:
 
     async def pause(self) -> None:
         await self._pacer.pause(self._spacing)
-
-    async def shows_a_login_page(self) -> bool:
-        """Whether the gateway answers what it answers by itself, without the broker behind it."""
-        try:
-            return (await self._http.get(self._http.base_url.join("/"))).status_code < 500
-        except httpx2.HTTPError:
-            return False
 
     async def _note_request(self, _: httpx2.Request) -> None:
         self._sent = time.time()
@@ -90,7 +81,7 @@ async def look_at_session(talk: Conversation, settings: GatewaySettings, report:
     fault = reading.fault
     report.learn(simulator=None if fault and not isinstance(fault, SESSION) else reading.simulator is not None)
     if fault is not None and not isinstance(fault, SESSION):
-        await _end_without_session(talk, report, fault)
+        await _end_without_session(report, address_of(settings.ibkr_gateway_url), fault)
     report.ok("allow_list", "the gateway serves this machine")
     if isinstance(fault, LoginRequired):
         report.end("login", str(fault), f"Log in at {settings.login_url} in a browser on the gateway's machine.")
@@ -107,15 +98,13 @@ async def look_at_session(talk: Conversation, settings: GatewaySettings, report:
 SESSION: Final = (LoginRequired, Competing, NoBridge)
 
 
-async def _end_without_session(talk: Conversation, report: Report, fault: ClientPortalError) -> None:
+async def _end_without_session(report: Report, address: Address, fault: ClientPortalError) -> NoReturn:
     if isinstance(fault, CallerNotAllowed):
         report.end("allow_list", str(fault), fault.remedy)
-    if isinstance(fault, GatewayDown):
-        if await talk.shows_a_login_page():
-            report.end("gateway", f"it runs, and leaves a request without an answer: {fault}", _CUT_OFF)
-        report.end("gateway", str(fault), SILENT)
-    if isinstance(fault, Maintenance | PacingViolation):
+    if isinstance(fault, AnotherProgram | BrokerUnreachable | Maintenance | PacingViolation):
         report.end("gateway", str(fault), fault.remedy)
+    if isinstance(fault, GatewayDown):
+        report.end("gateway", *(await speech(address, _SPEECH_SECONDS) or (str(fault), silent(address))))
     remedy = "Does a Client Portal gateway listen there? Correct IBKR_GATEWAY_URL."
     report.end("gateway", f"it answers, but not as a gateway does: {fault}", remedy)
 

@@ -12,6 +12,8 @@ run=${GATEWAY_RUN:-/run/gateway}
 port=${GATEWAY_PORT:-5000}
 names=${GATEWAY_NAMES:-localhost gateway}
 allow="127.0.0.1 ${GATEWAY_ALLOW:-}"
+# For trials only: a simulator on this machine in the broker's place.
+upstream=${GATEWAY_UPSTREAM:-https://api.ibkr.com}
 renew_days=30
 
 fail() {
@@ -32,6 +34,8 @@ check_settings() {
   done
   set +f
   [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || fail "GATEWAY_PORT: $port is not a port"
+  [[ $upstream == https://api.ibkr.com || $upstream =~ ^http://127\.0\.0\.1:[1-9][0-9]{0,4}$ ]] ||
+    fail "GATEWAY_UPSTREAM: $upstream is neither the broker nor a simulator like http://127.0.0.1:5055"
 }
 
 check_download() {
@@ -96,6 +100,8 @@ write_configuration() {
   set +f
   text=$(cat "$here/conf.yaml.template")
   text=${text//@PORT@/$port}
+  text=${text//@UPSTREAM@/$upstream}
+  text=${text//@UPSTREAM_TLS@/$([[ $upstream == https:* ]] && echo true || echo false)}
   text=${text//@PASSWORD@/$(cat "$data/password")}
   text=${text//@ALLOW@/${entries%$'\n'}}
   printf '%s\n' "$text" >root/conf.yaml

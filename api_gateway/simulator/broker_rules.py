@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api_gateway.simulator.pages import LoginAnswer
+from api_gateway.simulator.pages import DeniedStatus, LoginAnswer
 from api_gateway.simulator.universe import stock
 
 AccountType = Literal["margin", "cash"]
+Upstream = Literal["up", "cut", "silent"]
 
 
 def _known(symbol: str) -> str:
@@ -37,6 +38,9 @@ class BrokerChange(BaseModel):
     step_table: bool | None = None
     cached_positions: bool | None = None
     filtered_orders_empty: bool | None = None
+    caller_allowed: bool | None = None
+    denied_status: DeniedStatus | None = None
+    upstream: Upstream | None = None
 
 
 @dataclass
@@ -48,7 +52,10 @@ class BrokerRules:
     `availability`: field 6509 of every quote (documented); N and O quote nothing. `cold_history`: the first request for
     a contract's bars answers 500 (recorded, not always). `step_table`: periods and bars outside the documented table
     are refused. `cached_positions`: the paged positions stay as first read until they are invalidated (documented).
-    `filtered_orders_empty`: a list of orders with a filter is empty (recorded, not always).
+    `filtered_orders_empty`: a list of orders with a filter is empty (recorded, not always). `caller_allowed`: whether
+    the caller is on the gateway's list; if not, every path is denied with `denied_status`, 404 as the program itself
+    answers (recorded) or 403 (reported). `upstream`: what becomes of a request while the gateway runs and does not
+    reach the broker; it closes the connection (recorded) or leaves the request without an answer (reported).
     """
 
     account_type: AccountType
@@ -63,6 +70,9 @@ class BrokerRules:
     step_table: bool = False
     cached_positions: bool = False
     filtered_orders_empty: bool = False
+    caller_allowed: bool = True
+    denied_status: DeniedStatus = 404
+    upstream: Upstream = "up"
 
     @property
     def quotes(self) -> bool:

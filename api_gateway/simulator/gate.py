@@ -12,6 +12,7 @@ import re
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_gateway.simulator.broker_rules import Upstream
 from api_gateway.simulator.brokerage import COMPETING, LOGGED_OUT, NO_BRIDGE, BrokerageSession
 from api_gateway.simulator.faults import FaultRule
 from api_gateway.simulator.pages import access_denied, not_authenticated, page, to_the_login
@@ -24,6 +25,8 @@ BASE = "/v1/api"
 # Answered by the gateway itself, each in its own words.
 _OPEN_WHEN_LOGGED_OUT = frozenset({"/iserver/auth/status", "/iserver/reauthenticate", "/tickle"})
 _OPEN_WITHOUT_BRIDGE = frozenset({"/iserver/auth/status", "/iserver/auth/ssodh/init", "/iserver/reauthenticate"})
+# Without the broker behind it (recorded).
+_ANSWERED_ALONE = frozenset({"/iserver/reauthenticate"})
 _CONDITIONS = {
     "logged_out": LOGGED_OUT,
     "session_lost": LOGGED_OUT,
@@ -58,6 +61,9 @@ class Gate:
         world = self._stage.world
         # One request belongs to one world, also when a reset comes in between.
         scope = {**scope, "path": path, "world": world}
+        if not world.rules.caller_allowed and not path.startswith("/simulator/"):
+            await access_denied(world.rules.denied_status)(scope, receive, send)
+            return
         if not path.startswith(f"{BASE}/"):
             await self._app(scope, receive, send)
             return
@@ -74,6 +80,9 @@ class Gate:
             world.pacer.finished(method, gateway_path)
 
     async def _admitted(self, world: World, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        if world.rules.upstream != "up" and path not in _ANSWERED_ALONE:
+            await _cut_off(world.rules.upstream, receive, send)
+            return
         world.look()
         session = world.session
         session.advance()
@@ -121,6 +130,13 @@ class Gate:
             await no_bridge_answer()(scope, receive, send)
         else:
             await (_closed(world.session, path) or self._app)(scope, receive, send)
+
+
+async def _cut_off(upstream: Upstream, receive: Receive, send: Send) -> None:
+    """The gateway runs, and does not reach the broker."""
+    if upstream == "silent":
+        await _until_gone(receive, _LONGEST_HANG)
+    await _cut(receive, send)
 
 
 async def _darkened(fault: FaultRule, reached: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,7 +188,7 @@ def _lose(world: World, fault: FaultRule) -> None:
 def _instead(world: World, fault: FaultRule) -> Response:
     """An answer in place of the gateway's; the request has no effect."""
     if fault.kind == "denied":
-        return access_denied()
+        return access_denied(world.rules.denied_status)
     if fault.kind == "redirect":
         return to_the_login()
     if fault.kind == "blank":

@@ -9,15 +9,16 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 LOGIN_PATH = "/sso/Login"
 LoginAnswer = Literal["json", "empty", "html", "redirect"]
+DeniedStatus = Literal[403, 404]
 
 
 def page(title: str, text: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{text}</body></html>", status)
 
 
-def access_denied() -> HTMLResponse:
-    """For a caller who is not on the gateway's list, and for a body with a sign of comparison (both reported)."""
-    return page("Access Denied", "<h1>Access Denied</h1>", 403)
+def access_denied(status: DeniedStatus = 403) -> HTMLResponse:
+    """For a caller who is not on the gateway's list, and with 403 for a body with a sign of comparison (reported)."""
+    return page("Access Denied", "<h1>Access Denied</h1>", status)
 
 
 def to_the_login() -> RedirectResponse:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent
+from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, TextContent
 
 from app.desk.journal import Call, record_call
 from app.domain.errors import BrokerUnavailable, PortfolioError
@@ -20,6 +20,19 @@ from app.domain.errors import BrokerUnavailable, PortfolioError
 
 class ToolFailed(PortfolioError):
     """The server answered, and the answer is that it cannot: the text says why and what to do."""
+
+
+CORRECT_URL = "Correct MCP_URL; the server of `portfolio up` has http://127.0.0.1:5002/mcp"
+
+
+def no_server(answer: httpx2.Response) -> str | None:
+    """What shows that another program answered; None where it may have been an MCP server."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.status_code == 401 and answer.headers.get("www-authenticate", "").lower().startswith("bearer"):
+        return None
+    if answer.status_code in {404, 405} or answer.is_redirect or kind in {"text/html", "application/problem+json"}:
+        return f"another program answers {answer.status_code}" + (f" ({kind})" if kind else "")
+    return None
 
 
 class McpConnection:
@@ -52,10 +65,7 @@ class McpConnection:
         except (MCPError, httpx2.HTTPError, OSError, TimeoutError) as error:
             if not isinstance(error, MCPError) or error.code == CONNECTION_CLOSED:
                 self._retire(session)
-            raise BrokerUnavailable(
-                f"the IBKR MCP server at {self._url} did not answer {tool}: {error}",
-                "Is it running? Try `portfolio up`",
-            ) from error
+            raise self._unanswered(tool, error) from error
         except BrokerUnavailable:
             self._retire(session)
             raise
@@ -69,6 +79,13 @@ class McpConnection:
             self._current.stop.set()
             self._current = None
         await asyncio.gather(*self._owners, return_exceptions=True)
+
+    def _unanswered(self, tool: str, error: Exception) -> BrokerUnavailable:
+        where = f"the IBKR MCP server at {self._url}"
+        if isinstance(error, MCPError) and error.code == REQUEST_TIMEOUT:
+            remedy = "It runs: see its log; `portfolio doctor` says whether the gateway behind it answers"
+            return BrokerUnavailable(f"{where} did not answer {tool} within {self._timeout:g} s", remedy)
+        return BrokerUnavailable(f"{where} did not answer {tool}: {error}", "Is it running? Try `portfolio up`")
 
     def _open(self) -> "_Session":
         session = _Session(asyncio.get_running_loop().create_future(), asyncio.Event())
@@ -87,7 +104,8 @@ class McpConnection:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
-                httpx2.AsyncClient(headers=headers, timeout=self._timeout, trust_env=False) as http,
+                # A second more, so that it is the session that gives a call up, and says so.
+                httpx2.AsyncClient(headers=headers, timeout=self._timeout + 1, trust_env=False) as http,
                 Client(
                     streamable_http_client(self._url, http_client=http, terminate_on_close=False),
                     read_timeout_seconds=self._timeout,
@@ -105,8 +123,16 @@ class McpConnection:
         try:
             async with httpx2.AsyncClient(timeout=min(5, self._timeout), trust_env=False) as http:
                 answer = await http.post(self._url, headers={"Authorization": f"Bearer {self._token}"}, json={})
+        except httpx2.TimeoutException:
+            return BrokerUnavailable(
+                f"{where} takes the request and answers nothing",
+                "See its log, or correct MCP_URL if that is no MCP server",
+            )
         except httpx2.HTTPError as unreachable:
             return BrokerUnavailable(f"{where} cannot be reached: {unreachable}", "Start it, or correct MCP_URL")
+        other = no_server(answer)
+        if other is not None:
+            return BrokerUnavailable(f"no MCP server is at {self._url}: {other}", CORRECT_URL)
         if answer.status_code in {401, 403}:
             return BrokerUnavailable(f"{where} refused the token", "Give both sides the same MCP_TOKEN")
         if answer.status_code == 421:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 import httpx2
 
+from app.commands.leftovers import settle
 from app.commands.processes import free_ports, mcp_server, private_directory
+from app.commands.signals import run_cancellable
 from app.desk.attempt import Conduct, RunResult
 from app.desk.desk import Desk, Progress
 from app.desk.telling import deliver
@@ -62,6 +63,7 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
     # What goes wrong in a stage reaches the caller as one line; the framework would print it twice before, with traces.
     logging.getLogger("google_adk").setLevel(logging.CRITICAL)
     state = private_directory(settings.state_dir)
+    settle(state, tell)
     tell("starting the MCP server")
     with mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode) as variables:
         here = load_settings(
@@ -72,7 +74,6 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
         )
 
         async def work() -> RunResult:
-            _cancel_when_terminated()
             wiring = wire(here)
             desk = wiring.desk()
             try:
@@ -81,23 +82,14 @@ def work_here(settings: Settings, job: Job, tell: Progress) -> Report:
                 await deliver(desk)
                 await wiring.close()
 
-        before = signal.getsignal(signal.SIGTERM)
         try:
-            result = asyncio.run(work())
+            # An order on the wire gets its answer on record before the process ends, which an exit would not leave.
+            result = run_cancellable(work())
         except asyncio.CancelledError:
             raise ServiceFailed("the run was stopped", "Run again: the next run goes on where it stopped") from None
-        finally:
-            signal.signal(signal.SIGTERM, before)
     if result.report is None:
         raise ServiceFailed(f"run {result.run_id} is in progress elsewhere", "`portfolio show` it later")
     return result.report
-
-
-def _cancel_when_terminated() -> None:
-    """An order on the wire gets its answer on record before the process ends, which an exit at once would not leave."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _report(url: str, status: int, body: Report, headers: Mapping[str, str], tell: Progress) -> Report:

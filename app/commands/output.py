@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,10 @@ from rich.console import Console
 
 from app.commands.screen import show_report
 from app.domain.errors import UsageError
+from app.ledger.address import address, sqlite_file
+from app.ledger.database_file import EMPTY, refuse_remains, size
 from app.ledger.engine import open_ledger
+from app.ledger.faults import unavailable
 from app.ledger.sql_ledger import SqlLedger
 from app.settings import Settings, load_settings
 
@@ -49,18 +52,32 @@ def print_json(value: object) -> None:
 
 def tell(progress: str) -> None:
     """Progress goes to standard error, so that standard output stays the result."""
-    typer.echo(f"· {progress}", err=True)
+    say(f"· {progress}")
+
+
+def say(line: str) -> None:
+    """To standard error. A terminal that was closed meanwhile ends nothing: an order may be on the wire."""
+    with suppress(OSError):
+        typer.echo(line, err=True)
 
 
 @contextmanager
 def opened_ledger(settings: Settings) -> Iterator[SqlLedger]:
     """The ledger that the settings name; reading makes no new one."""
-    if settings.database_url is None and not settings.ledger_file.exists():
-        raise UsageError(
-            f"there is no ledger in {settings.state_dir}", "`portfolio demo` makes one; --state names another"
-        )
+    file = sqlite_file(address(settings.ledger_url))
+    if file is not None:
+        _require_kept(file, settings)
     ledger = open_ledger(settings.ledger_url)
     try:
         yield ledger
     finally:
         ledger.dispose()
+
+
+def _require_kept(file: Path, settings: Settings) -> None:
+    refuse_remains(file)
+    if not file.exists():
+        where = settings.state_dir if settings.database_url is None else file
+        raise UsageError(f"there is no ledger in {where}", "`portfolio demo` makes one; --state names another")
+    if size(file) == 0:
+        raise unavailable(EMPTY, str(file))

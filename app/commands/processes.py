@@ -1,5 +1,6 @@
 """The simulator, the MCP server and the service as processes of their own on loopback, started and stopped together."""
 
+import errno
 import os
 import secrets
 import signal
@@ -11,10 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from io import BufferedWriter
 from pathlib import Path
 
 import httpx2
 
+from app.commands import child
+from app.commands.leftovers import LOGS, holder, settle
+from app.commands.output import tell
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment
 
@@ -81,7 +86,7 @@ def free_ports() -> Ports:
 @contextmanager
 def simulator(state: Path, port: int, simulated: Simulated) -> Iterator[str]:
     """The gateway simulator; yields its URL."""
-    command = ["-m", "api_gateway.simulator", "--port", str(port), *simulated.arguments()]
+    command = ["api_gateway.simulator", "--port", str(port), *simulated.arguments()]
     url = f"http://{LOOPBACK}:{port}"
     with _running("simulator", command, {}, state, f"{url}/simulator/state", port):
         yield url
@@ -105,7 +110,7 @@ def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> I
         "MCP_STATE_FILE": str(state / "gateway.json"),
     }
     url = f"http://{LOOPBACK}:{port}"
-    command = ["-m", "api_gateway.mcp_server", "--port", str(port)]
+    command = ["api_gateway.mcp_server", "--port", str(port)]
     with _running("mcp_server", command, shared, state, f"{url}/health", port):
         yield {**shared, "MCP_URL": f"{url}/mcp", "STATE_DIR": str(state)}
 
@@ -113,7 +118,7 @@ def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> I
 @contextmanager
 def service(state: Path, port: int, variables: Mapping[str, str]) -> Iterator[str]:
     """The app; yields its URL."""
-    command = ["-m", "uvicorn", "app.main:app", "--host", LOOPBACK, "--port", str(port), "--log-level", "warning"]
+    command = ["uvicorn", "app.main:app", "--host", LOOPBACK, "--port", str(port), "--log-level", "warning"]
     url = f"http://{LOOPBACK}:{port}"
     with _running("service", command, {**variables, "HOST": LOOPBACK}, state, f"{url}/health", port):
         yield url
@@ -124,7 +129,7 @@ def playground(state: Path, port: int, variables: Mapping[str, str]) -> Iterator
     """The agent framework's own development page on the five agents; it can preview and nothing else."""
     agents = str(Path(__file__).parent.parent)
     kept = ["--session_service_uri", "memory://", "--artifact_service_uri", "memory://"]
-    command = ["-m", "google.adk.cli", "web", agents, "--host", LOOPBACK, "--port", str(port), *kept]
+    command = ["google.adk.cli", "web", agents, "--host", LOOPBACK, "--port", str(port), *kept]
     url = f"http://{LOOPBACK}:{port}"
     with _running("playground", command, variables, state, f"{url}/health", port):
         yield url
@@ -136,6 +141,7 @@ def everything(
 ) -> Iterator[str]:
     """All three, the simulator as the broker; yields the service's URL once all answer."""
     state = private_directory(state)
+    settle(state, tell)
     with ExitStack() as stack:
         gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
         shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))
@@ -174,23 +180,24 @@ def _running(
     name: str, command: Sequence[str], variables: Mapping[str, str], state: Path, url: str, port: int
 ) -> Iterator[None]:
     """One process, its output in the state directory's logs; stopped by its id when the block ends."""
-    logs = private_directory(state / "logs")
+    logs = private_directory(state / LOGS)
     _require_free(name, port)
-    with (logs / f"{name}.log").open("ab") as log:
+    with _log(logs / f"{name}.log") as log:
         start = log.tell()
-        process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
-            [sys.executable, *command],
-            stdin=subprocess.DEVNULL,
+        with subprocess.Popen(  # noqa: S603 - our own modules, no shell
+            [sys.executable, "-m", child.__name__, *command],
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             env=child_environment(**variables),
-            start_new_session=True,
-        )
-        try:
-            _wait_for(name, process, url, logs / f"{name}.log", start)
-            yield
-        finally:
-            _stop(process)
+            # Apart from the terminal's signals, but in its session: where this process ends, the group is orphaned.
+            process_group=0,
+        ) as process:
+            try:
+                _wait_for(name, process, url, logs / f"{name}.log", start)
+                yield
+            finally:
+                _stop(process)
 
 
 def _require_free(name: str, port: int) -> None:
@@ -200,10 +207,20 @@ def _require_free(name: str, port: int) -> None:
             probe.bind((LOOPBACK, port))
         except OverflowError:
             raise UsageError(f"{port} for the {name} is not a port", "Choose one from 1 to 65535") from None
-        except OSError:
-            raise StartFailed(
-                f"port {port} for the {name} is taken", "Stop what listens there, or choose another port"
-            ) from None
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                cause = f"port {port} for the {name} cannot be used: {error.strerror}"
+                raise StartFailed(cause, "Choose another port") from None
+            by, remedy = holder(port) or ("", "Stop what listens there")
+            taken = f"port {port} for the {name} is taken" + (f" by {by}" if by else "")
+            raise StartFailed(taken, f"{remedy}, or choose another port") from None
+
+
+def _log(path: Path) -> BufferedWriter:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "Choose another with --state") from None
 
 
 def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, log: Path, start: int) -> None:
@@ -234,6 +251,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
+    # One that was stopped would not get to hear of it.
+    process.send_signal(signal.SIGCONT)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

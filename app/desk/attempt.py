@@ -16,15 +16,25 @@ from app.desk.accounts import HOW, masked, named
 from app.desk.clock import SystemClock, market_clock
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
+from app.desk.left_behind import close_left_behind
 from app.desk.modes import effective_mode
 from app.desk.navs import nav_point
 from app.desk.ports import Clock
 from app.desk.readiness import not_ready, session_lost
 from app.desk.reconciling import reconcile
-from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
+from app.desk.records import Busy, Claim, Done, Event, Lease, RunKey, RunStatus
 from app.desk.reporting import report_of
 from app.desk.telling import tell, tell_end, tell_failure
-from app.domain.errors import BrokerUnavailable, Fenced, Halted, LedgerError, NotReady, PortfolioError, UsageError
+from app.domain.errors import (
+    BrokerUnavailable,
+    Fenced,
+    Halted,
+    LedgerError,
+    LedgerUnavailable,
+    NotReady,
+    PortfolioError,
+    UsageError,
+)
 from app.domain.market import Session
 from app.domain.navs import NavPoint
 from app.domain.policy import Mode, Occasion
@@ -49,12 +59,16 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """`report` is None while another caller's run is in progress; `fresh` is true for the caller whose run it was."""
+    """`report` is None while another caller's run is in progress, and `lease` is that one's.
+
+    `fresh` is true for the caller whose run it was.
+    """
 
     run_id: str
     status: RunStatus
     report: Mapping[str, Any] | None
     fresh: bool = False
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,7 @@ async def claimed(desk: Desk, tried: Attempt, progress: Progress) -> Run | RunRe
     now = tried.clock.now()
     claim = await desk.write(desk.ledger.claim, tried.key, desk.owner, desk.policy.hash, now)
     if isinstance(claim, Busy):
-        return RunResult(claim.run_id, RunStatus.RUNNING, None)
+        return RunResult(claim.run_id, RunStatus.RUNNING, None, lease=claim.lease)
     if isinstance(claim, Done):
         return RunResult(claim.run_id, claim.status, claim.report)
     return tried.run(claim.run_id, journal_of(desk, claim, tried.clock), claim, progress)
@@ -124,14 +138,11 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
         raise UsageError("a run without a claim cannot be carried out")
     started = time.perf_counter()
     try:
-        async with _lease_kept(desk, claim):
-            with run.journal.listening():
-                stopped = await _stopped(desk, run)
-                if stopped is not None:
-                    return await closed(desk, run, RunStatus.HALTED, stopped)
-                # A preview settles nothing and waits for nothing.
-                run = run if run.key.dry_run else await reconcile(desk, run, claim)
-            run = await work(desk, run)
+        async with _lease_kept(desk, run, claim):
+            begun = await _begun(desk, run, claim)
+            if isinstance(begun, RunResult):
+                return begun
+            run = await work(desk, begun)
     except Halted as halted:
         await desk.write(desk.ledger.tighten, run.key.book, KillLevel.HALTED, str(halted), run.clock.now())
         return await closed(desk, run, RunStatus.HALTED, str(halted))
@@ -150,13 +161,38 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
     return await closed(desk, run, ended(run), run.note)
 
 
+async def _begun(desk: Desk, run: Run, claim: Claim) -> Run | RunResult:
+    with run.journal.listening():
+        stopped = await _stopped(desk, run)
+        if stopped is not None:
+            return await closed(desk, run, RunStatus.HALTED, stopped)
+        # A preview settles nothing and waits for nothing.
+        if run.key.dry_run:
+            return run
+        run = await reconcile(desk, run, claim)
+        await close_left_behind(desk, run, claim)
+        return run
+
+
 async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) -> None:
     # What cannot be recorded must not keep the end from being recorded.
     with suppress(LedgerError):
         await run.journal.flush()
     status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
-    await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+    try:
+        await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+    except LedgerUnavailable as unrecorded:
+        # The caller hears why the run ended, which may be an order of unknown fate; the lease frees the run.
+        _logger.error("the end of run %s is not on record: %s", run.run_id, unrecorded)
     await tell_failure(desk, run.key, status, error)
+
+
+async def _let_go(desk: Desk, run: Run, claim: Claim) -> None:
+    """Told to stop, which is no failure to tell of: the next caller need not wait for the lease."""
+    with suppress(LedgerError):
+        await run.journal.flush()
+    with suppress(LedgerError):
+        await desk.write(desk.ledger.abandon, claim, RunStatus.FAILED, "the run was stopped", run.clock.now())
 
 
 async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
@@ -167,6 +203,10 @@ async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = Non
     try:
         report = await _sealed(desk, run, run.claim, status, note, waiting, nav_point(run, status))
     except Fenced:
+        raise
+    except LedgerUnavailable as error:
+        # Nothing is wrong with what it did: the next attempt closes it.
+        await _give_up(desk, run, run.claim, error)
         raise
     except Exception as error:
         await _closed_as_failed(desk, run, run.claim, _recordable(error), waiting)
@@ -312,17 +352,38 @@ def _account(desk: Desk, request: RunRequest, session: BrokerSession) -> str:
 
 
 @asynccontextmanager
-async def _lease_kept(desk: Desk, claim: Claim) -> AsyncIterator[None]:
-    """Renews the lease while the work goes on; when it cannot, the fence stops the next write."""
+async def _lease_kept(desk: Desk, run: Run, claim: Claim) -> AsyncIterator[None]:
+    """Renews the lease while the work goes on, and not after it; when it cannot, the fence stops the next write.
+
+    Work that is told to stop gives the lease back.
+    """
+    over = asyncio.Event()
 
     async def renew() -> None:
-        while True:
-            await asyncio.sleep(desk.lease_seconds / 3)
-            await desk.write(desk.ledger.renew, claim)
+        while not over.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), desk.lease_seconds / 3)
+            if not over.is_set():
+                await _renewed(desk, claim)
 
     heartbeat = asyncio.create_task(renew(), name="lease")
     try:
-        yield
-    finally:
-        heartbeat.cancel()
-        await asyncio.gather(heartbeat, return_exceptions=True)
+        try:
+            yield
+        finally:
+            over.set()
+            # A renewal that is under way would hold the lease of a run that has ended.
+            await asyncio.gather(heartbeat, return_exceptions=True)
+    except asyncio.CancelledError:
+        await _let_go(desk, run, claim)
+        raise
+
+
+async def _renewed(desk: Desk, claim: Claim) -> None:
+    try:
+        await desk.write(desk.ledger.renew, claim)
+    except Fenced:
+        raise
+    except LedgerError as error:
+        # The database may answer again before the lease has lapsed.
+        _logger.warning("the lease of run %s is not renewed: %s", claim.run_id, error)

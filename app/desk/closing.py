@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 
 from app.desk.attempt import Attempt, RunResult, carried_out, claimed, closed
-from app.desk.desk import Desk, OrderResult, Progress, Run
+from app.desk.desk import Desk, Progress, Run
+from app.desk.executed import result_of
+from app.desk.left_behind import close_left_behind
 from app.desk.reading import read_account
 from app.desk.reconciling import refuse_strangers, settle
 from app.desk.records import Claim, Event, IntentRecord, RunStatus
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
-from app.domain.instrument import Instrument
-from app.domain.order import Order, OrderState
+from app.domain.order import OrderState
 
 AFTER_CLOSE = timedelta(minutes=20)
 WORKING = frozenset({OrderState.ACKED, OrderState.PARTIAL})
@@ -44,7 +45,9 @@ async def _record_close(desk: Desk, run: Run) -> Run:
         ended = await settle(desk, run, run.claim, intent, report)
         if ended.state in WORKING:
             ended = await _last_word(desk, run, run.claim, ended)
-        results.append(_result(ended))
+        results.append(result_of(ended))
+    # What was planned for the day and not sent is not sent any more.
+    await close_left_behind(desk, run, run.claim, same_day=True)
     run = await read_account(desk, replace(run, broker_report=report))
     external = run.continuity.external_trades
     for trade in external:
@@ -77,26 +80,3 @@ async def _last_word(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -
         reason=reason,
     )
     return replace(intent, state=state, filled_quantity=filled, average_price=price, reason=reason)
-
-
-def _result(intent: IntentRecord) -> OrderResult:
-    order = Order(
-        instrument=Instrument(intent.conid, intent.symbol, currency=""),
-        side=intent.side,
-        quantity=intent.quantity,
-        reference_price=intent.reference_price,
-        reason=intent.rule,
-        exit=intent.exit,
-        mandatory=intent.mandatory,
-        leg=intent.leg,
-        limit_price=intent.limit_price,
-    )
-    return OrderResult(
-        intent.coid,
-        order,
-        intent.state.value,
-        intent.filled_quantity,
-        intent.average_price,
-        reason=intent.reason,
-        questions=intent.questions,
-    )

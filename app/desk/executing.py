@@ -16,7 +16,16 @@ from app.desk.desk import Desk, OrderResult, Run, known
 from app.desk.questioned import left_unanswered, name_refusal, note_of, tell_questions
 from app.desk.records import Claim, Event, Intent, SendBudget
 from app.domain.answering import answers_to
-from app.domain.errors import BrokerUnavailable, DataError, MissingQuote, NotReady, OrderUncertain, UsageError
+from app.domain.errors import (
+    BrokerUnavailable,
+    DataError,
+    LedgerUnavailable,
+    MissingQuote,
+    NotReady,
+    OrderUncertain,
+    PortfolioError,
+    UsageError,
+)
 from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Side, Ticket, WhatIf
 from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
@@ -191,17 +200,20 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
     )
     placement = await desk.broker.place(ticket, desk.signer.sign(ticket))
     state = _state(placement)
-    await desk.write(
-        desk.ledger.settle,
-        claim,
-        coid,
-        state,
-        run.clock.now(),
-        broker_order_id=placement.order_id,
-        reason=placement.message,
-        what_if=_what_if_record(ready.what_if),
-        questions=placement.questions,
-    )
+    try:
+        await desk.write(
+            desk.ledger.settle,
+            claim,
+            coid,
+            state,
+            run.clock.now(),
+            broker_order_id=placement.order_id,
+            reason=placement.message,
+            what_if=_what_if_record(ready.what_if),
+            questions=placement.questions,
+        )
+    except LedgerUnavailable as error:
+        raise _unrecorded(order, placement, error) from error
     result = OrderResult(
         coid, order, state.value, what_if=ready.what_if, reason=placement.message, questions=placement.questions
     )
@@ -211,6 +223,16 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
     if state is OrderState.UNKNOWN:
         return await _find(desk, run, claim, result)
     return replace(result, reason=None) if state is OrderState.ACKED else result
+
+
+def _unrecorded(order: Order, placement: Placement, error: LedgerUnavailable) -> PortfolioError:
+    """What a caller must hear where the broker answered and the answer is not on record."""
+    if placement.outcome in {Outcome.REJECTED, Outcome.REFUSED}:
+        return error
+    return OrderUncertain(
+        f"{_words(order)} went to the broker and what became of it is not on record: {error.cause}",
+        f"Nothing more was sent, and the next run looks for it first. {error.remedy}",
+    )
 
 
 def _budget(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> SendBudget:

@@ -181,7 +181,8 @@ class Ledger(Protocol):
     def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
         """Insert the run, or join it: done → its result, leased → busy, lapsed → taken over with the next fence.
 
-        Busy too while another run of the book is at work, whatever its slot; one whose lease has lapsed is fenced.
+        Busy too while another run of the book is at work, whatever its slot. One whose lease has lapsed, or whose
+        process is known to have ended, is fenced, or ended where it had committed nothing.
         """
         ...
 
@@ -216,8 +217,19 @@ class Ledger(Protocol):
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
         """An approved run goes on: awaiting_approval → running with the next fence; LedgerError from elsewhere.
 
-        LedgerError too while another run of the book is at work.
+        RunAtWork while another run of the book is at work.
         """
+        ...
+
+    def adopt(self, claim: Claim, at: datetime, *, same_day: bool) -> tuple[Claim, ...]:
+        """The book's runs with a plan that ended by a kill, and with whose day nobody can go on, to be closed.
+
+        Those of sessions before the claim's; `same_day`: of its own, too.
+        """
+        ...
+
+    def put_to_rest(self, owner: str) -> int:
+        """End as failed what a process that ended left behind, in any book, where no order hangs on it. How many."""
         ...
 
     def sending(

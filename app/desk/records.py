@@ -33,6 +33,10 @@ HOLDS_KEY = frozenset(
 )
 
 
+# Why a run came to nothing that nobody ended.
+PROCESS_ENDED = "the process that worked on it ended before the run did"
+
+
 @dataclass(frozen=True, slots=True)
 class RunKey:
     """One slot of one session of one book. A book is an account, or an account in one simulated world."""
@@ -72,10 +76,27 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Until when a run that is at work is its process's alone.
+
+    `seconds` are left, by the ledger's clock; 0 where the lease has lapsed or its process has ended: nobody is at work.
+    """
+
+    until: datetime
+    seconds: float
+
+    @property
+    def lapsed(self) -> bool:
+        """Another process may take the run over."""
+        return self.seconds <= 0
+
+
+@dataclass(frozen=True, slots=True)
 class Busy:
-    """Another caller is on it."""
+    """Another caller is on it, or on another run of the same book: that one's id."""
 
     run_id: str
+    lease: Lease | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +161,7 @@ class IntentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as the ledger holds it."""
+    """A run as the ledger holds it; `lease` is None once it has ended."""
 
     run_id: str
     key: RunKey
@@ -150,6 +171,7 @@ class RunRecord:
     finished_at: datetime | None
     report: Mapping[str, Any] | None
     error: str | None
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from app.desk import report as r
 from app.desk.desk import Desk, OrderResult, Run
 from app.desk.question_part import question_part
-from app.desk.records import RunRecord, RunStatus
+from app.desk.records import Lease, RunRecord, RunStatus
 from app.domain.evaluation import Evaluation, ExitRule
 from app.domain.lots import Lot, by_name, lots, sold_from
 from app.domain.market import Market, Quote
@@ -62,7 +62,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
 
 
 def overview(record: RunRecord) -> dict[str, Any]:
-    """A run in one line."""
+    """A run in one line. `lapsed`: nobody is at work on it any more, and the next caller goes on with it."""
     decision = record.report.get("decision") if record.report else None
     return {
         "run_id": record.run_id,
@@ -74,6 +74,16 @@ def overview(record: RunRecord) -> dict[str, Any]:
         "started_at": record.started_at.isoformat(),
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "error": record.error,
+        **lease_facts(record.lease),
+    }
+
+
+def lease_facts(lease: Lease | None) -> dict[str, Any]:
+    """Of a run that has ended nothing: it has no lease."""
+    return {
+        "lease_until": lease.until.isoformat() if lease else None,
+        "lease_seconds": round(lease.seconds, 1) if lease else None,
+        "lapsed": lease.lapsed if lease else False,
     }
 
 

@@ -13,9 +13,12 @@ PortfolioError
 ├── OrderRejected         final: the broker said no
 ├── OrderUncertain        never retry: reconcile
 ├── ModelError            the rules choose
+├── OutOfTime             the caller's time limit passed: what was begun elsewhere may go on
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
-    └── Fenced            another process took the run over
+    ├── Fenced            another process took the run over
+    ├── RunAtWork         another run of the account is at work: come again when it has ended
+    └── LedgerUnavailable the database cannot be used now: do what the remedy says and come again
 
 A refusal by the gate is a value (`app.domain.ruling.Refusal`), never an error.
 """
@@ -88,6 +91,10 @@ class ModelError(PortfolioError):
     """The model was down, late, over budget or answered outside its choices."""
 
 
+class OutOfTime(PortfolioError):
+    """The caller waited as long as it was told to."""
+
+
 class Halted(PortfolioError):
     """Ledger and broker contradict each other."""
 
@@ -98,3 +105,16 @@ class LedgerError(PortfolioError):
 
 class Fenced(LedgerError):
     """The run's fence moved on: another process owns it now."""
+
+
+class RunAtWork(LedgerError):
+    """What was asked for has not begun. `seconds` are left of the other run's lease."""
+
+    def __init__(self, run_id: str, seconds: float) -> None:
+        super().__init__(f"run {run_id} is at work on the same account", "Try again when it has ended")
+        self.run_id = run_id
+        self.seconds = seconds
+
+
+class LedgerUnavailable(LedgerError):
+    """The database that holds the ledger is locked, full, damaged, another one, or not to be reached."""

@@ -3,29 +3,28 @@
 On both, a commit that returned is on disk.
 """
 
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, Engine, text
 
 from app.domain.errors import LedgerError
+from app.ledger.address import SQLITE, address, made
 from app.ledger.schema import HEAD
-from app.ledger.sql_ledger import LEASE_SECONDS, SqlLedger, utc_now
-from app.ledger.transactions import BEGIN_OPTION, reading, writing
+from app.ledger.sql_ledger import LEASE_SECONDS, SqlLedger
+from app.ledger.sqlite import sqlite_engine
+from app.ledger.transactions import LOCK_SECONDS, reading, writing
+from app.ledger.usable import stored_revision
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK_SECONDS = 15
-_WAL_ATTEMPTS = 50
 # Any number that nobody else in the database uses: two processes must not migrate at once.
 _MIGRATION_LOCK = 7_305_611
 
 
-def open_ledger(url: str, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now) -> SqlLedger:
+def open_ledger(
+    url: str, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] | None = None
+) -> SqlLedger:
     """The ledger at `url`, its schema brought up to date. LedgerError when it cannot be opened."""
     engine = create_ledger_engine(url)
     try:
@@ -41,26 +40,9 @@ def open_ledger(url: str, *, lease_seconds: float = LEASE_SECONDS, now: Callable
 
 
 def create_ledger_engine(url: str) -> Engine:
-    """Connects at first use, not here."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise LedgerError(
-            "DATABASE_URL is not a database URL", "Use sqlite:///path or postgresql+pg8000://…"
-        ) from error
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        return _sqlite_engine(parsed)
-    if backend == "postgresql":
-        return _postgresql_engine(parsed)
-    raise LedgerError(f"the ledger cannot be kept in {backend}", "Use sqlite:///path or postgresql+pg8000://…")
-
-
-def stored_revision(connection: Connection) -> str | None:
-    """None for an empty database."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    """Connects at first use, not here. LedgerError where the URL is none of a ledger."""
+    parsed = address(url)
+    return sqlite_engine(parsed) if parsed.get_backend_name() == SQLITE else _postgresql_engine(parsed)
 
 
 def migrate(connection: Connection, revision: str) -> None:
@@ -85,41 +67,7 @@ def migrate(connection: Connection, revision: str) -> None:
         ) from error
 
 
-def _sqlite_engine(url: URL) -> Engine:
-    # The driver must not begin transactions by itself: it would begin them deferred, and two writers would meet late.
-    engine = create_engine(url, connect_args={"isolation_level": None, "timeout": _LOCK_SECONDS})
-    event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    _enter_wal(cursor)
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _enter_wal(cursor: DBAPICursor) -> None:
-    for _ in range(_WAL_ATTEMPTS):
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            # While another process enters it, this one fails at once whatever the timeout; a transaction does wait.
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute("COMMIT")
-        else:
-            return
-    raise sqlite3.OperationalError("the database cannot enter WAL mode because other processes keep it locked")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN IMMEDIATE"))
-
-
 def _postgresql_engine(url: URL) -> Engine:
-    settings = {"synchronous_commit": "on", "lock_timeout": f"{_LOCK_SECONDS}s"}
-    return create_engine(url, pool_pre_ping=True, connect_args={"startup_params": settings})
+    settings = {"synchronous_commit": "on", "lock_timeout": f"{LOCK_SECONDS}s"}
+    # A server that has stopped answering is waited for longer than any lock, and not for ever.
+    return made(url, pool_pre_ping=True, connect_args={"startup_params": settings, "timeout": 2 * LOCK_SECONDS})

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from app.desk.records import Event
+from app.desk.records import Claim, Event
 from app.domain.errors import LedgerError
 from app.ledger.canonical import canonical, digest, time_text
 from app.ledger.schema import chain, events
@@ -68,6 +68,16 @@ def newest_payload(connection: Connection, run_id: str, kind: OwnKind) -> Mappin
         connection.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar_one()
     )
     return payload
+
+
+def tell(connection: Connection, claim: Claim, kind: OwnKind, payload: Mapping[str, Any], at: datetime) -> None:
+    """Append one event of the ledger's own, of the claim's run."""
+    append(connection, claim.key.book, claim.run_id, (by_owner(claim, kind, payload),), at)
+
+
+def by_owner(claim: Claim, kind: OwnKind, payload: Mapping[str, Any]) -> Event:
+    """An event that says under which claim it was written."""
+    return Event(kind, {"owner": claim.owner, "fence": claim.fence, **payload})
 
 
 def append(connection: Connection, book: str, run_id: str | None, batch: Sequence[Event], at: datetime) -> int:

@@ -6,13 +6,12 @@ The whole walk is `audit.verify`; here only the newest events of each book are h
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, select, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine, select, text
 
-from app.domain.errors import LedgerError
-from app.ledger.engine import stored_revision
+from app.ledger.address import SQLITE, address, made
 from app.ledger.events import link_hash
-from app.ledger.schema import HEAD, chain, events
+from app.ledger.faults import READ_ONLY, place, unavailable
+from app.ledger.schema import chain, events
 from app.ledger.transactions import ledger_errors
 
 NEWEST = 200
@@ -22,26 +21,19 @@ _WAIT_SECONDS = 2
 @contextmanager
 def looked_at(url: str) -> Iterator[Connection]:
     """A connection that sets nothing up and waits two seconds at most. LedgerError where there is none to be had."""
-    engine = _engine(url)
+    where = address(url)
+    engine = _engine(where)
     try:
-        with ledger_errors(), engine.connect() as connection:
+        with ledger_errors(place(where)), engine.connect() as connection:
             yield connection
     finally:
         engine.dispose()
 
 
-def is_current(connection: Connection) -> bool:
-    """Whether the schema is this version's; LedgerError where a newer version wrote it."""
-    found = stored_revision(connection)
-    if found is not None and found > HEAD:
-        raise LedgerError(f"its schema is at revision {found}, this version knows {HEAD}", "Install the newer version")
-    return found == HEAD
-
-
 def require_writable(connection: Connection) -> None:
-    """LedgerError where nothing could be recorded; takes the write lock for a moment and records nothing."""
+    """LedgerUnavailable where nothing could be recorded; takes the write lock for a moment and records nothing."""
     if connection.dialect.name == "sqlite":
-        with ledger_errors():
+        with ledger_errors(place(connection.engine.url)):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 # A file that may only be read lets a transaction begin, and refuses a write even of no row.
@@ -49,10 +41,12 @@ def require_writable(connection: Connection) -> None:
             finally:
                 connection.exec_driver_sql("ROLLBACK")
         return
-    standby = connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one()
+    standby, setting = connection.execute(
+        text("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')")
+    ).one()
     allowed = connection.execute(text("SELECT has_table_privilege('events', 'INSERT')")).scalar_one()
-    if standby or not allowed:
-        raise LedgerError("the database lets nothing be written", "Grant INSERT, or name the primary in DATABASE_URL")
+    if standby or setting == "on" or not allowed:
+        raise unavailable(READ_ONLY, place(connection.engine.url))
 
 
 def altered(connection: Connection, newest: int = NEWEST) -> tuple[str, ...]:
@@ -73,17 +67,7 @@ def altered(connection: Connection, newest: int = NEWEST) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _engine(url: str) -> Engine:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise LedgerError(
-            "DATABASE_URL is not a database URL", "Use sqlite:///path or postgresql+pg8000://…"
-        ) from error
-    match parsed.get_backend_name():
-        case "sqlite":
-            return create_engine(parsed, connect_args={"isolation_level": None, "timeout": _WAIT_SECONDS})
-        case "postgresql":
-            return create_engine(parsed, isolation_level="AUTOCOMMIT", connect_args={"timeout": _WAIT_SECONDS})
-        case backend:
-            raise LedgerError(f"the ledger cannot be kept in {backend}", "Use sqlite:///path or postgresql+pg8000://…")
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == SQLITE:
+        return made(url, connect_args={"isolation_level": None, "timeout": _WAIT_SECONDS})
+    return made(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": _WAIT_SECONDS})

@@ -1,18 +1,15 @@
-"""Runs: who may work on a session, and what became of it. A run's key is held by one run at a time, by constraint.
+"""What the owner of a run writes of it, and how it ends. A run's key is held by one run at a time, by constraint.
 
-Leases are on the real clock and only say when somebody else may step in; what keeps two writers apart is the fence.
+What keeps two writers apart is the fence: every write begins by asking whether the claim still holds.
 """
 
-import json
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, not_, or_, select, update
+from sqlalchemy import Connection, Row, not_, or_, select, update
 
-from app.desk.records import HOLDS_KEY, Book, Busy, Claim, Done, Event, RunKey, RunRecord, RunStatus
+from app.desk.records import HOLDS_KEY, Claim, Event, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
@@ -20,10 +17,7 @@ from app.ledger import events, navs, questions
 from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
-from app.ledger.transactions import insert_if_absent
 
-# Owns a run that was fenced and that nobody has taken over yet.
-NOBODY = "nobody"
 _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 _UNSETTLED = {
     RunStatus.DONE: (OrderState.PLANNED, *_IN_DOUBT),
@@ -31,129 +25,6 @@ _UNSETTLED = {
     RunStatus.FAILED: (OrderState.PLANNED, *_IN_DOUBT),
     RunStatus.AWAITING_APPROVAL: _IN_DOUBT,
 }
-
-
-def claim(
-    connection: Connection,
-    key: RunKey,
-    owner: str,
-    policy_hash: str,
-    at: datetime,
-    *,
-    now: datetime,
-    lease_until: datetime,
-) -> Claim | Busy | Done:
-    """Insert the run or join the one that holds the key."""
-    fresh = Claim(run_id="run_" + secrets.token_hex(8), key=key, owner=owner, fence=1)
-    values = {
-        "run_id": fresh.run_id,
-        "book": key.book,
-        "account": key.account,
-        "session_date": key.session_date,
-        "slot": key.slot,
-        "dry_run": key.dry_run,
-        "day_key": key.text,
-        "status": RunStatus.RUNNING,
-        "owner": owner,
-        "lease_until": lease_until,
-        "fence": fresh.fence,
-        "policy_hash": policy_hash,
-        "started_at": at,
-    }
-    _one_claim_at_a_time(connection, key.book)
-    while True:
-        held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
-        if held is not None and held.status != RunStatus.RUNNING:
-            return _result(held)
-        if held is not None and held.lease_until > now:
-            return Busy(held.run_id)
-        at_work = None if key.dry_run else _put_to_rest(connection, fresh, at, now)
-        if at_work is not None:
-            return Busy(at_work)
-        if held is not None:
-            return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, lease_until)
-        # Runs end without this lock: another one may have had the key until a moment ago.
-        if insert_if_absent(connection, runs, values):
-            _tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
-            return fresh
-
-
-def _one_claim_at_a_time(connection: Connection, book: str) -> None:
-    # SQLite has one writer at a time as it is.
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(book))))
-
-
-def _put_to_rest(connection: Connection, claimant: Claim, at: datetime, now: datetime) -> str | None:
-    """The book's other run that is at work, as one account's orders go one after the other, whatever their slot.
-
-    One whose lease has lapsed is fenced instead: whoever slept on it sends nothing beside the claimant.
-    """
-    key = claimant.key
-    others = connection.execute(
-        select(runs)
-        .where(runs.c.book == key.book, runs.c.status == RunStatus.RUNNING, runs.c.dry_run.is_(False))
-        .where(runs.c.day_key != key.text, runs.c.owner != NOBODY)
-        .order_by(runs.c.number)
-        .with_for_update()
-    ).all()
-    for other in others:
-        if other.lease_until > now:
-            return str(other.run_id)
-    for other in others:
-        fenced = replace(claimant, run_id=other.run_id, fence=other.fence + 1)
-        connection.execute(update(runs).where(runs.c.run_id == other.run_id).values(fence=fenced.fence, owner=NOBODY))
-        _tell(connection, fenced, OwnKind.RUN_FENCED, {"from_owner": other.owner, "by_run": key.text}, at)
-    return None
-
-
-def _result(held: Row[Any]) -> Done:
-    if held.report is None:
-        raise LedgerError(f"run {held.run_id} is {held.status} without a report", "Run `portfolio audit verify`")
-    return Done(held.run_id, RunStatus(held.status), json.loads(held.report))
-
-
-def _take_over(
-    connection: Connection, held: Row[Any], claimant: Claim, policy_hash: str, at: datetime, lease_until: datetime
-) -> Claim:
-    taken = replace(claimant, fence=held.fence + 1, plan=None if held.plan is None else json.loads(held.plan))
-    # A committed plan was made under its own policy, and that one stays on record with it.
-    policy_hash = policy_hash if taken.plan is None else held.policy_hash
-    connection.execute(
-        update(runs)
-        .where(runs.c.run_id == held.run_id)
-        .values(owner=taken.owner, fence=taken.fence, lease_until=lease_until, policy_hash=policy_hash)
-    )
-    payload = {"from_owner": held.owner, "policy_hash": policy_hash, "plan_hash": held.plan_hash}
-    _tell(connection, taken, OwnKind.RUN_TAKEN_OVER, payload, at)
-    return taken
-
-
-def reopen(
-    connection: Connection, run_id: str, owner: str, at: datetime, *, now: datetime, lease_until: datetime
-) -> Claim:
-    """The report that asked for approval stays until the run is closed again."""
-    book = connection.execute(select(runs.c.book).where(runs.c.run_id == run_id)).scalar_one_or_none()
-    if book is not None:
-        _one_claim_at_a_time(connection, book)
-    row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).one_or_none()
-    if row is None:
-        raise LedgerError(f"run {run_id} is not in the ledger", "`portfolio runs` lists those that are")
-    if row.status != RunStatus.AWAITING_APPROVAL or row.day_key is None:
-        raise LedgerError(f"run {run_id} is {row.status} and waits for no approval")
-    key = RunKey(row.book, row.account, row.session_date, row.slot, row.dry_run)
-    claim = Claim(run_id, key, owner, row.fence + 1, None if row.plan is None else json.loads(row.plan))
-    at_work = _put_to_rest(connection, claim, at, now)
-    if at_work is not None:
-        raise LedgerError(f"run {at_work} is at work on the same account", "Try again when it has ended")
-    connection.execute(
-        update(runs)
-        .where(runs.c.run_id == run_id)
-        .values(status=RunStatus.RUNNING, owner=owner, fence=claim.fence, lease_until=lease_until, finished_at=None)
-    )
-    payload = {"from_owner": row.owner, "plan_hash": row.plan_hash}
-    _tell(connection, claim, OwnKind.RUN_REOPENED, payload, at)
-    return claim
 
 
 def owned(connection: Connection, claim: Claim) -> Row[Any]:
@@ -204,7 +75,9 @@ def close(
     if nav is not None:
         navs.add(connection, claim.key.book, (nav,))
         seal["nav"] = navs.as_payload(nav)
-    seq = events.append(connection, claim.key.book, claim.run_id, (*batch, _event(claim, OwnKind.RUN_SEALED, seal)), at)
+    seq = events.append(
+        connection, claim.key.book, claim.run_id, (*batch, events.by_owner(claim, OwnKind.RUN_SEALED, seal)), at
+    )
     failed = status is RunStatus.FAILED
     # What failed after its orders had gone must not be followed by a second plan for the same day.
     held = (status in HOLDS_KEY or (failed and row.plan is not None)) and not row.dry_run
@@ -254,100 +127,4 @@ def abandon(
         values = {"status": status, "day_key": None, "error": error, "finished_at": at}
     connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(**values))
     payload = {"status": status, "error": error, "resumable": resumable}
-    _tell(connection, claim, OwnKind.RUN_ABANDONED, payload, at)
-
-
-def find(connection: Connection, run_id: str) -> RunRecord | None:
-    """One run."""
-    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
-    return None if row is None else _as_record(row)
-
-
-def newest(connection: Connection, limit: int, book: str | None, account: str | None) -> tuple[RunRecord, ...]:
-    """In the reverse order of their making."""
-    query = select(runs).order_by(runs.c.number.desc()).limit(limit)
-    for column, wanted in ((runs.c.book, book), (runs.c.account, account)):
-        if wanted is not None:
-            query = query.where(column == wanted)
-    return tuple(_as_record(row) for row in connection.execute(query))
-
-
-def books(connection: Connection) -> tuple[Book, ...]:
-    """Those of which a run began: what only waited for the broker's session may bear a name that no broker knows."""
-    began = runs.c.status.not_in((RunStatus.NOT_READY, RunStatus.MISSED))
-    query = select(runs.c.book, runs.c.account).where(began).group_by(runs.c.book, runs.c.account)
-    return tuple(
-        Book(row.book, row.account) for row in connection.execute(query.order_by(func.max(runs.c.number).desc()))
-    )
-
-
-def held_up(connection: Connection, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
-    """By the newest run of each book; one that somebody asked to be dry is nobody's day."""
-    columns = (runs.c.run_id, runs.c.book, runs.c.account, runs.c.dry_run, runs.c.status, runs.c.error)
-    query = select(*columns).where(runs.c.session_date == session_date, runs.c.slot == slot)
-    if not previews:
-        query = query.where(runs.c.dry_run.is_(False))
-    newest = {row.book: row for row in connection.execute(query.order_by(runs.c.number))}
-    return tuple(
-        RunKey(row.book, row.account, session_date, slot)
-        for row in newest.values()
-        if not row.dry_run and _was_not_ready(connection, row.run_id, row.status, row.error)
-    )
-
-
-def _was_not_ready(connection: Connection, run_id: str, status: str, error: str | None) -> bool:
-    if status != RunStatus.RUNNING or error is None:
-        return status == RunStatus.NOT_READY
-    # Given up with a committed plan: it keeps its key, and why it was given up is in the trail.
-    payload = events.newest_payload(connection, run_id, OwnKind.RUN_ABANDONED)
-    return str(payload["status"]) == RunStatus.NOT_READY
-
-
-def last_evaluation(connection: Connection, book: str, before: date) -> Mapping[str, Any] | None:
-    """Of the newest done report that has one; the close slot's reports need not."""
-    done = (
-        select(runs.c.run_id)
-        .where(runs.c.book == book, runs.c.session_date < before, runs.c.status == RunStatus.DONE)
-        .where(runs.c.dry_run.is_(False))
-        .order_by(runs.c.session_date.desc(), runs.c.number.desc())
-    )
-    # One report at a time: they are large, and the first nearly always has it.
-    for run_id in connection.execute(done).scalars().all():
-        report = json.loads(connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one())
-        evaluation: Mapping[str, Any] | None = report.get("evaluation")
-        if evaluation is not None:
-            return evaluation
-    return None
-
-
-def last_report(connection: Connection, book: str) -> Mapping[str, Any] | None:
-    """Newest by its seal."""
-    sealed = select(runs.c.run_id).where(runs.c.book == book, runs.c.dry_run.is_(False), runs.c.sealed_seq.is_not(None))
-    for run_id in connection.execute(sealed.order_by(runs.c.sealed_seq.desc())).scalars().all():
-        report: Mapping[str, Any] = json.loads(
-            connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one()
-        )
-        if report.get("portfolio") is not None:
-            return report
-    return None
-
-
-def _tell(connection: Connection, claim: Claim, kind: OwnKind, payload: Mapping[str, Any], at: datetime) -> None:
-    events.append(connection, claim.key.book, claim.run_id, (_event(claim, kind, payload),), at)
-
-
-def _event(claim: Claim, kind: OwnKind, payload: Mapping[str, Any]) -> Event:
-    return Event(kind, {"owner": claim.owner, "fence": claim.fence, **payload})
-
-
-def _as_record(row: Row[Any]) -> RunRecord:
-    return RunRecord(
-        run_id=row.run_id,
-        key=RunKey(row.book, row.account, row.session_date, row.slot, row.dry_run),
-        status=RunStatus(row.status),
-        policy_hash=row.policy_hash,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        report=None if row.report is None else json.loads(row.report),
-        error=row.error,
-    )
+    events.tell(connection, claim, OwnKind.RUN_ABANDONED, payload, at)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from app.desk.records import (
     Book,
@@ -30,43 +30,66 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, controls, flows, intents, navs, notices, runs
+from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_records, runs
 from app.ledger.events import observe
+from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
+from app.ledger.leases import Leases, Life, life_of
 from app.ledger.sending import sending
-from app.ledger.transactions import reading, writing
+from app.ledger.transactions import LOCK_SECONDS, reading
+from app.ledger.usable import PROBE_SECONDS, require_usable
 
 LEASE_SECONDS = 120.0
 
 
 def utc_now() -> datetime:
-    """The real time, which leases run on."""
+    """The machine's time."""
     return datetime.now(UTC)
+
+
+def _database_time(connection: Connection) -> datetime:
+    """What leases run on: PostgreSQL's own clock, so that those of its clients do not matter; else the machine's."""
+    if connection.dialect.name != "postgresql":
+        return utc_now()
+    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return found
 
 
 class SqlLedger:
     """The desk's `Ledger` over a migrated database; threads may share it."""
 
     def __init__(
-        self, engine: Engine, *, lease_seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now
+        self,
+        engine: Engine,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        now: Callable[[], datetime] | None = None,
+        life: Callable[[str], Life] = life_of,
     ) -> None:
-        """`now` is the real clock of leases, never market time."""
+        """`now` is the real clock, of leases too where it is given, and never market time."""
         self._engine = engine
         self._lease = timedelta(seconds=lease_seconds)
-        self._now = now
+        self._now = now or utc_now
+        self._lease_time = _database_time if now is None else lambda _: now()
+        self._life = life
+        self._history = History()
 
     def dispose(self) -> None:
         """Close every connection; the next call opens new ones."""
         self._engine.dispose()
 
+    def require_usable(self) -> None:
+        """LedgerUnavailable where a run could not be recorded now; commits a change that changes nothing."""
+        with self._write(thorough=True, patience=PROBE_SECONDS) as connection:
+            require_usable(connection)
+
     def claim(self, key: RunKey, owner: str, policy_hash: str, at: datetime) -> Claim | Busy | Done:
-        with self._write() as connection:
-            now = self._now()
-            return runs.claim(connection, key, owner, policy_hash, at, now=now, lease_until=now + self._lease)
+        with self._write(thorough=True) as connection:
+            return claims.claim(connection, key, owner, policy_hash, at, self._leases(connection))
 
     def renew(self, claim: Claim) -> None:
         with self._write() as connection:
-            runs.renew(connection, claim, self._now() + self._lease)
+            runs.renew(connection, claim, self._leases(connection).until)
 
     def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
         with self._write() as connection:
@@ -93,9 +116,19 @@ class SqlLedger:
             return intents.find(connection, book, coid)
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
+        with self._write(thorough=True) as connection:
+            return claims.reopen(connection, run_id, owner, at, self._leases(connection))
+
+    def adopt(self, claim: Claim, at: datetime, *, same_day: bool) -> tuple[Claim, ...]:
         with self._write() as connection:
-            now = self._now()
-            return runs.reopen(connection, run_id, owner, at, now=now, lease_until=now + self._lease)
+            return claims.adopt(connection, claim, at, self._leases(connection), same_day=same_day)
+
+    def put_to_rest(self, owner: str) -> int:
+        with self._read() as connection:
+            if not claims.any_left_behind(connection, self._leases(connection)):
+                return 0
+        with self._write() as connection:
+            return claims.put_to_rest(connection, owner, self._leases(connection))
 
     def sending(
         self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
@@ -152,7 +185,7 @@ class SqlLedger:
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         with self._write() as connection:
-            runs.abandon(connection, claim, status, error, at, now=self._now())
+            runs.abandon(connection, claim, status, error, at, now=self._leases(connection).now)
 
     def level(self, book: str | None) -> Control:
         with self._read() as connection:
@@ -163,7 +196,7 @@ class SqlLedger:
             return controls.tighten(connection, book, level, reason, at)
 
     def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
-        with self._write() as connection:
+        with self._write(thorough=True) as connection:
             return controls.set_level(connection, book, level, reason, actor, at)
 
     def runs_since_review(self, book: str) -> int:
@@ -192,23 +225,23 @@ class SqlLedger:
 
     def last_report(self, book: str) -> Mapping[str, Any] | None:
         with self._read() as connection:
-            return runs.last_report(connection, book)
+            return run_records.last_report(connection, book)
 
     def run(self, run_id: str) -> RunRecord | None:
         with self._read() as connection:
-            return runs.find(connection, run_id)
+            return run_records.find(connection, run_id, self._leases(connection))
 
     def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
         with self._read() as connection:
-            return runs.newest(connection, limit, book, account)
+            return run_records.newest(connection, limit, book, account, self._leases(connection))
 
     def books(self) -> tuple[Book, ...]:
         with self._read() as connection:
-            return runs.books(connection)
+            return run_records.books(connection)
 
     def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
         with self._read() as connection:
-            return runs.held_up(connection, session_date, slot, previews=previews)
+            return run_records.held_up(connection, session_date, slot, previews=previews)
 
     def asked(self, limit: int = 20) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -235,14 +268,17 @@ class SqlLedger:
 
     def last_evaluation(self, book: str, before: date) -> Mapping[str, Any] | None:
         with self._read() as connection:
-            return runs.last_evaluation(connection, book, before)
+            return run_records.last_evaluation(connection, book, before)
 
     def verify(self) -> Verification:
         with self._read() as connection:
             return audit.verify(connection)
 
-    def _write(self) -> AbstractContextManager[Connection]:
-        return writing(self._engine)
+    def _leases(self, connection: Connection) -> Leases:
+        return Leases(self._lease_time(connection), self._lease, self._life)
+
+    def _write(self, *, thorough: bool = False, patience: float = LOCK_SECONDS) -> AbstractContextManager[Connection]:
+        return self._history.writing(self._engine, thorough=thorough, patience=patience)
 
     def _read(self) -> AbstractContextManager[Connection]:
         return reading(self._engine)

@@ -1,16 +1,20 @@
 """Transactions, and what their failures mean to the caller. Never retries: whether to go on is the desk's to decide."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain.errors import LedgerError
+from app.ledger.faults import ledger_error, place
 
 BEGIN_OPTION = "ledger_begin"
+PATIENCE_OPTION = "ledger_patience"
+THOROUGH_OPTION = "ledger_thorough"
+LOCK_SECONDS = 15
 
 _READ_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "sqlite": {BEGIN_OPTION: "BEGIN"},
@@ -19,43 +23,40 @@ _READ_OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction: committed when the block ends, rolled back when it raises. LedgerError when it cannot be."""
-    with ledger_errors(), engine.begin() as connection:
+def writing(engine: Engine, *, thorough: bool = False, patience: float = LOCK_SECONDS) -> Iterator[Connection]:
+    """One transaction: committed when the block ends, rolled back when it raises. LedgerError when it cannot be.
+
+    `thorough`: SQLite's file is looked at first, as far as it has changed. `patience`: seconds to wait for a lock.
+    """
+    with _connected(engine, {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience}) as connection:
+        if engine.dialect.name == "postgresql" and patience != LOCK_SECONDS:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{patience}s'")
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One snapshot for every read of the block; takes no write lock."""
-    with ledger_errors(), engine.connect() as connection:
-        connection.execution_options(**_READ_OPTIONS[engine.dialect.name])
+    with _connected(engine, _READ_OPTIONS[engine.dialect.name]) as connection:
+        yield connection
+
+
+@contextmanager
+def _connected(engine: Engine, options: Mapping[str, Any]) -> Iterator[Connection]:
+    with ledger_errors(place(engine.url)), engine.connect() as connection:
+        connection.execution_options(**options)
         with connection.begin():
             yield connection
 
 
 @contextmanager
-def ledger_errors() -> Iterator[None]:
+def ledger_errors(where: str = "") -> Iterator[None]:
     """The database's errors as LedgerError."""
     try:
         yield
-    # PostgreSQL's driver lets some of the network's own errors through.
-    except (SQLAlchemyError, OSError) as error:
-        # The driver's words only: SQLAlchemy's own message would repeat every bound value, account ids included.
-        cause = error.orig if isinstance(error, StatementError) and error.orig is not None else type(error).__name__
-        if isinstance(cause, LedgerError):
-            raise cause from error
-        raise LedgerError(
-            f"the ledger could not be read or written: {_words(cause)}",
-            "Check the database that DATABASE_URL names and run again; an interrupted run is resumed, never repeated",
-        ) from error
-
-
-def _words(cause: object) -> str:
-    # PostgreSQL answers with fields, of which the message, "M", is the only one that never repeats a stored value.
-    if isinstance(cause, Exception) and cause.args and isinstance(cause.args[0], Mapping):
-        return str(cause.args[0].get("M", type(cause).__name__))
-    return str(cause)
+    # PostgreSQL's driver lets some of the network's own errors through, and what is stored may no longer be readable.
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
+        raise ledger_error(error, where) from error
 
 
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:

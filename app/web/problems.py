@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from app.domain.errors import (
     BrokerUnavailable,
     DataError,
+    LedgerUnavailable,
     NotReady,
     OrderUncertain,
     PolicyError,
@@ -28,6 +29,7 @@ STATUSES: tuple[tuple[type[PortfolioError], int], ...] = (
     (BrokerUnavailable, 503),
     (OrderUncertain, 503),
     (DataError, 503),
+    (LedgerUnavailable, 503),
 )
 RETRY_AFTER_SECONDS = 60
 NOTHING_DONE = "Nothing was done; correct what `errors` names. GET /openapi.json describes every call"

@@ -5,10 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx2
 
 PROGRAM = Path(sys.executable).parent / "portfolio"
 # Far beyond what any command takes: it only keeps a hanging one from hanging the tests.
@@ -69,6 +72,25 @@ def foreground(home: Path, *arguments: str | Path, **variables: str) -> Iterator
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE_SECONDS)
+
+
+def until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Looks until it holds, for so long at most."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def wait_for_an_order(gateway: str) -> None:
+    """Until the first order is at the gateway, which takes its time to answer."""
+    with httpx2.Client(base_url=gateway, trust_env=False) as http:
+
+        def is_there() -> bool:
+            calls = http.get("/simulator/calls").json()["calls"]
+            return any(call.startswith("POST") and call.endswith("/orders") for call in calls)
+
+        until(is_there)
+        assert is_there(), "no order was sent"
 
 
 def children(parent: int) -> Sequence[int]:

@@ -1,34 +1,26 @@
 """A run that is told to stop while an order is on the wire first gets the answer on record."""
 
-import itertools
 import signal
 import sqlite3
 import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from app.commands.processes import free_ports, private_directory, simulator
-from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, environment
+from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, environment, wait_for_an_order
 from tests.support.stack import SIMULATED
 
 PLACING = "/iserver/account/*/orders"
 
 
-def wait_for_an_order(gateway: str) -> None:
-    """Until the first order is at the gateway, which takes its time to answer."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    with httpx2.Client(base_url=gateway, trust_env=False) as http:
-        for _ in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count()):
-            calls = http.get("/simulator/calls").json()["calls"]
-            if any(call.startswith("POST") and call.endswith("/orders") for call in calls):
-                return
-    raise AssertionError("no order was sent")
-
-
-def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_more(tmp_path: Path) -> None:
+# A terminal that is closed sends its signal more than once.
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGHUP, signal.SIGQUIT)])
+def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_more(
+    tmp_path: Path, numbers: tuple[signal.Signals, ...]
+) -> None:
     port = free_ports().gateway
     with simulator(private_directory(tmp_path / "simulator"), port, SIMULATED) as gateway:
         fault = {"path": PLACING, "method": "POST", "kind": "delay", "seconds": 2}
@@ -41,7 +33,8 @@ def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_
             text=True,
         ) as process:
             wait_for_an_order(gateway)
-            process.send_signal(signal.SIGTERM)
+            for number in numbers:
+                process.send_signal(number)
             _, err = process.communicate(timeout=PATIENCE_SECONDS)
         orders = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
 

@@ -67,7 +67,15 @@ async def test_the_right_authority_lets_requests_through(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "written", [str.lower, str.upper, lambda text: ":".join(text[i : i + 2] for i in range(0, 64, 2))]
+    "written",
+    [
+        str.lower,
+        str.upper,
+        lambda text: ":".join(text[i : i + 2] for i in range(0, 64, 2)),
+        lambda text: " ".join(text[i : i + 2] for i in range(0, 64, 2)),
+        lambda text: f"sha256 Fingerprint={text.upper()}",
+        lambda text: f"SHA256: {text}",
+    ],
 )
 async def test_the_pinned_certificate_lets_requests_through_whoever_signed_it(tmp_path: Path, written: object) -> None:
     assert callable(written)

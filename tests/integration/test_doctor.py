@@ -181,6 +181,16 @@ async def test_another_program_on_the_servers_port_is_no_mcp_server(tmp_path: Pa
     assert [name for name in mcp.NAMES if found[name].status is Status.FAILURE] == ["mcp_tools"]
 
 
+async def test_an_address_without_an_mcp_server_is_told_before_the_token_is_blamed(
+    stack: Stack, tmp_path: Path
+) -> None:
+    server = stack.variables["MCP_URL"].removesuffix("/mcp")
+    for url in (f"{stack.gateway}/mcp", f"{server}/", f"{server}/mcp/elsewhere"):
+        found = await told_by_the_server(stack.settings(tmp_path, mcp_url=url))
+        assert (found["mcp"].status, "no MCP server" in found["mcp"].finding) == (Status.FAILURE, True), url
+        assert found["mcp_token"].status is Status.SKIPPED
+
+
 @pytest.mark.parametrize(("seconds", "status"), [(-3600, "failure"), (3600, "failure"), (10, "warning"), (0, "ok")])
 def test_a_server_whose_clock_differs_would_refuse_tickets(seconds: int, status: str) -> None:
     check = mcp._judge_clock({"date": formatdate(time.time() + seconds, usegmt=True)})

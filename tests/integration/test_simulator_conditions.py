@@ -36,7 +36,7 @@ async def _fault(gateway: Gateway, **rule: object) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status", "content"),
-    [("denied", 403, "text/html"), ("html", 503, "text/html"), ("redirect", 302, None), ("blank", 503, None)],
+    [("denied", 404, "text/html"), ("html", 503, "text/html"), ("redirect", 302, None), ("blank", 503, None)],
 )
 async def test_an_answer_may_be_a_page_a_redirect_or_nothing(
     gateway: Gateway, kind: str, status: int, content: str | None
@@ -47,6 +47,16 @@ async def test_an_answer_may_be_a_page_a_redirect_or_nothing(
     assert answer.headers.get("content-type", "").startswith(content or "")
     assert answer.headers.get("location", "/sso/Login").startswith("/sso/Login")
     await gateway.get(f"/portfolio/{ACCOUNT}/ledger")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_machine_that_is_not_on_the_list_is_denied_everything(gateway: Gateway, status: int) -> None:
+    await _broker(gateway, caller_allowed=False, denied_status=status)
+    for method, path in (("GET", "/"), ("GET", "/sso/Login"), ("POST", "/v1/api/tickle"), ("GET", "/nowhere")):
+        answer = await gateway.send(method, path)
+        assert (answer.status_code, "Access Denied" in answer.text) == (status, True)
+    await _broker(gateway, caller_allowed=True)
+    await gateway.get("/tickle")
 
 
 async def test_fields_can_be_left_out_of_an_answer(gateway: Gateway) -> None:

@@ -36,20 +36,22 @@ class Identity:
 
 
 def identity(
-    name: str, issuer: Identity | None = None, *, host: str = "127.0.0.1", ends: datetime.timedelta = A_DAY
+    name: str, issuer: Identity | None = None, *, host: str | None = "127.0.0.1", ends: datetime.timedelta = A_DAY
 ) -> Identity:
+    """Valid from three days before `NOW`, or before its end; `host` None names none, as the broker's download does."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - 3 * A_DAY)
+        .not_valid_before(min(NOW, NOW + ends) - 3 * A_DAY)
         .not_valid_after(NOW + ends)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
     )
+    if host is not None:
+        alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
     return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)

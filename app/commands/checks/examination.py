@@ -43,6 +43,7 @@ async def examine(
         local.state_directory(settings),
         local.secrets(settings),
         ports.result(),
+        local.left_over(),
     )
 
 

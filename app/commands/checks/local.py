@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import httpx2
 
 from app.commands.checks.records import Check, failure, ok, skipped, warning
+from app.commands.leftovers import holder, leftovers
 from app.commands.processes import LOOPBACK, Ports
 from app.components.models import OFFLINE
 from app.domain.errors import PolicyError, PortfolioError
@@ -153,11 +154,21 @@ async def ports(wanted: Ports) -> Check:
             elif await _is_ours(http, port, path):
                 told.append(f"{port} our {name}")
             else:
-                strangers.append(f"{port} for the {name}")
+                by = holder(port)
+                strangers.append(f"{port} for the {name}" + (f" ({by[0]})" if by else ""))
     if strangers:
         remedy = "Give `portfolio up` others: --port, --mcp-port, --gateway-port."
         return warning("ports", f"something else listens on {', '.join(strangers)}", remedy)
     return ok("ports", ", ".join(told))
+
+
+def left_over() -> Check:
+    """What commands started that have ended; `portfolio up` and `portfolio run` end what their own directory's left."""
+    found = leftovers()
+    if not found:
+        return ok("leftovers", "no process of a command that has ended")
+    ids = " ".join(str(each.process.pid) for each in found)
+    return warning("leftovers", f"still running: {', '.join(map(str, found))}", f"End what nobody needs: kill {ids}")
 
 
 def _is_free(port: int) -> bool:

@@ -13,6 +13,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import ValidationError
 
+from app.broker.connection import CORRECT_URL, no_server
 from app.broker.wire import SessionAnswer
 from app.commands.checks.gateway import GatewaySide
 from app.commands.checks.records import Check, failure, ok, skipped, warning
@@ -130,6 +131,10 @@ async def _knock(settings: Settings, http: httpx2.AsyncClient, found: list[Check
         remedy = f"Add {host}:* to MCP_ALLOWED_HOSTS of the server."
         found.append(failure("mcp", f"the server does not serve the host name {host}", remedy))
         return None
+    other = no_server(answer)
+    if other is not None:
+        found.append(failure("mcp", f"no MCP server is at {url}: {other}", f"{CORRECT_URL}."))
+        return None
     found.append(ok("mcp", f"something answers at {url}"))
     return answer
 
@@ -178,8 +183,15 @@ async def _judge_session(settings: Settings, side: GatewaySide, tools: set[str],
         # The server opens the bridge when it is asked for the session, and looking must change nothing.
         found.extend(skipped(("mcp_session", "trading_tools"), "not asked because of bridge"))
         return
-    async with _connected(settings) as client:
-        result = await client.call_tool("session_status", {})
+    try:
+        async with _connected(settings) as client:
+            result = await client.call_tool("session_status", {})
+    except (MCPError, TimeoutError, httpx2.TimeoutException):
+        if side.culprit is None:
+            raise
+        why = f"no answer within {ANSWER_SECONDS:g} s: see {side.culprit}"
+        found.extend(skipped(("mcp_session", "trading_tools"), why))
+        return
     try:
         session = SessionAnswer.model_validate(result.structured_content)
     except ValidationError:

@@ -140,9 +140,17 @@ def test_its_configuration_admits_exactly_who_was_named(gateway: Place) -> None:
     assert written["ips"] == {"allow": ["127.0.0.1", "172.30.77.3", "172.30.78.1"], "deny": []}
     assert written["cors"] == {"origin.allowed": f"https://localhost:{gateway.port}", "allowCredentials": False}
     assert (written["listenPort"], written["listenSsl"], written["proxyRemoteSsl"]) == (gateway.port, True, True)
+    assert written["proxyRemoteHost"] == "https://api.ibkr.com"
     assert written["sslPwd"] == (gateway.directory / "data" / "password").read_text().strip()
     assert "@" not in gateway.configuration.read_text()
     assert gateway.configuration.stat().st_mode & 0o077 == 0
+
+
+def test_for_a_trial_a_simulator_of_this_machine_stands_behind_it(download: Path, tmp_path: Path) -> None:
+    place = Place(tmp_path, download, {"GATEWAY_UPSTREAM": "http://127.0.0.1:5055"})
+    with place.running():
+        written = yaml.safe_load(place.configuration.read_text())
+    assert (written["proxyRemoteHost"], written["proxyRemoteSsl"]) == ("http://127.0.0.1:5055", False)
 
 
 def test_being_alive_is_not_being_ready(gateway: Place) -> None:
@@ -202,6 +210,9 @@ def test_a_signal_ends_the_gateway_and_the_next_start_keeps_its_certificate(down
         ({"GATEWAY_ALLOW": "10.0.0.0/8"}, "neither an address nor a pattern"),
         ({"GATEWAY_NAMES": "localhost,IP:10.0.0.1"}, "is not a host name"),
         ({"GATEWAY_PORT": "5000; id"}, "is not a port"),
+        ({"GATEWAY_UPSTREAM": "https://elsewhere.example"}, "neither the broker nor a simulator"),
+        ({"GATEWAY_UPSTREAM": "http://127.0.0.1:5055/v1"}, "neither the broker nor a simulator"),
+        ({"GATEWAY_UPSTREAM": "http://10.0.0.1:5055"}, "neither the broker nor a simulator"),
     ],
 )
 def test_what_it_cannot_check_it_does_not_start(

@@ -3,6 +3,7 @@
 As a program it dies in the middle of the call of `place_order`, after noting that the order arrived.
 """
 
+import asyncio
 import os
 import sys
 from collections import Counter
@@ -142,7 +143,10 @@ ANSWERS: dict[str, Any] = {
 
 @dataclass
 class Canned:
-    """`answers` and `errors` by tool; `calls` counts, `arguments` keeps the last ones."""
+    """`answers` and `errors` by tool; `calls` counts, `arguments` keeps the last ones.
+
+    The session's status is answered once `kept_waiting`, where there is such an event, is set.
+    """
 
     answers: dict[str, Any] = field(default_factory=lambda: deepcopy(ANSWERS))
     errors: dict[str, str] = field(default_factory=dict)
@@ -150,6 +154,7 @@ class Canned:
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     dies_at: str | None = None
     note: Path | None = None
+    kept_waiting: asyncio.Event | None = None
 
     def answer(self, tool: str, **arguments: object) -> CallToolResult:
         """What the tool says; an answer that is text has no structure."""
@@ -163,6 +168,10 @@ class Canned:
         text = said if isinstance(said, str) else "see the structured content"
         structure = None if isinstance(said, str) else said
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structure)
+
+    async def waited(self) -> None:
+        if self.kept_waiting is not None:
+            await self.kept_waiting.wait()
 
     def _die(self, tool: str) -> None:
         if self.note is not None:
@@ -183,6 +192,7 @@ def application(canned: Canned) -> ASGIApp:
 def _register_reads(server: MCPServer[None], canned: Canned) -> None:
     @server.tool()
     async def session_status() -> CallToolResult:
+        await canned.waited()
         return canned.answer("session_status")
 
     @server.tool()

@@ -81,6 +81,32 @@ async def test_a_server_of_another_kind_is_told_apart() -> None:
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, "application/json"), (405, "text/plain"), (200, "text/html"), (401, "text/html")]
+)
+async def test_another_program_at_the_address_is_no_mcp_server(status: int, kind: str) -> None:
+    async def other(_: Request) -> Response:
+        return Response("hello", status, media_type=kind)
+
+    async with served(Starlette(routes=[Route("/mcp", other, methods=["GET", "POST"])])) as address:
+        connection = McpConnection(f"{address}/mcp", TOKEN, timeout=5)
+        with pytest.raises(BrokerUnavailable, match=f"no MCP server is at .* answers {status}") as caught:
+            await McpBroker(connection).session()
+        await connection.close()
+    assert "MCP_URL" in (caught.value.remedy or "")
+
+
+async def test_a_server_that_answers_too_late_runs_and_is_not_to_be_started(canned: Canned) -> None:
+    async with served(application(canned)) as address:
+        connection = McpConnection(f"{address}/mcp", TOKEN, timeout=1)
+        canned.kept_waiting = asyncio.Event()
+        with pytest.raises(BrokerUnavailable, match="did not answer session_status within 1 s") as caught:
+            await McpBroker(connection).session()
+        canned.kept_waiting.set()
+        await connection.close()
+    assert "It runs" in (caught.value.remedy or "")
+
+
 async def _teapot(_: Request) -> Response:
     return Response("I am a teapot", 418)
 

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, text
 from app.desk.records import Event, RunStatus
 from app.domain.errors import LedgerError
 from app.ledger import events
-from app.ledger.engine import MIGRATIONS, create_ledger_engine, migrate, open_ledger, stored_revision
+from app.ledger.engine import MIGRATIONS, create_ledger_engine, migrate, open_ledger
 from app.ledger.schema import HEAD, metadata
 from app.ledger.transactions import reading, writing
+from app.ledger.usable import stored_revision
 from tests.support.ledgers import Databases
 from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, budget, claimed, dump, execute, intent, planned, sent
 

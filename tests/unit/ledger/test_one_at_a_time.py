@@ -7,7 +7,7 @@ import pytest
 from app.desk.records import Busy, Claim, Done, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import AT, KEY, REPORT, ManualTime, claimed, intent
+from tests.unit.ledger.builders import AT, KEY, REPORT, ManualTime, claimed, intent, planned
 
 EXIT = replace(KEY, slot="exit-aapl-1")
 
@@ -48,7 +48,7 @@ def test_who_slept_on_a_lapsed_lease_is_fenced_when_another_slot_begins(
 def test_a_fenced_run_is_taken_over_under_its_own_key_once_the_other_has_ended(
     ledger: SqlLedger, lease_time: ManualTime
 ) -> None:
-    asleep = claimed(ledger)
+    asleep = planned(ledger)
     lease_time.advance(121)
     other = claimed(ledger, EXIT, "two")
     assert ledger.claim(KEY, "three", "policy-1", AT) == Busy(other.run_id)

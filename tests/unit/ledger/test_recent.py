@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Connection
 
 from app.desk.records import Event
-from app.ledger.recent import altered, is_current, looked_at, require_writable
+from app.ledger.recent import altered, looked_at, require_writable
 from app.ledger.sql_ledger import SqlLedger
+from app.ledger.usable import is_current
 from tests.unit.ledger.builders import AT, direct, run_each
 
 BOOK = "DU200"

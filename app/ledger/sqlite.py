@@ -1,0 +1,82 @@
+"""SQLite as the ledger needs it: every commit on disk, one writer at a time, and always the same file."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import URL, Connection, Dialect, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.ledger.address import made, sqlite_file
+from app.ledger.database_file import DatabaseFile
+from app.ledger.transactions import BEGIN_OPTION, LOCK_SECONDS, PATIENCE_OPTION, THOROUGH_OPTION
+
+_WAL_ATTEMPTS = 50
+
+
+def sqlite_engine(url: URL) -> Engine:
+    """Connects at first use, not here."""
+    # The driver must not begin transactions by itself: it would begin them deferred, and two writers would meet late.
+    engine = made(url, connect_args={"isolation_level": None, "timeout": LOCK_SECONDS})
+    event.listen(engine, "connect", _configure)
+    path = sqlite_file(url)
+    if path is not None:
+        _keep_to(engine, DatabaseFile(path))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _keep_to(engine: Engine, file: DatabaseFile) -> None:
+    def connecting(_: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]) -> None:
+        file.before_connecting(arguments, options)
+
+    def connected(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        file.connected(entry.info)
+
+    def beginning(connection: Connection) -> None:
+        options, to_write = connection.get_execution_options(), _opening(connection) != "BEGIN"
+        file.require_same(connection.info, to_write=to_write)
+        if to_write:
+            file.require_sound(thorough=options.get(THOROUGH_OPTION, False))
+        if file.has_changed(connection.info):
+            # Of a file that somebody else wrote over, remembered pages would hide what it has become.
+            connection.exec_driver_sql("PRAGMA shrink_memory")
+
+    event.listen(engine, "do_connect", connecting, insert=True)
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", beginning)
+
+
+def _opening(connection: Connection) -> str:
+    return str(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN IMMEDIATE"))
+
+
+def _begin(connection: Connection) -> None:
+    patience = connection.get_execution_options().get(PATIENCE_OPTION, LOCK_SECONDS)
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+    connection.exec_driver_sql(_opening(connection))
+
+
+def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    _enter_wal(cursor)
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    # The first read opens all that belongs to the file.
+    cursor.execute("PRAGMA schema_version").fetchone()
+    cursor.close()
+
+
+def _enter_wal(cursor: DBAPICursor) -> None:
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            # While another process enters it, this one fails at once whatever the timeout; a transaction does wait.
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("COMMIT")
+        else:
+            return
+    raise sqlite3.OperationalError("the database cannot enter WAL mode because other processes keep it locked")
