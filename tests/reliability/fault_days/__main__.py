@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.reliability.document import put
 from tests.reliability.fault_days.events import drawn
-from tests.reliability.fault_days.suite import run, written
+from tests.reliability.fault_days.suite import run, stops_cleanly, written
 from tests.reliability.fault_days.tally import by_database, table
 
 DATABASES = ("sqlite", "postgresql")
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(json.dumps(day))  # noqa: T201 (what was asked for)
         return 0
     given.folder.mkdir(parents=True, exist_ok=True)
+    stops_cleanly()
     run(given.folder, given.database, given.seed, given.days, given.workers)
     days = [row for row in written(given.folder) if row["seed"] == given.seed and row["day"]["number"] <= given.days]
     days = [row for row in days if row["database"] in given.database]

@@ -83,18 +83,19 @@ def drawn(seed: int, number: int, database: str) -> Day:
     """The same for the same seed."""
     dice = random.Random(f"{seed}/{number}/{database}")  # noqa: S311 (a script, no secret)
     way = dice.choice(_WAYS)
-    kinds = dice.sample(_kinds(way, database), dice.choice((1, 2, 2, 3)))
+    kinds = dice.sample(_kinds(way, database, number), dice.choice((1, 2, 2, 3)))
     # Each day somebody is killed: the suite is about that first of all.
     strikes = (_kill(dice, way), *(_strike(dice, way, kind) for kind in kinds))
     shuffled = tuple(dice.sample(strikes, len(strikes)))
     return Day(number, way, shuffled, dice.choice(_NAMES), close=dice.random() < 0.25)
 
 
-def _kinds(way: Way, database: str) -> list[Kind]:
+def _kinds(way: Way, database: str, number: int) -> list[Kind]:
     kinds: list[Kind] = ["kill", "HUP", "QUIT", "TERM", "INT", "freeze", "broker", "broker", "disk full", "locked"]
     kinds += ["database away", "clock", "freeze and kill the parent"]
     kinds += ["database replaced"] if database == "sqlite" else ["database restarts"]
-    return kinds if way == "up" else [*kinds, "freeze beyond the lease"]
+    # It takes minutes, so not every day may draw it.
+    return [*kinds, "freeze beyond the lease"] if way != "up" and number % 10 == 0 else kinds
 
 
 def _parts(way: Way) -> tuple[Part, ...]:

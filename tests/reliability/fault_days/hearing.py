@@ -25,6 +25,7 @@ class RunRow:
     status: str
     owner: str
     lease_until: datetime
+    day: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,10 @@ def _read(machine: Machine) -> tuple[Mapping[str, RunRow], bool]:
             doubts = connection.execute(_DOUBTS).first() is not None
     except DBAPIError:
         return {}, False
-    found = (RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until))) for row in rows)
+    found = (
+        RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until)), str(row.session_date))
+        for row in rows
+    )
     return {row.run_id: row for row in found}, doubts
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx2
 
-from tests.reliability.fault_days.events import Day, Moment, Strike
+from tests.reliability.fault_days.events import PREVIEW, SEND, STATUS, Day, Moment, Strike
 from tests.reliability.fault_days.hearing import Heard, arrived, heard, moment
 from tests.reliability.fault_days.hearing import Moment as What
 from tests.reliability.fault_days.machine import DAY_SECONDS, Command, Machine, reached
@@ -106,9 +106,12 @@ class Player:
             self._finish(self._run())
             return
         self._ready()
-        base = self._held_at(blow.moment)
-        asked = self._run()
-        self._await(blow.moment, asked, base)
+        # A day that is done sends nothing more: what follows falls into a run that previews.
+        dry = self._is_done()
+        when = _in_a_preview(blow.moment) if dry else blow.moment
+        base = self._held_at(when)
+        asked = self._run("--dry-run") if dry else self._run()
+        self._await(when, asked, base)
         where = "after the run" if asked.ended else "within the run"
         self._see()
         hit, undo = strike(self.machine, asked, blow)
@@ -138,8 +141,12 @@ class Player:
     def _where(self) -> tuple[str, ...]:
         return () if self.day.way == "alone" else ("--url", self.machine.service_url)
 
-    def _run(self) -> Command:
-        command = self.machine.portfolio("run", "--json", *self._where())
+    def _is_done(self) -> bool:
+        runs = moment(self.machine, worker_lives=False).runs.values()
+        return any((run.day, run.status) == (self.machine.as_of.isoformat(), "done") for run in runs)
+
+    def _run(self, *more: str) -> Command:
+        command = self.machine.portfolio("run", "--json", *more, *self._where())
         house = self.machine.house
         self.worker = command.process.pid if house is None else part_of(house.token, "service")
         return command
@@ -270,3 +277,8 @@ class Player:
     def _up(self, part: str) -> None:
         now = time.monotonic()
         self.downs = [(each, now if each == part and until is None else until) for each, until in self.downs]
+
+
+def _in_a_preview(when: Moment) -> Moment:
+    """The same moment of a run that sends nothing."""
+    return Moment(PREVIEW, 1) if when.request in (SEND, STATUS) else when

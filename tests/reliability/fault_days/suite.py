@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import signal
 import sys
 import tempfile
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from tests.reliability.fault_days.events import Day, drawn
 from tests.reliability.fault_days.judging import Logs, Verdict, judge
@@ -69,7 +70,8 @@ def stretches(databases: Sequence[str], seed: int, days: int, workers: int, done
 
 
 def work(tasks: "Queue[Stretch | None]", output: Path) -> None:
-    """One worker."""
+    """One worker. What it started ends with it where it is told to stop."""
+    stops_cleanly()
     with output.open("a", encoding="utf-8", buffering=1) as lines:
         for stretch in iter(tasks.get, None):
             days = [drawn(stretch.seed, number, stretch.database) for number in stretch.numbers]
@@ -96,6 +98,15 @@ def written(folder: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
+def stops_cleanly() -> None:
+    """SIGTERM leaves every block on its way out."""
+
+    def stop(*_: object) -> NoReturn:
+        raise SystemExit(1)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
 def run(folder: Path, databases: Sequence[str], seed: int, days: int, workers: int) -> None:
     """Until every day is played."""
     done = {(row["database"], row["day"]["number"]) for row in written(folder) if row["seed"] == seed}
@@ -107,7 +118,7 @@ def run(folder: Path, databases: Sequence[str], seed: int, days: int, workers: i
     for number in range(workers):
         tasks.put(None)
         output = folder / f"{time.time_ns()}-{number}.jsonl"
-        crew.append(context.Process(target=work, args=(tasks, output)))
+        crew.append(context.Process(target=work, args=(tasks, output), daemon=True))
     for worker in crew:
         worker.start()
     for worker in crew:
