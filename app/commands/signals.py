@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -22,7 +22,7 @@ class Stopped(SystemExit):
 
 def end_in_order() -> None:
     """From now on each of them ends this process by `Stopped`."""
-    _set(STOPPING, _stop)
+    _set(_stop)
 
 
 @contextmanager
@@ -48,10 +48,10 @@ def run_cancellable(work: Coroutine[Any, Any, Result]) -> Result:
         def cancel(number: int, frame: FrameType | None) -> None:
             nonlocal told
             told = True
-            _set(STOPPING, signal.SIG_IGN)
+            _set(_nothing)
             loop.call_soon_threadsafe(task.cancel)  # type: ignore[union-attr]  # there is one: this runs in it
 
-        _set(STOPPING, cancel)
+        _set(cancel)
         return await work
 
     try:
@@ -62,14 +62,18 @@ def run_cancellable(work: Coroutine[Any, Any, Result]) -> Result:
                 signal.signal(number, handler)
 
 
-def _set(numbers: Iterable[signal.Signals], handler: Handler | signal.Handlers) -> None:
+def _set(handler: Handler) -> None:
     """Where one is ignored from the start, as `nohup` ignores SIGHUP, it stays so."""
-    for number in numbers:
+    for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     # A closed terminal sends more than one, and the next must not cut off what the first began.
-    _set(STOPPING, signal.SIG_IGN)
+    _set(_nothing)
     raise Stopped(number)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Instead of ignoring it: of a signal that is ignored after it has arrived the interpreter prints a trace."""

@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -47,3 +48,20 @@ def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_
         rows = database.execute("SELECT coid, state, sends FROM intents ORDER BY position").fetchall()
     assert rows[0] == (orders[0]["cOID"], "ACKED", 1)
     assert {(state, sends) for _, state, sends in rows[1:]} == {("PLANNED", 0)}
+
+
+# Blocked, sent and let through, as they arrive together from a terminal that closes.
+TOGETHER = """
+import os, signal
+from app.commands import signals
+signals.end_in_order()
+signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOPPING)
+for number in signals.STOPPING:
+    os.kill(os.getpid(), number)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.STOPPING)
+"""
+
+
+def test_signals_that_arrive_together_stop_a_command_once(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", TOGETHER], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGHUP, "")
