@@ -1,12 +1,12 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 128+n stopped by signal n before the end (0 for `up`, `simulate` and
-`playground`, which have none). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says, 128+n stopped by signal n before the
+end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
 """
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -23,8 +23,11 @@ from app.commands.output import (
     AccountOption,
     JsonOption,
     StateOption,
+    TimeoutOption,
     UrlOption,
+    WaitOption,
     opened_ledger,
+    patience_of,
     print_json,
     say,
     session_of,
@@ -46,10 +49,11 @@ from app.commands.processes import (
 )
 from app.commands.screen import show_runs
 from app.desk.accounts import named
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily, run_when_ready
+from app.desk.attempt import Conduct, RunRequest, RunResult
+from app.desk.daily import run_daily
+from app.desk.desk import Desk, Progress
 from app.desk.reporting import overview
-from app.domain.errors import PolicyError, PortfolioError, UsageError
+from app.domain.errors import OutOfTime, PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
 from app.web.texts import text_problem
 
@@ -115,19 +119,24 @@ def run(
     account: AccountOption = None,
     slot: Annotated[str, typer.Option("--slot", help="Name of the day's slot.")] = "daily",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Preview only; the day stays free.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the broker's login.")] = False,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The daily run: by the service at --url, or here against IBKR_GATEWAY_URL."""
+    patience = patience_of(wait, timeout, url)
     settings = settings_of(state)
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, f"/run/daily?{query}", None, tell), as_json)
+        show(ask_service(settings, url, f"/run/daily?{query}", None, tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
-    start = run_when_ready if wait else run_daily
-    show(work_here(settings, lambda desk, conduct, told: start(desk, request, conduct, told), tell), as_json)
+
+    def job(desk: Desk, conduct: Conduct, told: Progress) -> Awaitable[RunResult]:
+        return run_daily(desk, request, conduct, told)
+
+    show(work_here(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
@@ -231,7 +240,17 @@ def main() -> NoReturn:
         raise
     except PortfolioError as error:
         say(f"portfolio: {error}")
-        sys.exit(2 if isinstance(error, UsageError | PolicyError) else 1)
+        sys.exit(_status(error))
+
+
+def _status(error: PortfolioError) -> int:
+    match error:
+        case UsageError() | PolicyError():
+            return 2
+        case OutOfTime():
+            return 3
+        case _:
+            return 1
 
 
 def _require_text(arguments: Sequence[str]) -> None:

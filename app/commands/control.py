@@ -1,6 +1,7 @@
 """Commands that only a person gives: kill levels, approvals, exits by hand, reconciling, explanations."""
 
 import getpass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +14,11 @@ from app.commands.output import (
     AccountOption,
     JsonOption,
     StateOption,
+    TimeoutOption,
     UrlOption,
+    WaitOption,
     opened_ledger,
+    patience_of,
     print_json,
     settings_of,
     show,
@@ -25,6 +29,7 @@ from app.desk.asking import approve, exit_position, reject
 from app.desk.controlling import EVERYBODY, Release, level_of, release, set_level
 from app.desk.daily import reconcile_now
 from app.desk.explaining_money import Explanation, explain_flow
+from app.desk.waiting import Patience
 from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.ruling import KillLevel
@@ -98,12 +103,15 @@ def approve_run(
     url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a waiting run: everything is read and gated anew, sizes may only shrink."""
     who = actor or getpass.getuser()
+    body = {"actor": who, "account": account}
     _work(
-        url, f"/runs/{quote(run_id, safe='')}/approve", {"actor": who, "account": account}, state, as_json,
+        _Asked(url, f"/runs/{quote(run_id, safe='')}/approve", body, patience_of(wait, timeout, url)), state, as_json,
         lambda desk, conduct, told: approve(desk, run_id, who, conduct, told, account),
     )  # fmt: skip
 
@@ -115,13 +123,16 @@ def reject_run(
     url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Never send the orders of a waiting run."""
     who = actor or getpass.getuser()
+    body = {"actor": who, "reason": reason, "account": account}
     _work(
-        url, f"/runs/{quote(run_id, safe='')}/reject", {"actor": who, "reason": reason, "account": account}, state,
-        as_json, lambda desk, _, told: reject(desk, run_id, who, reason, told, account),
+        _Asked(url, f"/runs/{quote(run_id, safe='')}/reject", body, patience_of(wait, timeout, url)), state, as_json,
+        lambda desk, _, told: reject(desk, run_id, who, reason, told, account),
     )  # fmt: skip
 
 
@@ -132,6 +143,8 @@ def exit_symbol(
     url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sell all that is held of one name, through the gate, under any kill level."""
@@ -140,17 +153,23 @@ def exit_symbol(
     who = actor or getpass.getuser()
     body = {"actor": who, "confirm": True, "account": account}
     _work(
-        url, f"/exit/{quote(symbol, safe='')}", body, state, as_json,
+        _Asked(url, f"/exit/{quote(symbol, safe='')}", body, patience_of(wait, timeout, url)), state, as_json,
         lambda desk, _, told: exit_position(desk, symbol, who, account, told),
     )  # fmt: skip
 
 
 def reconcile(
-    account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
+    account: AccountOption = None,
+    url: UrlOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Settle what the broker's books tell of open orders."""
     path = "/reconcile" if account is None else f"/reconcile?{urlencode({'account': account})}"
-    _work(url, path, None, state, as_json, lambda desk, _, told: reconcile_now(desk, account, told))
+    asked = _Asked(url, path, None, patience_of(wait, timeout, url))
+    _work(asked, state, as_json, lambda desk, _, told: reconcile_now(desk, account, told))
 
 
 def release_symbol(
@@ -218,9 +237,19 @@ def _told(facts: dict[str, Any], as_json: bool) -> None:
         typer.echo("   ".join(f"{name} {value}" for name, value in row.items() if name != "accounts"))
 
 
-def _work(url: str | None, path: str, body: dict[str, Any] | None, state: Path | None, as_json: bool, job: Job) -> None:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a service is asked for, where there is one at `url`; how long it may take, wherever it is done."""
+
+    url: str | None
+    path: str
+    body: dict[str, Any] | None
+    patience: Patience
+
+
+def _work(asked: _Asked, state: Path | None, as_json: bool, job: Job) -> None:
     settings = settings_of(state)
-    if url is not None:
-        show(ask_service(settings, url, path, body, tell), as_json)
+    if asked.url is not None:
+        show(ask_service(settings, asked.url, asked.path, asked.body, tell, asked.patience), as_json)
     else:
-        show(work_here(settings, job, tell), as_json)
+        show(work_here(settings, job, tell, asked.patience), as_json)

@@ -1,6 +1,7 @@
 """What all commands share: their options, where they write, and the ledger that they read."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from app.commands.screen import show_report
+from app.desk.waiting import Patience
 from app.domain.errors import UsageError
 from app.ledger.address import address, sqlite_file
 from app.ledger.database_file import EMPTY, refuse_remains, size
@@ -22,12 +24,36 @@ from app.settings import Settings, load_settings
 StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 UrlOption = Annotated[str | None, typer.Option("--url", help="Service to ask; without it the work happens here.")]
+WaitOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--wait/--no-wait",
+        help="Wait for the broker's login and for another run of the account. Without either: for another run alone, "
+        "with --url or at a terminal.",
+    ),
+]
+TimeoutOption = Annotated[
+    int | None,
+    typer.Option(
+        "--timeout",
+        min=0,
+        max=7 * 86_400,
+        help="Seconds to wait at most, 1800 if not given; then the exit status is 3. Work done here is not cut off.",
+    ),
+]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Account, where there are several.")]
 
 
 def settings_of(state: Path | None) -> Settings:
     """The environment's settings, with another state directory where one is named."""
     return load_settings(state_dir=state) if state is not None else load_settings()
+
+
+def patience_of(wait: bool | None, timeout: int | None, url: str | None) -> Patience:
+    """What --wait, --no-wait and --timeout mean; without them a program is told at once and a person waits."""
+    attached = sys.stdin.isatty() and sys.stderr.isatty()
+    turn = (url is not None or attached) if wait is None else wait
+    return Patience(login=wait is True, turn=turn, seconds=timeout)
 
 
 def session_of(text: str | None) -> date | None:

@@ -21,18 +21,15 @@ from app.desk.attempt import (
     closed,
     too_late,
 )
-from app.desk.clock import SystemClock
 from app.desk.closing import close_day
 from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
 from app.desk.journal import Journal
 from app.desk.records import Event, RunStatus
 from app.desk.stages import in_order
-from app.domain.errors import NotReady, PortfolioError, UsageError
+from app.domain.errors import PortfolioError, UsageError
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
 from app.domain.slots import CLOSE_SLOT, DAILY_SLOT, PREVIEW_SLOT, RECONCILE_SLOT, latest_starts, require_slot
-
-WAIT_SECONDS = 60.0
 
 
 async def run_daily(
@@ -58,20 +55,6 @@ async def run_daily(
         what = "the day" if request.slot == DAILY_SLOT else f"the {request.slot} slot"
         return await closed(desk, run, RunStatus.MISSED, f"the latest start of {what} was {latest:%H:%M} New York")
     return await carried_out(desk, run, conduct, _ended)
-
-
-async def run_when_ready(
-    desk: Desk, request: RunRequest, conduct: Conduct = in_order, progress: Progress = silent
-) -> RunResult:
-    """Like `run_daily`, waiting for a person to log in until the latest start of the day has passed."""
-    while True:
-        try:
-            return await run_daily(desk, request, conduct, progress)
-        except NotReady as error:
-            if too_late(desk, request.slot, SystemClock()):
-                raise
-            progress(f"waiting for the broker's session: {error}")
-        await desk.sleep(WAIT_SECONDS)
 
 
 async def reconcile_now(desk: Desk, account: str | None = None, progress: Progress = silent) -> RunResult:
@@ -111,7 +94,9 @@ async def _taken_back(desk: Desk, account: str | None = None) -> str:
         done = await reconcile_now(desk, account)
     except PortfolioError as error:
         return f"not cancelled: {error}"
-    return str(done.report["note"]) if done.report else "another reconcile is in progress"
+    if done.report is None:
+        return f"not cancelled: run {done.run_id} is at work on the account; `portfolio reconcile` when it has ended"
+    return str(done.report["note"])
 
 
 async def preview_run(desk: Desk, run_id: str, progress: Progress = silent) -> Run:

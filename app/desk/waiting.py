@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.desk.attempt import RunResult, too_late
 from app.desk.clock import SystemClock
@@ -64,7 +64,7 @@ async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progre
         record = await desk.write(desk.ledger.run, run_id)
         if record is None or record.lease is None or record.lease.lapsed:
             return
-        words = f"run {run_id} is in progress elsewhere; {lease_words(desk, record.lease.seconds)}"
+        words = f"run {run_id} is in progress elsewhere; {lease_words(record.lease.seconds)}"
         _require_time(desk, began, seconds, words)
         if record.lease.until != said:
             progress(f"{words}; waiting for it")
@@ -72,9 +72,9 @@ async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progre
         await desk.sleep(TURN_SECONDS)
 
 
-def lease_words(desk: Desk, seconds: float) -> str:
+def lease_words(seconds: float) -> str:
     """Until when a lease holds, by this machine's clock, whatever the ledger's."""
-    until = (desk.now() + timedelta(seconds=seconds)).astimezone()
+    until = (datetime.now(UTC) + timedelta(seconds=seconds)).astimezone()
     return f"its lease holds until {until:%H:%M:%S} ({seconds:.0f} s)"
 
 

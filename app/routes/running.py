@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from app.desk.attempt import RunResult
 from app.desk.records import RunStatus
+from app.desk.reporting import lease_facts
 
 Result = TypeVar("Result")
 # What another caller has begun is not waited for.
@@ -27,6 +28,11 @@ def answer(result: RunResult) -> Response:
     """200 with the report, or 202 with the address of a run in progress."""
     if result.report is None:
         address = f"/runs/{result.run_id}"
-        body = {"run_id": result.run_id, "status": RunStatus.RUNNING.value, "address": address}
+        body = {
+            "run_id": result.run_id,
+            "status": RunStatus.RUNNING.value,
+            "address": address,
+            **lease_facts(result.lease),
+        }
         return JSONResponse(body, 202, {"Location": address})
     return JSONResponse(dict(result.report))

@@ -18,6 +18,7 @@ from app.domain.errors import (
     OrderUncertain,
     PolicyError,
     PortfolioError,
+    RunAtWork,
     UsageError,
 )
 
@@ -30,6 +31,7 @@ STATUSES: tuple[tuple[type[PortfolioError], int], ...] = (
     (OrderUncertain, 503),
     (DataError, 503),
     (LedgerUnavailable, 503),
+    (RunAtWork, 503),
 )
 RETRY_AFTER_SECONDS = 60
 NOTHING_DONE = "Nothing was done; correct what `errors` names. GET /openapi.json describes every call"

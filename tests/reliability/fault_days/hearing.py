@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -36,6 +36,7 @@ class Moment:
     """
 
     at: datetime
+    lease_time: datetime
     runs: Mapping[str, RunRow]
     doubts: bool
     worker_lives: bool
@@ -67,7 +68,9 @@ class Heard:
 def moment(machine: Machine, worker_lives: bool) -> Moment:
     """Now, through a connection of its own."""
     runs, doubts = _read(machine)
-    return Moment(machine.now(), runs, doubts, worker_lives)
+    # PostgreSQL keeps leases by its own clock, which no fault moves.
+    lease_time = machine.now() if machine.database is None else datetime.now(UTC)
+    return Moment(machine.now(), lease_time, runs, doubts, worker_lives)
 
 
 def _read(machine: Machine) -> tuple[Mapping[str, RunRow], bool]:

@@ -34,6 +34,23 @@ def _at_work(moment: Moment, run_id: str) -> bool:
     return run is not None and run.status == "running" and moment.worker_lives
 
 
+def leased(said: Heard, found: "re.Match[str]") -> bool:
+    """It is at work, and its lease holds for about as long as that."""
+    return at_work(said, found) and any(
+        found["run"] in moment.runs
+        and abs((moment.runs[found["run"]].lease_until - moment.lease_time).total_seconds() - float(found["seconds"]))
+        < NEARLY_SECONDS
+        for moment in (said.before, said.after)
+    )
+
+
+def left(said: Heard, found: "re.Match[str]") -> bool:
+    """Nobody who lives is at work on the run."""
+    return (
+        not (said.before.worker_lives and said.after.worker_lives) or said.after.runs[found["run"]].status != "running"
+    )
+
+
 def ended(said: Heard, found: "re.Match[str]") -> bool:
     """A run ended with that status, as the database has it."""
     return any(run.status == found["status"] for run in said.after.runs.values())
@@ -60,7 +77,10 @@ def at_broker(said: Heard, found: "re.Match[str]") -> bool:
     )
 
 
+# Leases are renewed while a command waits.
+NEARLY_SECONDS: Final = 60.0
 _RUN: Final = r"(?P<run>run_[0-9a-f]{16})"
+_LEASE: Final = r"its lease holds until \d\d:\d\d:\d\d \((?P<seconds>\d+) s\)"
 _ORDER: Final = r"(?P<side>BUY|SELL) (?P<quantity>[\d.]+) (?P<symbol>[A-Z.]+) at [\d.]+"
 _BROKER: Final = down("gateway", "mcp", "parent")
 SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
@@ -72,7 +92,10 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (rf"· not_sent: {_ORDER}.*", always),
     (r"· run (?P<status>\w+)(: .*)?", ended),
     (rf"· another caller's run {_RUN} is in progress; waiting for it", at_work),
-    (rf"portfolio: run {_RUN} is in progress elsewhere.*", at_work),
+    (rf"(portfolio:|·) run {_RUN} is in progress elsewhere; {_LEASE}(; waiting for it|\. .*)", leased),
+    (rf"portfolio: run {_RUN} is in progress elsewhere\. .*", at_work),
+    (rf"· nobody is at work on run {_RUN} any more; asking for it again", left),
+    (r"· the (connection to the )?service .*(was lost|does not answer) .*", down("service", "parent", "database")),
     (r"portfolio: no answer from the service at .*", down("service", "parent", "database")),
     (r"portfolio: the IBKR MCP server at .* did not answer .*", down("mcp", "parent", "gateway")),
     (r"portfolio: the ledger could not be read or written: .*", down("database")),
