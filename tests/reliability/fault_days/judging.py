@@ -18,6 +18,7 @@ _SENT = text("SELECT coid FROM intents WHERE sends = 1")
 _TWICE = text("SELECT coid FROM intents WHERE sends > 1")
 _RUNNING = text("SELECT run_id, session_date, slot, dry_run FROM runs WHERE status = 'running'")
 _TRACE: Final = "Traceback (most recent call last)"
+_BROKEN: Final = ("InvalidatePoolError", "BrokenPipeError", "pg8000.exceptions.InterfaceError")
 WRONGS: Final = (
     "doubled",
     "unrecorded",
@@ -72,7 +73,7 @@ def judge(machine: Machine, record: Record, traces: Sequence[str]) -> Verdict:
             "orphans": tuple(record.orphans),
             "hung": tuple(record.hung),
             "untrue": tuple(untrue(record.heard)),
-            "traces": (*traces, *_traced(record)),
+            "traces": (*_unforeseen(traces, record), *_traced(record)),
             "chain": SqlLedger(engine).verify().problems,
             "unfinished": () if record.ended in FINAL - {"halted"} else (record.ended,),
         }
@@ -121,6 +122,12 @@ def _running(engine: Engine) -> Iterator[str]:
     with engine.connect() as connection:
         for row in connection.execute(_RUNNING):
             yield f"{row.run_id} of {row.session_date} {row.slot}{' (dry)' if row.dry_run else ''}"
+
+
+def _unforeseen(traces: Sequence[str], record: Record) -> Iterator[str]:
+    """A driver's pool logs that a connection broke, with its trace, where the database was taken away."""
+    broke = any(blow.part == "database" for blow in record.day.strikes)
+    yield from (trace for trace in traces if not (broke and any(words in trace for words in _BROKEN)))
 
 
 def _traced(record: Record) -> Iterator[str]:

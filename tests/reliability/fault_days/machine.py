@@ -194,7 +194,17 @@ class Machine:
         numbers = [str(self.ports.service), str(self.ports.mcp)]
         if real:
             where = ("--state", str(self.state), "--port", numbers[0], "--mcp-port", numbers[1])
-            day = ("--gateway-port", str(self.ports.gateway), "--as-of", self.as_of.isoformat(), "--data", "synthetic")
+            # Another seed than the broker's: an account of its own in the ledger.
+            day = (
+                "--seed",
+                "11",
+                "--gateway-port",
+                str(self.ports.gateway),
+                "--as-of",
+                self.as_of.isoformat(),
+                "--data",
+                "synthetic",
+            )
             self.house = self.portfolio("up", *where, *day, "--pacing", "0.001")
         else:
             self.house = self.start((sys.executable, "-m", f"{__package__}.house", self.state, *numbers), ("house",))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tests.reliability.fault_days.hearing import Heard, Moment
+from tests.reliability.fault_days.table import is_alive
 
 Fact = Callable[[Heard, "re.Match[str]"], bool]
 
@@ -56,6 +57,11 @@ def ended(said: Heard, found: "re.Match[str]") -> bool:
     return any(run.status == found["status"] for run in said.after.runs.values())
 
 
+def lives(_: Heard, found: "re.Match[str]") -> bool:
+    """A process of that id is there."""
+    return is_alive(int(found["pid"]))
+
+
 def in_doubt(said: Heard, _: "re.Match[str]") -> bool:
     """An order of unknown outcome is on record, before or after."""
     return said.before.doubts or said.after.doubts
@@ -90,6 +96,16 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (rf"· filled: {_ORDER}.*", at_broker),
     (rf"· (acked|partial|cancelled|rejected|unknown): {_ORDER}.*", down("gateway", "mcp")),
     (rf"· not_sent: {_ORDER}.*", always),
+    (rf"· previewed: {_ORDER}; not sent: the request asks for a dry run", always),
+    (r"· not sent: .*", always),
+    (r"· the broker asked about .*", down("gateway")),
+    (r"· exit blocked: .*", always),
+    (r"· [\d,.-]+ USD came from outside and nobody has explained it", always),
+    (r"· drawdown and daily loss are unknown today: .*", always),
+    (r"· [A-Z.]+ (in quarantine|cannot be traded|is not managed): .*", down("gateway", "mcp")),
+    (r"· day closed: \d+ orders settled, \d+ trades of others", always),
+    (r"· ending .* \(pid \d+, .*\)", down("parent", "run")),
+    (r"· left over: .* \(pid (?P<pid>\d+), .*\); .*", lives),
     (r"· run (?P<status>\w+)(: .*)?", ended),
     (rf"· another caller's run {_RUN} is in progress; waiting for it", at_work),
     (rf"(portfolio:|·) run {_RUN} is in progress elsewhere; {_LEASE}(; waiting for it|\. .*)", leased),
@@ -98,6 +114,13 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (r"· the (connection to the )?service .*(was lost|does not answer) .*", down("service", "parent", "database")),
     (r"portfolio: no answer from the service at .*", down("service", "parent", "database")),
     (r"portfolio: the IBKR MCP server at .* did not answer .*", down("mcp", "parent", "gateway")),
+    (r"portfolio: the IBKR MCP server at .* cannot be reached: .*", down("mcp", "parent")),
+    (r"portfolio: no connection to the gateway: .*", down("gateway")),
+    (r"portfolio: the gateway.*", down("gateway")),
+    (r"portfolio: the broker's session is .*", down("gateway", "mcp")),
+    (r"portfolio: .* went to the broker and what became of it is not on record: .*", in_doubt),
+    (r"portfolio: stopped by SIG[A-Z]+", down("parent", "run")),
+    (r"portfolio: run .* was taken over .*", down("parent", "service", "run")),
     (r"portfolio: the ledger could not be read or written: .*", down("database")),
     (r"portfolio: it is unknown whether .* reached the broker .*", in_doubt),
     (r"portfolio: the broker's books do not show whether these orders arrived: .*", in_doubt),
