@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.simulator.door import Door
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
@@ -13,17 +13,21 @@ from api_gateway.simulator.pages import access_denied
 from api_gateway.simulator.routes import (
     account,
     admin,
+    alerts,
     contracts,
     definitions,
     events,
     login,
     marketdata,
+    notifications,
     orders,
     performance,
     portfolio,
     scanner,
     session,
+    watchlists,
 )
+from api_gateway.simulator.routes.socket import Socket
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.web import answer
 from api_gateway.simulator.world import World
@@ -46,7 +50,20 @@ async def _not_found(_: Request, error: Exception) -> JSONResponse:
     return answer({"error": text, "statusCode": error.status_code}, error.status_code)
 
 
-_GATEWAY = (session, account, portfolio, performance, contracts, definitions, marketdata, scanner, orders)
+_GATEWAY = (
+    session,
+    account,
+    portfolio,
+    performance,
+    contracts,
+    definitions,
+    marketdata,
+    scanner,
+    orders,
+    alerts,
+    watchlists,
+    notifications,
+)
 _BASE = "/v1/api"
 
 
@@ -61,7 +78,7 @@ def gateway_routes() -> frozenset[tuple[str, str]]:
     )
 
 
-def create_app(world: World) -> ASGIApp:
+def create_app(world: World, socket: ASGIApp | None = None) -> ASGIApp:
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
     stage = Stage(world)
     app.state.stage = stage
@@ -70,4 +87,9 @@ def create_app(world: World) -> ASGIApp:
     app.add_exception_handler(GatewayRefusal, _refusal)
     app.add_exception_handler(AccessDenied, _denied)
     app.add_exception_handler(HTTPException, _not_found)
-    return Door(Gate(app, stage))
+    socket = socket or Socket()
+
+    async def playing(scope: Scope, receive: Receive, send: Send) -> None:
+        await (socket if scope["type"] == "websocket" else app)(scope, receive, send)
+
+    return Door(Gate(playing, stage))

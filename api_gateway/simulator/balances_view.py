@@ -1,4 +1,4 @@
-"""The account's balances as the brokerage tier writes them: texts such as "994,831 USD", without decimals.
+"""The accounts as the brokerage tier writes them; balances are texts such as "994,831 USD", without decimals.
 
 Field names follow a recording of a paper account. What exists in one segment only is zero in the others.
 """
@@ -8,8 +8,56 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from api_gateway.simulator.book import Balance, Valuation
+from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.world import World
 
 _EMPTY_SEGMENTS = ("Crypto at Paxos", "commodities")
+_PROPERTIES = {
+    "hasChildAccounts": False,
+    "supportsCashQty": False,
+    "supportsFractions": False,
+    "liteUnderPro": False,
+    "noFXConv": False,
+    "isProp": False,
+    "allowCustomerTime": False,
+}
+SERVER = {"serverName": "SIMULATOR", "serverVersion": "Build 0.0.0, simulated"}
+
+
+def brokerage_accounts(world: World) -> dict[str, Any]:
+    return {
+        "accounts": [*world.scenario.groups, *world.accounts],
+        "acctProps": dict.fromkeys(world.accounts, _PROPERTIES)
+        | dict.fromkeys(world.scenario.groups, _PROPERTIES | {"hasChildAccounts": True}),
+        "aliases": {name: name for name in (*world.scenario.groups, *world.accounts)},
+        "allowFeatures": {"showGFIS": False, "allowFXConv": True, "allowTypeAhead": True, "research": False},
+        "chartPeriods": {"STK": ["*"], "IND": ["*"]},
+        "groups": [],
+        "profiles": [],
+        "selectedAccount": world.selected,
+        "serverInfo": SERVER,
+        "sessionId": f"{world.seed:08x}.00000001",
+        "isFT": False,
+        "isPaper": True,
+    }
+
+
+def profit_and_loss(world: World, moment: Moment) -> dict[str, dict[str, float]]:
+    """Of the selected account, in base currency."""
+    account = world.selected
+    valuation = world.accounting.valuation(account, moment)
+    prior_close = world.accounting.close_values(account, moment.session - 1)[-1]
+    now = float(valuation.net_liquidation)
+    row = {
+        "rowType": 1,
+        "dpl": round(now - float(prior_close), 2),
+        "nl": round(now, 2),
+        "upl": round(float(valuation.unrealized), 2),
+        "uel": round(float(valuation.excess_liquidity), 2),
+        "el": round(float(valuation.excess_liquidity), 2),
+        "mv": round(float(valuation.stock_value), 2),
+    }
+    return {f"{account}.Core": row}
 
 
 def _whole(value: Decimal | float) -> Decimal:

@@ -16,7 +16,7 @@ from api_gateway.simulator.clock import SessionClock
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.session_windows import RESET, in_maintenance, in_reset, last_reset
 
-ColdRead = Literal["orders", "trades", "pnl", "position_names"]
+ColdRead = Literal["orders", "trades", "pnl", "position_names", "watchlist"]
 SessionMode = Literal["lenient", "strict"]
 SessionEvent = Literal["sso_expired", "bridge_lost", "competing", "competing_ended", "reset"]
 Window = Literal["reset", "maintenance"]
@@ -51,7 +51,8 @@ class BrokerageSession:
     `polls_left` None means that there is no brokerage session, 0 that it is established. `forget_questions` is called
     whenever the brokerage session is lost. `selected` is the account that somebody has switched to,
     `searched` are the symbols whose definitions may be asked for, `charted` the contracts whose bars were asked for,
-    `history_service` is the legacy one's login.
+    `history_service` is the legacy one's login. `generation` counts the losses of all that, and of the socket's
+    subscriptions with it.
     """
 
     clock: SessionClock
@@ -74,6 +75,7 @@ class BrokerageSession:
     counters: Counter[str] = field(default_factory=Counter)
     logouts: Counter[str] = field(default_factory=Counter)
     forced_reset_until: datetime | None = None
+    generation: int = 0
 
     def __post_init__(self) -> None:
         self.logged_in_at = self._last_request = self._last_brokerage_request = self.clock.now()
@@ -119,6 +121,10 @@ class BrokerageSession:
         if path == "/tickle" or path.startswith("/iserver"):
             self._last_brokerage_request = self._last_request
 
+    def ping(self) -> None:
+        """The socket's: keeps the brokerage tier alive; the login still wants to be tickled (documented)."""
+        self._last_brokerage_request = self.clock.now()
+
     def tiers(self) -> Tiers:
         if not self.logged_in:
             return LOGGED_OUT
@@ -161,13 +167,14 @@ class BrokerageSession:
         self.forget_primers()
 
     def forget_primers(self) -> None:
+        self.generation += 1
         self.accounts_queried = False
         self.snapshot_reads.clear()
         self.suppressed_questions = frozenset()
         self.selected = None
         self.searched.clear()
         self.charted.clear()
-        self.warm -= {"orders", "trades", "pnl"}
+        self.warm -= {"orders", "trades", "pnl", "watchlist"}
         self.forget_questions()
 
     def log_out(self, why: str = "request") -> None:

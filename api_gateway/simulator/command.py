@@ -25,6 +25,9 @@ from api_gateway.simulator.scenario import DEFAULT_SCENARIO, scenario_file
 from api_gateway.simulator.universe import FEWEST
 from api_gateway.simulator.world import Options, World, build_world
 
+# Of the socket, in bytes.
+_LONGEST_MESSAGE = 65_536
+
 
 class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -119,7 +122,9 @@ def serve(world: World, listener: socket.socket) -> None:
         log_level="warning",
         access_log=False,
         lifespan="off",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=_LONGEST_MESSAGE,
+        ws_per_message_deflate=False,
         # A hanging request must not keep the process alive.
         timeout_graceful_shutdown=2,
     )

@@ -23,7 +23,7 @@ class Door:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal(scope) if scope["type"] == "http" else None
+        refusal = _refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
             await self._app(scope, receive, send)
             return
@@ -42,7 +42,9 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
         return 400, "Bad Request: the Host header is no address"
     if not _is_here(found[1].decode().strip("[]"), scope):
         return 403, "Forbidden: call the simulator by its loopback address"
-    origin, own = headers.get(b"origin"), f"{scope.get('scheme', 'http')}://".encode() + host
+    # The page that opens a socket is a page of the same server: http for ws, https for wss.
+    scheme = scope.get("scheme", "http").replace("ws", "http")
+    origin, own = headers.get(b"origin"), f"{scheme}://".encode() + host
     if origin not in (None, own) or headers.get(b"sec-fetch-site") not in _OWN:
         return 403, "Forbidden: the call comes from a page of another site"
     return None

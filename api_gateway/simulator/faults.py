@@ -102,6 +102,19 @@ class SessionRule(Rule):
         return elapsed >= self.seconds and self.method in (None, method) and _matches(self.path, path)
 
 
+class StreamRule(Rule):
+    """Spoils messages of the socket: "smd" those of all contracts, "smd+265598" of one; without a topic any message.
+
+    `stream_silence` swallows it, `stream_cut` closes the connection in its place.
+    """
+
+    kind: Literal["stream_silence", "stream_cut", "stream_malformed", "stream_twice"]
+    topic: str | None = None
+
+    def matches(self, subject: str) -> bool:
+        return self.topic in (None, subject, subject.partition("+")[0])
+
+
 class BrokerRule(Rule):
     """A standing condition, from the moment it is given; it is not used up."""
 
@@ -112,6 +125,7 @@ class BrokerRule(Rule):
 AnyRule = Annotated[
     FaultRule
     | SessionRule
+    | StreamRule
     | BrokerRule
     | Refusal
     | Ask
@@ -151,9 +165,12 @@ class FaultBox:
     def clear(self) -> None:
         self._active.clear()
 
-    def take(self, method: str, path: str) -> FaultRule | None:
-        """The first rule that matches the request, used up by one."""
-        return self._take(FaultRule, lambda rule: rule.matches(method, path))
+    def take(self, method: str, path: str, kinds: frozenset[str] | None = None) -> FaultRule | None:
+        """The first rule that matches the request, used up by one; of some kinds where those are given."""
+        return self._take(FaultRule, lambda rule: rule.matches(method, path) and (kinds is None or rule.kind in kinds))
+
+    def take_stream(self, subject: str) -> StreamRule | None:
+        return self._take(StreamRule, lambda rule: rule.matches(subject))
 
     def session_event(self, method: str, path: str, elapsed: float) -> SessionEvent | None:
         """What happens to the session before this request: the first rule that is due, used up by one."""

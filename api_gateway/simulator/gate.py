@@ -1,7 +1,8 @@
 """The gateway's front door: every request passes here before a route sees it, so that it can also be cut off here.
 
-It tidies the path (clients send doubled and trailing slashes), counts, paces, spoils what a fault rule says and turns
-away a session that is logged out. Admin requests are none of these.
+A socket's handshake is a request like others. The door tidies the path (clients send doubled and trailing slashes),
+counts, paces, spoils what a fault rule says and turns away a session that is logged out. Admin requests are none of
+these.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.simulator.broker_rules import Upstream
 from api_gateway.simulator.brokerage import COMPETING, LOGGED_OUT, NO_BRIDGE, BrokerageSession
+from api_gateway.simulator.connection import drop, until_gone
 from api_gateway.simulator.faults import FaultRule
 from api_gateway.simulator.pages import access_denied, not_authenticated, page, to_the_login
 from api_gateway.simulator.routes.session import auth_status, no_bridge_answer
@@ -33,6 +35,11 @@ _CONDITIONS = {
     "no_bridge": NO_BRIDGE,
     "competing": COMPETING,
 }
+# What can go wrong with a handshake: it is not answered, or not as asked.
+_HANDSHAKE_FAULTS = frozenset(
+    {"status", "drop_before", "cut_before", "hang_before", "delay", "blank", "html", "denied", "redirect", "penalty"}
+    | _CONDITIONS.keys()
+)
 _LONGEST_HANG = 120.0
 _VARIABLE = re.compile(r"/(?:(?P<account>DU\d+)|-?\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 
@@ -54,7 +61,7 @@ class Gate:
         self._stage = stage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         path = tidy(scope["path"])
@@ -67,7 +74,7 @@ class Gate:
         if not path.startswith(f"{BASE}/"):
             await self._app(scope, receive, send)
             return
-        method, gateway_path = scope["method"], path.removeprefix(BASE)
+        method, gateway_path = scope.get("method", "GET"), path.removeprefix(BASE)
         world.calls[f"{method} {template_of(gateway_path)}"] += 1
         broken = world.pacer.admit(method, gateway_path)
         if broken is not None:
@@ -75,11 +82,11 @@ class Gate:
             return
         world.pacer.started(method, gateway_path)
         try:
-            await self._admitted(world, scope, receive, send, gateway_path)
+            await self._admitted(world, scope, receive, send, method, gateway_path)
         finally:
             world.pacer.finished(method, gateway_path)
 
-    async def _admitted(self, world: World, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+    async def _admitted(self, world: World, scope: Scope, receive: Receive, send: Send, method: str, path: str) -> None:
         if world.rules.upstream != "up" and path not in _ANSWERED_ALONE:
             await _cut_off(world.rules.upstream, receive, send)
             return
@@ -87,10 +94,10 @@ class Gate:
         session = world.session
         session.advance()
         session.touch(path)
-        event = world.faults.session_event(scope["method"], path, session.clock.elapsed().total_seconds())
+        event = world.faults.session_event(method, path, session.clock.elapsed().total_seconds())
         if event is not None:
             session.happen(event)
-        fault = world.faults.take(scope["method"], path)
+        fault = world.faults.take(method, path, _HANDSHAKE_FAULTS if scope["type"] == "websocket" else None)
         # A fault spoils the answer that the session allows, so that none lets a request past a login that is missing.
         reached = _closed(session, path) or self._app
         if fault is None:
@@ -113,7 +120,8 @@ class Gate:
         else:
             without_effect = fault.kind in ("status", "drop_before")
             status, body = (504, b"") if without_effect else await _captured(reached, scope, receive)
-            await _send_raw(send, *_spoil(fault, status, body))
+            status, body = _spoil(fault, status, body)
+            await Response(body, status, media_type="application/json")(scope, receive, send)
 
     async def _condition(
         self, world: World, fault: FaultRule, scope: Scope, receive: Receive, send: Send, path: str
@@ -135,7 +143,7 @@ class Gate:
 async def _cut_off(upstream: Upstream, receive: Receive, send: Send) -> None:
     """The gateway runs, and does not reach the broker."""
     if upstream == "silent":
-        await _until_gone(receive, _LONGEST_HANG)
+        await _hang(receive, _LONGEST_HANG)
     await _cut(receive, send)
 
 
@@ -143,7 +151,7 @@ async def _darkened(fault: FaultRule, reached: ASGIApp, scope: Scope, receive: R
     if fault.kind.endswith("_after"):
         await _captured(reached, scope, receive)
     if fault.kind.startswith("hang"):
-        await _until_gone(receive, fault.seconds or _LONGEST_HANG)
+        await _hang(receive, fault.seconds or _LONGEST_HANG)
     await _cut(receive, send)
 
 
@@ -233,26 +241,14 @@ def _with(content: object, fault: FaultRule) -> object:
     return content | fault.values | listed
 
 
-async def _send_raw(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _until_gone(receive: Receive, seconds: float) -> None:
-    """Until the client hangs up, at most `seconds` of real time."""
+async def _hang(receive: Receive, seconds: float) -> None:
+    """Until the client gives up, or so much real time has passed."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await until_gone(receive)
 
 
 async def _cut(receive: Receive, send: Send) -> None:
     """Closes the connection without a byte. Raises: ConnectionResetError where there is no connection to close."""
-    # uvicorn keeps the connection on the request's cycle, whose bound method `send` is; ASGI has no word for it.
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if not isinstance(transport, asyncio.Transport):
-        raise ConnectionResetError("the simulated gateway cut the connection")
-    transport.abort()
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    drop(send)
+    await until_gone(receive)

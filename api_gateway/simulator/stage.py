@@ -48,6 +48,7 @@ class Stage:
             session=wanted.session or start.session,
         )
         scenario = Scenario.model_validate({**self._opening.scenario.model_dump(), **wanted.scenario})
-        self.world = renewed(self.world, options, scenario)
+        before, self.world = self.world, renewed(self.world, options, scenario)
+        before.sockets.cut()
         self.world.rules.change(wanted.broker)
         return self.world

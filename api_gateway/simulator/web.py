@@ -39,9 +39,13 @@ Here = Annotated[World, Depends(world_of)]
 
 class _Answer(JSONResponse):
     def render(self, content: object) -> bytes:
-        # Half of a surrogate pair, which a client may have sent, can be said only as an escape.
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8", "backslashreplace")
+        return rendered(content)
+
+
+def rendered(content: object) -> bytes:
+    # Half of a surrogate pair, which a client may have sent, can be said only as an escape.
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 def answer(content: object, status: int = 200) -> JSONResponse:
@@ -62,9 +66,17 @@ async def json_body(request: Request) -> object:
     if not raw.strip():
         return {}
     try:
-        return json.loads(raw, parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        return parsed_json(raw)
+    except ValueError as error:
         raise refused(400, "Failed to parse body as JSON") from error
+
+
+def parsed_json(text: str | bytes) -> object:
+    """Raises: ValueError, also for NaN, 1e400 and what is nested too deep."""
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 async def _whole(request: Request) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api_gateway.simulator.accounting import Accounting
+from api_gateway.simulator.boards import Boards
 from api_gateway.simulator.book import AccountBook, opening_book
 from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.brokerage import BrokerageSession, SessionMode
@@ -26,6 +27,7 @@ from api_gateway.simulator.pacing import PENALTY_SECONDS, Pacer
 from api_gateway.simulator.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.sessions import MORNING, Moment, at, calendar_of
+from api_gateway.simulator.sockets import Sockets
 from api_gateway.simulator.universe import FEWEST, MOST, Universe, universe_of
 from api_gateway.simulator.visibility import ListMemory, PositionCache
 
@@ -81,10 +83,17 @@ class World:
     session: BrokerageSession
     calls: Counter[str] = field(default_factory=Counter)
     splits: list[Split] = field(default_factory=list)
+    sockets: Sockets = field(default_factory=Sockets)
+    boards: Boards = field(default_factory=Boards)
 
     @property
     def seed(self) -> int:
         return self.options.seed
+
+    @property
+    def session_token(self) -> str:
+        """A new login is a new session."""
+        return f"{self.seed:024x}{self.session.counters['logins']:08x}"
 
     @property
     def account(self) -> str:

@@ -5,8 +5,6 @@ project share would show here.
 """
 
 import asyncio
-import importlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -14,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from api_gateway.simulator import Options, build_world, create_app
+from tests.integration.ibind_library import loaded
 from tests.support.serving import served
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
 
@@ -21,11 +20,8 @@ FIELDS: Final = ["31", "84", "86", "7741", "55", "6509", "7762"]
 
 
 @pytest.fixture
-def ibind(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 it has no types
-    """The library, without the settings file that it would look for and without its log files."""
-    monkeypatch.setenv("IBIND_ENV_FILE", os.devnull)
-    monkeypatch.setenv("IBIND_LOG_TO_FILE", "false")
-    return importlib.import_module("ibind")
+def ibind() -> Any:  # noqa: ANN401 it has no types
+    return loaded()
 
 
 @contextmanager
@@ -164,5 +160,17 @@ async def test_a_lost_bridge_is_told_and_opened_again(ibind: Any) -> None:  # no
         for _ in range(3):
             client.tickle()
         assert client.check_auth_status() is True
+
+    await beside(ibind, work)
+
+
+async def test_a_watchlist_is_made_and_read_and_ibinds_deletion_is_refused(ibind: Any) -> None:  # noqa: ANN401
+    def work(client: Any) -> None:  # noqa: ANN401
+        client.create_watchlist("7", "mine", [{"C": AAPL}])
+        assert [row["id"] for row in client.get_all_watchlists().data["data"]["user_lists"]] == ["7"]
+        assert client.get_watchlist_information("7").data["instruments"][0]["conid"] == AAPL
+        # It sends the id in the body, where the documentation has it in the query.
+        with pytest.raises(ibind.support.errors.ExternalBrokerError, match="id is required"):
+            client.delete_watchlist("7")
 
     await beside(ibind, work)

@@ -7,7 +7,16 @@ import pytest
 from api_gateway.simulator import gateway_routes
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, synthetic_world
 
-EXAMPLES = {"account": ACCOUNT, "conid": str(AAPL), "page": "0", "order_id": "1370000001", "reply_id": "none"}
+EXAMPLES = {
+    "account": ACCOUNT,
+    "conid": str(AAPL),
+    "page": "0",
+    "order_id": "1370000001",
+    "reply_id": "none",
+    "alert_id": "1470000001",
+    "kind": "SM",
+    "notice_id": "2021060100000001",
+}
 QUERIES = {
     "/iserver/secdef/search": "symbol=AAPL",
     "/iserver/secdef/info": f"conid={AAPL}&sectype=STK",
@@ -29,9 +38,24 @@ QUERIES = {
     "/forecast/contract/rules": f"conid={AAPL}",
     "/forecast/contract/schedules": f"conid={AAPL}",
     "/forecast/contract/market": f"underlyingConid={AAPL}",
+    "/iserver/watchlist": "id=1",
+    "/fyi/notifications/more": "id=2021060100000001",
+    "/fyi/deliveryoptions/email": "enabled=true",
 }
 PLAIN = {"conid": AAPL, "orderType": "LMT", "side": "BUY", "tif": "DAY", "quantity": 1, "price": 100.0}
+ALERT = {
+    "alertName": "trades",
+    "alertMessage": "traded",
+    "alertRepeatable": 0,
+    "outsideRth": 0,
+    "tif": "GTC",
+    "conditions": [{"conidex": "*", "logicBind": "n", "operator": "", "triggerMethod": "0", "type": 5, "value": "*"}],
+}
 BODIES: dict[str, object] = {
+    "/fyi/settings/{kind}": {"enabled": True},
+    "/iserver/account/{account}/alert": ALERT,
+    "/iserver/account/{account}/alert/activate": {"alertId": 1470000001, "alertActive": 0},
+    "/iserver/watchlist": {"id": "1", "name": "mine", "rows": [{"C": AAPL}, {"H": ""}]},
     "/iserver/account": {"acctId": ACCOUNT},
     "/iserver/account/{account}/orders": {"orders": [PLAIN]},
     "/iserver/account/{account}/orders/whatif": {"orders": [PLAIN]},
@@ -76,7 +100,7 @@ async def gateway(time: FakeTime) -> Gateway:
 
 
 def test_every_endpoint_of_the_gateway_that_a_client_may_need_is_played() -> None:
-    assert len(gateway_routes()) == 76
+    assert len(gateway_routes()) == 96
     assert {path for _, path in gateway_routes()} >= {*QUERIES, *BODIES, *REFUSED}
     assert ("POST", "/iserver/account/{account}/order/{order_id}") in gateway_routes()
 
@@ -86,6 +110,9 @@ async def test_an_endpoint_answers_json_and_never_with_a_fault_of_its_own(
     gateway: Gateway, method: str, template: str
 ) -> None:
     await gateway.rows(f"/iserver/marketdata/snapshot?conids={AAPL}&fields=31")
+    await gateway.post("/iserver/watchlist", BODIES["/iserver/watchlist"])
+    await gateway.post(f"/iserver/account/{ACCOUNT}/alert", ALERT)
+    await gateway.post("/simulator/notify", {"kind": "fyi", "text": "told"})
     path = template.format(**EXAMPLES)
     answer = await gateway.send(
         method, f"{path}?{QUERIES.get(template, '')}", BODIES.get(template) if method == "POST" else None
@@ -94,7 +121,7 @@ async def test_an_endpoint_answers_json_and_never_with_a_fault_of_its_own(
     assert answer.json() is not None
 
 
-@pytest.mark.parametrize("path", ["/iserver/marketdata/fields", "/fyi/notifications", "/iserver/secdef/currency"])
+@pytest.mark.parametrize("path", ["/iserver/marketdata/fields", "/fyi/nothing", "/iserver/secdef/currency"])
 async def test_a_path_that_the_gateway_does_not_have_is_not_found(gateway: Gateway, path: str) -> None:
     assert error_of(await gateway.send("GET", path)) == "Resource not found"
 

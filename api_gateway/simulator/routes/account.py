@@ -13,37 +13,11 @@ from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
 
-_PROPERTIES = {
-    "hasChildAccounts": False,
-    "supportsCashQty": False,
-    "supportsFractions": False,
-    "liteUnderPro": False,
-    "noFXConv": False,
-    "isProp": False,
-    "allowCustomerTime": False,
-}
-
 
 @router.get("/iserver/accounts")
 async def accounts(world: Here) -> JSONResponse:
     world.session.accounts_queried = True
-    return answer(
-        {
-            "accounts": [*world.scenario.groups, *world.accounts],
-            "acctProps": dict.fromkeys(world.accounts, _PROPERTIES)
-            | dict.fromkeys(world.scenario.groups, _PROPERTIES | {"hasChildAccounts": True}),
-            "aliases": {name: name for name in (*world.scenario.groups, *world.accounts)},
-            "allowFeatures": {"showGFIS": False, "allowFXConv": True, "allowTypeAhead": True, "research": False},
-            "chartPeriods": {"STK": ["*"], "IND": ["*"]},
-            "groups": [],
-            "profiles": [],
-            "selectedAccount": world.selected,
-            "serverInfo": {"serverName": "SIMULATOR", "serverVersion": "Build 0.0.0, simulated"},
-            "sessionId": f"{world.seed:08x}.00000001",
-            "isFT": False,
-            "isPaper": True,
-        }
-    )
+    return answer(balances.brokerage_accounts(world))
 
 
 @router.post("/iserver/account")
@@ -63,20 +37,7 @@ async def profit_and_loss(world: Here) -> JSONResponse:
     world.session.require_accounts()
     if world.session.first_read("pnl"):
         return answer({"upnl": {}})
-    moment, account = world.look(), world.selected
-    valuation = world.accounting.valuation(account, moment)
-    prior_close = world.accounting.close_values(account, moment.session - 1)[-1]
-    now = float(valuation.net_liquidation)
-    row = {
-        "rowType": 1,
-        "dpl": round(now - float(prior_close), 2),
-        "nl": round(now, 2),
-        "upl": round(float(valuation.unrealized), 2),
-        "uel": round(float(valuation.excess_liquidity), 2),
-        "el": round(float(valuation.excess_liquidity), 2),
-        "mv": round(float(valuation.stock_value), 2),
-    }
-    return answer({"upnl": {f"{account}.Core": row}})
+    return answer({"upnl": balances.profit_and_loss(world, world.look())})
 
 
 @router.get("/iserver/exchangerate")

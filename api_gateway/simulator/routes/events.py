@@ -5,7 +5,7 @@ Like the other admin endpoints they are no part of the gateway and are never cou
 
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -56,6 +56,15 @@ class CashMove(_Strict):
     amount: Annotated[Decimal, Field(allow_inf_nan=False)]
     currency: Currency | None = None
     account: str | None = None
+
+
+class Notification(_Strict):
+    """One that is kept and read (`fyi`, with a `code`), or one that every open socket is told."""
+
+    kind: Literal["fyi", "notification", "bulletin"]
+    title: str = "Simulated"
+    text: str
+    code: Literal["SM", "DA", "CT", "UA", "EA"] = "SM"
 
 
 class SplitOrder(_Strict):
@@ -129,6 +138,7 @@ async def restart(request: Request, world: Here) -> JSONResponse:
     wanted = await read_body(request, Restart)
     world.session.log_out()
     world.desk.forget_questions()
+    world.sockets.cut()
     if wanted.login:
         world.session.log_in()
     return answer({"loggedIn": world.session.logged_in})
@@ -173,6 +183,23 @@ async def dividend(request: Request, world: Here) -> JSONResponse:
     for account, amount in amounts.items():
         world.books[account].move_cash(contract.currency, amount, session, external=False)
     return answer({"paid": str(sum(amounts.values())), "cash": str(world.book.cash(contract.currency))})
+
+
+@router.post("/notify")
+async def notify(request: Request, world: Here) -> JSONResponse:
+    wanted = await read_body(request, Notification)
+    if wanted.kind == "fyi":
+        notice = world.boards.post(wanted.code, wanted.title, wanted.text, world.clock.now())
+        return answer({"id": notice.notice_id})
+    announced = world.sockets.announced
+    number = len(announced) + 1
+    # Lists where the documentation has objects, and the number of a bulletin as a number (recorded).
+    if wanted.kind == "notification":
+        row: dict[str, Any] = {"id": str(number), "text": wanted.text, "title": wanted.title}
+        announced.append({"topic": "ntf", "args": [row]})
+    else:
+        announced.append({"topic": "blt", "args": [{"id": number, "message": wanted.text}]})
+    return answer({"id": str(number)})
 
 
 @router.post("/split")

@@ -38,7 +38,7 @@ class SessionClockMove(BaseModel):
 
 def _session(world: World) -> dict[str, Any]:
     """`usable` is whether an order could be placed now by a client that has primed itself."""
-    session = world.session
+    session, sockets = world.session, world.sockets
     session.advance()
     tiers, window = session.tiers(), session.window()
     return {
@@ -57,6 +57,7 @@ def _session(world: World) -> dict[str, Any]:
         "usable": tiers.established and window is None and not world.pacer.penalty_left(),
         "counters": {name: session.counters[name] for name in ("logins", "inits", "pushes")},
         "logouts": dict(sorted(session.logouts.items())),
+        "sockets": {"open": sockets.open, "lines": sockets.lines, "charts": sockets.charts},
     }
 
 

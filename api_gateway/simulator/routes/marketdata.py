@@ -1,25 +1,14 @@
 """Market data endpoints: snapshots with their pre-flight, historical bars, unsubscribing."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api_gateway.simulator.charts import asked_chart, chart_envelope
 from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.history_bars import (
-    Chart,
-    Window,
-    chart_of,
-    check_step,
-    empty_envelope,
-    envelope,
-    legacy_envelope,
-    window_of,
-)
-from api_gateway.simulator.sessions import Moment
+from api_gateway.simulator.history_bars import legacy_envelope
 from api_gateway.simulator.snapshot import snapshot_row
 from api_gateway.simulator.web import Here, answer, json_object
 from api_gateway.simulator.wire import whole_number
@@ -70,63 +59,9 @@ def _snapshots(world: World, contracts: list[Contract], fields: frozenset[str]) 
     ]
 
 
-def _window_end(world: World, text: str | None) -> datetime:
-    """`startTime` is the END of the window (default direction); UTC, as YYYYMMDD-HH:mm:ss."""
-    now = world.clock.now()
-    if text is None:
-        return now
-    try:
-        asked = datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise refused(400, "Bad Request: startTime must be YYYYMMDD-HH:mm:ss") from error
-    return min(asked, now)
-
-
-def _moment_at(world: World, end: datetime) -> Moment | None:
-    """None where no bar can exist: the first session has no prior close to start from."""
-    if end.timestamp() < int(world.market.calendar.opens[1]):
-        return None
-    return world.market.calendar.moment(end)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A request for bars; `chart` is None where there is none."""
-
-    contract: Contract
-    period: str
-    window: Window
-    end: datetime
-    chart: Chart | None
-
-
-def _charted(request: Request, world: World) -> _Asked:
-    query = request.query_params
-    conid, period = whole_number(query.get("conid", "")), query.get("period", "")
-    contract = world.universe.by_conid.get(conid) if conid is not None else None
-    if contract is None or not contract.has_prices:
-        raise refused(500, "Chart data unavailable")
-    if query.get("direction", "-1") != "-1":
-        raise refused(400, "Bad Request: the simulated history knows direction -1 alone")
-    cold = contract.conid not in world.session.charted
-    world.session.charted.add(contract.conid)
-    if cold and world.rules.cold_history:
-        raise refused(500, "Chart data unavailable")
-    if world.rules.step_table:
-        check_step(period, query.get("bar"))
-    end = _window_end(world, query.get("startTime"))
-    moment = _moment_at(world, end)
-    window = window_of(period, query.get("bar"), world.market, moment or world.moment())
-    chart = chart_of(world.market, contract, window, moment) if moment is not None else None
-    return _Asked(contract, period, window, end, chart)
-
-
 @router.get("/iserver/marketdata/history")
 async def history(request: Request, world: Here) -> JSONResponse:
-    asked = _charted(request, world)
-    if asked.chart is None:
-        return answer(empty_envelope(world.market, asked.contract, asked.period, asked.window, asked.end))
-    return answer(envelope(world.market, asked.contract, asked.period, asked.window, asked.chart))
+    return answer(chart_envelope(world, asked_chart(world, request.query_params)))
 
 
 @router.get("/hmds/history")
@@ -134,7 +69,7 @@ async def legacy_history(request: Request, world: Here) -> JSONResponse:
     """404 before `/hmds/auth/init` (documented for the legacy scanner; the shape is the one of the beta pages)."""
     if not world.session.history_service:
         raise refused(404, "Resource not found")
-    asked = _charted(request, world)
+    asked = asked_chart(world, request.query_params)
     return answer(legacy_envelope(asked.chart, asked.end))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api_gateway.simulator.balances_view import SERVER
 from api_gateway.simulator.brokerage import Tiers
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, answer, json_object
@@ -12,6 +13,7 @@ from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")
 
+SESSION_COOKIE = "x-sess-uuid"
 _MAC = "00:00:5E:00:53:01"  # a documentation address (RFC 7042)
 
 
@@ -33,7 +35,7 @@ def auth_status(world: World, tiers: Tiers) -> dict[str, Any]:
             "established": tiers.established,
             "message": "",
             "hardware_info": f"00000000|{_MAC}",
-            "serverInfo": {"serverName": "SIMULATOR", "serverVersion": "Build 0.0.0, simulated"},
+            "serverInfo": SERVER,
             "fail": "",
         }
     return status
@@ -50,10 +52,9 @@ async def tickle(world: Here) -> JSONResponse:
     if not world.session.logged_in:
         return answer({"error": "no session"})  # with status 200
     tiers = world.session.polled()
-    return answer(
+    told = answer(
         {
-            # A new login is a new session.
-            "session": f"{world.seed:024x}{world.session.counters['logins']:08x}",
+            "session": world.session_token,
             "ssoExpires": 500_000,
             "collission": tiers.competing,  # the gateway's own spelling
             "userId": 100_000_001,
@@ -61,6 +62,9 @@ async def tickle(world: Here) -> JSONResponse:
             "iserver": {"authStatus": auth_status(world, tiers)},
         }
     )
+    # The session again (recorded), for the socket.
+    told.set_cookie(SESSION_COOKIE, world.session_token, path="/v1/api", httponly=True)
+    return told
 
 
 @router.post("/iserver/auth/ssodh/init")

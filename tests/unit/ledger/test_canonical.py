@@ -67,7 +67,7 @@ def test_every_recorded_type_has_its_plain_form() -> None:
         b"bytes",
         object(),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_exact_json_form_is_refused(value: object) -> None:
     nested: list[Any] = [{"deep": value}]

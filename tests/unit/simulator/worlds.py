@@ -85,6 +85,9 @@ class Gateway:
         address = path if path.startswith("/simulator") else f"/v1/api{path}"
         return await self._client.request(method, address, json=body)
 
+    async def raw(self, method: str, path: str, content: bytes) -> httpx2.Response:
+        return await self._client.request(method, f"/v1/api{path}", content=content)
+
     async def visit(self, method: str, path: str) -> httpx2.Response:
         """As a browser does, beside the gateway's own paths."""
         return await self._client.request(method, path)
