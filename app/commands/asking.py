@@ -18,7 +18,7 @@ from app.desk.clock import steady_seconds
 from app.desk.desk import Progress
 from app.desk.records import RunStatus
 from app.desk.waiting import LONGEST_SECONDS, Patience, lease_words
-from app.domain.errors import OutOfTime, PortfolioError, RunAtWork, UsageError
+from app.domain.errors import Fenced, OutOfTime, PortfolioError, RunAtWork, UsageError
 
 NDJSON: Final = "application/x-ndjson"
 # Without a word for so long a service is asked whether it still answers.
@@ -28,7 +28,7 @@ _PROBE_SECONDS = 5.0
 # What was asked for cannot be had, however often it is asked.
 _OUR_MISTAKE = frozenset({400, 404, 413, 415, 422})
 # Nothing was sent.
-_NEVER_MADE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
+_NEVER_MADE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
 IN_PROGRESS: Final = "Wait for it with --wait, or look later: `portfolio runs`"
 # Of a proxy between, which has given up while the service may be at work.
 _OF_A_PROXY = frozenset({502, 504})
@@ -72,18 +72,32 @@ class Call:
         return found[1] if found else None
 
 
+@contextmanager
+def client(url: str) -> Iterator[httpx2.Client]:
+    """A connection for each call: one that is kept may have died with its service. ServiceFailed for no address."""
+    try:
+        made = httpx2.Client(base_url=url, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise ServiceFailed(
+            f"no answer from the service at {url}: {error}", "Write --url as http://host:port"
+        ) from None
+    with made:
+        yield made
+
+
 class Service:
     """One service and one caller's patience with it."""
 
-    def __init__(self, url: str, token: str | None, tell: Progress, patience: Patience) -> None:
-        self._url = url
+    def __init__(self, http: httpx2.Client, token: str | None, tell: Progress, patience: Patience) -> None:
+        self._http = http
+        self._url = str(http.base_url).rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._tell = tell
         self._patience = patience
         self._seconds = LONGEST_SECONDS if patience.seconds is None else patience.seconds
         self._began = steady_seconds()
         self._reached = False
-        self._doing = f"nothing has begun at {url}"
+        self._doing = f"nothing has begun at {self._url}"
         self._remedy = "Look before you ask again: `portfolio runs`, then `portfolio show RUN`"
 
     def work(self, call: Call) -> Report:
@@ -130,6 +144,9 @@ class Service:
         return None
 
     def _is_waited_for(self, answer: Answer) -> bool:
+        if answer.body.get("title") == Fenced.__name__:
+            # Another process goes on with the run.
+            return self._patience.turn
         if answer.status == 503 and answer.body.get("title") != RunAtWork.__name__:
             return self._patience.login
         return answer.status in {429, 503} and self._patience.turn
@@ -164,7 +181,7 @@ class Service:
 
     def _its_end(self, run_id: str) -> Report | None:
         """The run once it has ended; None when nobody is at work on it any more."""
-        said = None
+        said = ""
         while True:
             answer = self._one_run(run_id)
             found = answer.body
@@ -180,9 +197,10 @@ class Service:
                     self._tell(f"nobody is at work on run {run_id} any more; asking for it again")
                     return None
                 self._doing = f"run {run_id} is in progress elsewhere{_lease_words(found, '; ')}"
-                if found.get("lease_until") != said or said is None:
+                # Not anew for each look, but when the lease was renewed.
+                if str(found.get("lease_until")) != said:
                     self._tell(f"{self._doing}; waiting for it")
-                said = found.get("lease_until", "unknown")
+                said = str(found.get("lease_until"))
             elif answer.status != 429 and answer.status < 500:
                 raise _failure(answer)
             self._pause(answer.again)
@@ -190,8 +208,8 @@ class Service:
     def _one_run(self, run_id: str) -> Answer:
         while True:
             try:
-                with _errors(), self._client(_PROBE_SECONDS) as http:
-                    return _answer(http.get(f"/runs/{run_id}", headers=self._headers))
+                with _errors():
+                    return _answer(self._http.get(f"/runs/{run_id}", headers=self._headers, timeout=self._probing()))
             except (Lost, *_NEVER_MADE) as error:
                 self._until_it_answers(str(error))
                 self._pause(POLL_SECONDS)
@@ -201,8 +219,7 @@ class Service:
         said = False
         while True:
             try:
-                with self._client(_PROBE_SECONDS) as http:
-                    http.get("/health").raise_for_status()
+                self._http.get("/health", timeout=self._probing()).raise_for_status()
             except httpx2.HTTPError as error:
                 why = str(error) or why
             else:
@@ -219,13 +236,13 @@ class Service:
         left = self._left()
         # Only where it can be found out what became of the work is a quiet service given up before the time is up.
         quiet = min(QUIET_SECONDS, left) if call.again or call.run_id else left
-        with _errors(), self._client(quiet) as http:
-            headers = {"Accept": NDJSON, **self._headers}
-            with http.stream("POST", call.path, headers=headers, json=call.body) as response:
-                if response.headers.get("content-type", "").startswith(NDJSON):
-                    return self._followed(response)
-                response.read()
-                return _answer(response)
+        headers = {"Accept": NDJSON, **self._headers}
+        asked = self._http.stream("POST", call.path, headers=headers, json=call.body, timeout=quiet)
+        with _errors(), asked as response:
+            if response.headers.get("content-type", "").startswith(NDJSON):
+                return self._followed(response)
+            response.read()
+            return _answer(response)
 
     def _followed(self, response: httpx2.Response) -> Answer:
         """Lines of progress, and a last one with the answer."""
@@ -240,8 +257,8 @@ class Service:
             self._left()
         raise Lost("it ended in the middle")
 
-    def _client(self, seconds: float) -> httpx2.Client:
-        return httpx2.Client(base_url=self._url, timeout=max(seconds, 0.1), trust_env=False)
+    def _probing(self) -> float:
+        return min(_PROBE_SECONDS, self._left())
 
     def _pause(self, seconds: float) -> None:
         time.sleep(max(0.0, min(seconds, self._left())))

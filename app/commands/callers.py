@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.commands.asking import IN_PROGRESS, Call, Service, ServiceFailed
+from app.commands.asking import IN_PROGRESS, Call, Service, ServiceFailed, client
 from app.commands.leftovers import settle
 from app.commands.processes import free_ports, mcp_server, private_directory
 from app.commands.signals import run_cancellable
@@ -36,7 +36,8 @@ def ask_service(
     """
     caller_token = settings.read_caller_token()
     token = caller_token.get_secret_value() if caller_token else None
-    return Service(url, token, tell, patience).work(Call(path, body))
+    with client(url) as http:
+        return Service(http, token, tell, patience).work(Call(path, body))
 
 
 def work_here(

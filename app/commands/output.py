@@ -93,7 +93,7 @@ def opened_ledger(settings: Settings) -> Iterator[SqlLedger]:
     file = sqlite_file(address(settings.ledger_url))
     if file is not None:
         _require_kept(file, settings)
-    ledger = open_ledger(settings.ledger_url)
+    ledger = open_ledger(settings.ledger_url, lease_seconds=settings.run_lease_seconds)
     try:
         yield ledger
     finally:

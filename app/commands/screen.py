@@ -46,9 +46,8 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
         return
     table = _table("session", "slot", "status", "action", "account", "run")
     for run in runs:
-        table.add_row(
-            run["session_date"], run["slot"], run["status"], run["action"] or "–", run["account"], run["run_id"]
-        )
+        status = run["status"] + (", nobody at work" if run["lapsed"] else "")
+        table.add_row(run["session_date"], run["slot"], status, run["action"] or "–", run["account"], run["run_id"])
     console.print(table)
 
 

@@ -24,7 +24,7 @@ from app.desk.deciding import intents_of
 from app.desk.desk import Desk, Progress, Run, known, silent
 from app.desk.executing import execute
 from app.desk.reading import read_account
-from app.desk.records import Event, RunRecord, RunStatus
+from app.desk.records import PROCESS_ENDED, Event, RunRecord, RunStatus
 from app.desk.stages import in_order
 from app.desk.telling import tell
 from app.domain.errors import UsageError
@@ -110,6 +110,8 @@ async def _waiting_run(desk: Desk, run_id: str, account: str | None) -> tuple[Ru
     book = meant(await desk.write(desk.ledger.books), Whose(account, desk.configured))
     if book.account != record.key.account:
         raise UsageError(f"run {run_id} is not of account {masked(book.account)}", f"Its own is {record.key.account}")
+    if record.lease is not None and record.lease.lapsed:
+        raise UsageError(f"run {run_id} waits for nobody: {PROCESS_ENDED}", "`portfolio run` goes on with it")
     if record.status is not RunStatus.AWAITING_APPROVAL:
         raise UsageError(f"run {run_id} is {record.status} and waits for nobody", "`portfolio runs` lists them")
     tried = await attempt(desk, RunRequest(record.key.account, record.key.slot))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from app.desk.attempt import RunResult, too_late
 from app.desk.clock import SystemClock
 from app.desk.desk import Desk, Progress
-from app.domain.errors import NotReady, OutOfTime, RunAtWork
+from app.domain.errors import Fenced, NotReady, OutOfTime, RunAtWork
 from app.domain.slots import DAILY_SLOT
 
 LOGIN_SECONDS = 60.0
@@ -39,14 +39,7 @@ async def patiently(
     began = desk.steady()
     while True:
         try:
-            result = await start()
-            if result.report is not None or not patience.turn:
-                return result
-            run_id = result.run_id
-        except RunAtWork as error:
-            if not patience.turn:
-                raise
-            run_id = error.run_id
+            found = await _tried(start, progress) if patience.turn else await start()
         except NotReady as error:
             if not patience.login or too_late(desk, slot, SystemClock()):
                 raise
@@ -54,7 +47,24 @@ async def patiently(
             _require_time(desk, began, patience.seconds, str(error.cause))
             await desk.sleep(LOGIN_SECONDS)
             continue
-        await _its_end(desk, run_id, began, LONGEST_SECONDS if patience.seconds is None else patience.seconds, progress)
+        if isinstance(found, RunResult):
+            return found
+        seconds = LONGEST_SECONDS if patience.seconds is None else patience.seconds
+        await _its_end(desk, found, began, seconds, progress)
+
+
+async def _tried(start: Callable[[], Awaitable[RunResult]], progress: Progress) -> RunResult | str:
+    """The result, or the id of the run whose end must be waited for."""
+    while True:
+        try:
+            result = await start()
+        except RunAtWork as error:
+            return error.run_id
+        except Fenced as error:
+            # Another process goes on with the run: it is found at work, or done.
+            progress(str(error))
+        else:
+            return result if result.report is not None else result.run_id
 
 
 async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progress: Progress) -> None:

@@ -17,8 +17,10 @@ from app.domain.errors import (
     NotReady,
     OrderRejected,
     OrderUncertain,
+    OutOfTime,
     PolicyError,
     PortfolioError,
+    RunAtWork,
     UsageError,
 )
 from app.web.problems import problem_of
@@ -35,6 +37,8 @@ CASES = [
     (LedgerError("cannot be written", "Free the disk"), 500),
     (LedgerUnavailable("cannot be written", "Free the disk"), 503),
     (Fenced("taken over"), 500),
+    (RunAtWork("run_1", 60), 503),
+    (OutOfTime("an hour has passed"), 500),
     (Halted("books differ", "Look"), 500),
     (ModelError("silent"), 500),
     (OrderRejected("no"), 500),
