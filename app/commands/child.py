@@ -1,7 +1,8 @@
 """`python -m app.commands.child MODULE …`: that module as `python -m` runs it, until it ends or its parent has ended.
 
-The parent holds the other end of standard input, writes nothing into it, and lets nobody inherit it: where it ends, so
-has the parent, whatever ended that. Imports nothing of the project, so that what runs here stays a stranger to it.
+The parent holds the other end of standard input, writes nothing into it, and lets nobody inherit it: where it ends,
+so has the parent, whatever ended that. It starts this in a process group of its own: apart from the terminal's signals,
+but in its session, so that its end orphans the group. Imports nothing of the project: what runs here stays a stranger.
 """
 
 import ctypes

@@ -190,7 +190,6 @@ def _running(
             stdout=log,
             stderr=log,
             env=child_environment(**variables),
-            # Apart from the terminal's signals, but in its session: where this process ends, the group is orphaned.
             process_group=0,
         ) as process:
             try:

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -79,8 +80,6 @@ def test_an_order_on_the_wire_gets_its_answer_on_record_where_up_is_killed(tmp_p
 @pytest.mark.parametrize(
     ("number", "status"),
     [
-        (signal.SIGTERM, 0),
-        (signal.SIGHUP, 0),
         (signal.SIGQUIT, 0),
         (signal.SIGINT, 130),
         (signal.SIGKILL, -signal.SIGKILL),
@@ -100,10 +99,8 @@ def test_what_a_command_started_ends_with_it_whatever_signal_it_gets(
 @pytest.mark.parametrize(
     ("arguments", "number", "status"),
     [
-        (("demo",), signal.SIGHUP, 129),
-        (("up",), signal.SIGQUIT, 0),
+        (("demo",), signal.SIGQUIT, 131),
         (("playground",), signal.SIGHUP, 0),
-        (("run",), signal.SIGQUIT, 131),
         (("run",), signal.SIGKILL, -signal.SIGKILL),
         (("up",), signal.SIGKILL, -signal.SIGKILL),
     ],
@@ -123,6 +120,27 @@ def test_a_command_that_is_stopped_while_it_starts_leaves_nothing(
         assert_ended(started)
     assert process.returncode == status
     assert "Traceback" not in err
+
+
+def test_what_the_doctor_looks_with_ends_with_it_where_it_is_killed_while_that_is_frozen(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        subprocess.Popen(
+            [PROGRAM, "doctor"],
+            cwd=tmp_path,
+            env=environment(tmp_path, IBKR_GATEWAY_URL=f"http://127.0.0.1:{silent.getsockname()[1]}"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
+        silent.settimeout(PATIENCE_SECONDS)
+        silent.accept()[0].close()
+        started = children(process.pid)
+        assert len(started) == 1
+        os.kill(started[0], signal.SIGSTOP)
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+        assert_ended(started)
 
 
 def test_a_closed_terminal_ends_a_command_and_what_it_started(tmp_path: Path) -> None:

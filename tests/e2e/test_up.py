@@ -106,7 +106,7 @@ def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
     with foreground(tmp_path, *up_arguments(tmp_path, ports)) as (process, _):
         started = children(process.pid)
         assert len(started) == 3
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
         assert process.wait(PATIENCE_SECONDS) == 0
     assert [each for each in started if is_alive(each)] == []
     for port in (ports.service, ports.mcp, ports.gateway):

@@ -1,12 +1,14 @@
 """The gateway's side diagnoses itself in a process of its own, because the two sides share no code; here it is read."""
 
 import asyncio
+import os
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app.commands import child
 from app.commands.checks.records import Check, Status, failure, ok, skipped
 from app.settings import child_environment
 
@@ -54,12 +56,14 @@ class GatewaySide:
 
 async def look() -> GatewaySide:
     """With this process's environment. A process that does not answer is a finding, too."""
+    heartbeat, held = os.pipe()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api_gateway.diagnosis", "--json"),
-        stdin=asyncio.subprocess.DEVNULL,
+        *(sys.executable, "-m", child.__name__, "api_gateway.diagnosis", "--json"),
+        stdin=heartbeat,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=child_environment(),
+        process_group=0,
     )
     try:
         async with asyncio.timeout(SECONDS):
@@ -67,6 +71,8 @@ async def look() -> GatewaySide:
     except TimeoutError:
         return _unknown(f"the diagnosis of the gateway did not end within {SECONDS:g} s", "Run it again.")
     finally:
+        os.close(heartbeat)
+        os.close(held)
         if process.returncode is None:
             process.kill()
             await process.wait()
