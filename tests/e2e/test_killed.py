@@ -16,8 +16,8 @@ from app.commands.processes import free_ports, mcp_server, private_directory, se
 from app.desk.reporting import overview
 from app.ledger.engine import open_ledger
 from app.settings import shipped_policy
-from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, children, environment, portfolio
-from tests.e2e.test_terminated import PLACING, wait_for_an_order
+from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, children, environment, portfolio, wait_for_an_order
+from tests.e2e.test_terminated import PLACING
 from tests.support.stack import SIMULATED
 
 LEASE_LINE = "is in progress elsewhere; its lease holds until "

@@ -69,6 +69,10 @@ class Broker:
         found: list[dict[str, Any]] = self.get("orders")["orders"]
         return found
 
+    def close(self) -> None:
+        """Its connections, not the broker."""
+        self._http.close()
+
     def mend(self) -> None:
         """Nothing more goes wrong."""
         self._http.delete("/simulator/faults")
@@ -252,7 +256,9 @@ def machine(folder: Path, as_of: date, seed: int, server: OwnServer | None = Non
             simulator(folder / "broker", free_ports().gateway, Simulated(as_of, seed, 0.0, "synthetic"))
         )
         database = None if server is None else server.create()
-        here = Machine(folder, Broker(url), as_of, database, server, mounted)
+        broker = Broker(url)
+        stack.callback(broker.close)
+        here = Machine(folder, broker, as_of, database, server, mounted)
         stack.callback(_end_all, here)
         yield here
 

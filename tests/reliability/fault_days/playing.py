@@ -177,6 +177,7 @@ class Player:
 
     def _take_down(self) -> None:
         house = self.machine.house
+        self._down("parent")
         if house is not None and not house.ended:
             house.process.terminate()
             if not house.ends(30):

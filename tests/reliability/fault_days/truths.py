@@ -36,20 +36,25 @@ def _at_work(moment: Moment, run_id: str) -> bool:
 
 
 def leased(said: Heard, found: "re.Match[str]") -> bool:
-    """It is at work, and its lease holds for about as long as that."""
-    return at_work(said, found) and any(
-        found["run"] in moment.runs
-        and abs((moment.runs[found["run"]].lease_until - moment.lease_time).total_seconds() - float(found["seconds"]))
-        < NEARLY_SECONDS
-        for moment in (said.before, said.after)
-    )
+    """It is at work, and its lease holds for about as long as that, and never for longer than leases do."""
+    lefts = [_left(moment, found["run"]) for moment in (said.before, said.after)]
+    known = [each for each in lefts if each is not None]
+    seconds = float(found["seconds"])
+    # A lease is renewed, and a clock put right, while a command waits.
+    near = not known or min(known) - NEARLY_SECONDS < seconds < max(known) + NEARLY_SECONDS
+    return at_work(said, found) and near and seconds <= LONGEST_SECONDS
+
+
+def _left(moment: Moment, run_id: str) -> float | None:
+    run = moment.runs.get(run_id)
+    return None if run is None else (run.lease_until - moment.lease_time).total_seconds()
 
 
 def left(said: Heard, found: "re.Match[str]") -> bool:
-    """Nobody who lives is at work on the run."""
-    return (
-        not (said.before.worker_lives and said.after.worker_lives) or said.after.runs[found["run"]].status != "running"
-    )
+    """Who worked on it does not live any more, or has let the lease lapse, or has ended the run."""
+    run = said.before.runs.get(found["run"])
+    lapsed = run is not None and run.lease_until <= said.after.lease_time
+    return lapsed or not (said.before.worker_lives and said.after.worker_lives) or not at_work(said, found)
 
 
 def ended(said: Heard, found: "re.Match[str]") -> bool:
@@ -83,8 +88,8 @@ def at_broker(said: Heard, found: "re.Match[str]") -> bool:
     )
 
 
-# Leases are renewed while a command waits.
 NEARLY_SECONDS: Final = 60.0
+LONGEST_SECONDS: Final = 121.0
 _RUN: Final = r"(?P<run>run_[0-9a-f]{16})"
 _LEASE: Final = r"its lease holds until \d\d:\d\d:\d\d \((?P<seconds>\d+) s\)"
 _ORDER: Final = r"(?P<side>BUY|SELL) (?P<quantity>[\d.]+) (?P<symbol>[A-Z.]+) at [\d.]+"
