@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from tests.reliability.fault_days.events import HISTORY, PREVIEW, SEND, Day, Moment, Strike
+from tests.reliability.fault_days.events import HISTORY, PREVIEW, SEND, SUMMARY, Day, Moment, Strike
 from tests.reliability.fault_days.judging import Logs, Verdict, judge
 from tests.reliability.fault_days.machine import Machine
 from tests.reliability.fault_days.playing import Player
@@ -19,19 +19,19 @@ MONTH = 30 * 86_400.0
 ON_SQLITE = (
     Day(
         1,
-        "alone",
+        "served",
         (
             Strike("clock", "parent", Moment(HISTORY, 2), seconds=1, amount=MONTH),
-            Strike("kill", "parent", Moment(PREVIEW, 1), then=("run",)),
+            Strike("kill", "service", Moment(PREVIEW, 1), then=("runs", "--json")),
         ),
     ),
     Day(
         2,
         "served",
         (
-            Strike("kill", "service", Moment(SEND, 1), then=("runs", "--json")),
-            Strike("broker", "gateway", script="accepted, connection cut"),
-            Strike("freeze and kill the parent", "mcp", Moment(PREVIEW, 1)),
+            Strike("disk full", "database", Moment(SEND, 1), seconds=1),
+            Strike("database away", "database", Moment(SUMMARY, 1), seconds=1, then=("level",)),
+            Strike("locked", "database", Moment(SUMMARY, 1), seconds=1),
         ),
         bought="PFE",
     ),
@@ -39,21 +39,21 @@ ON_SQLITE = (
         3,
         "served",
         (
-            Strike("disk full", "database", Moment(SEND, 1), seconds=2),
-            Strike("database away", "database", Moment(HISTORY, 1), seconds=1, then=("level",)),
-            Strike("locked", "database", Moment(PREVIEW, 1), seconds=2),
+            Strike("broker", "gateway", script="accepted, connection cut"),
+            Strike("freeze and kill the parent", "mcp", Moment(SUMMARY, 1)),
         ),
         bought="KO",
     ),
-    Day(4, "up", (Strike("HUP", "parent", Moment(SEND, 1)),)),
+    Day(4, "alone", (Strike("kill", "parent", Moment(SEND, 1), then=("run",)),), bought="MSFT"),
+    Day(5, "up", (Strike("HUP", "parent", Moment(SEND, 1)),)),
 )
 ON_POSTGRESQL = (
     Day(
         1,
-        "alone",
+        "served",
         (
             Strike("kill", "mcp", Moment(SEND, 1)),
-            Strike("database restarts", "database", Moment(PREVIEW, 1), seconds=1),
+            Strike("database restarts", "database", Moment(SUMMARY, 1), seconds=1),
         ),
     ),
 )
