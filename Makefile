@@ -13,7 +13,7 @@ WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,9 @@ real-gateway: install ## Drive the broker's own gateway program, ZIP=your downlo
 	@test -n "$(ZIP)" || { echo "name your download: make real-gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
 	@$(RUN) python -m tests.gateway_program $(ZIP) $(ARGS)
 
+fault-days: install ## An hour: 62 days of kills, frozen parts, full disks and wrong clocks on two databases; resumable
+	@$(RUN) python -m tests.reliability.fault_days $(ARGS)
+
 inspect: install ## The MCP inspector lists and calls every gateway tool; needs npx and the network
 	@$(RUN) python -m tests.inspection $(ARGS)
 
@@ -104,4 +107,4 @@ local-backend: install ## The service alone, with reload, against the settings o
 backend: local-backend ## The same as local-backend
 
 clean: ## Remove environments, caches and the default state directory
-	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .crash-suite .import_linter_cache
+	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .crash-suite .fault-days .import_linter_cache

@@ -3,6 +3,8 @@
 In the playground it previews: only a run that the service or the command line claimed in the ledger can send an order.
 """
 
+import logging
+
 from google.adk.apps import App
 from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
@@ -29,6 +31,8 @@ app = App(name=APP_NAME, root_agent=root_agent, plugins=[AuditPlugin(board)])
 
 async def conduct(desk: Desk, run: Run) -> Run:
     """Have the agents perform a claimed run. Sessions live in memory: the ledger is the record."""
+    # What goes wrong in a stage reaches the caller as one line; the framework would print it twice before, with traces.
+    logging.getLogger("google_adk").setLevel(logging.CRITICAL)
     board.put(run.run_id, desk, run)
     try:
         sessions = InMemorySessionService()

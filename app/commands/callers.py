@@ -1,7 +1,6 @@
 """How the command line gets work done: by asking a service, or by doing it here with an MCP server of its own."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,6 @@ def work_here(
     from app.agent import conduct
     from app.wiring import wire
 
-    # What goes wrong in a stage reaches the caller as one line; the framework would print it twice before, with traces.
-    logging.getLogger("google_adk").setLevel(logging.CRITICAL)
     state = private_directory(settings.state_dir)
     settle(state, tell)
     tell("starting the MCP server")

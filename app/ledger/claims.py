@@ -43,6 +43,7 @@ def claim(
     while True:
         held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
         if held is not None and held.status != RunStatus.RUNNING:
+            _clear(connection, _of_others(connection, fresh, RunStatus.RUNNING), fresh, at, leases)
             return _result(held)
         if held is not None and leases.holds(held):
             return _busy(connection, held, leases)
@@ -88,8 +89,12 @@ def _make_way(connection: Connection, claimant: Claim, at: datetime, leases: Lea
                 return _busy(connection, other, leases)
         for other in filter(_keeps_its_key, real):
             _fence(connection, other, claimant, at, leases)
-    _end(connection, (other for other in others if not leases.holds(other)), claimant.owner, at)
+    _clear(connection, others, claimant, at, leases)
     return None
+
+
+def _clear(connection: Connection, others: Iterable[Row[Any]], claimant: Claim, at: datetime, leases: Leases) -> None:
+    _end(connection, (other for other in others if not leases.holds(other)), claimant.owner, at)
 
 
 def _of_others(connection: Connection, claimant: Claim, status: RunStatus) -> list[Row[Any]]:

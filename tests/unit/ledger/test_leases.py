@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.desk.records import Busy, Claim, Event, RunStatus
+from app.desk.records import Busy, Claim, Done, Event, RunStatus
 from app.domain.errors import Fenced, RunAtWork
 from app.domain.order import OrderState
 from app.ledger.engine import create_ledger_engine, open_ledger
@@ -296,6 +296,19 @@ def test_a_dry_run_ends_what_was_left_behind_and_fences_nobody(ledger: SqlLedger
     assert kept is not None
     assert (gone.status, kept.status) == (RunStatus.FAILED, RunStatus.RUNNING)
     ledger.renew(with_plan)
+
+
+def test_whoever_is_told_of_a_day_that_is_done_ends_what_was_left_behind_beside_it(
+    ledger: SqlLedger, lease_time: ManualTime
+) -> None:
+    ledger.close(claimed(ledger), RunStatus.DONE, REPORT, (), AT, None)
+    without = claimed(ledger, replace(KEY, dry_run=True))
+    lease_time.advance(121)
+    assert isinstance(ledger.claim(KEY, "two", "policy", AT), Done)
+    gone = ledger.run(without.run_id)
+    assert gone is not None
+    assert (gone.status, gone.lease) == (RunStatus.FAILED, None)
+    assert ledger.verify().ok
 
 
 def test_a_run_with_a_plan_is_put_to_rest_by_whoever_knows_what_became_of_its_orders(
