@@ -43,15 +43,13 @@ def assert_ended(processes: Sequence[int], seconds: float = END_SECONDS) -> None
     assert alive() == []
 
 
-def test_what_up_started_ends_with_it_where_it_is_killed_while_they_are_frozen(tmp_path: Path) -> None:
-    with foreground(tmp_path, *up_arguments(tmp_path, free_ports())) as (process, _):
-        started = children(process.pid)
-        assert len(started) == 3
-        for each in started:
-            os.kill(each, signal.SIGSTOP)
+def test_what_a_command_started_ends_with_it_where_it_is_killed_while_that_is_frozen(tmp_path: Path) -> None:
+    with foreground(tmp_path, "simulate", "--port", str(free_ports().gateway), *DAY) as (process, _):
+        (started,) = children(process.pid)
+        os.kill(started, signal.SIGSTOP)
         process.kill()
         process.wait(PATIENCE_SECONDS)
-        assert_ended(started)
+        assert_ended([started])
 
 
 def test_an_order_on_the_wire_gets_its_answer_on_record_where_up_is_killed(tmp_path: Path) -> None:
