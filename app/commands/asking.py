@@ -136,17 +136,17 @@ class Service:
             found = self._its_end(str(answer.body["run_id"]))
             # A dry run that was waited for is the answer; any other result the service gives to whoever asks for it.
             return found if found is not None and found["status"] == RunStatus.DRY_RUN and call.again else None
-        if not self._is_waited_for(answer):
+        if not self._is_waited_for(call, answer):
             raise _failure(answer)
         self._doing = str(answer.body.get("detail"))
         self._tell(f"{self._doing}; asking again in {answer.again:.0f} s")
         self._pause(answer.again)
         return None
 
-    def _is_waited_for(self, answer: Answer) -> bool:
+    def _is_waited_for(self, call: Call, answer: Answer) -> bool:
         if answer.body.get("title") == Fenced.__name__:
             # Another process goes on with the run.
-            return self._patience.turn
+            return self._patience.turn and call.again
         if answer.status == 503 and answer.body.get("title") != RunAtWork.__name__:
             return self._patience.login
         return answer.status in {429, 503} and self._patience.turn

@@ -224,6 +224,12 @@ def test_an_approval_that_was_cut_off_is_looked_up_and_never_given_again(
     assert set(heard.calls[1:]) == {"GET /runs/run_1"}
 
 
+def test_an_exit_that_another_process_goes_on_with_is_not_asked_for_again(ask: Ask) -> None:
+    heard = ask([problem(500, "Fenced")], call=EXIT)
+    assert isinstance(heard.error, ServiceFailed)
+    assert heard.calls == ["POST /exit/KO"]
+
+
 def test_an_approval_that_was_cut_off_and_done_is_its_report(ask: Ask) -> None:
     assert ask([Say(504, b"")], [Say(200, OVERVIEW), Say(200, DONE)], APPROVE).report == DONE
 
