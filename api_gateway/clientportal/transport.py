@@ -83,14 +83,8 @@ class Transport:
         The answer is shared, too: it must not be changed. Raises: ClientPortalError, also for an error that comes with
         status 200.
         """
-        key = (
-            self.epoch,
-            path,
-            tuple(sorted((params or {}).items())),
-            json.dumps(body, sort_keys=True),
-            attempts,
-            seconds,
-        )
+        asked = (path, tuple(sorted((params or {}).items())), json.dumps(body, sort_keys=True))
+        key = (self.epoch, asked, attempts, seconds)
         return await self._reads.join(key, lambda: self._read(path, params, body, attempts, seconds))
 
     async def introduction(self) -> object:

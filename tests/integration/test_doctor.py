@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.commands.checks import ledger, local, mcp
+from app.commands.checks import gateway, ledger, local, mcp
 from app.commands.checks.examination import examine
 from app.commands.checks.gateway import NAMES as GATEWAY
 from app.commands.checks.gateway import GatewaySide, base_currency
