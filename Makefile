@@ -7,12 +7,13 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 UV_VERSION := 0.13.8
 RUN := $(UV) run --no-sync
 PORT ?= 8085
+FIELD_MCP := ibkr-core-mcp[server]==2.1.0
 # Of the tests; each starts services of its own, so more than four want more memory than they save time.
 WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 4)))')
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect playground local-backend backend secrets docs clean
+.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +92,11 @@ fault-days: install ## An hour: 62 days of kills, frozen parts, full disks and w
 
 inspect: install ## The MCP inspector lists and calls every gateway tool; needs npx and the network
 	@$(RUN) python -m tests.inspection $(ARGS)
+
+field-mcp: install ## An MCP server of others in front of the simulator; needs the network and 450 MB
+	@$(UV) venv -q --clear $(TOOLS)/field
+	@$(UV) pip install -q --python $(TOOLS)/field/bin/python "$(FIELD_MCP)"
+	@FIELD_MCP_PYTHON=$(CURDIR)/$(TOOLS)/field/bin/python $(RUN) pytest -q tests/integration/test_field_mcp.py
 
 playground: install ## The five agents in the ADK playground on the simulator; they preview
 	@$(RUN) portfolio playground $(ARGS)

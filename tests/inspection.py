@@ -19,11 +19,16 @@ from api_gateway.mcp_server.registry import TOOLS
 from tests.integration.registry_calls import valid
 from tests.support.stack import ACCOUNT, running
 
-# The inspector wants a newer Node.js than many machines have; npx brings one along.
-INSPECTOR: Final = ("npx", "--yes", "--package=node@22", "--package=@modelcontextprotocol/inspector@2", "mcp-inspector")
+# The newest that runs on Node.js 20, though npm warns there; later ones want 22 and end with an error.
+INSPECTOR: Final = ("npx", "--yes", "@modelcontextprotocol/inspector@0.17.2", "--cli")
 LAST: Final = "logout_logout_post"
 ORDER_ID: Final = "1370000001"
 Answer = dict[str, Any]
+
+
+def reach(url: str, token: str) -> list[str]:
+    """How the inspector is told where the server is, and who asks."""
+    return [url, "--transport", "http", "--header", f"Authorization: Bearer {token}"]
 
 
 @dataclass(frozen=True)
@@ -34,31 +39,20 @@ class Inspector:
 
     def run(self, *words: str) -> Answer:
         """Raises: ValueError with what the inspector wrote where it gave no result."""
-        reach = [
-            "--cli",
-            "--server-url",
-            self.url,
-            "--transport",
-            "http",
-            "--header",
-            f"Authorization: Bearer {self.token}",
-        ]
-        done = subprocess.run(
-            [*self.command, *reach, "--format", "json", "--quiet", *words], capture_output=True, text=True, check=False
-        )
+        command = [*self.command, *reach(self.url, self.token), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         try:
             answer = json.loads(done.stdout)
         except ValueError:
             raise ValueError((done.stderr or done.stdout).strip()[-300:]) from None
         if not isinstance(answer, dict):
             raise ValueError(f"not an object: {done.stdout[:100]}")
-        result = answer.get("result", answer)
-        return result if isinstance(result, dict) else answer
+        return answer
 
     def call(self, name: str, arguments: Answer) -> str:
         """What became of one call, in a word."""
-        given = json.dumps(arguments)
-        answer = self.run("--method", "tools/call", "--tool-name", name, "--tool-args-json", given)
+        given = [f"{key}={json.dumps(value)}" for key, value in arguments.items()]
+        answer = self.run("--method", "tools/call", "--tool-name", name, *(("--tool-arg", *given) if given else ()))
         content = answer.get("structuredContent", {})
         if answer.get("isError"):
             return f"error {content['error']['kind']}: {content['error']['cause']}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from api_gateway.clientportal.errors import State
 from api_gateway.clientportal.records import (
@@ -142,18 +142,23 @@ class Ticket(Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    version: int
-    account: str
-    conid: int
-    side: str
-    quantity: str
-    limit_price: str
-    time_in_force: str
-    coid: str
-    run_id: str
-    policy_hash: str
-    expires: int
-    answers: Answers = ()
+    version: int = Field(description="1, or 2 with answers")
+    account: str = Field(description="Account id")
+    conid: int = Field(description="The broker's contract id")
+    side: str = Field(description="BUY or SELL")
+    quantity: str = Field(description="Number of shares")
+    limit_price: str = Field(description="Limit price in the contract's currency")
+    time_in_force: str = Field(description="DAY")
+    coid: str = Field(description="Client order id")
+    run_id: str = Field(description="Run that decided it")
+    policy_hash: str = Field(description="Policy that allowed it")
+    expires: int = Field(description="Seconds since 1970 after which it is void")
+    answers: Answers = Field((), description="Pairs of a question's id and the bound up to which it is confirmed")
+
+    @field_validator("answers", mode="before")
+    @classmethod
+    def _left_out(cls, value: object) -> object:
+        return () if value is None else value
 
 
 class PlaceResult(Record):

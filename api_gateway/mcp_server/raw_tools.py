@@ -40,6 +40,7 @@ from api_gateway.mcp_server.registry.model import (
     everything,
 )
 from api_gateway.mcp_server.registry.shapes import jsonable
+from api_gateway.mcp_server.strict import strict
 
 ENVELOPE: Final[dict[str, Any]] = {
     "type": "object",
@@ -57,17 +58,10 @@ _MOST_KEPT: Final = 7
 
 
 class _Short(GenerateJsonSchema):
-    """Without titles, which repeat the names, and with "may be left out" said once: callers' models read all of it."""
-
-    def field_title_should_be_set(self, schema: object) -> bool:
-        return False
+    """With "may be left out" said once: callers' models read all of it."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        inner = self.generate_inner(schema["schema"])
-        return inner if schema.get("default") is None else super().default_schema(schema)
 
 
 def gateway_tools(around: Surroundings, boundary: Boundary, *, trading: bool) -> list[Tool]:
@@ -188,8 +182,7 @@ def _state(error: ClientPortalError) -> str | None:
 
 @cache
 def _schema(arguments: type[Arguments]) -> dict[str, Any]:
-    schema = arguments.model_json_schema(by_alias=True, schema_generator=_Short)
-    return {name: said for name, said in schema.items() if name not in ("title", "description")}
+    return strict(arguments.model_json_schema(by_alias=True, schema_generator=_Short))
 
 
 def _problem(error: ValidationError) -> str:

@@ -4,11 +4,12 @@ import contextlib
 import hmac
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Annotated, Final
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
+from pydantic import BeforeValidator, Field
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -26,7 +27,9 @@ from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.patience import BODY_SECONDS, PromptBody
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.readiness import Readiness
+from api_gateway.mcp_server.registry.fields import text_of
 from api_gateway.mcp_server.registry.model import Surroundings
+from api_gateway.mcp_server.strict import Toolbox
 from api_gateway.mcp_server.tickets import TicketOffice
 from api_gateway.mcp_server.tools import (
     Account,
@@ -43,6 +46,8 @@ _INSTRUCTIONS: Final = (
     "Reads and, where enabled, trades an Interactive Brokers account. Begin with session_status. The tools named after "
     "a gateway endpoint answer {data, as_of, source}; numbers with a fraction are text there."
 )
+# What names no order is refused and counted, as other refusals are.
+_AnyOrder = Annotated[str, BeforeValidator(text_of), Field(description="The broker's number of one order")]
 _TRADES: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
 )
@@ -84,19 +89,15 @@ def create_server(settings: Settings, portal: ClientPortal, now: Callable[[], fl
     gate = _gate(settings, portal, admission, now)
     around = Surroundings(portal, admission, gate, may_compete=settings.ibkr_compete == "always")
     wanted = settings.mcp_tools == "all"
-    server: MCPServer[None] = MCPServer(
-        "ibkr",
-        instructions=_INSTRUCTIONS,
-        log_level="WARNING",
-        tools=gateway_tools(around, boundary, trading=gate is not None) if wanted else None,
-    )
-    register_account_tools(server, portal, admission, Readiness(portal, admission, settings))
-    register_market_tools(server, portal)
-    register_order_reads(server, portal, admission)
-    register_boundary(server, boundary, settings)
+    typed = Toolbox()
+    register_account_tools(typed, portal, admission, Readiness(portal, admission, settings))
+    register_market_tools(typed, portal)
+    register_order_reads(typed, portal, admission)
+    register_boundary(typed, boundary, settings)
     if gate is not None:
-        _register_trading(server, gate, boundary)
-    return server
+        _register_trading(typed, gate, boundary)
+    named = gateway_tools(around, boundary, trading=gate is not None) if wanted else []
+    return MCPServer("ibkr", instructions=_INSTRUCTIONS, log_level="WARNING", tools=[*named, *typed.tools])
 
 
 def _gate(settings: Settings, portal: ClientPortal, admission: Admission, now: Callable[[], float]) -> OrderGate | None:
@@ -116,16 +117,19 @@ async def _health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _register_trading(server: MCPServer[None], gate: OrderGate, boundary: Boundary) -> None:
-    @server.tool(annotations=_TRADES)
-    async def place_order(ticket: Ticket, signature: str) -> PlaceResult:
+def _register_trading(tools: Toolbox, gate: OrderGate, boundary: Boundary) -> None:
+    @tools.tool(_TRADES)
+    async def place_order(
+        ticket: Annotated[Ticket, Field(description="Permission to send this one order, once")],
+        signature: Annotated[str, Field(description="Signature of the ticket")],
+    ) -> PlaceResult:
         """Sends the one limit order that a signed ticket allows, once, and answers the broker's allowed questions."""
         result = await gate.place(ticket, signature)
         boundary.placed("place_order", result, ticket)
         return result
 
-    @server.tool(annotations=_TRADES)
-    async def cancel_order(account: Account, order_id: str) -> Cancellation:
+    @tools.tool(_TRADES)
+    async def cancel_order(account: Account, order_id: _AnyOrder) -> Cancellation:
         """Asks the broker to end one of our own orders. `requested` is no end: the order may fill before it ends."""
         result = await gate.cancel(account, order_id)
         if result.outcome == "refused":

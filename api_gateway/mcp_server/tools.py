@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
-from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import ClientPortalError
@@ -26,20 +25,36 @@ from api_gateway.mcp_server.models import (
     TradeBoundary,
 )
 from api_gateway.mcp_server.readiness import Readiness
+from api_gateway.mcp_server.registry import fields
+from api_gateway.mcp_server.strict import Toolbox
 from api_gateway.settings import Settings
 
 READ_ONLY: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
 )
-Conid = Annotated[int, Field(gt=0, description="The broker's contract id")]
 Account = Annotated[str, Field(min_length=1, description="Account id as listed by session_status")]
-# A bound against nonsense, far above what an account holds.
-_MOST: Final = 5_000
-Symbols = Annotated[list[str], Field(min_length=1, max_length=_MOST)]
-Isins = Annotated[dict[str, str] | None, Field(description="ISIN by symbol, for those that must be checked")]
-Conids = Annotated[list[Conid], Field(min_length=1, max_length=_MOST)]
-Price = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+Symbols = Annotated[
+    list[str], Field(min_length=1, max_length=fields.MOST, description="Up to 5,000 symbols, such as AAPL or BRK B")
+]
+Conids = Annotated[fields.ManyConids, Field(description="Up to 5,000 contract ids")]
+Price = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, description="Limit price in the contract's currency")]
+Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, description="Number of shares")]
+Buying = Annotated[Side, Field(description="BUY or SELL")]
+
+
+class Isin(BaseModel):
+    symbol: str = Field(description="Symbol, as among the symbols")
+    isin: str = Field(description="ISIN that its contract must have")
+
+
+def _pairs(value: object) -> object:
+    """The older form, an object of ISINs by symbol, as pairs."""
+    return [{"symbol": key, "isin": isin} for key, isin in value.items()] if isinstance(value, dict) else value
+
+
+Isins = Annotated[
+    list[Isin] | None, BeforeValidator(_pairs), Field(description="ISINs, for the symbols that must be checked")
+]
 
 
 @contextlib.contextmanager
@@ -50,15 +65,13 @@ def reported() -> Iterator[None]:
         raise ToolError(f"{error}. {error.remedy}") from error
 
 
-def register_account_tools(
-    server: MCPServer[None], portal: ClientPortal, admission: Admission, readiness: Readiness
-) -> None:
-    @server.tool(annotations=READ_ONLY)
+def register_account_tools(tools: Toolbox, portal: ClientPortal, admission: Admission, readiness: Readiness) -> None:
+    @tools.tool(READ_ONLY)
     async def session_status() -> SessionStatus:
         """State of the brokerage session, usable accounts and market time. Answers for a gateway that is down, too."""
         return await readiness.status()
 
-    @server.tool(annotations=READ_ONLY)
+    @tools.tool(READ_ONLY)
     async def portfolio(account: Account) -> Portfolio:
         """What the account holds now: cash per currency, positions, profit and loss, and the day's orders."""
         with reported():
@@ -90,7 +103,7 @@ def register_account_tools(
             orders_complete=live.complete,
         )
 
-    @server.tool(annotations=READ_ONLY)
+    @tools.tool(READ_ONLY)
     async def performance(account: Account) -> Performance:
         """One year of closing net asset values as the broker keeps them, oldest first. Read once per session date."""
         with reported():
@@ -99,26 +112,29 @@ def register_account_tools(
         return Performance(account=account, source=portal.session.source, **dict(found))
 
 
-def register_market_tools(server: MCPServer[None], portal: ClientPortal) -> None:
-    @server.tool(annotations=READ_ONLY)
+def register_market_tools(tools: Toolbox, portal: ClientPortal) -> None:
+    @tools.tool(READ_ONLY)
     async def resolve_contracts(
-        symbols: Symbols, asset_class: Literal["STK", "IND"] = "STK", isins: Isins = None
+        symbols: Symbols,
+        asset_class: Annotated[Literal["STK", "IND"], Field(description="STK, funds among them, or IND")] = "STK",
+        isins: Isins = None,
     ) -> Contracts:
         """Contract ids of US stocks and funds (STK) or indices (IND).
 
         A symbol that does not mean exactly one contract, or not the one of its ISIN, stays unresolved, with the reason.
         """
         with reported():
-            contracts, unresolved = await portal.contracts.resolve(symbols, asset_class, isins)
+            by_symbol = {each.symbol: each.isin for each in isins or ()}
+            contracts, unresolved = await portal.contracts.resolve(symbols, asset_class, by_symbol or None)
         return Contracts(contracts=contracts, unresolved=unresolved)
 
-    @server.tool(annotations=READ_ONLY)
-    async def contract_rules(conid: Conid, side: Side) -> ContractRules:
+    @tools.tool(READ_ONLY)
+    async def contract_rules(conid: fields.Conid, side: Buying) -> ContractRules:
         """What an order for this contract must keep: price increments in its currency, and the lot of a purchase."""
         with reported():
             return await portal.contracts.rules(conid, side)
 
-    @server.tool(annotations=READ_ONLY)
+    @tools.tool(READ_ONLY)
     async def quotes(conids: Conids) -> Quotes:
         """Bid, ask, last and prior close in the contract's currency, and volumes; up to 5,000 contracts a call.
 
@@ -128,24 +144,25 @@ def register_market_tools(server: MCPServer[None], portal: ClientPortal) -> None
             found, missing = await portal.market.quotes(conids)
         return Quotes(quotes=found, missing=missing)
 
-    @server.tool(annotations=READ_ONLY)
+    @tools.tool(READ_ONLY)
     async def history(
-        conid: Conid, period: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dwmy]$")] = "2y"
+        conid: fields.Conid,
+        period: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dwmy]$", description="Length: 30d, 6m, 2y")] = "2y",
     ) -> History:
         """Daily closes of completed sessions, oldest first, for a period such as 30d, 6m or 2y (lower case)."""
         with reported():
             return await portal.market.history(conid, period)
 
 
-def register_order_reads(server: MCPServer[None], portal: ClientPortal, admission: Admission) -> None:
-    @server.tool(annotations=READ_ONLY)
+def register_order_reads(tools: Toolbox, portal: ClientPortal, admission: Admission) -> None:
+    @tools.tool(READ_ONLY)
     async def preview_order(
         account: Account,
-        conid: Conid,
-        side: Side,
+        conid: fields.Conid,
+        side: Buying,
         quantity: Quantity,
         limit_price: Price,
-        tif: Literal["DAY"] = "DAY",
+        tif: Annotated[Literal["DAY"], Field(description="Time in force: for the day")] = "DAY",
     ) -> WhatIf:
         """What the broker says a limit order would cost and do to equity and margin. Sends no order."""
         order = Limit(
@@ -155,7 +172,7 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
             await admission.require(account)
             return await portal.orders.preview(order)
 
-    @server.tool(annotations=READ_ONLY)
+    @tools.tool(READ_ONLY)
     async def order_report(account: Account) -> OrderReport:
         """The day's orders and executions of the account, ours and others', read fresh."""
         with reported():
@@ -171,16 +188,16 @@ def register_order_reads(server: MCPServer[None], portal: ClientPortal, admissio
             orders_complete=live.complete,
         )
 
-    @server.tool(annotations=READ_ONLY)
-    async def order_status(account: Account, order_id: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]) -> OrderRow:
+    @tools.tool(READ_ONLY)
+    async def order_status(account: Account, order_id: fields.OrderId) -> OrderRow:
         """Status and fills of one order."""
         with reported():
             await admission.require(account)
             return await portal.orders.status(account, order_id)
 
 
-def register_boundary(server: MCPServer[None], boundary: Boundary, settings: Settings) -> None:
-    @server.tool(annotations=READ_ONLY)
+def register_boundary(tools: Toolbox, boundary: Boundary, settings: Settings) -> None:
+    @tools.tool(READ_ONLY)
     async def trade_boundary() -> TradeBoundary:
         """The hard limits that this server keeps whatever a ticket says, and how often it refused, by rule."""
         return TradeBoundary(

@@ -6,6 +6,7 @@ Exit status 2 is a usage error, 1 a failure; either way one line on stderr says 
 import argparse
 import ipaddress
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--penalty-seconds", type=float, default=PENALTY_SECONDS, help="length of the penalty box (default 600)"
     )
     parser.add_argument("--reset-hour", type=int, default=0, help="New York hour of the daily reset, 0 or 1")
+    parser.add_argument("--tls", type=Path, help="PEM file with a certificate and its key: serve https and wss")
     parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
     return parser
 
@@ -116,7 +118,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(world: World, listener: socket.socket) -> None:
+def check_identity(path: Path) -> None:
+    """Raises: StartError where the file is no certificate with its key."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
+    except OSError as error:  # what TLS has to say is one, too
+        raise StartError(f"--tls {path}: no PEM file with a certificate and its key ({error.strerror})") from error
+
+
+def serve(world: World, listener: socket.socket, identity: Path | None = None) -> None:
     config = uvicorn.Config(
         create_app(world),
         log_level="warning",
@@ -125,15 +135,16 @@ def serve(world: World, listener: socket.socket) -> None:
         ws="websockets-sansio",
         ws_max_size=_LONGEST_MESSAGE,
         ws_per_message_deflate=False,
+        ssl_certfile=identity,
         # A hanging request must not keep the process alive.
         timeout_graceful_shutdown=2,
     )
     host, port = listener.getsockname()[:2]
-    marker = world.marker()
+    address, marker = f"{'https' if identity else 'http'}://{host}:{port}", world.marker()
     sys.stdout.write(
-        f"simulator on http://{host}:{port}/v1/api as of {marker['as_of']}, {marker['data']} prices, "
+        f"simulator on {address}/v1/api as of {marker['as_of']}, {marker['data']} prices, "
         f"seed {marker['seed']}, pacing {marker['pacing']:g}, session {world.options.session}\n"
-        f"accounts {', '.join(world.accounts)}; log in at http://{host}:{port}/ or by POST /simulator/login\n"
+        f"accounts {', '.join(world.accounts)}; log in at {address}/ or by POST /simulator/login\n"
     )
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
@@ -157,9 +168,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reset_hour=given.reset_hour,
             penalty_seconds=given.penalty_seconds,
         )
+        if given.tls is not None:
+            check_identity(given.tls)
         listener = listen(host, given.port)
         try:
-            serve(build_world(options), listener)
+            serve(build_world(options), listener, given.tls)
         finally:
             listener.close()
     except StartError as error:

@@ -51,7 +51,8 @@ def settings_of(state: Path | None) -> Settings:
 
 def patience_of(wait: bool | None, timeout: int | None, url: str | None) -> Patience:
     """What --wait, --no-wait and --timeout mean; without them a program is told at once and a person waits."""
-    attached = sys.stdin.isatty() and sys.stderr.isatty()
+    # Either may be closed, as under a scheduler.
+    attached = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
     turn = (url is not None or attached) if wait is None else wait
     return Patience(login=wait is True, turn=turn, seconds=timeout)
 

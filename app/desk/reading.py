@@ -10,7 +10,7 @@ from app.desk.continuity import Snapshot, continuity, snapshot_of
 from app.desk.desk import Desk, Run, known
 from app.desk.memory import fills_of, remember
 from app.desk.navs import nav_history, today
-from app.desk.reconciling import refuse_strangers
+from app.desk.reconciling import refuse_strange_trades, refuse_strangers
 from app.desk.records import IntentRecord, Quarantine
 from app.desk.valuing import carried, refuse_contradiction, without_market
 from app.domain.errors import DataError, PolicyError
@@ -28,7 +28,7 @@ MOST_APART = 25
 async def read_account(desk: Desk, run: Run) -> Run:
     """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
     last = await desk.write(desk.ledger.last_report, run.key.book)
-    if last is not None and run.broker_report is None:
+    if run.broker_report is None:
         # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
         run = replace(run, broker_report=await desk.broker.report(run.key.account))
     portfolio = await desk.broker.portfolio(run.key.account)
@@ -38,6 +38,7 @@ async def read_account(desk: Desk, run: Run) -> Run:
             "Set `currency` in the policy to the account's",
         )
     await refuse_strangers(desk, run, portfolio.orders)
+    await refuse_strange_trades(desk, run, known(run.broker_report, "the broker's report").trades)
     before = snapshot_of(last) if last else None
     portfolio = carried(portfolio, before.values if before else {})
     refuse_contradiction(portfolio)

@@ -79,6 +79,22 @@ async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) 
             )
 
 
+async def refuse_strange_trades(desk: Desk, run: Run, trades: Sequence[Trade]) -> None:
+    """Halted where an order of ours filled today and the ledger never sent it, also after the broker delists it."""
+    ours = {trade.coid for trade in trades if trade.is_ours and _is_of_today(desk, run, trade)}
+    for coid in sorted(coid for coid in ours if coid is not None):
+        intent = await desk.write(desk.ledger.find_intent, run.key.book, coid)
+        if intent is None or intent.sends == 0:
+            raise Halted(
+                f"order {coid} was filled today under our name and the ledger never sent it",
+                "Check that this is the right ledger and the newest copy of it (DATABASE_URL, state directory)",
+            )
+
+
+def _is_of_today(desk: Desk, run: Run, trade: Trade) -> bool:
+    return desk.calendar.local_date(trade.time) == run.key.session_date
+
+
 async def settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, report: OrderReport) -> IntentRecord:
     """The intent as it stands after what the report shows of it."""
     order = report.find(intent.coid)

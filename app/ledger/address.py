@@ -1,5 +1,6 @@
 """DATABASE_URL: which database it names, and whether this installation can speak to one of its kind."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.domain.errors import LedgerError
 
+Connecting = Callable[[list[Any], dict[str, Any]], None]
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _HOW = "Use sqlite:///path or postgresql+pg8000://…"
 
@@ -38,19 +40,20 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(url.database.removeprefix("file:"))
 
 
-def made(url: URL, **options: Any) -> Engine:  # noqa: ANN401 - as the library takes them
-    """An engine that connects at first use."""
+def made(url: URL, before_connecting: Connecting = lambda _arguments, _options: None, **options: Any) -> Engine:  # noqa: ANN401 - as the library takes them
+    """An engine that connects at first use, after `before_connecting` has seen, and may change, how."""
+
+    def connect(
+        dialect: Dialect, _: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
+    ) -> DBAPIConnection:
+        before_connecting(arguments, options)
+        try:
+            return dialect.connect(*arguments, **options)
+        except TypeError as error:
+            # The driver's own words for an option that it does not have; they name the option and no value.
+            words = str(error).rpartition(") ")[2]
+            raise LedgerError(f"DATABASE_URL has an option that its driver refuses: {words}", "Leave it out") from error
+
     engine = create_engine(url, **options)
-    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "do_connect", connect)
     return engine
-
-
-def _connect(
-    dialect: Dialect, _: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
-) -> DBAPIConnection:
-    try:
-        return dialect.connect(*arguments, **options)
-    except TypeError as error:
-        # The driver's own words for an option that it does not have; they name the option and no value.
-        words = str(error).rpartition(") ")[2]
-        raise LedgerError(f"DATABASE_URL has an option that its driver refuses: {words}", "Leave it out") from error

@@ -1,9 +1,8 @@
 """SQLite as the ledger needs it: every commit on disk, one writer at a time, and always the same file."""
 
 import sqlite3
-from typing import Any
 
-from sqlalchemy import URL, Connection, Dialect, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -16,20 +15,19 @@ _WAL_ATTEMPTS = 50
 
 def sqlite_engine(url: URL) -> Engine:
     """Connects at first use, not here."""
-    # The driver must not begin transactions by itself: it would begin them deferred, and two writers would meet late.
-    engine = made(url, connect_args={"isolation_level": None, "timeout": LOCK_SECONDS})
-    event.listen(engine, "connect", _configure)
     path = sqlite_file(url)
-    if path is not None:
-        _keep_to(engine, DatabaseFile(path))
+    file = None if path is None else DatabaseFile(path)
+    # The driver must not begin transactions by itself: it would begin them deferred, and two writers would meet late.
+    how = {"isolation_level": None, "timeout": LOCK_SECONDS}
+    engine = made(url, *([] if file is None else [file.before_connecting]), connect_args=how)
+    event.listen(engine, "connect", _configure)
+    if file is not None:
+        _keep_to(engine, file)
     event.listen(engine, "begin", _begin)
     return engine
 
 
 def _keep_to(engine: Engine, file: DatabaseFile) -> None:
-    def connecting(_: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]) -> None:
-        file.before_connecting(arguments, options)
-
     def connected(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         file.connected(entry.info)
 
@@ -42,7 +40,6 @@ def _keep_to(engine: Engine, file: DatabaseFile) -> None:
             # Of a file that somebody else wrote over, remembered pages would hide what it has become.
             connection.exec_driver_sql("PRAGMA shrink_memory")
 
-    event.listen(engine, "do_connect", connecting, insert=True)
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", beginning)
 

@@ -1,10 +1,10 @@
 """Whether a run could be recorded in a database now, asked inside a transaction of it."""
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, func, inspect, select, text, update
 
 from app.domain.errors import LedgerError
 from app.ledger.faults import ANOTHER, place, unavailable
-from app.ledger.schema import HEAD
+from app.ledger.schema import HEAD, chain
 
 # How long a question about readiness waits for somebody else's lock: a run waits longer.
 PROBE_SECONDS = 2.0
@@ -26,10 +26,15 @@ def is_current(connection: Connection) -> bool:
 
 
 def require_usable(connection: Connection) -> None:
-    """LedgerUnavailable where it is not. Writes what is there already: only a commit tells of a full disk."""
+    """LedgerUnavailable where it is not. Changes a number and changes it back: only a commit tells of a full disk."""
     if not is_current(connection):
         found = stored_revision(connection) or "none"
-        raise unavailable(
-            ANOTHER, place(connection.engine.url), f"schema revision {found}, this version works with {HEAD}"
+        words = f"schema revision {found}, this version works with {HEAD}"
+        raise unavailable(ANOTHER, place(connection.engine.url), words)
+    # SQLite writes nothing for a row that stays as it was.
+    for change in (1, -1):
+        connection.execute(
+            update(chain)
+            .where(chain.c.book == select(func.min(chain.c.book)).scalar_subquery())
+            .values(seq=chain.c.seq + change)
         )
-    connection.execute(text("UPDATE chain SET seq = seq WHERE book = (SELECT min(book) FROM chain)"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.commands.processes import free_ports
 from app.settings import shipped_policy
 from tests.e2e.command import Said, portfolio
 
@@ -147,3 +148,18 @@ def test_an_argument_that_is_no_text_is_refused(tmp_path: Path, arguments: tuple
 def test_a_closed_day_leaves_no_run_behind(tmp_path: Path) -> None:
     assert portfolio(tmp_path, "demo", "--as-of", "2020-03-15").status == 2
     assert not (tmp_path / ".portfolio" / "portfolio.db").exists()
+
+
+@pytest.mark.parametrize("command", ["runs", "halt", "up"])
+def test_a_damaged_ledger_is_one_line_with_what_to_do(tmp_path: Path, command: str) -> None:
+    (tmp_path / ".portfolio").mkdir(mode=0o700)
+    (tmp_path / ".portfolio" / "portfolio.db").write_text("no database " * 999, encoding="ascii")
+    ports = free_ports()
+    more = {
+        "runs": (),
+        "halt": ("--reason", "x"),
+        "up": ("--port", f"{ports.service}", "--mcp-port", f"{ports.mcp}", "--gateway-port", f"{ports.gateway}"),
+    }
+    one_line(
+        portfolio(tmp_path, command, *more[command]), 1, r"its pages are damaged \(.*portfolio\.db.*Copy all files"
+    )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from app.commands.asking import Call, Service, ServiceFailed, client
 from app.desk.waiting import Patience
 from app.domain.errors import OutOfTime, PortfolioError, UsageError
+from tests.e2e.command import portfolio
 from tests.support.serving import listening, served_beside
 
 DAILY, DRY = Call("/run/daily", None), Call("/run/daily?dry_run=true", None)
@@ -157,6 +159,15 @@ def test_the_time_is_up_whatever_the_service_does(ask: Ask, say: Say) -> None:
     heard = ask([say], patience=Patience(turn=True, seconds=1))
     assert isinstance(heard.error, OutOfTime)
     assert "has not said what became of it" in str(heard.error)
+
+
+def test_a_command_whose_time_is_up_ends_with_a_status_of_its_own(tmp_path: Path) -> None:
+    with served_beside(Scripted([Say(202, BUSY)], [Say(200, OVERVIEW)])) as url:
+        said = portfolio(tmp_path, "run", "--url", url, "--timeout", "1")
+        refused = portfolio(tmp_path, "reconcile", "--url", url, "--no-wait")
+    (line,) = said.errors
+    assert line.startswith("portfolio: 1 s have passed: run run_1 is in progress elsewhere; its lease holds until ")
+    assert (said.status, refused.status) == (3, 1)
 
 
 def test_a_frozen_run_is_waited_for_no_longer_than_told(ask: Ask) -> None:

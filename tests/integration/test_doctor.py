@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import socket
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
@@ -111,6 +113,17 @@ async def test_a_setting_that_the_gateways_side_refuses_is_a_finding(
     found = by_name(checks)
     assert found["gateway"].finding.startswith("IBKR_GATEWAY_URL: ")
     assert {found[name].status for name in GATEWAY[1:]} == {Status.SKIPPED}
+
+
+@pytest.mark.parametrize("pin", ["abc", "00" * 20, "00:" * 32 + "zz"])
+async def test_a_pin_that_is_none_is_to_be_taken_out_so_that_the_right_one_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pin: str
+) -> None:
+    monkeypatch.setenv("IBKR_CERT_SHA256", pin)
+    first, *_ = (await gateway.look()).checks
+    assert first.finding.startswith("IBKR_CERT_SHA256: is not a SHA-256 fingerprint")
+    assert ("SHA-1" in first.finding) == (len(pin) == 40)
+    assert "Take it out" in (first.remedy or "")
 
 
 async def test_a_wrong_token_is_named_and_not_printed(stack: Stack, tmp_path: Path) -> None:
@@ -355,3 +368,61 @@ def test_the_worst_finding_is_the_verdict() -> None:
     assert worst(checks) is Status.FAILURE
     assert worst(checks[:2]) is Status.WARNING
     assert worst(()) is Status.OK
+
+
+def _with_events(tmp_path: Path) -> tuple[Settings, Path]:
+    configured = settings(tmp_path, state_dir=tmp_path)
+    kept = open_ledger(configured.ledger_url)
+    kept.observe("DU200", [Event("noted", {"text": "x" * 100})] * 200, NOW)
+    kept.dispose()
+    return configured, tmp_path / "portfolio.db"
+
+
+def _middle_overwritten(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: 20 * 4096] + b"\xa5" * 4096 + content[21 * 4096 :])
+
+
+def _only_the_rest_is_left(file: Path) -> None:
+    file.unlink()
+    file.with_name("portfolio.db-wal").write_bytes(b"committed")
+
+
+def _made_a_directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "status", "words"),
+    [
+        (_middle_overwritten, Status.FAILURE, "damaged"),
+        (_only_the_rest_is_left, Status.FAILURE, "still there beside it"),
+        (_made_a_directory, Status.FAILURE, "cannot be opened"),
+        (lambda file: file.write_bytes(b""), Status.WARNING, "is empty"),
+        (lambda file: file.write_text("no database " * 999), Status.FAILURE, "damaged"),
+    ],
+    ids=["a page overwritten", "only the -wal left", "a directory", "emptied", "text"],
+)
+def test_what_became_of_the_file_is_named_with_what_to_do_and_left_as_it_is(
+    tmp_path: Path, damage: Callable[[Path], object], status: Status, words: str
+) -> None:
+    configured, file = _with_events(tmp_path)
+    assert ledger.look(configured)[0].status is Status.OK
+    damage(file)
+    before = file.stat() if file.exists() else None
+    first, second = ledger.look(configured)
+    assert (first.status, words in first.finding, second.status) == (status, True, Status.SKIPPED)
+    assert first.remedy
+    after = file.stat() if file.exists() else None
+    assert (before is None) == (after is None)
+    assert before is None or after is None or (before.st_ino, before.st_size) == (after.st_ino, after.st_size)
+
+
+def test_a_ledger_that_is_locked_is_read_and_named_as_locked(tmp_path: Path) -> None:
+    configured, file = _with_events(tmp_path)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        first, second = ledger.look(configured)
+    assert (first.status, "another process keeps it locked" in first.finding) == (Status.FAILURE, True)
+    assert second.status is Status.OK

@@ -69,7 +69,9 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
         client.receive_brokerage_accounts()
         found = Streaming(ibind, client, address, certificate)
         try:
-            assert found.socket.start()
+            # It gives up waiting after five seconds, and goes on connecting.
+            connected = found.socket.start() or found.heard("AuthenticationStatus", lambda event: event.authenticated)
+            assert connected
             yield found
         finally:
             found.socket.shutdown()
@@ -138,6 +140,13 @@ def test_a_chart_arrives_once_and_its_place_is_given_back(streaming: Streaming) 
     event = streaming.heard("MarketHistory", lambda event: True)
     assert (event.conid, event.data["symbol"], len(event.data["data"])) == (str(AAPL), "AAPL", event.data["points"])
     assert streaming.socket.unsubscribe(asked).wait(SOON)
+
+
+def test_bulletins_and_notifications_are_heard(streaming: Streaming) -> None:
+    streaming.client.post("../../simulator/notify", {"kind": "bulletin", "text": "The exchange is late."})
+    assert streaming.heard("Bulletin", lambda event: True).data["args"][0]["message"] == "The exchange is late."
+    streaming.client.post("../../simulator/notify", {"kind": "notification", "text": "Filled.", "title": "Order"})
+    assert streaming.heard("Notification", lambda event: True).data["text"] == "Filled."
 
 
 def test_what_the_gateway_does_not_know_is_told_as_an_error(streaming: Streaming) -> None:

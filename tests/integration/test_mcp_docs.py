@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
+from tests.inspection import INSPECTOR, reach
 from tests.support.stack import Stack, running
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
@@ -29,6 +31,14 @@ def servers() -> list[dict[str, Any]]:
         (named,) = (content.get("mcpServers") or content["servers"]).values()
         found.append(named)
     return found
+
+
+def test_the_inspectors_lines_are_what_make_inspect_runs() -> None:
+    (block,) = re.findall(r"```\n(npx --yes [^`]*inspector.*?)```", PAGE, re.DOTALL)
+    over_http, by_pipe = (shlex.split(line) for line in block.replace("\\\n", "").splitlines())
+    listing = ["--method", "tools/list"]
+    assert over_http == [*INSPECTOR, *reach(URL, "$IBKR_MCP_TOKEN"), *listing]
+    assert by_pipe == [*INSPECTOR, "python", "-m", "api_gateway.mcp_server", "--stdio", *listing]
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 import httpx2
 import pytest
 
-from api_gateway.simulator import Options, build_world
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, Gateway, error_of, fresh_world
 
 LIST = {"id": "1", "name": "mine", "rows": [{"C": AAPL}, {"H": ""}]}
 CONDITION = {"conidex": f"{AAPL}@SMART", "logicBind": "n", "operator": "", "triggerMethod": "0", "type": 1}
@@ -20,8 +19,7 @@ ALERT = {
 
 @pytest.fixture
 async def gateway() -> Gateway:
-    time = FakeTime()
-    return await Gateway(build_world(Options(pacing=0, data="synthetic"), time), time).ready()
+    return await Gateway(*fresh_world()).ready()
 
 
 async def test_a_watchlist_is_kept_listed_read_and_deleted(gateway: Gateway) -> None:

@@ -53,7 +53,7 @@ async def test_an_answer_may_be_a_page_a_redirect_or_nothing(
 async def test_a_machine_that_is_not_on_the_list_is_denied_everything(gateway: Gateway, status: int) -> None:
     await _broker(gateway, caller_allowed=False, denied_status=status)
     for method, path in (("GET", "/"), ("GET", "/sso/Login"), ("POST", "/v1/api/tickle"), ("GET", "/nowhere")):
-        answer = await gateway.send(method, path)
+        answer = await gateway.visit(method, path)
         assert (answer.status_code, "Access Denied" in answer.text) == (status, True)
     await _broker(gateway, caller_allowed=True)
     await gateway.get("/tickle")

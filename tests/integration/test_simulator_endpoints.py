@@ -193,6 +193,9 @@ async def test_transactions_show_the_first_purchase_and_a_sale_with_its_gain(gat
     await gateway.place(side="SELL", orderType="MKT", quantity=10)
     body = {"acctIds": [ACCOUNT], "conids": [AAPL], "currency": "USD"}
     recent = await gateway.post("/pa/transactions", body)
+    assert await gateway.post("/pa/transactions", {**body, "conids": [str(AAPL)]}) == recent
+    for wrong in ([], [True], ["AAPL"], [1.5], str(AAPL)):
+        assert (await gateway.send("POST", "/pa/transactions", {**body, "conids": wrong})).status_code == 400
     assert [(row["type"], row["qty"]) for row in recent["transactions"]] == [("Sell", -10.0)]
     every = await gateway.post("/pa/transactions", {**body, "days": 1000})
     bought, sold = every["transactions"]

@@ -166,6 +166,8 @@ def test_the_simulator_serves_over_a_real_socket_and_keeps_its_port(
         ["--seed", "many"],
         ["--scenario", "/no/such/file.yaml"],
         ["--port", "70000"],
+        ["--tls", "nowhere.pem"],
+        ["--tls", __file__],
     ],
 )
 def test_a_wrong_argument_is_one_line_and_exit_status_two(

@@ -2,9 +2,13 @@
 
 import json
 import socket
+import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +21,7 @@ from websockets.sync.connection import Connection
 
 from api_gateway.simulator import Options, build_world, create_app
 from api_gateway.simulator.routes.socket import Socket
+from tests.support.certificates import identity
 from tests.support.serving import served_beside
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
 
@@ -260,6 +265,32 @@ def test_a_client_that_never_reads_is_cut_off_and_harms_nobody(site: Site) -> No
         other.send("tic")
         until(other, "tic")
         wait_for(lambda: site.open["open"] == 1)
+
+
+def test_the_program_itself_serves_the_socket_over_tls(tmp_path: Path) -> None:
+    certificate = identity("gateway").save(tmp_path, "gateway")
+    command = [
+        sys.executable,
+        "-m",
+        "api_gateway.simulator",
+        "--port",
+        "0",
+        "--data",
+        "synthetic",
+        "--tls",
+        str(certificate),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            address = said.split()[2]
+            trusted = ssl.create_default_context(cafile=certificate)
+            with connect(f"{address.replace('https', 'wss')}/ws", ssl=trusted, proxy=None) as found:
+                assert read(found) == {"message": "waiting for session"}
+        finally:
+            process.terminate()
+    assert address.startswith("https://127.0.0.1:")
 
 
 def test_nothing_else_is_a_socket(site: Site) -> None:

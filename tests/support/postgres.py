@@ -42,18 +42,24 @@ class Server:
         """The URL of a new database: empty, or a copy of one that nobody is connected to, by its URL."""
         name = f"test_{uuid4().hex}"
         copied = "" if template is None else f" TEMPLATE {make_url(template).database}"
-        self._run(f"CREATE DATABASE {name}{copied}")
+        self.run(f"CREATE DATABASE {name}{copied}")
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
         """Whoever is still connected is thrown out."""
-        self._run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+        self.run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def replace(self, url: str, template: str) -> None:
+        """Another database under the name of the first, a copy of `template`; whoever is connected is thrown out."""
+        self.drop(url)
+        self.run(f"CREATE DATABASE {make_url(url).database} TEMPLATE {make_url(template).database}")
 
     def dispose(self) -> None:
         """Close the connections."""
         self._admin.dispose()
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
+        """As the administrator."""
         with self._admin.connect() as connection:
             connection.exec_driver_sql(statement)
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.mcp_server.registry import asks, shapes
-from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conids, Currency
+from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conids, Currency, whole
 from api_gateway.mcp_server.registry.model import Arguments, Call, Family, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import Check, each, keyed, number, record
 
@@ -23,7 +23,9 @@ class _Rate(Arguments):
 
 class _Performance(Arguments):
     account_list: AccountIds = Field(alias="acctIds")
-    period: Literal["1D", "7D", "MTD", "1M", "3M", "6M", "YTD", "1Y"] = "1Y"
+    period: Annotated[
+        Literal["1D", "7D", "MTD", "1M", "3M", "6M", "YTD", "1Y"], Field(description="Period up to the last close")
+    ] = "1Y"
     freq: Annotated[Literal["D", "M", "Q"], Field(description="Daily, monthly, quarterly")] | None = None
 
 
@@ -35,7 +37,7 @@ class _Transactions(Arguments):
     account_list: AccountIds = Field(alias="acctIds")
     conids: Conids
     currency: Currency = "USD"
-    days: Annotated[int, Field(ge=1, le=730, description="How far back, in days")] = 90
+    days: Annotated[int, Field(ge=1, le=730, description="How far back, in days"), BeforeValidator(whole)] = 90
 
 
 def _balances(value: object, what: str) -> object:

@@ -46,8 +46,8 @@ class _Derivative(_OfContract):
     security_type: _SecurityType = Field(alias="secType", serialization_alias="sectype")
     month: Month | None = None
     exchange: Exchange | None = None
-    strike: Number | None = None
-    right: Literal["C", "P"] | None = None
+    strike: Number | None = Field(None, description="Strike price of an option")
+    right: Literal["C", "P"] | None = Field(None, description="C call, P put")
 
 
 class _Strikes(_OfContract):
@@ -82,7 +82,7 @@ class _Conids(Arguments):
 
 class _Schedule(Arguments):
     asset_class: _SecurityType = Field(alias="assetClass")
-    symbol: Symbol
+    symbol: Symbol = Field(description="Symbol of the contract")
     exchange: Exchange | None = Field(None, description="Listing exchange; SMART means none in particular")
     exchange_filter: Exchange | None = Field(None, alias="exchangeFilter")
 

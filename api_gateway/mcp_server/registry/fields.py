@@ -5,6 +5,7 @@ Whatever becomes part of a path or of a query has a pattern, so that no argument
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Literal
 
@@ -14,7 +15,9 @@ PERIOD: Final = r"^([1-9]|[12][0-9]|30)min$|^[1-8]h$|^[1-9][0-9]{0,3}d$|^[1-9][0
 _LIMITS: Final = {"min": 30, "h": 8, "d": 1000, "w": 792, "m": 182, "y": 15}
 _CONID: Final = re.compile(r"[1-9][0-9]{0,11}")
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .&/'+-]{0,40}")
-_MOST_CONIDS, _MOST_FIELDS, _MOST_SYMBOLS = 100, 50, 100
+# A bound against nonsense, far above what an account holds.
+MOST: Final = 5_000
+_MOST_FIELDS, _MOST_SYMBOLS = 50, 100
 _NUMBER_SCHEMA: Final = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}]}
 
 
@@ -43,17 +46,33 @@ def _split(value: object, most: int, what: str) -> list[object]:
         parts: list[object] = [part.strip() for part in given.split(",") if part.strip()]
     else:
         parts = list(given) if isinstance(given, list) else [given]
-    if not 1 <= len(parts) <= most:
+    if not 1 <= len(parts) <= most or any(isinstance(part, bool) or part is None for part in parts):
         raise ValueError(f"give 1 to {most} {what}, as a list or separated by commas")
     return parts
 
 
-def _conids(value: object) -> list[object]:
-    return [_conid(each) for each in _split(value, _MOST_CONIDS, "contract ids")]
+def _conids(most: int) -> Callable[[object], list[object]]:
+    return lambda value: [_conid(each) for each in _split(value, most, "contract ids")]
+
+
+def listed(value: object) -> object:
+    """A list out of its JSON text, or out of names with commas or none between them."""
+    given = unpacked(value)
+    return [part.strip() for part in given.split(",")] if isinstance(given, str) else given
+
+
+def text_of(value: object) -> object:
+    """An id that was written as a number, as the text that it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def whole(value: object) -> object:
+    """A whole number that was written as text."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) else value
 
 
 def _fields(value: object) -> list[str]:
-    found = [str(each) for each in _split(value, _MOST_FIELDS, "field ids") if not isinstance(each, bool)]
+    found = [str(each) for each in _split(value, _MOST_FIELDS, "field ids")]
     if not all(re.fullmatch(r"[0-9]{2,5}", each) for each in found):
         raise ValueError(
             "a field id is a number such as 31; get_available_fields_iserver_marketdata_fields_get has all"
@@ -103,28 +122,26 @@ AccountId = Annotated[
     str,
     Field(pattern=r"^[A-Z]{1,3}[0-9]{4,10}[A-Z]?$", description="Account id as session_status or the accounts list it"),
 ]
-AccountIds = Annotated[list[AccountId], Field(min_length=1, max_length=50, description="Account ids")]
+AccountIds = Annotated[
+    list[AccountId], BeforeValidator(listed), Field(min_length=1, max_length=50, description="Account ids")
+]
 Conid = Annotated[
     int,
     BeforeValidator(_conid),
     WithJsonSchema({"type": "integer", "minimum": 1, "description": "The broker's contract id"}),
 ]
-Conids = Annotated[
-    list[int],
-    BeforeValidator(_conids),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "string"}],
-            "description": "Up to 100 contract ids, as a list or separated by commas",
-        }
-    ),
-]
+_CONIDS_SCHEMA: Final = {
+    "anyOf": [{"type": "array", "items": {"type": ["integer", "string"]}}, {"type": "string"}],
+    "description": "Up to 100 contract ids, as a list or separated by commas",
+}
+Conids = Annotated[list[int], BeforeValidator(_conids(100)), WithJsonSchema(_CONIDS_SCHEMA)]
+ManyConids = Annotated[list[int], BeforeValidator(_conids(MOST)), WithJsonSchema(_CONIDS_SCHEMA)]
 FieldIds = Annotated[
     list[str],
     BeforeValidator(_fields),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+            "anyOf": [{"type": "array", "items": {"type": ["string", "integer"]}}, {"type": "string"}],
             "description": "Up to 50 field ids, as a list or separated by commas, such as 31,84,86",
         }
     ),
@@ -171,11 +188,11 @@ Positive = Annotated[
 ]
 OrderId = Annotated[
     str,
-    BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
+    BeforeValidator(text_of),
     Field(pattern=r"^[1-9][0-9]{0,17}$"),
     WithJsonSchema(
         {"type": "string", "pattern": r"^[1-9][0-9]{0,17}$", "description": "The broker's number of one order"}
     ),
 ]
-Page = Annotated[int, Field(ge=0, le=10_000, description="Page, from 0")]
+Page = Annotated[int, Field(ge=0, le=10_000, description="Page, from 0"), BeforeValidator(whole)]
 Side = Annotated[Literal["BUY", "SELL"], Field(description="BUY or SELL")]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, Literal, TypeVar, cast
 
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.limits import Limit, limit_of
@@ -17,6 +17,7 @@ from api_gateway.clientportal.raw import RawCalls, Request, Verb
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.registry.shapes import Check, unchanged
+from api_gateway.mcp_server.strict import without_nulls
 
 Kind = Literal["reference", "read", "session", "preview", "trade"]
 Family = Literal["portfolio", "market data", "scanner", "contract", "events", "orders", "session", "account"]
@@ -39,6 +40,15 @@ class Arguments(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _left_out(cls, value: object) -> object:
+        """Hosts that must send every parameter send null for one that they leave out."""
+        if not isinstance(value, dict):
+            return value
+        named = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
+        return without_nulls(value, frozenset(named))
 
     def accounts(self) -> tuple[str, ...]:
         """Every account that is named; each must be allowed before anything is asked."""

@@ -10,7 +10,7 @@ from api_gateway.clientportal.errors import Maintenance, UnknownOrder
 from api_gateway.clientportal.records import Limit
 from api_gateway.clientportal.units import scaled
 from api_gateway.mcp_server.registry import asks, shapes
-from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked
+from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked, whole
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import each, number, record
 
@@ -64,7 +64,7 @@ class _Status(Arguments):
 
 
 class _Trades(_OfAccounts):
-    days: Annotated[int, Field(ge=1, le=7, description="How far back, in days")] = 7
+    days: Annotated[int, Field(ge=1, le=7, description="How far back, in days"), BeforeValidator(whole)] = 7
 
 
 class OneOrder(Arguments):
@@ -72,14 +72,16 @@ class OneOrder(Arguments):
 
     conid: Conid
     side: Side
-    quantity: Positive
-    price: Positive
-    order_type: Literal["LMT"] = Field(alias="orderType")
-    time_in_force: Literal["DAY"] = Field(alias="tif")
+    quantity: Positive = Field(description="Number of shares")
+    price: Positive = Field(description="Limit price in the gateway's unit")
+    order_type: Literal["LMT"] = Field(alias="orderType", description="A limit order")
+    time_in_force: Literal["DAY"] = Field(alias="tif", description="For the day")
     coid: Word | None = Field(None, alias="cOID", description="Client order id")
-    account: AccountId | None = Field(None, alias="acctId")
-    security_type: Annotated[str, Field(pattern=r"^([0-9]{1,12}:)?(STK|ETF)$")] | None = Field(None, alias="secType")
-    outside_hours: Literal[False] | None = Field(None, alias="outsideRTH")
+    account: AccountId | None = Field(None, alias="acctId", description="The same account as accountId")
+    security_type: Annotated[str, Field(pattern=r"^([0-9]{1,12}:)?(STK|ETF)$")] | None = Field(
+        None, alias="secType", description="STK or ETF, also behind the contract id and a colon"
+    )
+    outside_hours: Literal[False] | None = Field(None, alias="outsideRTH", description="Never outside regular hours")
 
 
 Orders = Annotated[list[OneOrder], BeforeValidator(unpacked), Field(min_length=1, max_length=1)]

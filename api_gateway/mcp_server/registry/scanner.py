@@ -8,6 +8,7 @@ from api_gateway.mcp_server.registry import shapes
 from api_gateway.mcp_server.registry.fields import Number, Word, unpacked
 from api_gateway.mcp_server.registry.model import Arguments, GatewayTool, Unsupported
 from api_gateway.mcp_server.registry.shapes import each, record
+from api_gateway.mcp_server.strict import without_nulls
 
 Location = Annotated[str, Field(pattern=r"^[A-Z0-9._]{1,40}$", description="Where, such as STK.US.MAJOR")]
 
@@ -17,12 +18,12 @@ def _coded(value: object) -> object:
     given = unpacked(value)
     if not isinstance(given, list):
         return given
-    return [
-        {"code": row["name"], **{key: held for key, held in row.items() if key != "name"}}
-        if isinstance(row, dict) and "name" in row and "code" not in row
-        else row
-        for row in given
-    ]
+    return [_coded_row(row) if isinstance(row, dict) else row for row in given]
+
+
+def _coded_row(row: dict[str, object]) -> dict[str, object]:
+    said = without_nulls(row, frozenset())
+    return {"code": said.pop("name"), **said} if "name" in said and "code" not in said else said
 
 
 class _Filter(Arguments):
@@ -32,7 +33,11 @@ class _Filter(Arguments):
 
 _EITHER_NAME: Final = {
     "type": "object",
-    "properties": {"code": {"type": "string"}, "name": {"type": "string"}, "value": {"type": ["number", "string"]}},
+    "properties": {
+        "code": {"type": ["string", "null"], "description": "Filter, as the scanner parameters list it"},
+        "name": {"type": ["string", "null"], "description": "The older name of code; give one of them"},
+        "value": {"type": ["number", "string"], "description": "What it is compared with"},
+    },
     "required": ["value"],
     "additionalProperties": False,
 }
@@ -59,10 +64,10 @@ class _Scan(Arguments):
 
 
 class _OldScan(Arguments):
-    instrument: Word
+    instrument: Word = Field(description="Type of instrument, such as STK")
     locations: Location
-    scan_code: Word = Field(alias="scanCode")
-    security_type: Word = Field(alias="secType")
+    scan_code: Word = Field(alias="scanCode", description="Scanner, such as TOP_PERC_GAIN")
+    security_type: Word = Field(alias="secType", description="Kind of contract, such as STK")
     filters: Filters | None = None
 
 

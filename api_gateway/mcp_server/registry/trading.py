@@ -6,17 +6,30 @@ Every way to the broker's order book leads through the order gate; what cannot l
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api_gateway.clientportal.raw import Request
 from api_gateway.mcp_server.models import Ticket
 from api_gateway.mcp_server.order_gate import OrderGate
-from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked
+from api_gateway.mcp_server.registry.fields import (
+    AccountId,
+    Conid,
+    OrderId,
+    Positive,
+    Side,
+    Word,
+    listed,
+    text_of,
+    unpacked,
+)
 from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused
 from api_gateway.mcp_server.registry.orders import OneOrder, WithOrder
 from api_gateway.mcp_server.registry.shapes import record, words
 
 _Ticket = Annotated[Ticket, BeforeValidator(unpacked)]
+# Any object was taken here once.
+_Json = Annotated[dict[str, object], BeforeValidator(unpacked), WithJsonSchema({"type": "string"})]
+_ReplyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$"), BeforeValidator(text_of)]
 
 
 class _Place(WithOrder):
@@ -36,32 +49,36 @@ class _Modify(Arguments):
     order_id: OrderId = Field(alias="orderId")
     account_again: AccountId | None = Field(None, alias="acctId")
     conid: Conid | None = None
-    conidex: Word | None = None
-    security_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9:]{1,60}$")] | None = Field(None, alias="secType")
-    coid: Word | None = Field(None, alias="cOID")
-    parent: Word | None = Field(None, alias="parentId")
-    order_type: Word = Field(alias="orderType")
-    listing_exchange: Word | None = Field(None, alias="listingExchange")
-    outside_hours: bool | None = Field(None, alias="outsideRTH")
-    price: Positive | None = None
-    stop_price: Positive | None = Field(None, alias="auxPrice")
+    conidex: Word | None = Field(None, description="Contract id with an exchange")
+    security_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9:]{1,60}$")] | None = Field(
+        None, alias="secType", description="Kind of contract"
+    )
+    coid: Word | None = Field(None, alias="cOID", description="Client order id")
+    parent: Word | None = Field(None, alias="parentId", description="Client order id of the parent order")
+    order_type: Word = Field(alias="orderType", description="Order type such as LMT")
+    listing_exchange: Word | None = Field(None, alias="listingExchange", description="Exchange")
+    outside_hours: bool | None = Field(None, alias="outsideRTH", description="Whether outside regular hours, too")
+    price: Positive | None = Field(None, description="Limit price")
+    stop_price: Positive | None = Field(None, alias="auxPrice", description="Stop price")
     side: Side
-    ticker: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .]{1,60}$")] | None = None
-    time_in_force: Word = Field(alias="tif")
-    quantity: Positive
-    adaptive: bool | None = Field(None, alias="useAdaptive")
-    strategy: Word | None = None
-    strategy_parameters: dict[str, object] | None = Field(None, alias="strategyParameters")
+    ticker: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .]{1,60}$")] | None = Field(None, description="Symbol")
+    time_in_force: Word = Field(alias="tif", description="Time in force such as DAY")
+    quantity: Positive = Field(description="Number of shares")
+    adaptive: bool | None = Field(None, alias="useAdaptive", description="Whether the broker adapts the price")
+    strategy: Word | None = Field(None, description="Algorithm of the broker")
+    strategy_parameters: _Json | None = Field(
+        None, alias="strategyParameters", description="Parameters of the algorithm, an object as JSON text"
+    )
 
 
 class _Reply(Arguments):
-    reply_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")] = Field(alias="replyId")
-    confirmed: bool
+    reply_id: _ReplyId = Field(alias="replyId", description="Id of the broker's question")
+    confirmed: bool = Field(description="The answer")
 
 
 class _Suppress(Arguments):
-    message_ids: Annotated[list[Word], BeforeValidator(unpacked), Field(min_length=1, max_length=51)] = Field(
-        alias="messageIds"
+    message_ids: Annotated[list[Word], BeforeValidator(listed), Field(min_length=1, max_length=51)] = Field(
+        alias="messageIds", description="Ids of the broker's warnings, such as o163"
     )
 
 

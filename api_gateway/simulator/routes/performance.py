@@ -31,9 +31,15 @@ async def all_periods(request: Request, world: Here) -> JSONResponse:
 async def transactions(request: Request, world: Here) -> JSONResponse:
     """Of the first account named (documented: one account and one contract at a time)."""
     accounts, body = await account_list(request, world), await json_object(request)
-    conids, days = body.get("conids"), body.get("days", _DEFAULT_DAYS)
-    if not isinstance(conids, list) or not conids or not all(isinstance(one, int) for one in conids):
-        raise refused(400, "Bad Request: conids is required")
+    conids, days = _conids(body.get("conids")), body.get("days", _DEFAULT_DAYS)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _MAXIMUM_DAYS:
         raise refused(400, "Bad Request: days must be a positive number")
-    return answer(view.transactions(world, accounts[0], frozenset(conids), days, world.look()))
+    return answer(view.transactions(world, accounts[0], conids, days, world.look()))
+
+
+def _conids(given: object) -> frozenset[int]:
+    """As numbers or as text (documented)."""
+    found = given if isinstance(given, list) else []
+    if not found or not all(type(one) is int or (isinstance(one, str) and one.isdecimal()) for one in found):
+        raise refused(400, "Bad Request: conids is required")
+    return frozenset(int(one) for one in found)

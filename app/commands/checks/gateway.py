@@ -18,6 +18,7 @@ NAMES = (
     "gateway", "tls", "allow_list", "login", "competing", "bridge", "accounts", "trading_mode", "account",
     "market_data", "clock",
 )  # fmt: skip
+_UNPINNED = "Take it out of the settings and run this again: it shows the fingerprint, and the line to write."
 SESSION = ("gateway", "tls", "allow_list", "login", "competing", "bridge")
 
 
@@ -78,7 +79,9 @@ async def look() -> GatewaySide:
             await process.wait()
     said = err.decode(errors="replace").strip().splitlines()
     if process.returncode == 2:
-        return _unknown(said[-1].removeprefix("diagnosis: "), "Correct that setting.")
+        finding = said[-1].removeprefix("diagnosis: ")
+        is_pin = finding.startswith("IBKR_CERT_SHA256:")
+        return _unknown(finding, _UNPINNED if is_pin else "Correct that setting.")
     try:
         found = _Diagnosis.model_validate_json(out)
     except ValidationError:

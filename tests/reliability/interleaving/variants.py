@@ -16,6 +16,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import Refusal
+from app.ledger.leases import Life, life_of
 from app.ledger.schema import intents, runs
 from app.ledger.sql_ledger import SqlLedger
 from app.ledger.transactions import reading, writing
@@ -133,11 +134,11 @@ class SlotsBesideOneAnother(SqlLedger):
         return claimed
 
 
-def with_ledger(kind: type[SqlLedger]) -> Parts:
+def with_ledger(kind: type[SqlLedger], life: Callable[[str], Life] = life_of) -> Parts:
     """Everything else as the product has it."""
 
     def make(engine: Engine, now: Callable[[], datetime]) -> SqlLedger:
-        return kind(engine, lease_seconds=LEASE_SECONDS, now=now)
+        return kind(engine, lease_seconds=LEASE_SECONDS, now=now, life=life)
 
     return Parts(ledger=make)
 
@@ -148,6 +149,7 @@ VARIANTS: Mapping[str, Parts] = {
     "no guard": with_ledger(WithoutGuard),
     "no fence, no guard": with_ledger(WithoutFenceAndGuard),
     "no lease": with_ledger(WithoutLease),
+    "whoever runs is taken for dead": with_ledger(SqlLedger, lambda _: Life.ENDED),
     "no lease, no fence, no guard": with_ledger(WithoutLeaseFenceAndGuard),
     "slots beside one another": with_ledger(SlotsBesideOneAnother),
 }

@@ -101,7 +101,7 @@ async def test_an_order_whose_fate_nobody_knows_stops_everything_after_it(office
 
 async def test_an_unknown_order_stays_uncertain_where_the_broker_cannot_be_asked_either(office: Office) -> None:
     office.broker.fates["AAPL"] = Fate.ANSWER_LOST
-    office.broker.unreachable = {"order_report"}
+    office.broker.witness = lambda _: office.broker.unreachable.add("order_report")
     with pytest.raises(OrderUncertain, match="AAPL"):
         await run_daily(office.desk(), DAY)
 

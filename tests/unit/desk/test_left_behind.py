@@ -15,6 +15,7 @@ from app.desk.waiting import Patience, patiently
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, OutOfTime, RunAtWork
 from app.domain.order import OrderState, Side
 from app.domain.policy import Mode
+from app.domain.ruling import KillLevel
 from app.domain.session import SessionState
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office, policy
@@ -98,6 +99,9 @@ async def test_a_reconcile_by_hand_closes_it_too_and_under_a_halt(
     (left,) = ledger.runs()
     lease_time.advance(400)
     office.world.next_day(TOMORROW)
+    ledger.set_level(None, KillLevel.HALTED, "looking", "owner", office.world.now())
+    assert (await run_daily(office.desk("two"), DAY)).status is RunStatus.HALTED
+    assert record_of(ledger, left.run_id).status is RunStatus.RUNNING
     assert (await reconcile_now(office.desk("two"))).status is RunStatus.RECONCILED
     assert record_of(ledger, left.run_id).status is RunStatus.FAILED
 

@@ -212,10 +212,11 @@ async def test_nobody_looks_for_it_where_the_broker_cannot_be_asked_and_the_next
     office: Office, ledger: SqlLedger
 ) -> None:
     office.broker.fates["AAPL"] = Fate.IS_ASKED_ABOUT
-    office.broker.unreachable = {"order_report"}
+    office.broker.witness = lambda _: office.broker.unreachable.add("order_report")
     result = await run_daily(office.desk(), DAY)
     aapl, msft = ledger.intents(result.run_id)
     assert (aapl.state, aapl.absent_reads, msft.state) == (OrderState.UNKNOWN, 0, OrderState.FILLED)
+    office.broker.witness = lambda _: None
     office.broker.unreachable = set()
     await run_daily(office.desk("two"), RunRequest(slot="afternoon"))
     assert ledger.intents(result.run_id)[0].absent_reads == 1

@@ -13,22 +13,26 @@ from api_gateway.simulator.application import create_app
 from api_gateway.simulator.routes import (
     account,
     admin,
+    alerts,
     contracts,
     definitions,
     events,
     login,
     marketdata,
+    notifications,
     orders,
     performance,
     portfolio,
     scanner,
     session,
+    watchlists,
 )
 from tests.support.serving import served
 from tests.unit.simulator.worlds import ACCOUNT, FakeTime, synthetic_world
 
 FAMILIES = (
-    account, admin, contracts, definitions, events, login, marketdata, orders, performance, portfolio, scanner, session,
+    account, admin, alerts, contracts, definitions, events, login, marketdata, notifications, orders, performance,
+    portfolio, scanner, session, watchlists,
 )  # fmt: skip
 JSON = {"content-type": "application/json"}
 HERE = "http://127.0.0.1:5055"

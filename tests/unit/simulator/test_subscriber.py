@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from api_gateway.simulator.orders import OrderRequest
 from api_gateway.simulator.subscriber import Subscriber
-from api_gateway.simulator.world import World
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, decimal, synthetic_world
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, decimal, fresh_world
 
 Messages = list[dict[str, Any]]
 
@@ -16,9 +17,8 @@ Messages = list[dict[str, Any]]
 class Talk:
     """A socket whose session is known, on accounts that were asked for."""
 
-    def __init__(self, known: bool = True, **options: Any) -> None:  # noqa: ANN401
-        self.time = FakeTime()
-        self.world: World = synthetic_world(self.time, **options)
+    def __init__(self, known: bool = True) -> None:
+        self.world, self.time = fresh_world()
         self.world.session.accounts_queried = True
         self.socket = Subscriber(self.world, known)
         self.opening = self.socket.opened()
@@ -330,6 +330,50 @@ def test_a_subscription_to_what_is_not_there_is_refused(talk: Talk, text: str) -
 @pytest.mark.parametrize("text", ["umd+265598+{}", "umd", "umh+7", "uor", "utr", "upl+{}", "umd+x+{}"])
 def test_the_end_of_nothing_is_no_error(talk: Talk, text: str) -> None:
     assert talk.say(text) == []
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+ARGUMENTS = st.dictionaries(
+    st.sampled_from(["fields", "filters", "days", "realtimeUpdatesOnly", "keys", "period", "bar", "format", "session"]),
+    VALUES | st.sampled_from(["1d", "1w", "%o/%c", ["31"], 7, True]),
+    max_size=4,
+)
+TOPICS = [
+    "smd",
+    "umd",
+    "smh",
+    "umh",
+    "sor",
+    "uor",
+    "str",
+    "utr",
+    "spl",
+    "upl",
+    "ssd",
+    "usd",
+    "sld",
+    "uld",
+    "tic",
+    "ech",
+]
+TARGETS = st.sampled_from(["", str(AAPL), f"{AAPL}@SMART", "1", ACCOUNT, "9" * 40]) | st.text(max_size=6)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(TOPICS), TARGETS, ARGUMENTS.map(json.dumps) | st.text(max_size=12)), max_size=6)
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_message_breaks_the_conversation(talk: Talk, frames: list[tuple[str, str, str]]) -> None:
+    for topic, target, arguments in frames:
+        assert all(isinstance(told, dict) for told in talk.say(f"{topic}+{target}+{arguments}"))
+    talk.due()
+    assert topics(talk.say("tic")) == ["tic"]
+    assert 0 <= talk.world.sockets.charts <= 5
+    assert all(count >= 0 for count in talk.world.sockets.feeds.values())
 
 
 def test_what_is_closed_gives_its_places_back(talk: Talk) -> None:

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from api_gateway.simulator.contracts import STOCKS
 from api_gateway.simulator.market import Market
 from api_gateway.simulator.prices import Floats, PriceHistory
 from api_gateway.simulator.sessions import calendar_of
+from api_gateway.simulator.world import renewed
 
 ACCOUNT = "DU7654321"
 AAPL = 265598
@@ -59,6 +61,18 @@ def market_of(closes: Floats, seed: int = 7) -> Market:
 def synthetic_world(time: FakeTime, pacing: float = 1e-6, seed: int = 7, as_of: date | None = None) -> World:
     """Pacing is practically off unless a test asks for it."""
     return build_world(Options(as_of=as_of, seed=seed, pacing=pacing, data="synthetic"), time)
+
+
+@cache
+def _drawn() -> tuple[World, FakeTime]:
+    time = FakeTime()
+    return build_world(Options(pacing=0, data="synthetic"), time), time
+
+
+def fresh_world() -> tuple[World, FakeTime]:
+    """As at its start, with the prices that were drawn for the first that asked; they share one time."""
+    drawn, time = _drawn()
+    return renewed(drawn, drawn.options, drawn.scenario), time
 
 
 def require_sample() -> None:
