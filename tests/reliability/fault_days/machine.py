@@ -218,6 +218,12 @@ class Machine:
         self.under = Broker(f"http://127.0.0.1:{self.ports.gateway}") if up and real else None
         return up
 
+    def leave_house(self) -> None:
+        """It has ended."""
+        if self.under is not None:
+            self.under.close()
+        self.house, self.under = None, None
+
     def _environment(self, token: str) -> dict[str, str]:
         variables = {
             "HOME": str(self.folder),
@@ -260,6 +266,7 @@ def machine(folder: Path, as_of: date, seed: int, server: OwnServer | None = Non
         stack.callback(broker.close)
         here = Machine(folder, broker, as_of, database, server, mounted)
         stack.callback(_end_all, here)
+        stack.callback(here.leave_house)
         yield here
 
 

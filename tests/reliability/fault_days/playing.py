@@ -184,7 +184,7 @@ class Player:
                 self.record.hung.append("up does not end on SIGTERM")
                 house.process.kill()
                 house.process.wait()
-        self.machine.house, self.machine.under = None, None
+        self.machine.leave_house()
 
     def _bury(self) -> None:
         """What is left of a command ten seconds after its death is ended here, and counted."""
@@ -248,6 +248,7 @@ class Player:
             self._up(part)
         for _ in range(ATTEMPTS):
             self.machine.later(AGAIN_SECONDS)
+            self._ready()
             said = self._finish(self._run())
             self.record.ended = str((said.answer or {}).get("status", f"exit {said.status}"))
             if self.record.ended in FINAL:

@@ -126,6 +126,7 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (r"portfolio: .* went to the broker and what became of it is not on record: .*", in_doubt),
     (r"portfolio: stopped by SIG[A-Z]+", down("parent", "run")),
     (r"portfolio: run .* was taken over .*", down("parent", "service", "run")),
+    (r"portfolio: there is no ledger in .*", down("database")),
     (r"portfolio: the ledger could not be read or written: .*", down("database")),
     (r"portfolio: it is unknown whether .* reached the broker .*", in_doubt),
     (r"portfolio: the broker's books do not show whether these orders arrived: .*", in_doubt),
