@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -71,16 +72,26 @@ class Ports:
     gateway: int
 
 
+# Far more than one command wants; a process that starts many services in turn gives up the oldest.
+_KEPT_PORTS = 30
+_kept: deque[int] = deque()
 DEFAULT_PORTS = Ports(service=8085, mcp=5002, gateway=5055)
 
 
 def free_ports() -> Ports:
-    """Three ports that nobody listens on now."""
+    """Three ports that nobody listens on now, and that on Linux nobody else is given while this process keeps them."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(3)]
         for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.bind((LOOPBACK, 0))
-        return Ports(*(each.getsockname()[1] for each in sockets))
+        ports = Ports(*(each.getsockname()[1] for each in sockets))
+        if sys.platform == "linux":
+            # Bound and not listening, it is in the way of who asks for any free port, and not of who asks for this one.
+            _kept.extend(each.detach() for each in sockets)
+    while len(_kept) > _KEPT_PORTS:
+        os.close(_kept.popleft())
+    return ports
 
 
 @contextmanager
