@@ -14,7 +14,7 @@ from app.desk.attempt import Conduct
 from app.desk.desk import Desk
 from app.desk.ports import Broker, Ledger, MarketData
 from app.desk.stages import in_order
-from app.domain.errors import LedgerError
+from app.domain.errors import LedgerUnavailable
 from app.ledger.engine import create_ledger_engine, migrate
 from app.ledger.schema import HEAD
 from app.ledger.sql_ledger import SqlLedger
@@ -61,11 +61,11 @@ class InlineDesk(Desk):
         await self.pause(name)
         fault = self.ledger_fault(name)
         if fault is LedgerFault.NOT_COMMITTED:
-            raise LedgerError(f"the ledger could not be written: {name}")
+            raise LedgerUnavailable(f"the ledger could not be written: {name}")
         result = change(*args, **kwargs)
         self.written(name, args)
         if fault is LedgerFault.COMMITTED_WITHOUT_ANSWER:
-            raise LedgerError(f"the ledger did not answer: {name}")
+            raise LedgerUnavailable(f"the ledger did not answer: {name}")
         return result
 
 
