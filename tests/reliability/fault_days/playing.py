@@ -246,7 +246,7 @@ class Player:
         self._ready()
         with suppress(httpx2.HTTPError):
             self.machine.gateway.mend()
-        for part in {part for part, until in self.downs if until is None}:
+        for part in {part for part, until in self.downs if until is None and part != "book"}:
             self._up(part)
         for _ in range(ATTEMPTS):
             self.machine.later(AGAIN_SECONDS)
