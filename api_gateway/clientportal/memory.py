@@ -4,15 +4,19 @@ Two short-lived processes in a row would break a limit that neither of them alon
 once a quarter of an hour must last that long. It saves waiting; it is never the source of a holding or an order.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
 from pydantic import AwareDatetime, ConfigDict, ValidationError
 
 from api_gateway.clientportal.records import Contract, KeptContract, NavHistory, Record
+
+_logger: Final = logging.getLogger(__name__)
 
 
 class _Kept(Record):
@@ -32,7 +36,7 @@ class _Kept(Record):
 
 
 class GatewayMemory:
-    """Without a path it lasts as long as the process. A file that cannot be read counts as none."""
+    """Without a path it lasts as long as the process, and so it does with a file that cannot be read or written."""
 
     def __init__(self, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
         self._path = path
@@ -89,16 +93,24 @@ class GatewayMemory:
             return _Kept()
         try:
             return _Kept.model_validate_json(self._path.read_bytes())
-        except (FileNotFoundError, ValidationError):
+        except (OSError, ValidationError):
             return _Kept()
 
     def _keep(self, kept: _Kept) -> None:
         self._loaded = kept
         if self._path is None:
             return
-        # Replaced in one step, so that a process that dies here leaves the old file whole; for its owner only.
-        fresh = self._path.with_suffix(".new")
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(kept.model_dump_json())
-        fresh.replace(self._path)
+        try:
+            _replace(self._path, kept.model_dump_json())
+        except OSError as error:
+            # What only saves the next process a wait is no reason to refuse the work of this one.
+            _logger.warning("%s cannot be written: %s", self._path, error.strerror)
+
+
+def _replace(path: Path, text: str) -> None:
+    """In one step, so that a process that dies here leaves the old file whole; for its owner only."""
+    fresh = path.with_suffix(".new")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)

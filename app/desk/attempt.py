@@ -183,7 +183,7 @@ async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) ->
         await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
     except LedgerUnavailable as unrecorded:
         # The caller hears why the run ended, which may be an order of unknown fate; the lease frees the run.
-        _logger.error("the end of run %s is not on record: %s", run.run_id, unrecorded)
+        run.progress(f"the end of run {run.run_id} is not on record: {unrecorded}")
     await tell_failure(desk, run.key, status, error)
 
 

@@ -167,6 +167,8 @@ class Player:
         for _ in range(2):
             before = moment(machine, self._worker_lives())
             if machine.bring_up(real=self.day.way == "up"):
+                if self.day.way == "up" and self.world:
+                    self._down("book")
                 self.world += 1
                 self._up("parent")
                 return
@@ -244,7 +246,7 @@ class Player:
         self._ready()
         with suppress(httpx2.HTTPError):
             self.machine.gateway.mend()
-        for part in {part for part, until in self.downs if until is None}:
+        for part in {part for part, until in self.downs if until is None and part != "book"}:
             self._up(part)
         for _ in range(ATTEMPTS):
             self.machine.later(AGAIN_SECONDS)
@@ -263,6 +265,8 @@ class Player:
         self._finish(self.machine.portfolio("run", "--slot", "close", "--json", *self._where()))
 
     def _see(self) -> None:
+        if self.day.way == "up" and self.machine.under is None:
+            return
         self.record.arrivals.append((self.world if self.day.way == "up" else 0, arrived(self.machine)))
 
     def _note(self, blow: Strike, hit: bool, where: str) -> None:

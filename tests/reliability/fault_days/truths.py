@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tests.reliability.fault_days.hearing import Heard, Moment
-from tests.reliability.fault_days.table import is_alive
 
 Fact = Callable[[Heard, "re.Match[str]"], bool]
 
@@ -62,9 +61,9 @@ def ended(said: Heard, found: "re.Match[str]") -> bool:
     return any(run.status == found["status"] for run in said.after.runs.values())
 
 
-def lives(_: Heard, found: "re.Match[str]") -> bool:
-    """A process of that id is there."""
-    return is_alive(int(found["pid"]))
+def any_of(*facts: Fact) -> Fact:
+    """One of them holds."""
+    return lambda said, found: any(fact(said, found) for fact in facts)
 
 
 def in_doubt(said: Heard, _: "re.Match[str]") -> bool:
@@ -98,8 +97,8 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (r"· starting the MCP server", always),
     (r"· (account read|market read|measured|decision|decision kept from the interrupted attempt): .*", always),
     (r"· reconciled \d+ open orders; uncertain: .*", always),
-    (rf"· filled: {_ORDER}.*", at_broker),
-    (rf"· (acked|partial|cancelled|rejected|unknown): {_ORDER}.*", down("gateway", "mcp")),
+    (rf"· filled: {_ORDER}.*", any_of(at_broker, down("book"))),
+    (rf"· (acked|partial|cancelled|rejected|unknown): {_ORDER}.*", down("gateway", "mcp", "parent")),
     (rf"· not_sent: {_ORDER}.*", always),
     (rf"· previewed: {_ORDER}; not sent: the request asks for a dry run", always),
     (r"· not sent: .*", always),
@@ -107,10 +106,12 @@ SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (r"· exit blocked: .*", always),
     (r"· [\d,.-]+ USD came from outside and nobody has explained it", always),
     (r"· drawdown and daily loss are unknown today: .*", always),
-    (r"· [A-Z.]+ (in quarantine|cannot be traded|is not managed): .*", down("gateway", "mcp")),
+    (r"· [A-Z.]+ (in quarantine|cannot be traded|is not managed): .*", down("gateway", "mcp", "book")),
+    (rf"· the end of run {_RUN} is not on record: .*", down("database")),
     (r"· day closed: \d+ orders settled, \d+ trades of others", always),
     (r"· ending .* \(pid \d+, .*\)", down("parent", "run")),
-    (r"· left over: .* \(pid (?P<pid>\d+), .*\); .*", lives),
+    # It may have ended since: what is killed with its parent takes some seconds.
+    (r"· left over: .* \(pid \d+, .*\); .*", always),
     (r"· run (?P<status>\w+)(: .*)?", ended),
     (rf"· another caller's run {_RUN} is in progress; waiting for it", at_work),
     (rf"(portfolio:|·) run {_RUN} is in progress elsewhere; {_LEASE}(; waiting for it|\. .*)", leased),

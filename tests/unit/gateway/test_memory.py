@@ -115,3 +115,15 @@ def test_the_file_is_for_its_owner_only(world: World) -> None:
     memory.recognise("ibkr", None)
     memory.use("trades")
     assert stat.S_IMODE(world.file.stat().st_mode) == 0o600
+
+
+async def test_a_file_that_cannot_be_written_stops_no_work_and_binds_this_process_still(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.file.parent.write_text("where a directory belongs")
+    gateway = performing()
+    portal, _ = world.process(gateway)
+    found = await portal.portfolio.performance(ACCOUNT)
+    assert await portal.portfolio.performance(ACCOUNT) == found
+    assert gateway.count(PERFORMANCE) == 1
+    assert f"{world.file} cannot be written" in caplog.text
