@@ -22,7 +22,7 @@ from app.domain.session import SessionState
 from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
 from app.routes import control
-from app.routes.running import RUN, answer, kept
+from app.routes.running import AT_THE_DESK, RUN, answer, kept
 from app.routes.watching import WATCH_SECONDS, watch_day
 from app.settings import Settings, load_settings
 from app.web.front import ANY_CALL, SERVED, put_before
@@ -112,7 +112,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready")
+@router.get("/ready", responses=AT_THE_DESK)
 async def ready(request: Request) -> Response:
     """Whether a run could start now: the ledger can be written and the broker's session is READY."""
     wiring: Wiring = request.app.state.wiring

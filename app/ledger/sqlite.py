@@ -8,6 +8,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.ledger.address import made, sqlite_file
 from app.ledger.database_file import DatabaseFile
+from app.ledger.faults import LOCKED, unavailable
 from app.ledger.transactions import BEGIN_OPTION, LOCK_SECONDS, PATIENCE_OPTION, THOROUGH_OPTION
 
 _WAL_ATTEMPTS = 50
@@ -76,4 +77,4 @@ def _enter_wal(cursor: DBAPICursor) -> None:
             cursor.execute("COMMIT")
         else:
             return
-    raise sqlite3.OperationalError("the database cannot enter WAL mode because other processes keep it locked")
+    raise unavailable(LOCKED, words="it cannot enter WAL mode")

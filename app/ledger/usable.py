@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, func, inspect, select, text, update
 
-from app.domain.errors import LedgerError
+from app.domain.errors import LedgerUnavailable
 from app.ledger.faults import ANOTHER, place, unavailable
 from app.ledger.schema import HEAD, chain
 
@@ -18,10 +18,11 @@ def stored_revision(connection: Connection) -> str | None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the schema is this version's; LedgerError where a newer version wrote it."""
+    """Whether the schema is this version's; LedgerUnavailable where a newer version wrote it."""
     found = stored_revision(connection)
     if found is not None and found > HEAD:
-        raise LedgerError(f"its schema is at revision {found}, this version knows {HEAD}", "Install the newer version")
+        words = f"its schema is at revision {found}, this version knows {HEAD}"
+        raise LedgerUnavailable(words, "Install the newer version")
     return found == HEAD
 
 

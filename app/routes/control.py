@@ -21,7 +21,7 @@ from app.desk.explaining_money import Explanation, explain_flow
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
-from app.routes.running import RUN, answer, kept
+from app.routes.running import AT_THE_DESK, RUN, answer, kept
 from app.web.front import SERVED, WITH_BODY
 from app.web.texts import said
 from app.wiring import Wiring
@@ -106,13 +106,13 @@ async def resume(request: Request, asked: LevelAsked) -> dict[str, Any]:
     return await _set(request, KillLevel.ACTIVE, asked)
 
 
-@router.post("/runs/{run_id}/approve", responses=WITH_BODY)
+@router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
 async def approve_run(request: Request, run_id: str, by: By) -> Response:
     """Go on with a waiting run; everything is read and gated anew."""
     return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct, silent, by.account))
 
 
-@router.post("/runs/{run_id}/reject", responses=WITH_BODY)
+@router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
 async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
     """Never send the waiting orders."""
     return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason, silent, asked.account))

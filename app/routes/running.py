@@ -10,10 +10,12 @@ from fastapi.responses import JSONResponse, Response
 from app.desk.attempt import RunResult
 from app.desk.records import RunStatus
 from app.desk.reporting import lease_facts
+from app.web.problems import documented
 
 Result = TypeVar("Result")
-# What another caller has begun is not waited for.
-RUN: dict[int | str, dict[str, Any]] = {202: {"description": "in progress; see its address"}}
+# What a call that works at the desk can be answered with besides 200; what another caller has begun is not waited for.
+AT_THE_DESK = documented(500)
+RUN = {202: {"description": "in progress; see its address"}, **AT_THE_DESK}
 
 
 async def kept(app: FastAPI, work: Coroutine[Any, Any, Result]) -> Result:

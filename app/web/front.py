@@ -17,8 +17,8 @@ from app.web.startup import StartupErrors
 # What every call can be answered with; the guard's own are not given on its open paths.
 ANY_CALL = documented(400, 408, 413, 422)
 GUARDED = documented(401, 403, 429)
-# Behind the guard every call needs the ledger, and may need the broker.
-SERVED = GUARDED | documented(500, 503)
+# Behind the guard every call needs the ledger; many need the broker.
+SERVED = GUARDED | documented(503)
 WITH_BODY = documented(415)
 
 

@@ -206,7 +206,7 @@ def unfinished(http: httpx2.Client, method: str, path: str) -> int:
 
 
 def out_of_order(house: House, asks: Path) -> None:
-    """A policy that cannot be read any more, and a broker that is not there."""
+    """A policy that cannot be read any more, a broker that is not there, and a ledger that was taken away."""
     policy = samples.write(house.state, samples.text())
     broken = house.service("broken", policy_file=policy)
     policy.write_text("name: [", encoding="utf-8")
@@ -215,6 +215,10 @@ def out_of_order(house: House, asks: Path) -> None:
     for method, path in calls_with(500):
         house.ask(broken, method, path, 500, **body_of(method, path))
         house.ask(alone, method, path, 503, at=path.format(run_id=waits, symbol="KO"), **body_of(method, path))
+    lost = house.service("lost")
+    (house.state / "lost" / "portfolio.db").unlink()
+    for method, path in calls_with(503):
+        house.ask(lost, method, path, 503, **body_of(method, path))
 
 
 def a_day_and_a_half(house: House, asks: Path) -> None:

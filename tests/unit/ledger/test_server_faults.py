@@ -118,7 +118,7 @@ def test_a_value_that_is_refused_is_no_reason_to_come_again_and_is_not_repeated(
 def test_connections_that_the_server_ended_are_made_anew(ledger: SqlLedger, postgres: Server, ledger_url: str) -> None:
     ledger.observe(BOOK, [Event("noted")], AT)
     name = make_url(ledger_url).database
-    postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608 - our own name
+    postgres.run(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608 - our own name
     ledger.require_usable()
     ledger.observe(BOOK, [Event("noted")], AT)
     assert ledger.verify().events == 2
@@ -202,9 +202,10 @@ def test_a_database_that_was_dropped_is_told_and_no_other_is_made(
 
 
 def test_another_revision_of_the_schema_is_told(ledger: SqlLedger, ledger_url: str) -> None:
-    execute(ledger_url, "UPDATE alembic_version SET version_num = '0001'")
-    with pytest.raises(LedgerUnavailable, match=r"no ledger of this version.*0001"):
-        ledger.require_usable()
+    for revision, words in (("0001", r"no ledger of this version.*0001"), ("9999", "revision 9999")):
+        execute(ledger_url, f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608 - literals above
+        with pytest.raises(LedgerUnavailable, match=words):
+            ledger.require_usable()
 
 
 @pytest.mark.parametrize(
