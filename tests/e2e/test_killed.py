@@ -44,15 +44,20 @@ def started(home: Path, *arguments: str | Path, **variables: str) -> Iterator["s
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        mine: set[int] = set()
         try:
             yield process
         finally:
-            mine.update(children(process.pid))
-            process.kill()
-            for left in mine:
-                with suppress(ProcessLookupError):
-                    os.kill(left, signal.SIGKILL)
+            kill(process)
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """At once, and after it what it had started."""
+    started = children(process.pid)
+    process.kill()
+    process.wait(PATIENCE_SECONDS)
+    for left in started:
+        with suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
 
 
 def orders(gateway: str) -> list[dict[str, Any]]:
@@ -75,8 +80,7 @@ def test_while_a_worker_is_stopped_its_lease_is_told_and_once_it_is_killed_the_n
             assert line.startswith(f"portfolio: run {run['run_id']} {LEASE_LINE}")
             assert line.endswith(" s). Wait for it with --wait, or look later: `portfolio runs`")
             assert refused.status == 1
-            worker.kill()
-            worker.wait(PATIENCE_SECONDS)
+            kill(worker)
             assert newest(state)["lapsed"] is True
             done = portfolio(tmp_path, "run", "--json", "--state", state, **settings)
         assert done.status == 0, done.err
