@@ -44,7 +44,7 @@ ON_SQLITE = (
         ),
         bought="KO",
     ),
-    Day(4, "alone", (Strike("kill", "parent", Moment(SEND, 1), then=("run",)),), bought="MSFT"),
+    Day(4, "alone", (Strike("kill", "parent", Moment(SEND, 1)),), bought="MSFT"),
     Day(5, "up", (Strike("HUP", "parent", Moment(SEND, 1)),)),
 )
 ON_POSTGRESQL = (
