@@ -147,7 +147,7 @@ def test_without_a_login_there_is_no_socket(site: Site) -> None:
     ("fault", "status"),
     [
         ({"kind": "status", "status": 503}, 503),
-        ({"kind": "denied"}, 403),
+        ({"kind": "denied"}, 404),
         ({"kind": "logged_out"}, 401),
         ({"kind": "penalty"}, 429),
         ({"kind": "drop_before"}, 504),
