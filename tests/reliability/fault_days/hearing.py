@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from tests.reliability.fault_days.machine import Command, Machine
+from tests.reliability.fault_days.table import is_alive
 
 _RUNS = text("SELECT run_id, status, owner, lease_until, session_date, slot, dry_run, error FROM runs ORDER BY number")
 _DOUBTS = text("SELECT coid FROM intents WHERE state IN ('SENDING', 'UNKNOWN')")
@@ -30,7 +31,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was so: the runs, whether an order was in doubt, and whether whoever began the last run lived.
+    """What was so: the runs, those of them whose owner lived, and whether an order was in doubt.
 
     Where the database could not be read there is no run and no doubt.
     """
@@ -39,7 +40,7 @@ class Moment:
     lease_time: datetime
     runs: Mapping[str, RunRow]
     doubts: bool
-    worker_lives: bool
+    owned: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,20 @@ class Heard:
         return found if isinstance(found, dict) else None
 
 
-def moment(machine: Machine, worker_lives: bool) -> Moment:
+def moment(machine: Machine) -> Moment:
     """Now, through a connection of its own."""
     runs, doubts = _read(machine)
     # PostgreSQL keeps leases by its own clock, which no fault moves.
     lease_time = machine.now() if machine.database is None else datetime.now(UTC)
-    return Moment(machine.now(), lease_time, runs, doubts, worker_lives)
+    return Moment(
+        machine.now(), lease_time, runs, doubts, frozenset(run.run_id for run in runs.values() if _lives(run.owner))
+    )
+
+
+def _lives(owner: str) -> bool:
+    """By the number of its process, which the owner's name tells."""
+    number = owner.split("/")[1:2]
+    return number != [] and is_alive(int(number[0]))
 
 
 def _read(machine: Machine) -> tuple[Mapping[str, RunRow], bool]:

@@ -18,7 +18,7 @@ from tests.reliability.fault_days.hearing import Heard, arrived, heard, moment
 from tests.reliability.fault_days.hearing import Moment as What
 from tests.reliability.fault_days.machine import DAY_SECONDS, Command, Machine, reached
 from tests.reliability.fault_days.striking import Undo, script, strike
-from tests.reliability.fault_days.table import end, is_alive, marked, part_of
+from tests.reliability.fault_days.table import end, marked, part_of
 
 HOLD_SECONDS: Final = 2.0
 REACH_SECONDS: Final = 60.0
@@ -56,7 +56,6 @@ class Player:
     fresh: bool
     record: Record = field(init=False)
     downs: list[tuple[str, float | None]] = field(default_factory=list)
-    worker: int | None = None
     world: int = 0
 
     def __post_init__(self) -> None:
@@ -142,14 +141,11 @@ class Player:
         return () if self.day.way == "alone" else ("--url", self.machine.service_url)
 
     def _is_done(self) -> bool:
-        runs = moment(self.machine, worker_lives=False).runs.values()
+        runs = moment(self.machine).runs.values()
         return any((run.day, run.status) == (self.machine.as_of.isoformat(), "done") for run in runs)
 
     def _run(self, *more: str) -> Command:
-        command = self.machine.portfolio("run", "--json", *more, *self._where())
-        house = self.machine.house
-        self.worker = command.process.pid if house is None else part_of(house.token, "service")
-        return command
+        return self.machine.portfolio("run", "--json", *more, *self._where())
 
     def _ready(self) -> None:
         """Whoever looks after the machine starts again what is dead."""
@@ -165,7 +161,7 @@ class Player:
             return
         self._take_down()
         for _ in range(2):
-            before = moment(machine, self._worker_lives())
+            before = moment(machine)
             if machine.bring_up(real=self.day.way == "up"):
                 if self.day.way == "up" and self.world:
                     self._down("book")
@@ -218,7 +214,7 @@ class Player:
         reached(lambda: asked.ended or self.machine.gateway.calls()[request] >= wanted, REACH_SECONDS)
 
     def _finish(self, command: Command) -> Heard:
-        before = moment(self.machine, self._worker_lives())
+        before = moment(self.machine)
         for seconds in HURRY:
             if command.ends(command.began + seconds - time.monotonic()):
                 break
@@ -230,16 +226,13 @@ class Player:
         return self._hear(command, before)
 
     def _hear(self, command: Command, before: What) -> Heard:
-        after = moment(self.machine, self._worker_lives())
+        after = moment(self.machine)
         down = frozenset(part for part, until in self.downs if until is None or until >= command.began)
         self._see()
         orders = [row for _, rows in self.record.arrivals for row in rows]
         said = heard(command, before, after, down, orders)
         self.record.heard.append(said)
         return said
-
-    def _worker_lives(self) -> bool:
-        return self.worker is not None and is_alive(self.worker)
 
     def _evening(self) -> None:
         self.machine.set_clock()

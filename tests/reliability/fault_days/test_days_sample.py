@@ -30,8 +30,8 @@ ON_SQLITE = (
         "served",
         (
             Strike("disk full", "database", Moment(SEND, 1), seconds=1),
-            Strike("database away", "database", Moment(SUMMARY, 1), seconds=1, then=("level",)),
             Strike("locked", "database", Moment(SUMMARY, 1), seconds=1),
+            Strike("database away", "database", Moment(SUMMARY, 1), seconds=1, then=("level",)),
         ),
         bought="PFE",
     ),
@@ -44,7 +44,7 @@ ON_SQLITE = (
         ),
         bought="KO",
     ),
-    Day(4, "alone", (Strike("kill", "parent", Moment(SEND, 1), then=("run",)),), bought="MSFT"),
+    Day(4, "alone", (Strike("kill", "parent", Moment(SEND, 1)),), bought="MSFT"),
     Day(5, "up", (Strike("HUP", "parent", Moment(SEND, 1)),)),
 )
 ON_POSTGRESQL = (
@@ -103,6 +103,7 @@ def test_nor_on_postgresql(postgresql: Bench, day: Day) -> None:
 def _is_right(verdict: Verdict, day: Day) -> None:
     assert verdict.violations == ()
     assert verdict.record.ended == "done"
-    assert verdict.orders > 0
+    # The book of `up` is gone with it, and what was in it.
+    assert verdict.orders > 0 or day.way == "up"
     assert [words for words in verdict.record.struck if "nothing to strike" in words] == []
     assert len(verdict.record.struck) == len(day.strikes)

@@ -19,8 +19,8 @@ from tests.reliability.fault_days.truths import untrue
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 RUN = "run_0123456789abcdef"
 RUNS = {RUN: RunRow(RUN, "running", "somebody", NOW + timedelta(seconds=100), "2022-01-03")}
-AT_WORK = Moment(NOW, NOW, RUNS, doubts=False, worker_lives=True)
-IDLE = replace(AT_WORK, worker_lives=False)
+AT_WORK = Moment(NOW, NOW, RUNS, doubts=False, owned=frozenset({RUN}))
+IDLE = replace(AT_WORK, owned=frozenset())
 DONE = replace(IDLE, runs={RUN: replace(RUNS[RUN], status="done")})
 ELSEWHERE = f"portfolio: run {RUN} is in progress elsewhere; its lease holds until 00:01:40 (100 s). Wait for it"
 

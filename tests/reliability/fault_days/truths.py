@@ -25,13 +25,14 @@ def down(*parts: str) -> Fact:
 
 
 def at_work(said: Heard, found: "re.Match[str]") -> bool:
-    """The run is running, and whoever began it lives or its lease holds."""
-    return any(_at_work(moment, found["run"]) for moment in (said.before, said.after))
+    """The run was running and whoever had it lived, before or after, or somebody went on with it in between."""
+    before, after = (moment.runs.get(found["run"]) for moment in (said.before, said.after))
+    running = any(_at_work(moment, found["run"]) for moment in (said.before, said.after))
+    return running or (after is not None and (before is None or before != after))
 
 
 def _at_work(moment: Moment, run_id: str) -> bool:
-    run = moment.runs.get(run_id)
-    return run is not None and run.status == "running" and moment.worker_lives
+    return run_id in moment.owned and moment.runs[run_id].status == "running"
 
 
 def leased(said: Heard, found: "re.Match[str]") -> bool:
@@ -50,10 +51,10 @@ def _left(moment: Moment, run_id: str) -> float | None:
 
 
 def left(said: Heard, found: "re.Match[str]") -> bool:
-    """Who worked on it does not live any more, or has let the lease lapse, or has ended the run."""
+    """Who worked on it did not live, or had let the lease lapse, or somebody has gone on with it."""
     run = said.before.runs.get(found["run"])
     lapsed = run is not None and run.lease_until <= said.after.lease_time
-    return lapsed or not (said.before.worker_lives and said.after.worker_lives) or not at_work(said, found)
+    return lapsed or not _at_work(said.before, found["run"]) or run != said.after.runs.get(found["run"])
 
 
 def ended(said: Heard, found: "re.Match[str]") -> bool:
