@@ -96,7 +96,7 @@ inspect: install ## The MCP inspector lists and calls every gateway tool; needs 
 field-mcp: install ## An MCP server of others in front of the simulator; needs the network and 450 MB
 	@$(UV) venv -q --clear $(TOOLS)/field
 	@$(UV) pip install -q --python $(TOOLS)/field/bin/python "$(FIELD_MCP)"
-	@FIELD_MCP_PYTHON=$(CURDIR)/$(TOOLS)/field/bin/python $(RUN) pytest -q tests/integration/test_field_mcp.py
+	@FIELD_MCP_PYTHON=$(CURDIR)/$(TOOLS)/field/bin/python $(RUN) pytest -q tests/integration/field_mcp.py
 
 playground: install ## The five agents in the ADK playground on the simulator; they preview
 	@$(RUN) portfolio playground $(ARGS)

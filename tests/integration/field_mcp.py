@@ -1,6 +1,6 @@
 """An MCP server of others, which speaks the gateway's API, in front of the simulator: `make field-mcp` installs it.
 
-It does not go into the project's own environment: it wants an older MCP library, and brings 450 MB.
+No part of `make test`: it wants an older MCP library than the project has, so an environment of its own, and brings 450 MB.
 """
 
 import os
@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
@@ -18,8 +17,7 @@ from tests.support.certificates import identity
 from tests.support.serving import served_beside
 from tests.unit.simulator.worlds import AAPL, FakeTime
 
-PYTHON = os.environ.get("FIELD_MCP_PYTHON", "")
-pytestmark = pytest.mark.skipif(not PYTHON, reason="needs the server that `make field-mcp` installs")
+PYTHON = os.environ["FIELD_MCP_PYTHON"]
 
 
 @asynccontextmanager
