@@ -1,6 +1,6 @@
 """An MCP server of others, which speaks the gateway's API, in front of the simulator: `make field-mcp` installs it.
 
-No part of `make test`: it wants an older MCP library than the project has, so an environment of its own, and brings 450 MB.
+No part of `make test`: it wants an older MCP library than the project has, an environment of its own and 450 MB.
 """
 
 import os
