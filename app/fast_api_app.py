@@ -149,9 +149,9 @@ async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
             lines.put_nowait(None)
 
     running = asyncio.ensure_future(kept(request.app, work()))
-    while (line := await lines.get()) is not None:
-        yield json.dumps({"progress": line}) + "\n"
     try:
+        while (line := await lines.get()) is not None:
+            yield json.dumps({"progress": line}) + "\n"
         last = answer(await running)
     except PortfolioError as error:
         last = problem_of(error)
@@ -159,4 +159,7 @@ async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
         # The answer has begun: its last line is where a caller still hears of a fault.
         _logger.exception("the run failed")
         last = fault()
+    finally:
+        # Where the caller has hung up nobody awaits it any more; the work itself goes on.
+        running.cancel()
     yield json.dumps({"status": last.status_code, "body": json.loads(bytes(last.body))}) + "\n"

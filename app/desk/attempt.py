@@ -22,6 +22,7 @@ from app.desk.navs import nav_point
 from app.desk.ports import Clock
 from app.desk.readiness import not_ready, session_lost
 from app.desk.reconciling import reconcile
+from app.desk.recording_late import abandon_later
 from app.desk.records import Busy, Claim, Done, Event, Lease, RunKey, RunStatus
 from app.desk.reporting import report_of
 from app.desk.telling import tell, tell_end, tell_failure
@@ -182,8 +183,9 @@ async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) ->
     try:
         await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
     except LedgerUnavailable as unrecorded:
-        # The caller hears why the run ended, which may be an order of unknown fate; the lease frees the run.
+        # The caller hears why the run ended, which may be an order of unknown fate.
         run.progress(f"the end of run {run.run_id} is not on record: {unrecorded}")
+        abandon_later(desk, run, claim, status, error)
     await tell_failure(desk, run.key, status, error)
 
 

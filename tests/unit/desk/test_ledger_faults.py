@@ -1,5 +1,6 @@
 """The ledger fails in the middle of a run, or comes back as an older copy: nothing is sent twice, nothing is hidden."""
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -136,6 +137,24 @@ async def test_a_ledger_that_is_gone_before_an_order_is_committed_sends_nothing(
     taken.back()
     await until_done(office, lease_time)
     assert (broker.posts.total(), set(broker.posts.values())) == (2, {1})
+
+
+async def test_the_end_of_a_run_is_on_record_once_the_ledger_is_back_and_nobody_waits_for_its_lease(
+    office: Office, ledger: SqlLedger, taken: Taken
+) -> None:
+    async def after_the_decision(desk: Desk, run: Run) -> Run:
+        taken.away()
+        return await in_order(desk, run)
+
+    with pytest.raises(LedgerUnavailable):
+        await run_daily(office.desk(), DAY, after_the_decision)
+    taken.back()
+    async with asyncio.timeout(30):
+        while True:
+            await asyncio.sleep(0.05)
+            if ledger.runs(1)[0].status is RunStatus.FAILED:
+                break
+    assert (await run_daily(office.desk(), DAY)).status is RunStatus.DONE
 
 
 async def test_a_run_that_only_cannot_be_closed_is_closed_by_the_next_and_is_not_failed(
