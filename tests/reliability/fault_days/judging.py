@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -147,7 +148,9 @@ class Logs:
     def traces(self) -> list[str]:
         """The last line of each new trace."""
         found = []
-        for path in sorted((self._machine.state / "logs").glob("*.log")):
+        # The simulator's is the broker's own affair.
+        logs = [self._machine.state / "logs" / f"{name}.log" for name in ("mcp_server", "service")]
+        for path in filter(Path.exists, logs):
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             new = lines[self._read.get(path.name, 0) :]
             self._read[path.name] = len(lines)
