@@ -108,7 +108,7 @@ class Player:
         # A day that is done sends nothing more: what follows falls into a run that previews.
         dry = self._is_done()
         when = _in_a_preview(blow.moment) if dry else blow.moment
-        base = self._held_at(when)
+        base = self._held_at_once_ready(when)
         asked = self._run("--dry-run") if dry else self._run()
         self._await(when, asked, base)
         where = "after the run" if asked.ended else "within the run"
@@ -194,6 +194,14 @@ class Player:
         self.record.orphans += [f"{each.part}: {' '.join(each.words)[:80]}" for each in marked(*dead)]
         end(*dead)
         self.machine.started = [command for command in self.machine.started if command.token not in dead]
+
+    def _held_at_once_ready(self, when: Moment) -> int:
+        """What was told to end may still have been there when it was looked for."""
+        try:
+            return self._held_at(when)
+        except httpx2.TransportError:
+            self._ready()
+            return self._held_at(when)
 
     def _held_at(self, when: Moment) -> int:
         """The request that is waited for takes its time, so that the fault falls into it. How many there were."""
