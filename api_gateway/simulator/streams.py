@@ -172,20 +172,31 @@ class Chosen:
 
 
 @dataclass
-class Summary(_Lasting):
-    """All rows whenever one has changed."""
+class _OfAnAccount(_Lasting):
+    """Looked for once in an interval."""
 
     subject: str
     account: str
     chosen: Chosen
-    _told: list[Message] | None = None
-    _again: datetime | None = None
+    _again: datetime | None = field(default=None, init=False)
 
-    def due(self, world: World, moment: Moment) -> list[Message]:
+    def _is_time(self, world: World) -> bool:
         now = world.session.clock.now()
         if self._again is not None and now < self._again:
-            return []
+            return False
         self._again = now + ACCOUNT_INTERVAL
+        return True
+
+
+@dataclass
+class Summary(_OfAnAccount):
+    """All rows whenever one has changed."""
+
+    _told: list[Message] | None = None
+
+    def due(self, world: World, moment: Moment) -> list[Message]:
+        if not self._is_time(world):
+            return []
         rows = self.chosen.of(summary_rows(world, self.account, moment))
         values = [_untimed(row) for row in rows]
         if values == self._told:
@@ -195,20 +206,14 @@ class Summary(_Lasting):
 
 
 @dataclass
-class Ledger(_Lasting):
+class Ledger(_OfAnAccount):
     """Every ten seconds; a currency in which nothing has changed is there by its name alone (documented)."""
 
-    subject: str
-    account: str
-    chosen: Chosen
     _told: dict[str, Message] = field(default_factory=dict)
-    _again: datetime | None = None
 
     def due(self, world: World, moment: Moment) -> list[Message]:
-        now = world.session.clock.now()
-        if self._again is not None and now < self._again:
+        if not self._is_time(world):
             return []
-        self._again = now + ACCOUNT_INTERVAL
         rows = self.chosen.of(ledger_rows(world, self.account, moment))
         told = self._told
         self._told = {row["key"]: _untimed(row) for row in rows}

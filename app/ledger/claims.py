@@ -43,7 +43,7 @@ def claim(
     while True:
         held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
         if held is not None and held.status != RunStatus.RUNNING:
-            _clear(connection, _of_others(connection, fresh, RunStatus.RUNNING), fresh, at, leases)
+            _clear(connection, _running_others(connection, fresh), fresh, at, leases)
             return _result(held)
         if held is not None and leases.holds(held):
             return _busy(connection, held, leases)
@@ -81,7 +81,7 @@ def _make_way(connection: Connection, claimant: Claim, at: datetime, leases: Lea
     One whose lease has lapsed is fenced or ended instead: whoever slept on it sends nothing beside the claimant. A dry
     run neither waits nor keeps others waiting.
     """
-    others = _of_others(connection, claimant, RunStatus.RUNNING)
+    others = _running_others(connection, claimant)
     real = [other for other in others if not other.dry_run and other.owner != NOBODY]
     if not claimant.key.dry_run:
         for other in real:
@@ -97,8 +97,8 @@ def _clear(connection: Connection, others: Iterable[Row[Any]], claimant: Claim, 
     _end(connection, (other for other in others if not leases.holds(other)), claimant.owner, at)
 
 
-def _of_others(connection: Connection, claimant: Claim, status: RunStatus) -> list[Row[Any]]:
-    query = select(runs).where(runs.c.book == claimant.key.book, runs.c.status == status)
+def _running_others(connection: Connection, claimant: Claim) -> list[Row[Any]]:
+    query = select(runs).where(runs.c.book == claimant.key.book, runs.c.status == RunStatus.RUNNING)
     query = query.where(runs.c.day_key != claimant.key.text).order_by(runs.c.number)
     return list(connection.execute(query.with_for_update()))
 
@@ -179,7 +179,7 @@ def adopt(connection: Connection, claim: Claim, at: datetime, leases: Leases, *,
     owned(connection, claim)
     last = claim.key.session_date
     adopted = []
-    for row in _of_others(connection, claim, RunStatus.RUNNING):
+    for row in _running_others(connection, claim):
         late = row.session_date < last or (same_day and row.session_date == last)
         if late and _keeps_its_key(row) and not leases.holds(row):
             key = RunKey(row.book, row.account, row.session_date, row.slot)
