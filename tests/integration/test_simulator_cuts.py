@@ -66,7 +66,11 @@ async def test_a_hanging_answer_outlasts_the_client(http: httpx2.AsyncClient, ki
     await _primed(http)
     await _fault(http, **PLACE, kind=kind)
     with pytest.raises(httpx2.ReadTimeout):
-        await http.post(ORDERS, json=_body(), timeout=0.2)
+        await http.post(ORDERS, json=_body(), timeout=httpx2.Timeout(60, read=0.2))
+    for _ in range(600):
+        if await _states(http) == left:
+            break
+        await asyncio.sleep(0.1)
     assert await _states(http) == left
 
 
