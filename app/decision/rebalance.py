@@ -39,15 +39,20 @@ def rebalance(situation: Situation) -> Plan | None:
     return Plan(Action.REBALANCE, (*situation.mandatory, *orders), reason, on_breach=bool(broken))
 
 
+def called_for(situation: Situation) -> bool:
+    """Whether a breach or drift calls for it."""
+    return situation.policy.strategies.rebalance.enabled and bool(breaches(situation) or _drifted(situation))
+
+
 def breaches(situation: Situation) -> tuple[Metric, ...]:
     """Limits over which the portfolio stays when the mandatory sales are done."""
     exits = situation.evaluation.exits_due
+    breached = [m for m in situation.evaluation.breaches if m.name in CURABLE]
+    if not breached:
+        return ()
     dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
-    breached = situation.evaluation.breaches
     now = _weights(situation)
-    return tuple(
-        m for m in breached if m.name in CURABLE and m.name not in dealt_with and not _cured(situation, m, now)
-    )
+    return tuple(m for m in breached if m.name not in dealt_with and not _cured(situation, m, now))
 
 
 def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:

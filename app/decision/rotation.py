@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from app.decision.situation import Situation, Wish, buys, trim
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
@@ -26,22 +27,37 @@ def momentum(situation: Situation, ago: int = 0) -> Mapping[str, float]:
     return {sector: sum(values) / len(values) for sector, values in sorted(returns.items())}
 
 
-def rotate(situation: Situation) -> Plan | None:
-    """Offered once per evaluation period; with `regime_change` only if the ranking's first or last sector changed.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What calls for a rotation, in words, and the sectors that it would go between; `momentum` by sector."""
+
+    reason: str
+    source: str
+    goal: str
+    momentum: Mapping[str, float]
+
+
+def turn(situation: Situation) -> Turn | None:
+    """Once per evaluation period; with `regime_change` only if the ranking's first or last sector changed.
 
     The ranking by return over the period up to the newest close is compared with that of the period before.
     """
     rules = situation.policy.strategies.sector_rotation
     last = situation.memory.last_rotation
     rested = last is None or last >= rules.evaluation_sessions
-    if not rules.enabled or not rested or not situation.allows(rules.require_trend):
+    may_buy = situation.allows(rules.require_trend) and situation.evaluation.risk_may_rise
+    if not rules.enabled or not rested or not may_buy:
         return None
     now = momentum(situation)
-    turn = change(situation, now)
-    if turn is None:
-        return None
-    pair = from_to(situation, now)
-    return _move(situation, now, pair, turn) if pair is not None else None
+    reason = change(situation, now)
+    pair = None if reason is None else from_to(situation, now)
+    return None if reason is None or pair is None else Turn(reason, *pair, now)
+
+
+def rotate(situation: Situation) -> Plan | None:
+    """From the weakest sector held to the strongest one preferred, where the ranking has turned."""
+    found = turn(situation)
+    return None if found is None else _move(situation, found)
 
 
 def change(situation: Situation, now: Mapping[str, float]) -> str | None:
@@ -80,8 +96,8 @@ def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] |
     return (source, goal) if now[source] < now[goal] else None
 
 
-def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str], turn: str) -> Plan | None:
-    source, goal = pair
+def _move(situation: Situation, turn: Turn) -> Plan | None:
+    source, goal, now = turn.source, turn.goal, turn.momentum
     rules = situation.policy.strategies.sector_rotation
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
     givers = [p for p in situation.at_leisure if situation.sector(p.instrument) == source]
@@ -100,7 +116,7 @@ def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str],
     bought = buys(situation, (*situation.mandatory, *sells), wishes) if sells else ()
     if not bought:
         return None
-    reason = f"Sector regime: {turn}; from {text}"
+    reason = f"Sector regime: {turn.reason}; from {text}"
     return Plan(Action.ROTATE, (*situation.mandatory, *sells, *bought), reason)
 
 

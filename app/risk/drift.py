@@ -10,7 +10,7 @@ from app.domain.market import Market
 from app.domain.policy import Policy
 from app.domain.sizing import HEADROOM
 from app.domain.universe import blocked, position_limit, sector_of
-from app.risk.book import Book
+from app.risk.arrays import PortfolioArrays
 
 CASH = "CASH"
 
@@ -55,7 +55,7 @@ class Groups:
 
 
 def drifts(
-    policy: Policy, market: Market, book: Book, buyable: tuple[Instrument, ...], max_exposure: float
+    policy: Policy, market: Market, arrays: PortfolioArrays, buyable: tuple[Instrument, ...], max_exposure: float
 ) -> tuple[Drift, ...]:
     """Asset classes against their targets, then sectors, or without sector targets the names held.
 
@@ -64,15 +64,15 @@ def drifts(
     """
     held = tuple(
         (instrument, abs(float(weight)))
-        for instrument, weight, dust in zip(book.instruments, book.weights, book.dust, strict=True)
+        for instrument, weight, dust in zip(arrays.instruments, arrays.weights, arrays.dust, strict=True)
         if weight != 0 and not dust
     )
     locked = frozenset(i.conid for i, _ in held if blocked(policy, market, i) is not None)
     names = Names(policy, market, buyable, held, locked)
     allowed = _towards(names, max(0.0, max_exposure - HEADROOM))
-    if book.unmanaged == 0:
+    if arrays.unmanaged == 0:
         return allowed
-    left = _towards(names, max(0.0, max_exposure - book.unmanaged - HEADROOM))
+    left = _towards(names, max(0.0, max_exposure - arrays.unmanaged - HEADROOM))
     return tuple(
         replace(most, attainable=min(max(most.weight, least.attainable), most.attainable))
         for most, least in zip(allowed, left, strict=True)

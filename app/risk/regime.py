@@ -9,7 +9,7 @@ from app.domain.evaluation import ExposureCap
 from app.domain.market import Market, Trend
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
-from app.risk.book import previous_sessions
+from app.risk.arrays import previous_sessions
 
 TREND_SESSIONS = 200
 VIX_SESSIONS = 3

@@ -2,17 +2,19 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.errors import DataError, InsufficientHistory
 from app.domain.instrument import Instrument
-from app.domain.market import Array, Market, PriceSeries
+from app.domain.market import Array, Market
 from app.domain.order import Side
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
@@ -25,10 +27,11 @@ WINDOW = 252
 # A series that ends earlier than this many sessions before the newest one describes another market.
 STALE_SESSIONS = 5
 RECENT = 10
+LEAP = "a close is more than a million times the one before it"
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class PortfolioArrays:
     """Holdings by column. Shape: `weights` [N] signed fractions of NAV, `membership` [S, N] one-hot by `sectors`.
 
     `cash_weight` is trade-date cash less open buys. `dust` columns are below one share. `unmanaged` is the exposure of
@@ -63,9 +66,9 @@ class Book:
         return result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Panel:
-    """Aligned daily returns of the book's columns, and the index's of the same days where it has them all.
+    """Aligned daily returns of the portfolio's columns, and the index's of the same days where it has them all.
 
     Shape: `returns` [T, N], `index` [T].
     """
@@ -75,6 +78,11 @@ class Panel:
     # What follows from the rest, kept once it was asked for: the gate asks for the same names with every buy.
     _groups: dict[tuple[tuple[int, ...], float], Groups] = field(default_factory=dict, repr=False, compare=False)
 
+    @cached_property
+    def spreads(self) -> Array:
+        """Daily standard deviation of each column. Shape: [N]."""
+        return metrics.spreads(self.returns)
+
     def groups(self, held: Sequence[int], threshold: float) -> Groups:
         """Columns among `held` that move as one, as `clusters` finds them."""
         key = (tuple(held), threshold)
@@ -83,12 +91,16 @@ class Panel:
         return self._groups[key]
 
 
-def read(
-    policy: Policy, portfolio: Portfolio, market: Market, more: Sequence[Instrument] = (), like: Book | None = None
-) -> Book:
+def arrays_of(
+    policy: Policy,
+    portfolio: Portfolio,
+    market: Market,
+    more: Sequence[Instrument] = (),
+    like: PortfolioArrays | None = None,
+) -> PortfolioArrays:
     """The portfolio by column, names in `more` that are not held with weight zero; columns in order of conid.
 
-    `like` is an earlier book of the same policy and market: of the same names, it says what sectors they are in.
+    `like`: earlier ones of the same policy and market. Of the same names, they say what sectors these are in.
     Raises: DataError for a NAV that is not above zero.
     """
     nav = float(portfolio.nav)
@@ -101,7 +113,7 @@ def read(
     values = portfolio.values
     weights = np.array([float(values.get(conid, 0)) for conid in order], dtype=np.float64) / nav
     cash_weight = float(portfolio.total_cash - _bounded_buys(portfolio)) / nav
-    if not (np.abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
+    if not (abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
         raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
     instruments = tuple(names[conid] for conid in order)
     dust = np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool)
@@ -112,7 +124,7 @@ def read(
         )
     where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
     sectors = tuple(sorted(set(where)))
-    return Book(
+    return PortfolioArrays(
         instruments, weights, cash_weight, nav, where, sectors, _one_hot(sectors, where), dust, unmanaged, beside
     )
 
@@ -120,6 +132,8 @@ def read(
 def _beside(portfolio: Portfolio, order: Sequence[int]) -> Array:
     """Shape: [N]. Exposure in lines of the same names that are not managed, such as another model's."""
     result = np.zeros(len(order))
+    if not portfolio.unmanaged:
+        return result
     columns = {conid: column for column, conid in enumerate(order)}
     for line in portfolio.unmanaged:
         if line.conid in columns and line.exposure is not None:
@@ -135,35 +149,58 @@ def _one_hot(sectors: tuple[str, ...], where: tuple[str, ...]) -> Array:
     return result
 
 
-def align(market: Market, book: Book) -> Panel:
+def history(market: Market, arrays: PortfolioArrays) -> Panel | InsufficientHistory:
+    """The columns' price history, or why there is none; kept with the market, for the same names are asked for again.
+
+    Raises: DataError for closes so far apart that no market moved them.
+    """
+    names = (tuple(i.conid for i in arrays.instruments), arrays.dust.tobytes())
+    found = market.aligned.get(names)
+    if not isinstance(found, Panel | InsufficientHistory):
+        try:
+            found = align(market, arrays)
+        except InsufficientHistory as missing:
+            found = missing
+        market.aligned[names] = found
+    return found
+
+
+def align(market: Market, arrays: PortfolioArrays) -> Panel:
     """The last 252 returns on the dates that all columns share; dust without history is left out as zeros.
 
     Raises: InsufficientHistory naming the series that is missing, too short or out of date; DataError for closes so
     far apart that no market moved them.
     """
-    series: list[PriceSeries | None] = []
-    for instrument, dust in zip(book.instruments, book.dust, strict=True):
-        found = market.history.get(instrument.conid)
-        if found is None and not dust:
+    known: list[int] = []
+    for instrument, dust in zip(arrays.instruments, arrays.dust.tolist(), strict=True):
+        if instrument.conid in market.history:
+            known.append(instrument.conid)
+        elif not dust:
             raise InsufficientHistory(f"no price history of {instrument.symbol}")
-        series.append(found)
-    known = [one for one in series if one is not None]
     if not known:
-        return Panel(np.zeros((WINDOW, len(series))), None)
-    dates, closes = _common(known, market)
-    changes = _changes(closes)
+        return Panel(np.zeros((WINDOW, len(arrays.instruments))), None)
+    dates, changes = _common(known, market)
+    if not (changes <= metrics.LARGEST).all():
+        raise DataError(LEAP)
     if len(changes) < metrics.MIN_RETURNS:
         raise InsufficientHistory(f"{len(changes)} common returns, at least {metrics.MIN_RETURNS} are needed")
     index = _index(market, dates)
-    if len(known) == len(series):
+    if len(known) == len(arrays.instruments):
         return Panel(changes, index)
-    returns = np.zeros((len(changes), len(series)))
-    returns[:, [column for column, one in enumerate(series) if one is not None]] = changes
+    returns = np.zeros((len(changes), len(arrays.instruments)))
+    returns[:, [column for column, i in enumerate(arrays.instruments) if i.conid in market.history]] = changes
     return Panel(returns, index)
 
 
 def previous_sessions(market: Market) -> tuple[date, ...]:
     """The last few sessions before today's as far as any series shows them, oldest first."""
+    found = market.aligned.get(previous_sessions)
+    if not isinstance(found, tuple):
+        found = market.aligned[previous_sessions] = _previous_sessions(market)
+    return found
+
+
+def _previous_sessions(market: Market) -> tuple[date, ...]:
     if market.index is not None and market.index.dates:
         dates = market.index.dates
     else:
@@ -180,8 +217,6 @@ def _bounded_buys(portfolio: Portfolio) -> Decimal:
 def _changes(closes: Array) -> Array:
     """Shape: [T + 1, ...] → [T, ...]."""
     result: Array = closes[1:] / closes[:-1] - 1
-    if not (result <= metrics.LARGEST).all():
-        raise DataError("a close is more than a million times the one before it")
     return result
 
 
@@ -191,27 +226,53 @@ def _index(market: Market, dates: tuple[date, ...]) -> Array | None:
         return None
     first = bisect_left(market.index.dates, dates[0])
     if market.index.dates[first : first + len(dates)] == dates:
-        return _changes(market.index.closes[first : first + len(dates)])
-    by_date = dict(zip(market.index.dates, market.index.closes.tolist(), strict=True))
-    if not all(day in by_date for day in dates):
-        return None
-    return _changes(np.array([by_date[day] for day in dates]))
+        changes = _changes(market.index.closes[first : first + len(dates)])
+    else:
+        by_date = dict(zip(market.index.dates, market.index.closes.tolist(), strict=True))
+        if not all(day in by_date for day in dates):
+            return None
+        changes = _changes(np.array([by_date[day] for day in dates]))
+    if not (changes <= metrics.LARGEST).all():
+        raise DataError(LEAP)
+    return changes
 
 
-def _common(series: Sequence[PriceSeries], market: Market) -> tuple[tuple[date, ...], Array]:
-    """Dates [T + 1] before today's session that all share, and closes [T + 1, N]."""
-    today = market.session.date
-    dates = series[0].dates[-WINDOW - 2 :]
-    if dates[-1:] < (today,) and all(one.dates[-WINDOW - 2 :] == dates for one in series):
-        _refuse_stale(dates[-1:], market)
-        # Joined by rows and turned: a stack of columns takes twice as long.
-        rows = np.concatenate([one.closes[-WINDOW - 1 :] for one in series]).reshape(len(series), -1)
-        return dates[-WINDOW - 1 :], np.ascontiguousarray(rows.T)
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """Most of a market's series, which end on the same dates. Shape: `dates` [T + 1], `changes` [T, columns]."""
+
+    dates: tuple[date, ...]
+    changes: Array
+    columns: Mapping[int, int]
+
+
+def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Array]:
+    """Dates [T + 1] before today's session that all share, and the returns between them [T, N]."""
+    most, today = market.aligned.get(_Shared), market.session.date
+    if not isinstance(most, _Shared):
+        most = market.aligned[_Shared] = _shared(market)
+    if most.dates[-1:] < (today,) and all(conid in most.columns for conid in conids):
+        _refuse_stale(most.dates[-1:], market)
+        return most.dates, most.changes.take([most.columns[conid] for conid in conids], axis=1)
+    series = [market.history[conid] for conid in conids]
     by_date = [dict(zip(one.dates, one.closes.tolist(), strict=True)) for one in series]
-    shared = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
-    _refuse_stale(tuple(shared[-1:]), market)
-    closes = np.array([[known[day] for known in by_date] for day in shared]).reshape(len(shared), len(series))
-    return tuple(shared), closes
+    dates = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
+    _refuse_stale(tuple(dates[-1:]), market)
+    closes = np.array([[known[day] for known in by_date] for day in dates]).reshape(len(dates), len(series))
+    return tuple(dates), _changes(closes)
+
+
+def _shared(market: Market) -> _Shared:
+    """All names whose newest dates are those of most, lined up at once."""
+    ends = {id(one.dates): one.dates[-WINDOW - 2 :] for one in market.history.values()}
+    groups: defaultdict[tuple[date, ...], list[int]] = defaultdict(list)
+    for conid, one in market.history.items():
+        groups[ends[id(one.dates)]].append(conid)
+    dates, conids = max(groups.items(), key=lambda group: len(group[1]))
+    # Joined by rows and turned: a stack of columns takes twice as long.
+    rows = np.concatenate([market.history[conid].closes[-WINDOW - 1 :] for conid in conids]).reshape(len(conids), -1)
+    columns = {conid: column for column, conid in enumerate(conids)}
+    return _Shared(dates[-WINDOW - 1 :], _changes(np.ascontiguousarray(rows.T)), columns)
 
 
 def _refuse_stale(last: tuple[date, ...], market: Market) -> None:
