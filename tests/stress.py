@@ -57,9 +57,7 @@ def stress_day(policy: Policy, inputs: Day) -> StressDay:
     today = Today(policy, inputs.portfolio, inputs.market, inputs.navs)
     evaluation = measure(today)
     found = options(today, evaluation, DayUse(), KillLevel.ACTIVE)
-    plan = found.plan(found.default)
-    assert plan is not None
-    return StressDay(evaluation, plan, len(found.feasible))
+    return StressDay(evaluation, found.default_plan, len(found.feasible))
 
 
 def tables() -> str:

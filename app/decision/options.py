@@ -23,3 +23,8 @@ class Options:
     def plan(self, choice: Choice) -> Plan | None:
         """The plan of that choice; None for one that was not offered."""
         return next((plan for plan in self.choosable if plan.id == choice.plan_id), None)
+
+    @property
+    def default_plan(self) -> Plan:
+        """The plan that the rules choose."""
+        return next(plan for plan in self.choosable if plan.id == self.default.plan_id)

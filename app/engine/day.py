@@ -25,7 +25,7 @@ class Decided:
     @property
     def chosen(self) -> Plan:
         """The plan that the rules choose."""
-        return next(plan for plan in self.options.choosable if plan.id == self.options.default.plan_id)
+        return self.options.default_plan
 
 
 @dataclass(frozen=True, slots=True)

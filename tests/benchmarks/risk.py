@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from time import process_time
 
 import numpy as np
+from app.risk.screen import State, anything_to_decide, triggers
 from rich.console import Console
 from rich.table import Table
 
@@ -32,7 +33,6 @@ from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Ruling
 from app.risk import feasible, gate, measure, metrics, restrain
 from app.risk.clusters import clusters
-from app.risk.screen import State, anything_to_decide, triggers
 from tests.benchmarks.figures import Figure
 from tests.support.sample import Day, day_of, default_policy, prices
 
