@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from app.domain.market import Market
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy, RotationTrigger, TrendFilter
 from app.domain.portfolio import Portfolio
-from tests.support.worlds import changed, conid, evaluate, even, market, policy
+from tests.support.worlds import LENGTH, NAMES, changed, conid, evaluate, even, market, policy, with_history
 from tests.unit.risk.drawn import World, worlds
 
 RECENT = st.sampled_from([None, 0, 5, 400])
@@ -76,10 +77,12 @@ def test_a_winner_that_may_not_be_added_to_asks_for_nothing() -> None:
 
 def test_a_rested_rotation_asks_only_where_the_ranking_has_turned() -> None:
     rotating = changed(still(), "strategies.sector_rotation.enabled", True)
-    unturned = market(history={})
-    assert asks(rotating, even())
+    unturned = with_history(market(), dict.fromkeys(NAMES, np.full(LENGTH, 100.0)))
+    risen = np.concatenate([np.full(LENGTH - 1, 100.0), [120.0]])
+    turned = with_history(unturned, {"AA": risen, "BB": risen})
     assert not asks(rotating, even(), on=unturned)
-    assert not asks(rotating, even(), replace(NO_MEMORY, last_rotation=5))
+    assert asks(rotating, even(), on=turned)
+    assert not asks(rotating, even(), replace(NO_MEMORY, last_rotation=5), turned)
 
 
 def test_a_buy_that_nobody_may_make_is_not_asked_for() -> None:
