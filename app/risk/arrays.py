@@ -2,7 +2,6 @@
 
 import math
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -264,10 +263,13 @@ def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Ar
 
 def _shared(market: Market) -> _Shared:
     """All names whose newest dates are those of most, lined up at once."""
-    ends = {id(one.dates): one.dates[-WINDOW - 2 :] for one in market.history.values()}
-    groups: defaultdict[tuple[date, ...], list[int]] = defaultdict(list)
+    groups: dict[tuple[date, ...], list[int]] = {}
+    # Series of one source share one tuple of dates: compared once.
+    known: dict[int, list[int]] = {}
     for conid, one in market.history.items():
-        groups[ends[id(one.dates)]].append(conid)
+        if id(one.dates) not in known:
+            known[id(one.dates)] = groups.setdefault(one.dates[-WINDOW - 2 :], [])
+        known[id(one.dates)].append(conid)
     dates, conids = max(groups.items(), key=lambda group: len(group[1]))
     # Joined by rows and turned: a stack of columns takes twice as long.
     rows = np.concatenate([market.history[conid].closes[-WINDOW - 1 :] for conid in conids]).reshape(len(conids), -1)

@@ -52,14 +52,15 @@ def _closed(policy: Policy, market: Market) -> Closed | None:
     """(rule, time, hours) where no order may be sent now."""
     now, session, rules = market.as_of, market.session, policy.execution
     if not session.opens <= now < session.closes:
-        return "session_open", _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}"
+        rule = "session_open"
+        return rule, _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}"
     opens = session.opens + timedelta(minutes=rules.avoid_open_minutes)
     closes = session.closes - timedelta(minutes=rules.avoid_close_minutes)
     local = now.astimezone(ZoneInfo(EXCHANGE_ZONE)).time()
     if opens <= now < closes and rules.trade_from <= local < rules.trade_until:
         return None
-    hours = f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}"
-    return "trading_hours", _clock(now), hours
+    rule = "trading_hours"
+    return rule, _clock(now), f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}"
 
 
 def _impossible(today: Today, level: KillLevel, closed: Closed | None, order: Order) -> Refusal | None:

@@ -3,6 +3,7 @@
 Must never fill a gap: what cannot be computed is UNKNOWN and says why.
 """
 
+from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +20,12 @@ def measure(today: Today) -> Evaluation:
     """Raises: DataError for a NAV that is not above zero, or returns that are not finite."""
     policy, market, found = today.policy, today.market, today.before
     buyable = eligible(policy, market)
+    locked = {i.conid for i in today.arrays.instruments if blocked(policy, market, i) is not None}
     return replace(
         found,
         metrics=(*found.metrics, *today.unlimited, limits.winning_trades(today.memory), _vix(found.vix)),
-        exits_due=exits_due(_holdings(today)),
-        drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure),
+        exits_due=exits_due(_holdings(today, locked)),
+        drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, locked),
         eligible=buyable,
     )
 
@@ -34,11 +36,12 @@ def _vix(value: float | None) -> Metric:
     return Metric("vix", value, None, Severity.LOW)
 
 
-def _holdings(today: Today) -> Holdings:
-    positions = [today.portfolio.position(instrument.conid) for instrument in today.arrays.instruments]
-    gains = [None if p is None else p.unrealized_return for p in positions]
-    whole = np.array([p is not None and p.quantity >= 1 for p in positions], dtype=bool)
-    tradable = np.array([blocked(today.policy, today.market, i) is None for i in today.arrays.instruments], dtype=bool)
+def _holdings(today: Today, locked: Container[int]) -> Holdings:
+    names = today.arrays.instruments
+    positions = [p for p in (today.portfolio.position(name.conid) for name in names) if p is not None]
+    gains = [p.unrealized_return for p in positions]
+    whole = [p.quantity >= 1 for p in positions]
+    free = [some and name.conid not in locked for some, name in zip(whole, names, strict=True)]
     return Holdings(
         policy=today.policy,
         arrays=today.arrays,
@@ -46,6 +49,6 @@ def _holdings(today: Today) -> Holdings:
         measured={metric.name: metric for metric in today.limited},
         memory=today.memory,
         gains=np.array([np.nan if gain is None else gain for gain in gains], dtype=np.float64),
-        whole=whole,
-        free=whole & tradable,
+        whole=np.array(whole, dtype=bool),
+        free=np.array(free, dtype=bool),
     )
