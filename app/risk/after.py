@@ -57,7 +57,7 @@ def post_trade(today: Today, orders: Sequence[Order]) -> PostTrade:
 
 
 def _paid(balance: CashBalance, change: Decimal, settled: Decimal) -> CashBalance:
-    return replace(balance, cash=balance.cash + change, settled_cash=balance.settled_cash + settled)
+    return CashBalance(balance.currency, balance.cash + change, balance.settled_cash + settled, balance.exchange_rate)
 
 
 def _filled(held: Position | None, order: Order) -> Position:
@@ -68,4 +68,4 @@ def _filled(held: Position | None, order: Order) -> Position:
     cost = held.average_cost
     if order.side is Side.BUY and held.quantity > 0:
         cost = (held.quantity * cost + order.quantity * price) / quantity
-    return replace(held, quantity=quantity, average_cost=cost)
+    return Position(held.instrument, quantity, held.price, cost, held.realized_pnl)

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -95,11 +95,9 @@ def arrays_of(
     portfolio: Portfolio,
     market: Market,
     more: Sequence[Instrument] = (),
-    like: PortfolioArrays | None = None,
 ) -> PortfolioArrays:
     """The portfolio by column, names in `more` that are not held with weight zero; columns in order of conid.
 
-    `like`: earlier ones of the same policy and market. Of the same names, they say what sectors these are in.
     Raises: DataError for a NAV that is not above zero.
     """
     nav = float(portfolio.nav)
@@ -110,22 +108,45 @@ def arrays_of(
     names.update((conid, position.instrument) for conid, position in held.items())
     order = sorted(names)
     values = portfolio.values
-    weights = np.array([float(values.get(conid, 0)) for conid in order], dtype=np.float64) / nav
+    weights = np.array([float(values[conid]) if conid in values else 0.0 for conid in order]) / nav
     cash_weight = float(portfolio.total_cash - _bounded_buys(portfolio)) / nav
     if not (abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
         raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
-    instruments = tuple(names[conid] for conid in order)
-    dust = np.array([conid in held and held[conid].is_dust for conid in order], dtype=bool)
-    unmanaged, beside = float(portfolio.unmanaged_exposure) / nav, _beside(portfolio, order) / nav
-    if like is not None and like.instruments == instruments:
-        return replace(
-            like, weights=weights, cash_weight=cash_weight, nav=nav, dust=dust, unmanaged=unmanaged, beside=beside
-        )
-    where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
-    sectors = tuple(sorted(set(where)))
+    layout = _layout(policy, market, tuple([names[conid] for conid in order]))
+    dust = [conid in held and held[conid].is_dust for conid in order]
     return PortfolioArrays(
-        instruments, weights, cash_weight, nav, where, sectors, _one_hot(sectors, where), dust, unmanaged, beside
+        instruments=layout.instruments,
+        weights=weights,
+        cash_weight=cash_weight,
+        nav=nav,
+        sector_of=layout.sector_of,
+        sectors=layout.sectors,
+        membership=layout.membership,
+        dust=np.array(dust, dtype=bool),
+        unmanaged=float(portfolio.unmanaged_exposure) / nav,
+        beside=_beside(portfolio, order) / nav,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What follows from the names alone."""
+
+    instruments: tuple[Instrument, ...]
+    sector_of: tuple[str, ...]
+    sectors: tuple[str, ...]
+    membership: Array
+
+
+def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...]) -> _Layout:
+    """Kept with the market: the same names are asked for with every order."""
+    key = (_Layout, tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
+    found = market.aligned.get(key)
+    if not isinstance(found, _Layout) or found.instruments != instruments:
+        where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
+        sectors = tuple(sorted(set(where)))
+        found = market.aligned[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
+    return found
 
 
 def _beside(portfolio: Portfolio, order: Sequence[int]) -> Array:

@@ -169,7 +169,7 @@ def _out_of_budget(state: GateState, order: Order) -> Refusal | None:
 
 def _prepared(state: GateState, order: Order) -> Purchase | Refusal:
     instrument = order.instrument
-    arrays = arrays_of(state.policy, state.then, state.market, (instrument,), like=state.today.arrays)
+    arrays = arrays_of(state.policy, state.then, state.market, (instrument,))
     panel = history(state.market, arrays)
     if isinstance(panel, InsufficientHistory):
         return _refuse(order, "unknown_risk", panel.cause, "a common price history")

@@ -31,7 +31,8 @@ def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
     label = np.arange(unit.shape[1])
     for first in range(0, unit.shape[1], BLOCK):
         ties = _ties(unit, rough, first, threshold)
-        for row in np.flatnonzero(np.count_nonzero(ties, axis=1) > 1).tolist():
+        tied = np.count_nonzero(ties, axis=1) > 1
+        for row in np.flatnonzero(tied).tolist() if tied.any() else ():
             label = _joined(label, first + np.flatnonzero(ties[row]))
     groups: dict[int, list[int]] = {}
     for column, group in zip(held, label.tolist(), strict=True):

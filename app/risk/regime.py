@@ -1,5 +1,6 @@
 """What the market's state allows: trend, volatility index and the exposure caps. Unknown allows no increase."""
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -17,16 +18,25 @@ VIX_SESSIONS = 3
 
 def trend(policy: Policy, market: Market) -> Trend | None:
     """The index's last close against its 200-session average; None without 200 closes."""
-    if market.index is None:
+    distance = market.aligned.get(trend)
+    if distance is None:
+        distance = market.aligned[trend] = _distance(market)
+    if not isinstance(distance, float) or math.isnan(distance):
         return None
-    end = bisect_left(market.index.dates, market.session.date)
-    if end < TREND_SESSIONS:
-        return None
-    closes = market.index.closes[end - TREND_SESSIONS : end]
-    distance = float(closes[-1] / closes.mean() - 1)
     if distance >= policy.market.bull_threshold:
         return Trend.BULL
     return Trend.BEAR if distance <= -policy.market.bear_threshold else Trend.NEUTRAL
+
+
+def _distance(market: Market) -> float:
+    """As a fraction of the average; NaN without 200 closes."""
+    if market.index is None:
+        return math.nan
+    end = bisect_left(market.index.dates, market.session.date)
+    if end < TREND_SESSIONS:
+        return math.nan
+    closes = market.index.closes[end - TREND_SESSIONS : end]
+    return float(closes[-1] / closes.mean() - 1)
 
 
 def vix(market: Market) -> float | None:
