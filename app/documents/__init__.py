@@ -14,6 +14,7 @@ from types import MappingProxyType
 from app.desk.report.schema import Report
 from app.documents.decisions import decisions_index
 from app.documents.policy_page import policy_table
+from app.documents.where import where
 
 ROOT = Path(__file__).resolve().parents[2]
 Renderer = Callable[[str], str]
@@ -30,6 +31,7 @@ DOCUMENTS: Mapping[str, Renderer] = MappingProxyType(
         "docs/decisions.md": decisions_index,
         "docs/policy.md": policy_table,
         "docs/report.schema.json": report_schema,
+        "docs/where.md": where,
     }
 )
 """Path below the project's root → what makes it."""
