@@ -14,6 +14,7 @@ from types import MappingProxyType
 from app.desk.report.schema import Report
 from app.documents.decisions import decisions_index
 from app.documents.policy_page import policy_table
+from app.documents.rooms import rooms
 from app.documents.where import where
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ def report_schema(_: str) -> str:
 
 DOCUMENTS: Mapping[str, Renderer] = MappingProxyType(
     {
+        "docs/architecture.md": rooms,
         "docs/decisions.md": decisions_index,
         "docs/policy.md": policy_table,
         "docs/report.schema.json": report_schema,
