@@ -99,8 +99,8 @@ def test_one_forbidden_import_breaks_its_contract(graph: grimp.ImportGraph, cont
 
 
 def test_imports_in_files_are_what_the_linter_reads(tmp_path: Path) -> None:
-    for package in ("app", "api_gateway"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for root in ("app", "api_gateway"):
+        shutil.copytree(ROOT / root, tmp_path / root, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for contract in CONTRACTS:
         wrong = next(forbidden(contract))
