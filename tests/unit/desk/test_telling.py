@@ -230,6 +230,14 @@ async def test_a_login_that_is_missing_before_the_exchange_opens_is_asked_for_on
     assert len(await reminded(office, post, -60)) == 1
 
 
+@pytest.mark.parametrize("minutes_before", [0, -1, -60])
+async def test_once_the_exchange_is_open_nobody_is_reminded_of_the_login(
+    office: Office, post: Post, minutes_before: float
+) -> None:
+    log_out(office)
+    assert await reminded(office, post, minutes_before) == []
+
+
 async def test_nobody_is_reminded_of_a_login_that_stands_or_on_a_closed_day(office: Office, post: Post) -> None:
     assert await reminded(office, post, 30) == []
     log_out(office)
