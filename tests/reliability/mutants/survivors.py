@@ -17,13 +17,13 @@ SURVIVORS: Final = (
         "tests/unit/gateway/test_bridge.py::test_the_pauses_between_attempts_double_up_to_a_quarter_of_an_hour",
     ),
     Mutant(
-        "once the exchange is open nobody is reminded to log in",
-        (Edit("app.desk.run.notify", "<= now < today.opens:", "<= now <= today.opens:"),),
-        "tests/unit/desk/test_telling.py::test_once_the_exchange_is_open_nobody_is_reminded_of_the_login",
+        "the moment the exchange opens nobody is reminded to log in",
+        (Edit("app.desk.run.notify", "<= now < opens\n", "<= now <= opens\n"),),
+        "tests/unit/desk/test_telling.py::test_the_time_to_remind_ends_the_moment_the_exchange_opens",
     ),
     Mutant(
         "long after the opening nobody is reminded to log in",
-        (Edit("app.desk.run.notify", "<= now < today.opens:", "<= now:"),),
+        (Edit("app.desk.run.notify", "<= now < opens\n", "<= now\n"),),
         "tests/unit/desk/test_telling.py::test_once_the_exchange_is_open_nobody_is_reminded_of_the_login",
     ),
 )
