@@ -4,7 +4,6 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says
 end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
 """
 
-import signal
 import sys
 from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack
@@ -91,7 +90,7 @@ def up(
     with signals.until_stopped(), everything(settings.state_dir, ports, simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
-        _wait()
+        processes.wait()
 
 
 @cli.command()
@@ -165,7 +164,7 @@ def simulate(
         typer.echo(f"Client Portal simulator at {url}/v1/api   accounts {', '.join(simulated_accounts(url))}")
         typer.echo(f"log in at {url}/ or with POST {url}/simulator/login")
         typer.echo("READY")
-        _wait()
+        processes.wait()
 
 
 @cli.command()
@@ -187,7 +186,7 @@ def playground(
         url = stack.enter_context(processes.playground(directory, port, shared))
         typer.echo(f"open {url} and send any message to start a preview of the daily run")
         typer.echo("READY")
-        _wait()
+        processes.wait()
 
 
 @cli.command()
@@ -259,8 +258,3 @@ def _require_text(arguments: Sequence[str]) -> None:
         wrong = text_problem(argument)
         if wrong is not None:
             raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")
-
-
-def _wait() -> NoReturn:
-    while True:
-        signal.pause()

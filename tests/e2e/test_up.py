@@ -1,6 +1,7 @@
 """`portfolio up` and those who ask it, `portfolio simulate` and a run in front of it."""
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -112,6 +113,19 @@ def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
     for port in (ports.service, ports.mcp, ports.gateway):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_up_ends_with_one_line_when_a_process_that_it_started_ends_and_ends_the_others(tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    with errors.open("w") as file, foreground(tmp_path, *up_arguments(tmp_path, free_ports()), errors=file) as up:
+        process, _ = up
+        started = children(process.pid)
+        os.kill(max(started), signal.SIGKILL)
+        assert process.wait(PATIENCE_SECONDS) == 1
+    assert [each for each in started if is_alive(each)] == []
+    (line,) = [line for line in errors.read_text().splitlines() if not line.startswith("·")]
+    assert "ended by SIGKILL" in line
+    assert ".log says why; start again" in line
 
 
 def test_a_run_here_trades_in_paper_mode_against_a_simulator_that_runs_alone(tmp_path: Path) -> None:
