@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import control, policies, processes, questions, signals
-from app.commands.callers import ask_service, work_here
+from app.commands import controls, policies, processes, questions, signals
 from app.commands.doctor import doctor
 from app.commands.leftovers import settle
+from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
     JsonOption,
@@ -47,6 +47,7 @@ from app.commands.processes import (
     simulator,
 )
 from app.commands.screen import show_runs
+from app.commands.service_client import Call, ask_service
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
 from app.desk.report.build import overview
@@ -61,7 +62,7 @@ DEMO_PACING = 0.1
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
-control.register(cli)
+controls.register(cli)
 policies.register(cli)
 cli.command("questions")(questions.show)
 cli.command()(doctor)
@@ -108,7 +109,7 @@ def demo(
     tell("starting the simulator, the MCP server and the service")
     simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data)
     with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
-        show(ask_service(settings, url, "/run/daily", None, tell), as_json)
+        show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
 
 
 @cli.command()
@@ -128,14 +129,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, f"/run/daily?{query}", None, tell, patience), as_json)
+        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, conduct: Conduct, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, conduct, told)
 
-    show(work_here(settings, job, tell, patience, slot), as_json)
+    show(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
