@@ -18,8 +18,8 @@ VIOLATIONS = {
     "desk": ("app/desk/journal.py", "import httpx2"),
     "strangers": ("app/broker/mcp.py", "import api_gateway.settings"),
     "simulator-alone": ("api_gateway/simulator/world.py", "import api_gateway.clientportal.wire"),
-    "simulator-apart": ("api_gateway/simulator/world.py", "import api_gateway.mcp_server.models"),
-    "gateway-layers": ("api_gateway/clientportal/wire.py", "import api_gateway.mcp_server.models"),
+    "simulator-apart": ("api_gateway/simulator/world.py", "import api_gateway.mcp_server.results"),
+    "gateway-layers": ("api_gateway/clientportal/wire.py", "import api_gateway.mcp_server.results"),
 }
 
 
