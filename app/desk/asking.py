@@ -30,7 +30,7 @@ from app.desk.telling import tell
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
-from app.domain.order import Order, OrderState, Side
+from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Mode, Occasion
 from app.domain.sizing import sellable
@@ -193,6 +193,7 @@ async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
         reason=f"manual_exit: asked for by {actor}",
         exit=True,
         mandatory=True,
+        rules=(OrderRule.MANUAL_EXIT,),
     )
     plan = Plan(Action.HOLD, (order,), f"{actor} asked to leave {symbol}")
     choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")

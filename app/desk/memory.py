@@ -8,12 +8,11 @@ from typing import Any
 
 from app.desk.ports import Calendar
 from app.desk.records import IntentRecord
-from app.domain.evaluation import ExitRule
 from app.domain.lots import Fill, of_this_holding, round_trips
-from app.domain.order import Side, triggers
+from app.domain.order import OrderRule, Side
 from app.domain.plan import Action, Memory
 
-LOSS_RULES = frozenset({ExitRule.STOP_LOSS.value, Action.CUT_LOSERS.value.lower()})
+LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
 
 
 def remember(
@@ -37,15 +36,14 @@ def remember(
     fills = fills_of(history)
     for intent, in_this_holding in zip(history, of_this_holding(fills, held), strict=True):
         ago = since[intent.session_date]
-        rules = triggers(intent.rule)
         if not intent.mandatory:
             last[intent.action] = ago
             newest[intent.side][intent.conid] = ago
         if intent.side is Side.BUY and intent.action == Action.REINFORCE and in_this_holding:
             reinforced[intent.conid].append(ago)
-        if intent.side is Side.SELL and not LOSS_RULES.isdisjoint(rules):
+        if intent.side is Side.SELL and not LOSS_RULES.isdisjoint(intent.rules):
             sold_at_loss[intent.conid] = ago
-        if ExitRule.TAKE_PROFIT in rules and in_this_holding:
+        if OrderRule.TAKE_PROFIT in intent.rules and in_this_holding:
             profits[intent.conid].add(intent.session_date)
     metrics = last_evaluation["metrics"] if last_evaluation else ()
     return Memory(

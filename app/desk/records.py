@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from app.domain.order import Order, OrderState, Side
+from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 
@@ -126,7 +126,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class IntentRecord:
-    """An intent as the ledger holds it; `rule` is the order's reason, `action` its plan's."""
+    """An intent as the ledger holds it; `rule` is the order's reason in words, `rules` what decisions go by.
+
+    `action` is its plan's.
+    """
 
     coid: str
     run_id: str
@@ -151,6 +154,7 @@ class IntentRecord:
     absent_reads: int
     reason: str | None
     what_if: Mapping[str, Any] | None
+    rules: tuple[OrderRule, ...] = ()
     questions: tuple[Question, ...] = ()
 
     @property

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.desk.records import Claim, Intent, RunKey, SendBudget
 from app.domain.instrument import Instrument
 from app.domain.navs import NavKind, NavPoint
-from app.domain.order import Order, OrderState, Side, client_order_id
+from app.domain.order import Order, OrderRule, OrderState, Side, client_order_id
 from app.ledger.engine import create_ledger_engine
 from app.ledger.schema import metadata
 from app.ledger.sql_ledger import SqlLedger
@@ -48,6 +48,7 @@ def intent(conid: int = 265598, quantity: str = "10", key: RunKey = KEY, side: S
         reason="stop_loss",
         exit=side is Side.SELL,
         mandatory=side is Side.SELL,
+        rules=(OrderRule.STOP_LOSS,),
     )
     return Intent(client_order_id(key.book, key.session_date, key.slot, conid, side, 1), order)
 
