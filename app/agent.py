@@ -14,7 +14,7 @@ from google.genai import types
 from app.components.agents.stage_agent import StageAgent
 from app.components.plugins.audit import AuditPlugin
 from app.desk.desk import Desk, Run
-from app.desk.stages import STAGES
+from app.desk.stages.pipeline import STAGES
 from app.wiring import board
 
 APP_NAME = "app"

@@ -49,10 +49,10 @@ from app.commands.processes import (
 )
 from app.commands.screen import show_runs
 from app.desk.accounts import named
-from app.desk.attempt import Conduct, RunRequest, RunResult
-from app.desk.daily import run_daily
 from app.desk.desk import Desk, Progress
-from app.desk.reporting import overview
+from app.desk.report.build import overview
+from app.desk.run.attempt import Conduct, RunRequest, RunResult
+from app.desk.run.daily import run_daily
 from app.domain.errors import OutOfTime, PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
 from app.web.texts import text_problem

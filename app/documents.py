@@ -15,10 +15,10 @@ from types import MappingProxyType
 from pydantic.fields import FieldInfo
 
 from app.commands.policy_comments import comments
-from app.desk.report import Report
+from app.desk.report.schema import Report
 from app.domain.policy import Policy
-from app.domain.policy_fields import Section
-from app.domain.policy_problems import fields
+from app.domain.policy.fields import Section
+from app.domain.policy.problems import fields
 from app.settings import shipped_policy
 
 Renderer = Callable[[str], str]

@@ -12,22 +12,22 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from app.agent import conduct
+from app.background import WATCH_SECONDS, watch_day
 from app.desk.accounts import named
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.daily import run_daily
 from app.desk.desk import Progress, silent
-from app.desk.reporting import overview
+from app.desk.report.build import overview
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
 from app.domain.errors import PortfolioError
 from app.domain.session import SessionState
 from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
-from app.routes import control
-from app.routes.running import AT_THE_DESK, RUN, answer, kept
-from app.routes.watching import WATCH_SECONDS, watch_day
 from app.settings import Settings, load_settings
+from app.web import controls as control
 from app.web.front import ANY_CALL, SERVED, put_before
 from app.web.limits import CallLimits
 from app.web.problems import documented, fault, problem, problem_of
+from app.web.runs import AT_THE_DESK, RUN, answer, kept
 from app.wiring import Wiring, wire
 
 _logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.errors import PolicyError, UsageError
 from app.domain.policy import Policy
-from app.domain.policy_check import Finding, Level, check
-from app.domain.policy_problems import problems
+from app.domain.policy.check import Finding, Level, check
+from app.domain.policy.problems import problems
 from app.market.sectors import SECTORS
 
 _API = "/v1/api"

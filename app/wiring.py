@@ -13,9 +13,8 @@ from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.components.board import Board
 from app.components.models import chooser_for
-from app.components.notifier import AppriseNotifier
-from app.desk.daily import preview_run
 from app.desk.desk import Desk, Run
+from app.desk.run.daily import preview_run
 from app.domain.errors import UsageError
 from app.ledger.engine import open_ledger
 from app.ledger.leases import owner_text
@@ -23,6 +22,7 @@ from app.ledger.sql_ledger import SqlLedger
 from app.market.calendar import ExchangeCalendar
 from app.market.history import CachedMarketData
 from app.market.sectors import SECTORS
+from app.notifier import AppriseNotifier
 from app.settings import Settings, load_policy, load_settings
 
 

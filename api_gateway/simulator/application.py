@@ -6,10 +6,10 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_gateway.simulator.door import Door
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
-from api_gateway.simulator.gate import Gate
-from api_gateway.simulator.pages import access_denied
+from api_gateway.simulator.login.door import Door
+from api_gateway.simulator.login.gate import Gate
+from api_gateway.simulator.login.pages import access_denied
 from api_gateway.simulator.routes import (
     account,
     admin,

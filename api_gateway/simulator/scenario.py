@@ -12,9 +12,9 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from api_gateway.simulator.currencies import DOLLAR, Currency
 from api_gateway.simulator.errors import StartError
-from api_gateway.simulator.universe import MOST, stock
+from api_gateway.simulator.exchange.currencies import DOLLAR, Currency
+from api_gateway.simulator.exchange.universe import MOST, stock
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEFAULT_SCENARIO = SCENARIOS / "default.yaml"

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.simulator.broker_rules import BrokerChange
-from api_gateway.simulator.brokerage import SessionMode
 from api_gateway.simulator.faults import AnyRule
+from api_gateway.simulator.login.brokerage import SessionMode
 from api_gateway.simulator.scenario import Scenario
 from api_gateway.simulator.world import World, renewed
 

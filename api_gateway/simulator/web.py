@@ -12,8 +12,8 @@ from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 
-from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal, refused
+from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.stage import Stage
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World

@@ -17,7 +17,7 @@ import httpx2
 from app.desk.clock import steady_seconds
 from app.desk.desk import Progress
 from app.desk.records import RunStatus
-from app.desk.waiting import LONGEST_SECONDS, Patience, lease_words
+from app.desk.run.wait import LONGEST_SECONDS, Patience, lease_words
 from app.domain.errors import Fenced, OutOfTime, PortfolioError, RunAtWork, UsageError
 
 NDJSON: Final = "application/x-ndjson"

@@ -9,10 +9,10 @@ from app.commands.asking import IN_PROGRESS, Call, Service, ServiceFailed, clien
 from app.commands.leftovers import settle
 from app.commands.processes import free_ports, mcp_server, private_directory
 from app.commands.signals import run_cancellable
-from app.desk.attempt import Conduct, RunResult
 from app.desk.desk import Desk, Progress
-from app.desk.telling import deliver
-from app.desk.waiting import Patience, lease_words, patiently
+from app.desk.run.attempt import Conduct, RunResult
+from app.desk.run.notify import deliver
+from app.desk.run.wait import Patience, lease_words, patiently
 from app.domain.slots import DAILY_SLOT
 from app.settings import Settings, load_settings
 

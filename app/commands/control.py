@@ -25,11 +25,11 @@ from app.commands.output import (
     tell,
 )
 from app.desk.accounts import Whose
-from app.desk.asking import approve, exit_position, reject
-from app.desk.controlling import EVERYBODY, Release, level_of, release, set_level
-from app.desk.daily import reconcile_now
-from app.desk.explaining_money import Explanation, explain_flow
-from app.desk.waiting import Patience
+from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.level import EVERYBODY, Release, level_of, release, set_level
+from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.daily import reconcile_now
+from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.ruling import KillLevel

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from app.commands.screen import show_report
-from app.desk.waiting import Patience
+from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
 from app.ledger.address import address, sqlite_file
 from app.ledger.database_file import EMPTY, refuse_remains, size

@@ -21,8 +21,8 @@ from app.commands.output import (
 from app.commands.policy_comments import comments
 from app.commands.processes import Simulated, everything, free_ports
 from app.desk.accounts import Whose, accounts_of, meant
-from app.desk.policy_difference import Change, Decided, changes, decided
-from app.desk.policy_today import Setting, noise, settings, usable
+from app.explain.difference import Change, Decided, changes, decided
+from app.explain.settings import Setting, noise, settings, usable
 from app.settings import Settings, read_policy, shipped_policy
 
 SEARCHED = 200

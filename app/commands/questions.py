@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.commands.output import JsonOption, StateOption, opened_ledger, print_json, settings_of
-from app.desk.question_part import question_part
 from app.desk.records import IntentRecord
+from app.desk.report.question import question_part
 from app.domain.policy import Policy
 from app.domain.questions import DOCUMENTED, Documented
 from app.settings import Settings, read_policy

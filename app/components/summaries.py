@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.desk.desk import Run, known
-from app.desk.stages import Stage
+from app.desk.stages.pipeline import Stage
 
 Summary = tuple[str, dict[str, Any]]
 

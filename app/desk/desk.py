@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
 from app.desk.clock import steady_seconds
-from app.desk.continuity import Continuity
 from app.desk.journal import Journal
 from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Notifier, Signer
 from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
-from app.desk.report import ExplanationPart
-from app.desk.valuing import value_doubt
+from app.desk.report.schema import ExplanationPart
+from app.desk.stages.continuity import Continuity
+from app.desk.stages.valuation import value_doubt
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.lots import Fill

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from app.agent import conduct
 from app.commands.processes import LOOPBACK
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.ports import Ledger
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.settings import Settings, load_settings, shipped_policy
 from app.wiring import wire
 from tests.benchmarks.world import MeasurementFailed, World

@@ -11,9 +11,9 @@ from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
 from api_gateway.simulator.world import Options, build_world
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.ledger.engine import open_ledger
 from tests.contract.conftest import OpenExchange
 from tests.contract.desks import desk_at

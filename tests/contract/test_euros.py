@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
 from api_gateway.simulator.world import Options, build_world
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import BrokerUnavailable, PolicyError
 from app.domain.order import Outcome, Side
 from app.domain.policy import Policy

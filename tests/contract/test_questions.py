@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
 from app.domain.order import Outcome, Side
 from app.domain.policy import Policy
 from app.ledger.engine import open_ledger

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VIOLATIONS = {
     "layers": ("app/desk/clock.py", "import app.wiring"),
     "pure": ("app/risk/measure.py", "import time"),
-    "framework": ("app/desk/stages.py", "import google.adk"),
+    "framework": ("app/desk/stages/pipeline.py", "import google.adk"),
     "settings": ("app/agent.py", "import app.settings"),
     "desk": ("app/desk/journal.py", "import httpx2"),
     "strangers": ("app/broker/mcp.py", "import api_gateway.settings"),

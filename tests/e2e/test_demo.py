@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.desk.report import Report
+from app.desk.report.schema import Report
 from tests.e2e.command import Said, portfolio
 
 SCENARIO = Path(__file__).resolve().parents[2] / "api_gateway" / "simulator" / "scenarios" / "default.yaml"

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.commands.asking import Call, Service, ServiceFailed, client
-from app.desk.waiting import Patience
+from app.desk.run.wait import Patience
 from app.domain.errors import OutOfTime, PortfolioError, UsageError
 from tests.e2e.command import portfolio
 from tests.support.serving import listening, served_beside

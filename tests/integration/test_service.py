@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.commands.processes import free_ports, mcp_server, private_directory, simulator
-from app.desk.report import Report
+from app.desk.report.schema import Report
 from tests.support.stack import ACCOUNT, AS_OF, SIMULATED, Stack, running, service, until_ready
 
 

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from api_gateway.simulator import Options, StartError, build_world
+from api_gateway.simulator.exchange.universe import catalogue, stock, universe_of
 from api_gateway.simulator.scenario import scenario_file
-from api_gateway.simulator.universe import catalogue, stock, universe_of
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order
 
 OTHER = "DU7654322"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from api_gateway.simulator import Options, build_world
-from api_gateway.simulator.currencies import CURRENCIES, ExchangeRates
+from api_gateway.simulator.exchange.currencies import CURRENCIES, ExchangeRates
 from api_gateway.simulator.scenario import scenario_file
 from tests.unit.simulator.worlds import AAPL, FakeTime, Gateway, error_of, order
 

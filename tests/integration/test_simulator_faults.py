@@ -13,7 +13,7 @@ import uvicorn
 
 from api_gateway.simulator import create_app
 from api_gateway.simulator.command import listen, main
-from api_gateway.simulator.contracts import STOCKS
+from api_gateway.simulator.exchange.contracts import STOCKS
 from tests.unit.simulator.worlds import ACCOUNT, FakeTime, Gateway, error_of, instant, synthetic_world
 
 

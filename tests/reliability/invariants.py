@@ -27,8 +27,8 @@ from decimal import Decimal
 from typing import Any
 
 from app.desk.ports import Ledger
-from app.desk.reconciling import ABSENT_READS, SETTLE_SECONDS
 from app.desk.records import Claim
+from app.desk.stages.reconcile import ABSENT_READS, SETTLE_SECONDS
 from app.domain.order import BrokerOrder, Ticket
 from app.domain.policy import Policy
 from tests.reliability.interleaving.parts import Store

@@ -14,7 +14,7 @@ from app.domain.navs import NavKind, NavPoint
 from app.domain.order import BrokerOrder, Order, Side
 from app.domain.plan import NO_MEMORY, Memory, Plan
 from app.domain.policy import Policy
-from app.domain.policy_fields import Section
+from app.domain.policy.fields import Section
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.ruling import DayUse, KillLevel, Ruling
 from app.risk import gate, measure

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api_gateway.simulator.arrivals import Arrival
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.faults import RULES
-from api_gateway.simulator.orders import Execution, Order
+from api_gateway.simulator.orders.arrivals import Arrival
+from api_gateway.simulator.orders.orders import Execution, Order
 from api_gateway.simulator.web import Here, answer, check_account, json_body, read_body, unprocessable
 from api_gateway.simulator.world import World
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.boards import Alert
+from api_gateway.simulator.accounts.boards import Alert
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, answer, check_account, json_object
 from api_gateway.simulator.wire import whole_number

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.sessions import CLOSING, OPENING
+from api_gateway.simulator.exchange.contracts import Contract
+from api_gateway.simulator.exchange.sessions import CLOSING, OPENING
 from api_gateway.simulator.web import Here, answer, contract_of, required
 from api_gateway.simulator.world import World
 

@@ -12,10 +12,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.simulator.broker_rules import BrokerChange
-from api_gateway.simulator.contracts import Contract
-from api_gateway.simulator.currencies import Currency
 from api_gateway.simulator.errors import StartError, refused
-from api_gateway.simulator.orders import OrderRequest, Side
+from api_gateway.simulator.exchange.contracts import Contract
+from api_gateway.simulator.exchange.currencies import Currency
+from api_gateway.simulator.orders.orders import OrderRequest, Side
 from api_gateway.simulator.stage import Reset
 from api_gateway.simulator.web import Here, OnStage, answer, check_account, read_body, unprocessable
 from api_gateway.simulator.world import Split, World

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_gateway.simulator.brokerage import SessionEvent
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.pages import LOGIN_PATH, login_form, to_the_login
+from api_gateway.simulator.login.brokerage import SessionEvent
+from api_gateway.simulator.login.pages import LOGIN_PATH, login_form, to_the_login
 from api_gateway.simulator.web import Here, answer, read_body
 from api_gateway.simulator.world import World
 

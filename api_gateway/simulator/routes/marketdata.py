@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.charts import asked_chart, chart_envelope
-from api_gateway.simulator.contracts import Contract
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.history_bars import legacy_envelope
-from api_gateway.simulator.snapshot import snapshot_row
+from api_gateway.simulator.exchange.charts import asked_chart, chart_envelope
+from api_gateway.simulator.exchange.contracts import Contract
+from api_gateway.simulator.exchange.history_bars import legacy_envelope
+from api_gateway.simulator.exchange.snapshot import snapshot_row
 from api_gateway.simulator.web import Here, answer, json_object
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World

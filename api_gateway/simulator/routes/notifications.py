@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.boards import KINDS, Notice
+from api_gateway.simulator.accounts.boards import KINDS, Notice
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, answer, json_object
 from api_gateway.simulator.wire import epoch_s, whole_number

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator import performance_view as view
+from api_gateway.simulator.accounts import performance_view as view
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, account_list, answer, json_object
 

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator import portfolio_view as view
+from api_gateway.simulator.accounts import portfolio_view as view
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.web import Here, account_list, answer, check_account, required
 from api_gateway.simulator.wire import whole_number

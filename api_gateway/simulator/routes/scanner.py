@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator import scanner
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.exchange import scanner
 from api_gateway.simulator.web import Here, answer, json_object
 
 router = APIRouter(prefix="/v1/api")

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.balances_view import SERVER
-from api_gateway.simulator.brokerage import Tiers
+from api_gateway.simulator.accounts.balances_view import SERVER
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.login.brokerage import Tiers
 from api_gateway.simulator.web import Here, answer, json_object
 from api_gateway.simulator.world import World
 

@@ -7,10 +7,10 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from api_gateway.simulator.connection import drop
+from api_gateway.simulator.login.connection import drop
 from api_gateway.simulator.routes.session import SESSION_COOKIE
-from api_gateway.simulator.streams import Message as Told
-from api_gateway.simulator.subscriber import Subscriber
+from api_gateway.simulator.streaming.streams import Message as Told
+from api_gateway.simulator.streaming.subscriber import Subscriber
 from api_gateway.simulator.web import answer, parsed_json, rendered
 from api_gateway.simulator.world import World
 

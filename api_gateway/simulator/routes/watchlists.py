@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.boards import Watchlist
-from api_gateway.simulator.contracts import Contract
+from api_gateway.simulator.accounts.boards import Watchlist
 from api_gateway.simulator.errors import refused
+from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.web import Here, answer, contract_of, json_object, required
 from api_gateway.simulator.wire import epoch_ms, whole_number
 from api_gateway.simulator.world import World

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, PrivateAttr
 
 from app.components.board import Board
 from app.components.summaries import summary
-from app.desk.stages import STAGES, Stage, perform
+from app.desk.stages.pipeline import STAGES, Stage, perform
 
 
 class StageAgent(BaseAgent):

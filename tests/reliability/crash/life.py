@@ -25,12 +25,12 @@ from api_gateway.settings import Settings
 from app.broker.connection import McpConnection
 from app.broker.mcp import McpMarketData
 from app.broker.signing import HmacSigner
-from app.desk.attempt import RunRequest, RunResult
 from app.desk.clock import steady_seconds
-from app.desk.daily import reconcile_now, run_daily
 from app.desk.desk import Desk
 from app.desk.ports import Broker, Chooser, Ledger, MarketData
 from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import reconcile_now, run_daily
 from app.domain.errors import PortfolioError
 from app.domain.instrument import AssetClass, ContractRules, Instrument
 from app.domain.market import PriceSeries, Quote

@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.daily import run_daily
 from app.desk.desk import Desk
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
 from app.ledger.engine import create_ledger_engine
 from app.ledger.sql_ledger import SqlLedger
 from tests.reliability.crash.cases import Case, Laboratory, ended

@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
-from app.desk.attempt import Conduct
 from app.desk.desk import Desk
 from app.desk.ports import Broker, Ledger, MarketData
-from app.desk.stages import in_order
+from app.desk.run.attempt import Conduct
+from app.desk.stages.pipeline import in_order
 from app.domain.errors import LedgerUnavailable
 from app.ledger.engine import create_ledger_engine, migrate
 from app.ledger.schema import HEAD

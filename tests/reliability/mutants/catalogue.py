@@ -5,8 +5,8 @@ from typing import Final
 
 from tests.reliability.mutants.mutating import Edit
 
-EXECUTING: Final = "app.desk.executing"
-RECONCILING: Final = "app.desk.reconciling"
+EXECUTING: Final = "app.desk.stages.execute"
+RECONCILING: Final = "app.desk.stages.reconcile"
 SENDING: Final = "app.ledger.sending"
 INTENTS: Final = "app.ledger.intents"
 RUNS: Final = "app.ledger.runs"

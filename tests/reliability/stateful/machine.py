@@ -13,11 +13,11 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.desk.asking import approve, exit_position, reject
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.daily import reconcile_now, run_daily
 from app.desk.desk import Desk
 from app.desk.records import HOLDS_KEY, RunStatus
+from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import reconcile_now, run_daily
 from app.domain.errors import PortfolioError
 from app.domain.order import Side, Ticket
 from app.domain.plan import Action

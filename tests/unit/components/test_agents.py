@@ -18,11 +18,11 @@ from app.components.board import Board
 from app.components.model_chooser import ModelChooser
 from app.components.models import OFFLINE, RulesChooser, chooser_for
 from app.components.plugins.audit import AuditPlugin
-from app.desk.attempt import RunRequest
-from app.desk.daily import preview_run, run_daily
 from app.desk.desk import Desk, Run
 from app.desk.records import RunStatus
-from app.desk.stages import STAGES
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import preview_run, run_daily
+from app.desk.stages.pipeline import STAGES
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, PolicyError
 from app.domain.order import Side
 from app.domain.session import SessionState

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.asking import approve, exit_position, reject
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
 from app.domain.errors import UsageError
 from app.domain.order import OrderState, Side
 from app.domain.policy import ApprovalScope, Mode

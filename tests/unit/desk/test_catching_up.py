@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.catching_up import catch_up
-from app.desk.daily import run_daily
 from app.desk.desk import Desk, Run
 from app.desk.records import RunStatus
-from app.desk.stages import STAGES, in_order, perform
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.catch_up import catch_up
+from app.desk.run.daily import run_daily
+from app.desk.stages.pipeline import STAGES, in_order, perform
 from app.domain.errors import BrokerUnavailable, NotReady
 from app.domain.session import SessionState, Simulation
 from app.ledger.engine import open_ledger

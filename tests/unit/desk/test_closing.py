@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import UsageError
 from app.domain.navs import NavKind
 from app.domain.order import OrderState

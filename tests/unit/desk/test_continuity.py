@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.desk.continuity import Continuity, Snapshot, continuity, snapshot_of
-from app.desk.valuing import UnitValue
+from app.desk.stages.continuity import Continuity, Snapshot, continuity, snapshot_of
+from app.desk.stages.valuation import UnitValue
 from app.domain.instrument import Instrument
 from app.domain.order import Side, Trade
 from app.domain.portfolio import CashBalance, Portfolio, Position

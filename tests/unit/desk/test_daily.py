@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import Busy, Claim, Flow, RunKey, RunStatus
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import BrokerUnavailable, LedgerError, NotReady, PolicyError, UsageError
 from app.domain.navs import NavKind
 from app.domain.order import Side

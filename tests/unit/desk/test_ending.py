@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.desk.asking import reject
-from app.desk.attempt import Conduct, RunRequest
-from app.desk.daily import reconcile_now, run_daily
 from app.desk.desk import Desk, Run
 from app.desk.records import Event, RunStatus
-from app.desk.stages import in_order
+from app.desk.run.approvals import reject
+from app.desk.run.attempt import Conduct, RunRequest
+from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.stages.pipeline import in_order
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState
 from app.domain.policy import Mode

@@ -11,13 +11,13 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.attempt import RunRequest, RunResult
 from app.desk.clock import steady_seconds
-from app.desk.committed import plan_record
-from app.desk.daily import run_daily
-from app.desk.executing import SEND_BUDGET_SECONDS
 from app.desk.ports import ModelUse, Offer
 from app.desk.records import Claim, Intent, RunKey, RunStatus
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
+from app.desk.stages.committed_plan import plan_record
+from app.desk.stages.execute import SEND_BUDGET_SECONDS
 from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import Order, OrderState, Side, client_order_id
 from app.domain.plan import Action, Choice, Plan

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.asking import exit_position
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.approvals import exit_position
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import OrderState, Side
 from app.ledger.sql_ledger import SqlLedger

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
-from app.desk.explaining_money import Explanation, explain_flow
+from app.desk.controls.cash_flow import Explanation, explain_flow
 from app.desk.records import Flow
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import LedgerError, UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.navs import NavKind, NavPoint

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import Flow
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.navs import NavKind, NavPoint
 from app.domain.policy import Policy
 from app.ledger.sql_ledger import SqlLedger

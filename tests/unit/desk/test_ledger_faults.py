@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.desk import Desk, Run
 from app.desk.records import RunStatus
-from app.desk.stages import in_order
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
+from app.desk.stages.pipeline import in_order
 from app.domain.errors import LedgerUnavailable, OrderUncertain
 from app.domain.order import BrokerOrder, OrderReport, OrderState, Placement, Ticket
 from app.ledger.engine import open_ledger

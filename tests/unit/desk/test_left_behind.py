@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.asking import approve
-from app.desk.attempt import RunRequest, attempt
-from app.desk.daily import reconcile_now, run_daily
 from app.desk.records import Claim, RunRecord, RunStatus
-from app.desk.reporting import overview
-from app.desk.waiting import Patience, patiently
+from app.desk.report.build import overview
+from app.desk.run.approvals import approve
+from app.desk.run.attempt import RunRequest, attempt
+from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.run.wait import Patience, patiently
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, OutOfTime, RunAtWork
 from app.domain.order import OrderState, Side
 from app.domain.policy import Mode

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.desk.attempt import RunRequest
-from app.desk.controlling import level_of, set_level
-from app.desk.daily import reconcile_now, run_daily
+from app.desk.controls.level import level_of, set_level
 from app.desk.ports import ModelUse, Offer
 from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import reconcile_now, run_daily
 from app.domain.order import Side
 from app.domain.plan import Choice
 from app.domain.ruling import KillLevel

@@ -7,8 +7,8 @@ from decimal import Decimal
 from rich.console import Console
 
 from app.commands.screen import show_report
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from tests.support.fakes import Office, policy
 from tests.support.world import PRICE, TODAY, conid
 from tests.support.worlds import changed

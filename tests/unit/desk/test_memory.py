@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from app.desk.memory import remember
 from app.desk.records import IntentRecord
+from app.desk.stages.memory import remember
 from app.domain.order import OrderRule, OrderState, Side
 from app.domain.plan import NO_MEMORY, Action
 from tests.support.fakes import FakeCalendar

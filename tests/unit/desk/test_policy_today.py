@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from app.commands.policy_comments import comments
-from app.desk.asking import approve
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
-from app.desk.policy_difference import changes, decided
-from app.desk.policy_today import noise, settings
+from app.desk.run.approvals import approve
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.policy import Mode, Policy
-from app.domain.policy_fields import written
-from app.domain.policy_problems import all_fields
+from app.domain.policy.fields import written
+from app.domain.policy.problems import all_fields
 from app.domain.unmanaged import UnmanagedHolding
+from app.explain.difference import changes, decided
+from app.explain.settings import noise, settings
 from app.settings import shipped_policy
 from tests.support.fakes import Office, policy
 from tests.support.worlds import changed

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.desk.asking import exit_position
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.committed import plan_record
-from app.desk.daily import run_daily
 from app.desk.records import Claim, Intent, RunKey, RunStatus
-from app.desk.report import Report
+from app.desk.report.schema import Report
+from app.desk.run.approvals import exit_position
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
+from app.desk.stages.committed_plan import plan_record
 from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import Order, OrderReport, OrderState, Placement, Side, Ticket, client_order_id
 from app.domain.plan import Action, Choice, Plan

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import BrokerUnavailable, OrderUncertain
 from app.domain.order import OrderState, Side
 from app.domain.plan import Action

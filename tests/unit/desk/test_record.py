@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
-from app.desk.report import Report
-from app.desk.stages import STAGES
+from app.desk.report.schema import Report
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
+from app.desk.stages.pipeline import STAGES
 from app.domain.errors import BrokerUnavailable
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office

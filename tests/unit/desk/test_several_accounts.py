@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from app.desk.accounts import Whose
-from app.desk.asking import approve, exit_position, reject
-from app.desk.attempt import RunRequest
-from app.desk.catching_up import catch_up
-from app.desk.controlling import Release, level_of, release, set_level
-from app.desk.daily import preview_run, reconcile_now, run_daily, take_back
+from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.level import Release, level_of, release, set_level
 from app.desk.desk import Desk, Run
-from app.desk.explaining_money import Explanation, explain_flow
 from app.desk.records import Quarantine, RunStatus
+from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.attempt import RunRequest
+from app.desk.run.catch_up import catch_up
+from app.desk.run.daily import preview_run, reconcile_now, run_daily, take_back
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import KillLevel

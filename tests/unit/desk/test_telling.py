@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.asking import approve
-from app.desk.attempt import RunRequest
-from app.desk.catching_up import login_missing
-from app.desk.daily import run_daily
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
-from app.desk.telling import deliver
+from app.desk.run.approvals import approve
+from app.desk.run.attempt import RunRequest
+from app.desk.run.catch_up import login_missing
+from app.desk.run.daily import run_daily
+from app.desk.run.notify import deliver
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain
 from app.domain.order import Side
 from app.domain.policy import ApprovalScope, Mode, Notifications, Occasion

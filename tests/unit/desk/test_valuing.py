@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.desk.asking import exit_position
-from app.desk.attempt import RunRequest
-from app.desk.daily import run_daily
 from app.desk.records import RunStatus
+from app.desk.run.approvals import exit_position
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
 from app.domain.errors import BrokerUnavailable, UsageError
 from app.domain.order import Side
 from app.domain.unmanaged import UnmanagedHolding, UnreadableRow

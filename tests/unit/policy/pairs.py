@@ -15,7 +15,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import Order
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy
-from app.domain.policy_check import check
+from app.domain.policy.check import check
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse
 from app.market.sectors import SECTORS

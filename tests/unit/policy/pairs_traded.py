@@ -7,9 +7,9 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from app.decision import rules
-from app.desk.asking import approve
-from app.desk.attempt import RunRequest, RunResult
-from app.desk.daily import run_daily
+from app.desk.run.approvals import approve
+from app.desk.run.attempt import RunRequest, RunResult
+from app.desk.run.daily import run_daily
 from app.domain.errors import PolicyError, UsageError
 from app.domain.instrument import ContractRules, Increment
 from app.domain.market import Market, Quote, QuoteKind

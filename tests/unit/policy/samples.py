@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from app.domain.policy import Policy
-from app.domain.policy_check import Finding, check
+from app.domain.policy.check import Finding, check
 from app.market.sectors import SECTORS
 from app.settings import shipped_policy
 

@@ -12,7 +12,7 @@ from app.domain.errors import PolicyError
 from app.domain.market import Quote, QuoteKind
 from app.domain.order import Order, Side
 from app.domain.policy import Policy
-from app.domain.policy_check import check
+from app.domain.policy.check import check
 from app.domain.questions import DOCUMENTED, Bound, advice, meaning, nearest
 from app.market.sectors import SECTORS
 from app.settings import load_policy, shipped_policy

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.documents import DOCUMENTS, main, outdated, policy_table
-from app.domain.policy_problems import all_fields
+from app.domain.policy.problems import all_fields
 
 ROOT = Path(__file__).resolve().parents[3]
 

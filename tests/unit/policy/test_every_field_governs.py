@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.policy import Policy
-from app.domain.policy_problems import all_fields, problems
+from app.domain.policy.problems import all_fields, problems
 from tests.support.fakes import Office
 from tests.unit.policy.pairs import QUIET, DayPair, Pair, differing, document
 from tests.unit.policy.pairs_decided import DECIDED

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.policy import Policy
-from app.domain.policy_check import Level, invested_target
-from app.domain.policy_problems import problems
+from app.domain.policy.check import Level, invested_target
+from app.domain.policy.problems import problems
 from app.settings import read_policy
 from tests.unit.policy import samples
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.commands.policy_comments import comments
 from app.domain.errors import PolicyError
-from app.domain.policy_problems import all_fields
+from app.domain.policy.problems import all_fields
 from app.settings import load_policy, read_policy, shipped_policy
 from tests.unit.policy import samples
 

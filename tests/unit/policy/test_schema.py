@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.domain.policy import Policy
-from app.domain.policy_problems import all_fields, problems
+from app.domain.policy.problems import all_fields, problems
 from tests.unit.policy import samples
 
 FIELDS = tuple(all_fields())

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
+from api_gateway.simulator.exchange.universe import universe_of
 from api_gateway.simulator.faults import FaultBox, FaultRule
-from api_gateway.simulator.gate import template_of, tidy
-from api_gateway.simulator.order_faults import Lag, Refusal
-from api_gateway.simulator.orders import OrderRequest
-from api_gateway.simulator.universe import universe_of
+from api_gateway.simulator.login.gate import template_of, tidy
+from api_gateway.simulator.orders.order_faults import Lag, Refusal
+from api_gateway.simulator.orders.orders import OrderRequest
 from tests.unit.simulator.worlds import AAPL, ACCOUNT
 
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api_gateway.simulator.contracts import SPX, STOCKS, Contract
-from api_gateway.simulator.contracts import VIX as VIX_CONTRACT
-from api_gateway.simulator.market import Market, to_decimal, trailing_deviation
-from api_gateway.simulator.noise import normals, uniforms
-from api_gateway.simulator.sessions import Moment
-from api_gateway.simulator.universe import universe_of
+from api_gateway.simulator.exchange.contracts import SPX, STOCKS, Contract
+from api_gateway.simulator.exchange.contracts import VIX as VIX_CONTRACT
+from api_gateway.simulator.exchange.market import Market, to_decimal, trailing_deviation
+from api_gateway.simulator.exchange.noise import normals, uniforms
+from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.universe import universe_of
 from tests.unit.simulator.worlds import AAPL, VIX, decimal, market_of, wavy_closes
 
 STOCK = universe_of().by_conid[AAPL]

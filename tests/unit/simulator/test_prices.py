@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api_gateway.simulator.contracts import STOCKS
 from api_gateway.simulator.errors import StartError
-from api_gateway.simulator.prices import PriceHistory, load_history, read_sample
-from api_gateway.simulator.synthetic import exchange_sessions, regime_path, synthetic_history
+from api_gateway.simulator.exchange.contracts import STOCKS
+from api_gateway.simulator.exchange.prices import PriceHistory, load_history, read_sample
+from api_gateway.simulator.exchange.synthetic import exchange_sessions, regime_path, synthetic_history
 from tests.unit.simulator.worlds import history_of, require_sample, wavy_closes
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.desk.asking import approve
-from app.desk.attempt import RunRequest
-from app.desk.continuity import Continuity
-from app.desk.daily import run_daily
 from app.desk.desk import Desk, Run
-from app.desk.stages import in_order
+from app.desk.run.approvals import approve
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
+from app.desk.stages.continuity import Continuity
+from app.desk.stages.pipeline import in_order
 from app.domain.errors import PortfolioError
 from app.domain.order import BrokerOrder, Trade
 from app.domain.plan import Action, Choice, Memory, Plan

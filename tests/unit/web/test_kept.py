@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.domain.errors import BrokerUnavailable
-from app.routes.running import kept
+from app.web.runs import kept
 
 
 @pytest.mark.parametrize(("error", "traced"), [(BrokerUnavailable("the broker is away"), False), (KeyError("x"), True)])

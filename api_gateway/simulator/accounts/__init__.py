@@ -1,0 +1,1 @@
+"""The accounts: what they hold, what they are worth, and how the endpoints write it."""

@@ -1,0 +1,1 @@
+"""The exchange: contracts, prices, sessions, quotes and bars."""

@@ -1,0 +1,1 @@
+"""The socket: what a client subscribes to, and what it is told."""

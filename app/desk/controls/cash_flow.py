@@ -1,0 +1,115 @@
+"""A person says what money from outside was. It is believed as far as the account's values show it, and no further.
+
+A statement that does not fit would count as a gain or a loss for ever, and a loss sells.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from app.desk.accounts import Whose, masked, meant
+from app.desk.controls.level import ANYBODY, spoken
+from app.desk.ports import Ledger
+from app.desk.records import Flow
+from app.desk.stages.continuity import FLOW_THRESHOLD
+from app.domain.errors import UsageError
+from app.domain.flows import EXAMPLE, impossible
+
+SEARCHED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Money from outside, in base currency; of the session that the newest report is of unless it says otherwise."""
+
+    amount: Decimal
+    note: str
+    actor: str
+    session_date: date | None = None
+    whose: Whose = ANYBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the newest report shows of money from outside, base currency; `sessions`, newest first, showed it, too."""
+
+    currency: str
+    nav: Decimal
+    cash: Decimal
+    detected: Decimal
+    sessions: tuple[date, ...]
+
+
+def explain_flow(ledger: Ledger, told: Explanation, at: datetime) -> dict[str, Any]:
+    """The next run takes it into account. Raises UsageError, with the numbers, for what the account does not show."""
+    spoken(told.note, "note")
+    spoken(told.actor, "actor")
+    book = meant(ledger.books(), told.whose)
+    shown = _shown(ledger, book.name)
+    flow = Flow(told.session_date or shown.sessions[0], told.amount, told.note, told.actor)
+    problem = impossible(flow.amount, flow.session_date)
+    if problem is not None:
+        raise UsageError(problem, EXAMPLE)
+    if flow.session_date not in shown.sessions:
+        days = ", ".join(day.isoformat() for day in sorted(shown.sessions))
+        raise UsageError(
+            f"no report of {flow.session_date} shows money from outside that is unexplained",
+            f"Leave the date out, or give one whose report shows it: {days}",
+        )
+    left = _left(ledger, book.name, shown, flow.amount)
+    ledger.add_flow(book.name, flow, at)
+    return {
+        "session_date": flow.session_date.isoformat(),
+        "amount": f"{flow.amount:f}",
+        "note": flow.note,
+        "account": masked(book.account),
+        "unexplained": f"{left:.2f}",
+    }
+
+
+def _left(ledger: Ledger, book: str, shown: Difference, amount: Decimal) -> Decimal:
+    """What stays unexplained after `amount`; UsageError where the account does not show as much."""
+    explained = sum((flow.amount for flow in ledger.flows(book)), Decimal(0))
+    unexplained = shown.detected - explained
+    tolerance = FLOW_THRESHOLD * shown.nav
+    words = (
+        f"{unexplained:,.2f} {shown.currency} from outside is unexplained, give or take {tolerance:,.2f}, "
+        f"with a net asset value of {shown.nav:,.2f} and {shown.cash:,.2f} in cash"
+    )
+    if abs(unexplained) <= tolerance:
+        raise UsageError(f"{amount:,.2f} explains nothing: {words}", "Run first: the run says what it cannot explain")
+    left = unexplained - amount
+    if amount * unexplained < 0 or (left * unexplained < 0 and abs(left) > tolerance):
+        raise UsageError(f"{amount:,.2f} is not what the account shows: {words}", "Explain that much, or a part of it")
+    return left
+
+
+def _shown(ledger: Ledger, book: str) -> Difference:
+    """By the newest report with a portfolio, a preview's too; UsageError before the first sealed one."""
+    if ledger.last_report(book) is None:
+        raise UsageError(
+            "no run of this account is on record that a change of its cash could be told from",
+            "Run first, previews aside: money that was there before needs no explanation",
+        )
+    newest: Mapping[str, Any] | None = None
+    sessions: list[date] = []
+    for record in ledger.runs(SEARCHED, book):
+        report = record.report
+        if report is None or not report.get("portfolio") or not report.get("continuity"):
+            continue
+        newest = newest or report
+        if Decimal(report["continuity"]["unexplained_flow"]) == 0:
+            break
+        sessions.append(record.key.session_date)
+    if newest is None:
+        raise UsageError("the newest reports hold no portfolio", "Run first: the run says what it cannot explain")
+    portfolio = newest["portfolio"]
+    return Difference(
+        currency=portfolio["currency"],
+        nav=Decimal(portfolio["nav"]),
+        cash=Decimal(portfolio["cash"]),
+        detected=Decimal(newest["continuity"]["detected_flows"]),
+        sessions=tuple(dict.fromkeys(sessions)) or (date.fromisoformat(newest["session_date"]),),
+    )

@@ -1,0 +1,1 @@
+"""The report of a run: its schema, and how it is written."""

@@ -1,0 +1,46 @@
+"""Runs of an earlier day whose process ended after their plan was committed: closed with what became of their orders.
+
+Only after the books were reconciled. Must never send what was left unsent: the day that it was planned for is over.
+"""
+
+from collections.abc import Sequence
+
+from app.desk.desk import Desk, Run
+from app.desk.journal import Journal
+from app.desk.records import PROCESS_ENDED, Claim, Event, RunStatus
+from app.desk.report.build import report_of
+from app.desk.run.notify import tell_failure
+from app.desk.stages.order_results import result_of
+from app.domain.errors import PortfolioError
+from app.domain.market import Session
+from app.domain.order import OrderState
+
+_NOT_SENT = "the process that would have sent it ended, and then its day did"
+
+
+async def close_left_behind(desk: Desk, run: Run, claim: Claim, *, same_day: bool = False) -> None:
+    """Those of earlier sessions; `same_day`: of this one, too, once nobody goes on with it any more."""
+    now = run.clock.now()
+    for old in await desk.write(desk.ledger.adopt, claim, now, same_day=same_day):
+        for intent in await desk.write(desk.ledger.intents, old.run_id):
+            if intent.state is OrderState.PLANNED:
+                await desk.write(
+                    desk.ledger.settle, old, intent.coid, OrderState.NOT_SENT, run.clock.now(), reason=_NOT_SENT
+                )
+        results = tuple(result_of(intent) for intent in await desk.write(desk.ledger.intents, old.run_id))
+        session = Session(old.key.session_date, now, now)
+        bare = Run(
+            old.run_id, old.key, run.mode, run.broker_session, session, run.clock, Journal(_nowhere), old,
+            level=run.level, results=results,
+        )  # fmt: skip
+        report = report_of(desk, bare, RunStatus.FAILED, PROCESS_ENDED).as_json()
+        event = Event("run_closed", {"status": RunStatus.FAILED.value, "note": PROCESS_ENDED})
+        await desk.write(desk.ledger.close, old, RunStatus.FAILED, report, (event,), run.clock.now())
+        run.progress(f"run {old.run_id} of {old.key.session_date} is closed as failed: {PROCESS_ENDED}")
+        await tell_failure(
+            desk, old.key, RunStatus.FAILED, PortfolioError(PROCESS_ENDED, f"`portfolio show {old.run_id}`")
+        )
+
+
+async def _nowhere(_: Sequence[Event]) -> None:
+    """Nothing was called for it."""

@@ -1,0 +1,187 @@
+"""Does the account follow from what it was and from its executions? What does not is money from outside, or a doubt.
+
+A quantity that changed without an execution, or a price that jumped like a split, keeps automatic orders off the name.
+Money from outside is neither gain nor loss; until it is explained, nothing is concluded from the account's value.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from app.desk.stages.valuation import UnitValue
+from app.domain.order import Trade
+from app.domain.portfolio import Portfolio
+
+# A change of cash beyond this share of NAV, which executions and fees do not explain, came from outside.
+FLOW_THRESHOLD = Decimal("0.003")
+SPLITS = tuple(Fraction(n, d) for n, d in ((3, 2), (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1)))
+SPLIT_TOLERANCE = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The account as the last report saw it: cash by currency, and `rates` of then in base currency.
+
+    `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
+    """
+
+    session_date: date
+    as_of: datetime
+    balances: Mapping[str, Decimal]
+    detected_flows: Decimal
+    quantities: Mapping[int, Decimal]
+    prices: Mapping[int, Decimal]
+    currencies: Mapping[int, str]
+    rates: Mapping[str, Decimal]
+    values: Mapping[int, UnitValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A name whose quantity or price does not follow."""
+
+    conid: int
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """`detected` is all money from outside ever seen, `recorded` what a person has explained; base currency."""
+
+    detected: Decimal = Decimal(0)
+    recorded: Decimal = Decimal(0)
+    doubts: tuple[Doubt, ...] = ()
+    external_trades: tuple[Trade, ...] = ()
+
+    def unexplained(self, nav: Decimal) -> Decimal:
+        """Money from outside that nobody has explained; zero while it is too little to matter."""
+        difference = self.detected - self.recorded
+        return difference if abs(difference) > FLOW_THRESHOLD * nav else Decimal(0)
+
+
+def snapshot_of(report: Mapping[str, Any]) -> Snapshot:
+    """Out of a sealed report that holds a portfolio."""
+    portfolio = report["portfolio"]
+    session_date = date.fromisoformat(report["session_date"])
+    rates = _decimals(portfolio["fx_rates"])
+    # Reports of before told nothing of what was not managed: it stopped the run.
+    beside = [row for row in portfolio.get("unmanaged", ()) if row["conid"] is not None and row["quantity"] is not None]
+    quantities: defaultdict[int, Decimal] = defaultdict(Decimal)
+    for row in (*portfolio["positions"], *beside):
+        quantities[row["conid"]] += Decimal(row["quantity"])
+    return Snapshot(
+        session_date=session_date,
+        as_of=datetime.fromisoformat(portfolio["as_of"]),
+        # Reports of before their balances were told knew the sum alone.
+        balances=_decimals(portfolio.get("balances") or {portfolio["currency"]: portfolio["cash"]}),
+        detected_flows=Decimal(report["continuity"]["detected_flows"]) if report["continuity"] else Decimal(0),
+        quantities=dict(quantities),
+        prices={row["conid"]: Decimal(row["price"]) for row in portfolio["positions"]},
+        currencies={row["conid"]: row["currency"] for row in (*portfolio["positions"], *beside)},
+        rates=rates,
+        values=_carried_values(beside, session_date)
+        | {
+            row["conid"]: UnitValue(Decimal(row["price"]) * rates.get(row["currency"], Decimal(1)), session_date)
+            for row in portfolio["positions"]
+        },
+    )
+
+
+def _carried_values(rows: Sequence[Mapping[str, Any]], session_date: date) -> dict[int, UnitValue]:
+    """Of lines that had a value; one that was carried keeps its date."""
+    return {
+        row["conid"]: UnitValue(
+            Decimal(row["value"]) / Decimal(row["quantity"]),
+            date.fromisoformat(row["value_from"]) if row["value_from"] else session_date,
+        )
+        for row in rows
+        if row["value"] is not None and Decimal(row["quantity"]) != 0
+    }
+
+
+def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {currency: Decimal(text) for currency, text in texts.items()}
+
+
+def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[Trade], recorded: Decimal) -> Continuity:
+    """`trades`: the executions that the broker lists; those after the snapshot count.
+
+    Without a snapshot there is no past: nothing can have been seen to come, and what is said to have is unexplained.
+    """
+    external = tuple(trade for trade in trades if not trade.is_ours)
+    if before is None:
+        return Continuity(recorded=recorded, external_trades=external)
+    since = [trade for trade in trades if trade.time > before.as_of]
+    moved = portfolio.total_cash - _expected_cash(before, portfolio, since)
+    flow = moved if abs(moved) > FLOW_THRESHOLD * portfolio.nav else Decimal(0)
+    return Continuity(
+        detected=before.detected_flows + flow,
+        recorded=recorded,
+        doubts=_doubts(before, portfolio, since),
+        external_trades=tuple(trade for trade in since if not trade.is_ours),
+    )
+
+
+def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> Decimal:
+    """In base currency at today's rates: what a rate's move makes of cash did not come from outside."""
+    kept = {balance.currency for balance in portfolio.cash} | before.balances.keys()
+    names = {**before.currencies, **{p.instrument.conid: p.instrument.currency for p in portfolio.positions}}
+    names.update((line.conid, line.currency) for line in portfolio.unmanaged if line.conid and line.currency)
+
+    def in_base(currency: str, amount: Decimal) -> Decimal:
+        # A currency that was changed away has no rate any more but the last one.
+        gone = currency not in {portfolio.currency, *(balance.currency for balance in portfolio.cash)}
+        return amount * (before.rates[currency] if gone and currency in before.rates else portfolio.rate(currency))
+
+    cash = sum((in_base(currency, amount) for currency, amount in before.balances.items()), Decimal(0))
+    for trade in since:
+        currency = trade.currency or names.get(trade.conid)
+        currency = currency or (portfolio.currency if kept == {portfolio.currency} else None)
+        # Bought and sold in between: what it earned, in nobody knows what, counts as from outside where it matters.
+        if currency is not None and (currency == portfolio.currency or currency in kept):
+            cash -= in_base(currency, trade.paid + (trade.commission or Decimal(0)))
+    return cash
+
+
+def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> tuple[Doubt, ...]:
+    """Of managed names: what is not managed is never ordered, and how it changed is nobody's doubt."""
+    expected: defaultdict[int, Decimal] = defaultdict(Decimal, before.quantities)
+    for trade in since:
+        expected[trade.conid] += trade.side.sign * trade.quantity
+    beside: defaultdict[int | None, Decimal] = defaultdict(Decimal)
+    for line in portfolio.unmanaged:
+        beside[line.conid] += line.quantity or Decimal(0)
+    found = []
+    held = {p.instrument.conid: p for p in portfolio.positions}
+    for position in held.values():
+        conid, symbol = position.instrument.conid, position.instrument.symbol
+        quantity = position.quantity + beside[conid]
+        if quantity != expected[conid]:
+            words = f"quantity went from {expected[conid]:f} to {quantity:f} without an execution"
+            found.append(Doubt(conid, symbol, words + _like_split(quantity, expected[conid])))
+        elif conid in before.prices and _jumped_like_a_split(position.price, before.prices[conid]):
+            found.append(Doubt(conid, symbol, f"price went from {before.prices[conid]:f} to {position.price:f}"))
+    managed = before.prices.keys() | {trade.conid for trade in since if trade.of_shares}
+    gone = [n for n, q in expected.items() if q != 0 and n in managed and n not in held and n not in beside]
+    found += [Doubt(conid, str(conid), f"{expected[conid]:f} left without an execution") for conid in gone]
+    return tuple(found)
+
+
+def _like_split(now: Decimal, expected: Decimal) -> str:
+    ratio = _split_ratio(float(now / expected)) if expected > 0 and now > 0 else None
+    return f", like a split of {ratio.numerator}:{ratio.denominator}" if ratio else ""
+
+
+def _jumped_like_a_split(now: Decimal, before: Decimal) -> bool:
+    return before > 0 and now > 0 and _split_ratio(float(now / before)) is not None
+
+
+def _split_ratio(value: float) -> Fraction | None:
+    """The usual ratio that `value` or its inverse is close to."""
+    both_ways = (wanted for ratio in SPLITS for wanted in (ratio, 1 / ratio))
+    return next((wanted for wanted in both_ways if abs(value / float(wanted) - 1) <= SPLIT_TOLERANCE), None)

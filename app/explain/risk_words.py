@@ -1,0 +1,240 @@
+"""What limits, exits, targets, strategies and the market's rules come to on a report's day, in words."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from app.decision.conditions import LIMIT_OF
+from app.domain.policy import Policy
+from app.domain.policy.fields import CASH
+from app.explain.day import Day, Words, listed
+from app.risk.limits import severity
+
+
+def _limit(name: str, limit: Callable[[Policy], float], *, floor: bool = False) -> Words:
+    def words(day: Day, _: str) -> str:
+        metric = day.metric(name)
+        if metric["value"] is None:
+            return f"{name} is unknown ({metric['note']}): nothing that adds risk is bought"
+        level = severity(metric["value"], limit(day.policy), floor)
+        note = f", {metric['note']}" if metric["note"] else ""
+        return f"{name} is {metric['value']:.1%}: {level}{note}"
+
+    return words
+
+
+def _returns(limit: Callable[[Policy], float], does: str, *, fall: bool) -> Words:
+    """Names beyond a return on cost, or the one that is nearest to it."""
+
+    def words(day: Day, _: str) -> str:
+        found, threshold = day.returns(), limit(day.policy)
+        if not found:
+            return "nothing is held"
+        ordered = list(found.items()) if fall else list(reversed(found.items()))
+        beyond = [f"{s} ({g:+.1%})" for s, g in ordered if (g <= threshold if fall else g >= threshold)]
+        if beyond:
+            return f"{does}: {listed(beyond)}"
+        symbol, gain = ordered[0]
+        return f"nothing is that far; nearest is {symbol} at {gain:+.1%}, {abs(threshold - gain):.1%} away"
+
+    return words
+
+
+def _drawdown_action(day: Day, _: str) -> str:
+    drawdown, limit = day.report["evaluation"]["drawdown"], day.policy.risk_limits.max_drawdown
+    if drawdown is None:
+        return "the drawdown is unknown: nothing is done on its account"
+    due = drawdown >= limit - 1e-9
+    return f"the drawdown is {drawdown:.1%}: {'due' if due else f'not due before {limit:.1%}'}"
+
+
+def _drawdown_exposure(day: Day, path: str) -> str:
+    exposure = day.metric("exposure")["value"]
+    return f"{_drawdown_action(day, path)}; {exposure:.1%} is invested"
+
+
+def _vix(day: Day, path: str) -> str:
+    value, row = day.market["vix"], int(path.split(".")[2])
+    band = day.policy.market.vix_bands[row]
+    if value is None:
+        return "the volatility index is unknown: nothing that adds risk is bought"
+    inside = value >= band.vix
+    return f"the volatility index is {value:.1f}: the band {'holds' if inside else 'is not reached'}"
+
+
+def _bear(day: Day, _: str) -> str:
+    trend = day.market["trend"] or "unknown"
+    return f"the trend is {trend}: {'it holds' if trend == 'bear' else 'no effect'}"
+
+
+def _trend(day: Day, _: str) -> str:
+    return f"the trend is {day.report['market']['trend'] or 'unknown'}"
+
+
+def _sectors(day: Day, _: str) -> str:
+    targets, weights = day.policy.allocation.sectors, _sector_weights(day)
+    if not targets:
+        return "no targets: what is invested is spread evenly over the names held"
+    off = {s: weights.get(s, 0.0) - target for s, target in targets.items()}
+    ordered = sorted(off, key=lambda sector: -abs(off[sector]))
+    return "farthest off: " + listed([f"{sector} {off[sector]:+.1%}" for sector in ordered])
+
+
+def _drift(day: Day, _: str) -> str:
+    threshold, found = day.policy.allocation.drift_threshold, _drifts(day)
+    off = [name for name, away in found.items() if abs(away) > threshold]
+    return f"{len(off)} of {len(found)} targets are farther off: {listed(off) or 'none'}"
+
+
+def _drifts(day: Day) -> dict[str, float]:
+    """Sector, or without sector targets name or class → weight less the target, the policy's own where it has one."""
+    targets, weights = day.policy.allocation.sectors, _sector_weights(day)
+    if targets:
+        return {sector: weights.get(sector, 0.0) - target for sector, target in targets.items()}
+    return {row["name"]: row["weight"] - row["attainable"] for row in day.report["evaluation"]["drift"]}
+
+
+def _classes(day: Day, _: str) -> str:
+    targets = {name: target for name, target in day.policy.allocation.asset_classes.items() if name != CASH}
+    rows = {r["name"]: r["weight"] for r in day.report["evaluation"]["drift"] if r["kind"] == "asset_class"}
+    found = [f"{name} {rows[name]:.1%} against {target:.1%}" for name, target in targets.items() if name in rows]
+    return listed(found) or "no targets by class: all that may be invested is one"
+
+
+def _frequency(day: Day, _: str) -> str:
+    memory, least = day.memory, day.policy.allocation.frequency.sessions
+    moved = [ago for ago in (memory.get("last_rebalance"), memory.get("last_rotation")) if ago is not None]
+    if not moved or min(moved) >= least:
+        last = f"the last rebalance or rotation was {min(moved)} sessions ago" if moved else "none is on record"
+        return f"{last}: drift may be corrected"
+    return f"the last rebalance or rotation was {min(moved)} sessions ago: drift rests {least - min(moved)} more"
+
+
+def _taken(day: Day, _: str) -> str:
+    exits, taken = day.policy.exits, day.memory.get("profit_levels_taken", {})
+    due = [s for s, gain in day.returns().items() if gain >= (taken.get(s, 0) + 1) * exits.take_profit]
+    return f"{exits.take_profit_sell:.0%} of {listed(due)} is sold" if due else "no profit is due"
+
+
+def _added(day: Day, _: str) -> str:
+    rules = day.policy.strategies.reinforce_winners
+    winners = [s for s, gain in reversed(day.returns().items()) if gain >= rules.trigger_gain]
+    worth = {row["symbol"]: row["weight"] * day.nav * rules.add for row in day.positions}
+    texts = [f"{symbol} {worth[symbol]:,.0f} {day.currency}" for symbol in winners]
+    return f"as far as limits allow: {listed(texts)}" if texts else "no winner to add to"
+
+
+def _times(day: Day, _: str) -> str:
+    most, done = day.policy.strategies.reinforce_winners.max_times, day.memory.get("reinforced", {})
+    texts = [f"{symbol} {len(ago)} of {most}" for symbol, ago in sorted(done.items())]
+    return f"added to: {listed(texts)}" if texts else "nothing held was added to yet"
+
+
+def _apart(day: Day, _: str) -> str:
+    least, done = day.policy.strategies.reinforce_winners.min_sessions_between, day.memory.get("reinforced", {})
+    texts = [f"{symbol} {min(ago)} sessions ago" for symbol, ago in sorted(done.items()) if min(ago) < least]
+    return f"too recent: {listed(texts) or 'none'}"
+
+
+def _sentiment(day: Day, _: str) -> str:
+    least, found = day.policy.strategies.reinforce_winners.min_sentiment, day.market.get("sentiment", {})
+    held = {row["symbol"]: found.get(row["symbol"]) for row in day.positions}
+    known = {symbol: value for symbol, value in held.items() if value is not None}
+    heard = f"insufficient news: known of {len(known)} of {len(held)} holdings" if len(known) < len(held) else "known"
+    if least is None:
+        return f"{heard}; nothing asks for it"
+    low = [symbol for symbol, value in known.items() if value < least]
+    return f"{heard}; what is unknown or lower is not added to; lower: {listed(low) or 'none'}"
+
+
+def _move(day: Day, _: str) -> str:
+    return f"{day.policy.strategies.sector_rotation.move * day.nav:,.0f} {day.currency} at most"
+
+
+def _cut(day: Day, _: str) -> str:
+    rules = day.policy.strategies.cut_losers
+    losers = [symbol for symbol, gain in day.returns().items() if gain <= -rules.trigger_loss]
+    return f"{rules.sell:.0%} of {listed(losers)} would be sold" if losers else "no loser to cut"
+
+
+def _cooling(day: Day, _: str) -> str:
+    rest, sold = day.policy.strategies.cool_down_sessions, day.memory.get("sold_at_loss", {})
+    texts = [f"{symbol} for {rest - ago} more sessions" for symbol, ago in sorted(sold.items()) if ago < rest]
+    return f"not bought back: {listed(texts) or 'none'}"
+
+
+def _fund_limit(day: Day, _: str) -> str:
+    funds = [row for row in day.positions if row["symbol"] in day.policy.universe.diversified_funds]
+    largest = max(funds, key=lambda row: row["weight"], default=None)
+    return f"the largest is {largest['symbol']} at {largest['weight']:.1%}" if largest else "no such fund is held"
+
+
+def _correlation(day: Day, _: str) -> str:
+    found = day.metric("correlated_cluster")
+    if found["value"] is None:
+        return f"correlated_cluster is unknown ({found['note']})"
+    threshold = "" if day.same else ", at the threshold of the run's own policy"
+    return f"the heaviest group that moves as one is {found['value']:.1%}{threshold}"
+
+
+def _bands(day: Day, _: str) -> str:
+    value = day.market["vix"]
+    inside = [cap["limit"] for cap in day.report["evaluation"]["exposure_caps"] if cap["rule"] == "vix"]
+    found = f"the volatility index is {value:.1f}" if value is not None else "the volatility index is unknown"
+    return f"{found}, and a band held at {inside[0]:.0%}" if inside else f"{found}, and no band held"
+
+
+def _sector_weights(day: Day) -> dict[str, float]:
+    weights: defaultdict[str, float] = defaultdict(float)
+    for row in day.positions:
+        if row["symbol"] not in day.policy.universe.diversified_funds:
+            weights[row["sector"]] += row["weight"]
+    return weights
+
+
+def _limits() -> Iterator[tuple[str, Words]]:
+    for name, path in LIMIT_OF.items():
+        attribute = path.removeprefix("risk_limits.").removesuffix("_pct")
+
+        def limit(policy: Policy, attribute: str = attribute) -> float:
+            return float(getattr(policy.risk_limits, attribute))
+
+        yield path, _limit(name, limit, floor=name == "cash_reserve")
+
+
+WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        **dict(_limits()),
+        "risk_limits.max_diversified_fund_pct": _fund_limit,
+        "risk_limits.correlation": _correlation,
+        "exits.stop_loss_pct": _returns(lambda p: -p.exits.stop_loss, "sold", fall=True),
+        "exits.take_profit_pct": _returns(lambda p: p.exits.take_profit, "a profit to take", fall=False),
+        "exits.take_profit_sell_pct": _taken,
+        "exits.drawdown_action": _drawdown_action,
+        "exits.drawdown_exposure_pct": _drawdown_exposure,
+        "allocation.asset_classes_pct": _classes,
+        "allocation.sectors_pct": _sectors,
+        "allocation.drift_threshold_pct": _drift,
+        "allocation.frequency": _frequency,
+        "strategies.cut_losers.trigger_loss_pct": _returns(
+            lambda p: -p.strategies.cut_losers.trigger_loss, "losers to cut", fall=True
+        ),
+        "strategies.cut_losers.sell_pct": _cut,
+        "strategies.reinforce_winners.trigger_gain_pct": _returns(
+            lambda p: p.strategies.reinforce_winners.trigger_gain, "winners to add to", fall=False
+        ),
+        "strategies.reinforce_winners.add_pct": _added,
+        "strategies.reinforce_winners.max_times": _times,
+        "strategies.reinforce_winners.min_sessions_between": _apart,
+        "strategies.reinforce_winners.min_sentiment": _sentiment,
+        "strategies.sector_rotation.move_pct": _move,
+        "strategies.cool_down_sessions": _cooling,
+        "market.vix_bands": _bands,
+        "market.vix_bands.vix": _vix,
+        "market.vix_bands.max_exposure_pct": _vix,
+        "market.vix_hysteresis": _bands,
+        "market.bull_threshold_pct": _trend,
+        "market.bear_threshold_pct": _trend,
+        "market.bear_exposure_pct": _bear,
+    }
+)

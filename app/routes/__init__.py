@@ -1,1 +1,0 @@
-"""What the service is made of beside the daily run."""

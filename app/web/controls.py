@@ -1,0 +1,169 @@
+"""Over HTTP: what only a person may ask for. Every call names who asks; most want a reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.agent import conduct
+from app.desk.accounts import Whose
+from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.level import Release, level_of, release, set_level
+from app.desk.desk import Desk, silent
+from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.attempt import RunResult
+from app.desk.run.daily import reconcile_now, take_back
+from app.domain.errors import PortfolioError, UsageError
+from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
+from app.domain.ruling import KillLevel
+from app.web.front import SERVED, WITH_BODY
+from app.web.runs import AT_THE_DESK, RUN, answer, kept
+from app.web.texts import said
+from app.wiring import Wiring
+
+
+def _moved(written: object) -> Decimal:
+    amount = amount_of(written)
+    problem = impossible(amount, FIRST)
+    if problem is not None:
+        raise UsageError(f"amount: {problem}", EXAMPLE)
+    return amount
+
+
+Amount = Annotated[Decimal, BeforeValidator(_moved)]
+Day = Annotated[date, BeforeValidator(day_of)]
+# Spaces and invisible characters are no reason.
+Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(said)]
+router = APIRouter(responses=SERVED)
+
+
+class By(BaseModel):
+    """Who asks, and for which account; where there are several it must be named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: Words = "api"
+    account: str | None = None
+
+
+class Asked(By):
+    """And why."""
+
+    reason: Words
+
+
+class LevelAsked(Asked):
+    """`all` means every account, now and later."""
+
+    all: bool = False
+
+
+class ExitAsked(By):
+    """`confirm` must be true: it sells."""
+
+    confirm: bool = False
+
+
+class FlowAsked(By):
+    """Money paid in from outside, out where negative; base currency."""
+
+    amount: Amount
+    note: Words
+    session_date: Day | None = None
+
+
+@router.get("/level")
+async def level(request: Request, account: str | None = None) -> dict[str, Any]:
+    """The kill level in force: of that account, or the strictest, with each account's beside it."""
+    return await asyncio.to_thread(level_of, _wiring(request).ledger, _whose(request, account))
+
+
+@router.post("/halt", responses=WITH_BODY)
+async def halt(request: Request, asked: LevelAsked) -> dict[str, Any]:
+    """Nothing is sent any more, for any account where none is named; own open buys are asked to be cancelled."""
+    told = await _set(request, KillLevel.HALTED, asked)
+    try:
+        desk = await asyncio.to_thread(_wiring(request).desk)
+    except PortfolioError as error:
+        return {**told, "open_buys": f"not cancelled: {error}"}
+    return {**told, "open_buys": await kept(request.app, take_back(desk, asked.account))}
+
+
+@router.post("/reduce", responses=WITH_BODY)
+async def reduce(request: Request, asked: LevelAsked) -> dict[str, Any]:
+    """Only exits are sent."""
+    return await _set(request, KillLevel.REDUCING, asked)
+
+
+@router.post("/resume", responses=WITH_BODY)
+async def resume(request: Request, asked: LevelAsked) -> dict[str, Any]:
+    """Back to the policy's limits."""
+    return await _set(request, KillLevel.ACTIVE, asked)
+
+
+@router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
+async def approve_run(request: Request, run_id: str, by: By) -> Response:
+    """Go on with a waiting run; everything is read and gated anew."""
+    return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct, silent, by.account))
+
+
+@router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
+async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
+    """Never send the waiting orders."""
+    return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason, silent, asked.account))
+
+
+@router.post("/exit/{symbol}", responses=RUN | WITH_BODY)
+async def exit_symbol(request: Request, symbol: str, asked: ExitAsked) -> Response:
+    """Sell all that is held of one name, through the gate, under any kill level."""
+    if not asked.confirm:
+        raise UsageError(f"leaving {symbol} sells all of it", 'Send "confirm": true')
+    return await _run(request, lambda desk: exit_position(desk, symbol, asked.actor, asked.account))
+
+
+@router.post("/reconcile", responses=RUN)
+async def reconcile(request: Request, account: str | None = None) -> Response:
+    """Settle what the broker's books tell of open orders."""
+    return await _run(request, lambda desk: reconcile_now(desk, account, silent))
+
+
+@router.post("/flows", responses=WITH_BODY)
+async def flow(request: Request, asked: FlowAsked) -> dict[str, Any]:
+    """Say what money from outside was."""
+    whose = _whose(request, asked.account)
+    told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, whose)
+    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, told, datetime.now(UTC))
+
+
+@router.post("/release/{symbol}", responses=WITH_BODY)
+async def release_symbol(request: Request, symbol: str, asked: Asked) -> dict[str, Any]:
+    """Let automatic orders near a name again."""
+    told = Release(symbol, asked.reason, asked.actor, _whose(request, asked.account))
+    return await asyncio.to_thread(release, _wiring(request).ledger, told, datetime.now(UTC))
+
+
+def _wiring(request: Request) -> Wiring:
+    wiring: Wiring = request.app.state.wiring
+    return wiring
+
+
+def _whose(request: Request, account: str | None, everywhere: bool = False) -> Whose:
+    return Whose(account, _wiring(request).settings.accounts, everywhere)
+
+
+async def _set(request: Request, level: KillLevel, asked: LevelAsked) -> dict[str, Any]:
+    ledger, whose = _wiring(request).ledger, _whose(request, asked.account, asked.all)
+    return await asyncio.to_thread(set_level, ledger, level, asked.reason, asked.actor, datetime.now(UTC), whose)
+
+
+async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> Response:
+    return answer(await kept(request.app, _job(request, work)))
+
+
+async def _job(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> RunResult:
+    return await work(await asyncio.to_thread(_wiring(request).desk))
