@@ -43,7 +43,7 @@ async def tell(
     parts = (key.book, key.session_date.isoformat(), key.slot, occasion.value, detail)
     title = f"{key.session_date} {key.slot}: {title or _TITLES[occasion]}"
     try:
-        await desk.write(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
+        await desk.in_thread(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
     except LedgerError as error:
         _logger.error("%s: nobody is told: %s", title, error)
 
@@ -90,9 +90,9 @@ async def deliver(desk: Desk) -> None:
     if desk.notifier is None or not urls:
         return
     try:
-        for notice in await desk.write(desk.ledger.take_notices):
+        for notice in await desk.in_thread(desk.ledger.take_notices):
             if await desk.notifier.send(urls, notice.title, notice.body):
-                await desk.write(desk.ledger.notice_delivered, notice.key)
+                await desk.in_thread(desk.ledger.notice_delivered, notice.key)
             else:
                 _logger.warning("not delivered yet: %s", notice.title)
     except LedgerError as error:

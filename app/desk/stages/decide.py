@@ -110,7 +110,7 @@ async def _through_the_gate(
 ) -> tuple[tuple[Plan, ...], dict[Action, tuple[Refusal, ...]]]:
     """(feasible plans with their post-trade numbers, refusals by action)."""
     portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
-    day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
+    day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     left: list[Plan] = []
     refusals: dict[Action, tuple[Refusal, ...]] = {}
     for wanted in candidates:
@@ -134,7 +134,7 @@ async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
         run.journal.add(Event("plan_previewed", {"plan_id": plan.id, "action": plan.action.value}))
         return
     await run.journal.flush()
-    await desk.write(
+    await desk.in_thread(
         desk.ledger.commit_plan,
         run.claim,
         plan_record(plan, choice, run.explanations),
