@@ -164,6 +164,64 @@ class IntentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitValue:
+    """What one unit of a holding was worth in base currency, and when."""
+
+    value: Decimal
+    session_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The account as a run saw it, in whole cents: cash by currency, and `rates` of then in base currency.
+
+    `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
+    """
+
+    run_id: str
+    session_date: date
+    as_of: datetime
+    currency: str
+    nav: Decimal
+    cash: Decimal
+    balances: Mapping[str, Decimal]
+    detected_flows: Decimal
+    unexplained_flow: Decimal
+    quantities: Mapping[int, Decimal]
+    prices: Mapping[int, Decimal]
+    currencies: Mapping[int, str]
+    rates: Mapping[str, Decimal]
+    values: Mapping[int, UnitValue]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """What the next session's rules compare with: severity by metric, limit by exposure cap.
+
+    `drawdown_acted_at`: the drawdown at which the drawdown action last acted.
+    """
+
+    severities: Mapping[str, str]
+    caps: Mapping[str, float]
+    drawdown_acted_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunMemory:
+    """What a run leaves for later ones to decide by, beside its orders; None where it did not come so far.
+
+    `asked_prices`: those that a person was asked about, by order id.
+    """
+
+    evaluation: EvaluationRecord | None = None
+    account: Snapshot | None = None
+    asked_prices: Mapping[str, Decimal] | None = None
+
+
+NOTHING_LEFT = RunMemory()
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run as the ledger holds it; `lease` is None once it has ended."""
 

@@ -179,6 +179,17 @@ questions = Table(
     PrimaryKeyConstraint("run_id", "coid", "position", name="pk_questions"),
 )
 
+# What a run leaves for later ones to decide by; `content` is canonical JSON, its hash in the sealing event.
+run_memory = Table(
+    "run_memory",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", name="fk_run_memory_run_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "kind", name="pk_run_memory"),
+    CheckConstraint("kind IN ('evaluation', 'account', 'asked_prices')", name="ck_run_memory_kind"),
+)
+
 # Plain text throughout, so that the audit reads what is stored and not what it could be converted to.
 events = Table(
     "events",

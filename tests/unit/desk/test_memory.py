@@ -1,10 +1,10 @@
-"""What a decision knows of earlier days, made from filled orders and the last report."""
+"""What a decision knows of earlier days, made from filled orders and the last evaluation."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from app.desk.records import IntentRecord
+from app.desk.records import EvaluationRecord, IntentRecord
 from app.desk.stages.memory import remember
 from app.domain.order import OrderRule, OrderState, Side
 from app.domain.plan import NO_MEMORY, Action
@@ -116,12 +116,8 @@ def test_the_newest_buy_and_the_newest_sale_by_choice_are_remembered_by_name() -
     assert memory.sold == {1000: 1}
 
 
-def test_severities_caps_and_the_last_drawdown_action_come_from_the_last_report() -> None:
-    evaluation = {
-        "metrics": [{"name": "drawdown", "severity": "HIGH"}],
-        "drawdown_acted_at": 0.17,
-        "exposure_caps": [{"rule": "vix", "limit": 0.6}],
-    }
+def test_severities_caps_and_the_last_drawdown_action_come_from_the_session_before() -> None:
+    evaluation = EvaluationRecord(severities={"drawdown": "HIGH"}, caps={"vix": 0.6}, drawdown_acted_at=0.17)
     memory = remember((), evaluation, FakeCalendar(), MONDAY, {})
     assert memory.previous_severities == {"drawdown": "HIGH"}
     assert memory.drawdown_acted_at == 0.17

@@ -1,11 +1,15 @@
-"""What decisions go by has a place of its own: the rules of an order, which its reason alone told before."""
+"""What decisions go by has a place of its own: the rules of an order, and what a run leaves for later ones.
 
+Before, the reasons of orders and the reports told both.
+"""
+
+import json
 import re
 
 import sqlalchemy as sa
 from alembic import op
 
-from app.ledger import former
+from app.ledger import former, run_memory
 
 revision = "0005"
 down_revision = "0004"
@@ -14,7 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Filled from what the program of then told in words; those stay as they are."""
+    """Filled from the reasons and the reports of then; those stay as they are."""
     if op.get_bind().dialect.name == "sqlite":
         _rebuild(r"(, \s*)CONSTRAINT pk_intents", r"\1rules TEXT DEFAULT '' NOT NULL\1CONSTRAINT pk_intents")
     else:
@@ -22,14 +26,33 @@ def upgrade() -> None:
     intents = sa.table("intents", sa.column("rule"), sa.column("rules"))
     for reason in op.get_bind().execute(sa.select(intents.c.rule).distinct()).scalars().all():
         op.execute(intents.update().where(intents.c.rule == reason).values(rules=former.rules(reason)))
+    op.create_table(
+        "run_memory",
+        sa.Column("run_id", sa.Text, sa.ForeignKey("runs.run_id", name="fk_run_memory_run_id"), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "kind", name="pk_run_memory"),
+        sa.CheckConstraint("kind IN ('evaluation', 'account', 'asked_prices')", name="ck_run_memory_kind"),
+    )
+    _remember()
 
 
 def downgrade() -> None:
-    """An earlier version reads the rules out of the reasons again."""
+    """An earlier version reads reasons and reports again."""
+    op.drop_table("run_memory")
     if op.get_bind().dialect.name == "sqlite":
         _rebuild(r"rules TEXT DEFAULT '' NOT NULL, \s*", "")
     else:
         op.drop_column("intents", "rules")
+
+
+def _remember() -> None:
+    connection = op.get_bind()
+    runs = sa.table("runs", sa.column("run_id"), sa.column("report"))
+    for run_id in connection.execute(sa.select(runs.c.run_id).where(runs.c.report.is_not(None))).scalars().all():
+        # One at a time: they are large.
+        report = connection.execute(sa.select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one()
+        run_memory.replace(connection, run_id, run_memory.texts(former.memory(run_id, json.loads(report))))
 
 
 def _rebuild(old: str, new: str) -> None:
