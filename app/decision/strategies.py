@@ -1,7 +1,7 @@
 """CUT_LOSERS and REINFORCE: what single positions call for by their gain or loss on cost."""
 
 from app.decision.situation import EPSILON, Situation, Wish, buys, sell, shares
-from app.domain.order import Order
+from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
 
@@ -28,7 +28,7 @@ def cut_losers(situation: Situation) -> Plan | None:
         already = sum(order.quantity for order in situation.mandatory if order.instrument.conid == conid)
         more = shares(rules.sell, position.quantity) - already
         text = f"{position.instrument.symbol} {gain:.1%} against {-rules.trigger_loss:.1%}"
-        cut = sell(situation, position, more, f"cut_losers: unrealised {text}")
+        cut = sell(situation, position, more, (OrderRule.CUT_LOSERS,), f"cut_losers: unrealised {text}")
         orders += cut
         losses += [text] if cut else []
     if not orders:
@@ -55,19 +55,18 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
 def reinforce(situation: Situation) -> Plan | None:
     """Add to winners, the strongest first, within their target and its band."""
     rules = situation.policy.strategies.reinforce_winners
-    wishes = [
-        Wish(
-            position.instrument,
-            rules.add * float(situation.portfolio.value(position)),
-            _target(situation, position) + situation.policy.allocation.drift_threshold,
-            f"reinforce: unrealised {gain:.1%} against {rules.trigger_gain:.1%}",
-        )
-        for position, gain in winners(situation)
-    ]
+    wishes: list[Wish] = []
+    told: dict[int, str] = {}
+    for position, gain in winners(situation):
+        text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
+        value = rules.add * float(situation.portfolio.value(position))
+        ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
+        wishes.append(Wish(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
+        told[position.instrument.conid] = text
     orders = buys(situation, situation.mandatory, wishes)
     if not orders:
         return None
-    names = ", ".join(f"{o.instrument.symbol} {o.reason.partition(': ')[2]}" for o in orders)
+    names = ", ".join(f"{o.instrument.symbol} {told[o.instrument.conid]}" for o in orders)
     return Plan(Action.REINFORCE, (*situation.mandatory, *orders), f"Winners to add to: {names}")
 
 

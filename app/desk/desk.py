@@ -97,7 +97,7 @@ class Desk:
     steady: Callable[[], float] = steady_seconds
     notifier: Notifier | None = None
 
-    async def write(
+    async def in_thread(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
         """Run a ledger call in a thread; once begun it ends, even when the caller is cancelled."""

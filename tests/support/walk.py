@@ -11,7 +11,7 @@ from typing import Protocol
 from app.domain.evaluation import Evaluation, ExitRule
 from app.domain.market import Market
 from app.domain.navs import NavKind, NavPoint, follow
-from app.domain.order import Order, Side
+from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import NO_MEMORY, Action, Memory, Plan
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from tests.support.sample import CAPITAL, HELD_SESSIONS, PERCENT, SOURCE, eleven, instrument, market_at, price, prices
@@ -122,15 +122,15 @@ class Account:
         return {conid: self.at - day for conid, day in days.items()}
 
     def _remember(self, order: Order, action: Action) -> None:
-        conid, rules = order.instrument.conid, order.reason.partition(":")[0].split("+")
+        conid = order.instrument.conid
         if not order.mandatory:
             self.last[action] = self.at
             self.moved[order.side, conid] = self.at
         if order.side is Side.BUY and action is Action.REINFORCE:
             self.reinforced.setdefault(conid, []).append(self.at)
-        if order.side is Side.SELL and {"stop_loss", "cut_losers"} & set(rules):
+        if order.side is Side.SELL and {OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS} & set(order.rules):
             self.sold_at_loss[conid] = self.at
-        if "take_profit" in rules:
+        if OrderRule.TAKE_PROFIT in order.rules:
             self.profits.setdefault(conid, set()).add(self.at)
 
     def _fill(self, order: Order, at: Decimal) -> None:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 from app.desk.accounts import Whose, masked, meant
 from app.desk.controls.level import spoken
@@ -30,7 +29,7 @@ from app.desk.stages.read import read_account
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
-from app.domain.order import Order, OrderState, Side
+from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Mode, Occasion
 from app.domain.sizing import sellable
@@ -55,11 +54,12 @@ async def approve(
     record, tried = await _waiting_run(desk, run_id, account)
     if _expired(desk, record, tried):
         return await _expire(desk, record, tried, f"the approval expired before {actor} gave it", progress)
-    claim = await desk.write(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
+    asked_prices = await desk.in_thread(desk.ledger.asked_prices, run_id)
+    claim = await desk.in_thread(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
     journal = journal_of(desk, claim, tried.clock)
     journal.add(Event("approved", {"actor": actor}))
     run = tried.run(run_id, journal, claim, progress)
-    approved = replace(run, approved=True, asked_prices=_asked_prices(record))
+    approved = replace(run, approved=True, asked_prices=asked_prices)
 
     def ended(run: Run) -> RunStatus:
         return RunStatus.AWAITING_APPROVAL if run.awaiting_approval else RunStatus.DONE
@@ -104,10 +104,10 @@ async def exit_position(
 
 
 async def _waiting_run(desk: Desk, run_id: str, account: str | None) -> tuple[RunRecord, Attempt]:
-    record = await desk.write(desk.ledger.run, run_id)
+    record = await desk.in_thread(desk.ledger.run, run_id)
     if record is None:
         raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
-    book = meant(await desk.write(desk.ledger.books), Whose(account, desk.configured))
+    book = meant(await desk.in_thread(desk.ledger.books), Whose(account, desk.configured))
     if book.account != record.key.account:
         raise UsageError(f"run {run_id} is not of account {masked(book.account)}", f"Its own is {record.key.account}")
     if record.lease is not None and record.lease.lapsed:
@@ -124,7 +124,7 @@ async def _waiting_run(desk: Desk, run_id: str, account: str | None) -> tuple[Ru
 
 async def expire_waiting(desk: Desk, tried: Attempt, progress: Progress) -> None:
     """At the day's close nobody can approve any more what waited in it."""
-    for record in await desk.write(desk.ledger.runs, 100, tried.key.book):
+    for record in await desk.in_thread(desk.ledger.runs, 100, tried.key.book):
         if record.status is RunStatus.AWAITING_APPROVAL and record.key.session_date <= tried.key.session_date:
             mine = replace(tried, key=record.key)
             await _expire(desk, record, mine, "nobody approved it before the day's close", progress)
@@ -136,12 +136,6 @@ def _expired(desk: Desk, record: RunRecord, tried: Attempt) -> bool:
     return late or desk.calendar.local_date(tried.clock.now()) != record.key.session_date
 
 
-def _asked_prices(record: RunRecord) -> dict[str, Decimal]:
-    """The prices that the person saw, by order id."""
-    orders = record.report["orders"] if record.report else ()
-    return {row["coid"]: Decimal(row["reference_price"]) for row in orders}
-
-
 async def _expire(desk: Desk, record: RunRecord, tried: Attempt, note: str, progress: Progress) -> RunResult:
     ended = await _end(desk, record, tried, note, progress)
     await tell(desk, record.key, Occasion.APPROVAL_EXPIRED, f"Run {record.run_id}: {note}", record.run_id)
@@ -149,12 +143,12 @@ async def _expire(desk: Desk, record: RunRecord, tried: Attempt, note: str, prog
 
 
 async def _end(desk: Desk, record: RunRecord, tried: Attempt, note: str, progress: Progress) -> RunResult:
-    claim = await desk.write(desk.ledger.reopen, record.run_id, desk.owner, tried.clock.now())
+    claim = await desk.in_thread(desk.ledger.reopen, record.run_id, desk.owner, tried.clock.now())
     run = tried.run(record.run_id, journal_of(desk, claim, tried.clock), claim, progress)
-    for intent in await desk.write(desk.ledger.intents, record.run_id):
+    for intent in await desk.in_thread(desk.ledger.intents, record.run_id):
         if intent.state is OrderState.PLANNED:
             at = run.clock.now()
-            await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.NOT_SENT, at, reason=note)
+            await desk.in_thread(desk.ledger.settle, claim, intent.coid, OrderState.NOT_SENT, at, reason=note)
     return await closed(desk, run, RunStatus.REJECTED, note)
 
 
@@ -193,6 +187,7 @@ async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
         reason=f"manual_exit: asked for by {actor}",
         exit=True,
         mandatory=True,
+        rules=(OrderRule.MANUAL_EXIT,),
     )
     plan = Plan(Action.HOLD, (order,), f"{actor} asked to leave {symbol}")
     choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")
@@ -200,7 +195,7 @@ async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
     if run.claim is not None and not run.key.dry_run:
         await run.journal.flush()
         at = run.clock.now()
-        await desk.write(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)
+        await desk.in_thread(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)
     return await execute(desk, run)
 
 

@@ -24,6 +24,7 @@ from app.desk.run.late_end import abandon_later
 from app.desk.run.mode import effective_mode
 from app.desk.run.notify import tell, tell_end, tell_failure
 from app.desk.run.unfinished import close_left_behind
+from app.desk.stages.memory import run_memory
 from app.desk.stages.nav_history import nav_point
 from app.desk.stages.reconcile import reconcile
 from app.domain.errors import (
@@ -115,7 +116,7 @@ async def attempt(desk: Desk, request: RunRequest) -> Attempt:
 async def claimed(desk: Desk, tried: Attempt, progress: Progress) -> Run | RunResult:
     """The run with its claim, or the result of whoever has the key."""
     now = tried.clock.now()
-    claim = await desk.write(desk.ledger.claim, tried.key, desk.owner, desk.policy.hash, now)
+    claim = await desk.in_thread(desk.ledger.claim, tried.key, desk.owner, desk.policy.hash, now)
     if isinstance(claim, Busy):
         return RunResult(claim.run_id, RunStatus.RUNNING, None, lease=claim.lease)
     if isinstance(claim, Done):
@@ -127,7 +128,7 @@ def journal_of(desk: Desk, claim: Claim, clock: Clock) -> Journal:
     """A journal whose events go to the claimed run."""
 
     async def write(events: Sequence[Event]) -> None:
-        await desk.write(desk.ledger.record, claim, events, clock.now())
+        await desk.in_thread(desk.ledger.record, claim, events, clock.now())
 
     return Journal(write)
 
@@ -145,7 +146,7 @@ async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], R
                 return begun
             run = await work(desk, begun)
     except Halted as halted:
-        await desk.write(desk.ledger.tighten, run.key.book, KillLevel.HALTED, str(halted), run.clock.now())
+        await desk.in_thread(desk.ledger.tighten, run.key.book, KillLevel.HALTED, str(halted), run.clock.now())
         return await closed(desk, run, RunStatus.HALTED, str(halted))
     except Fenced:
         raise
@@ -181,7 +182,7 @@ async def _give_up(desk: Desk, run: Run, claim: Claim, error: PortfolioError) ->
         await run.journal.flush()
     status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED
     try:
-        await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+        await desk.in_thread(desk.ledger.abandon, claim, status, str(error), run.clock.now())
     except LedgerUnavailable as unrecorded:
         # The caller hears why the run ended, which may be an order of unknown fate.
         run.progress(f"the end of run {run.run_id} is not on record: {unrecorded}")
@@ -194,7 +195,7 @@ async def _let_go(desk: Desk, run: Run, claim: Claim) -> None:
     with suppress(LedgerError):
         await run.journal.flush()
     with suppress(LedgerError):
-        await desk.write(desk.ledger.abandon, claim, RunStatus.FAILED, "the run was stopped", run.clock.now())
+        await desk.in_thread(desk.ledger.abandon, claim, RunStatus.FAILED, "the run was stopped", run.clock.now())
 
 
 async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
@@ -229,7 +230,8 @@ async def _sealed(
 ) -> Mapping[str, Any]:
     report = report_of(desk, run, status, note).as_json()
     events = (*waiting, Event("run_closed", {"status": status.value, "note": note}))
-    await desk.write(desk.ledger.close, claim, status, report, events, run.clock.now(), nav)
+    left = run_memory(run, status)
+    await desk.in_thread(desk.ledger.close, claim, status, report, events, run.clock.now(), nav, left)
     return report
 
 
@@ -249,7 +251,7 @@ async def _closed_as_failed(
         else:
             break
     else:
-        await desk.write(desk.ledger.abandon, claim, RunStatus.FAILED, str(error), run.clock.now())
+        await desk.in_thread(desk.ledger.abandon, claim, RunStatus.FAILED, str(error), run.clock.now())
     await tell_failure(desk, run.key, RunStatus.FAILED, error)
 
 
@@ -268,7 +270,7 @@ def too_late(desk: Desk, slot: str, clock: Clock) -> bool:
 
 async def _stopped(desk: Desk, run: Run) -> str | None:
     """Under HALTED nothing runs but what a person confirmed; own open buys are taken back. Why, in words."""
-    control = await desk.write(desk.ledger.level, run.key.book)
+    control = await desk.in_thread(desk.ledger.level, run.key.book)
     if control.level is not KillLevel.HALTED or run.by_person:
         return None
     cancelled = 0 if run.key.dry_run else await cancel_open_buys(desk, run)
@@ -304,7 +306,7 @@ async def _session(desk: Desk, request: RunRequest) -> BrokerSession:
         down = BrokerSession(
             SessionState.DOWN, error.cause, error.remedy, (), None, SystemClock().now(), desk.trading_mode
         )
-        newest = await desk.write(desk.ledger.runs, 1, None, request.account or desk.account)
+        newest = await desk.in_thread(desk.ledger.runs, 1, None, request.account or desk.account)
         if desk.trading_mode == "live" or (newest and newest[0].key.book == newest[0].key.account):
             await _held_up(desk, request, down, error)
         raise
@@ -316,10 +318,10 @@ async def _held_up(desk: Desk, request: RunRequest, session: BrokerSession, erro
         return
     clock = market_clock(session)
     key = key_of(desk, session, clock, account, request.slot, request.dry_run)
-    claim = await desk.write(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
+    claim = await desk.in_thread(desk.ledger.claim, key, desk.owner, desk.policy.hash, clock.now())
     if isinstance(claim, Claim):
         status = RunStatus.MISSED if too_late(desk, request.slot, clock) else RunStatus.NOT_READY
-        await desk.write(desk.ledger.abandon, claim, status, str(error), clock.now())
+        await desk.in_thread(desk.ledger.abandon, claim, status, str(error), clock.now())
         if desk.calendar.session(clock.now()) is not None:
             await tell_failure(desk, key, status, error)
 
@@ -383,7 +385,7 @@ async def _lease_kept(desk: Desk, run: Run, claim: Claim) -> AsyncIterator[None]
 
 async def _renewed(desk: Desk, claim: Claim) -> None:
     try:
-        await desk.write(desk.ledger.renew, claim)
+        await desk.in_thread(desk.ledger.renew, claim)
     except Fenced:
         raise
     except LedgerError as error:

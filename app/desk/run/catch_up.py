@@ -58,7 +58,7 @@ async def _held_up(desk: Desk, session: BrokerSession, slot: str) -> tuple[RunKe
     clock = market_clock(session)
     previews = effective_mode(desk.policy, desk.trading_mode, False, session).mode is Mode.PREVIEW
     today = desk.calendar.local_date(clock.now())
-    found = await desk.write(desk.ledger.held_up, today, slot, previews=previews)
+    found = await desk.in_thread(desk.ledger.held_up, today, slot, previews=previews)
     return tuple(
         key
         for key in found

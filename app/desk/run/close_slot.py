@@ -41,7 +41,7 @@ async def _record_close(desk: Desk, run: Run) -> Run:
     report = run.broker_report or await desk.broker.report(run.key.account)
     await refuse_strangers(desk, run, report.orders)
     results = []
-    for intent in await desk.write(desk.ledger.open_intents, run.key.book, run.key.session_date):
+    for intent in await desk.in_thread(desk.ledger.open_intents, run.key.book, run.key.session_date):
         ended = await settle(desk, run, run.claim, intent, report)
         if ended.state in WORKING:
             ended = await _last_word(desk, run, run.claim, ended)
@@ -69,7 +69,7 @@ async def _last_word(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -
         state = row.state if row.state.is_final else state
         filled, price = row.filled_quantity, row.average_price
     reason = "its day ended" if state is OrderState.CANCELLED else None
-    await desk.write(
+    await desk.in_thread(
         desk.ledger.settle,
         claim,
         intent.coid,

@@ -66,7 +66,7 @@ async def reconcile_now(desk: Desk, account: str | None = None, progress: Progre
         return run
 
     async def take_back(desk: Desk, run: Run) -> Run:
-        control = await desk.write(desk.ledger.level, run.key.book)
+        control = await desk.in_thread(desk.ledger.level, run.key.book)
         if control.level is not KillLevel.HALTED:
             return run
         count = await cancel_open_buys(desk, run)
@@ -109,7 +109,7 @@ async def preview_run(desk: Desk, run_id: str, progress: Progress = silent) -> R
     mode = EffectiveMode(Mode.PREVIEW, Mode.PREVIEW.value, "no scheduled run: everything is previewed")
 
     async def observe(events: Sequence[Event]) -> None:
-        await desk.write(desk.ledger.observe, tried.key.book, events, tried.clock.now())
+        await desk.in_thread(desk.ledger.observe, tried.key.book, events, tried.clock.now())
 
     return replace(tried, mode=mode).run(run_id, Journal(observe), progress=progress)
 

@@ -26,7 +26,7 @@ async def _abandoned(desk: Desk, run: Run, claim: Claim, status: RunStatus, erro
     while time.monotonic() < until:
         await asyncio.sleep(TRY_SECONDS)
         try:
-            await desk.write(desk.ledger.abandon, claim, status, str(error), run.clock.now())
+            await desk.in_thread(desk.ledger.abandon, claim, status, str(error), run.clock.now())
         except LedgerUnavailable:
             continue
         except LedgerError:

@@ -5,7 +5,7 @@ carries an account id or a token.
 """
 
 import logging
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.desk.clock import market_clock
 from app.desk.desk import Desk, Run
@@ -43,7 +43,7 @@ async def tell(
     parts = (key.book, key.session_date.isoformat(), key.slot, occasion.value, detail)
     title = f"{key.session_date} {key.slot}: {title or _TITLES[occasion]}"
     try:
-        await desk.write(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
+        await desk.in_thread(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
     except LedgerError as error:
         _logger.error("%s: nobody is told: %s", title, error)
 
@@ -75,7 +75,7 @@ async def remind(desk: Desk, session: BrokerSession, key: RunKey, minutes: int) 
     today = desk.calendar.session(now)
     if session.state is SessionState.READY or today is None:
         return
-    if not today.opens - timedelta(minutes=minutes) <= now < today.opens:
+    if not is_time_to_remind(now, today.opens, minutes):
         return
     where = f" Login page: {session.login_url}" if session.login_url else ""
     remedy = f" {session.remedy}" if session.remedy else ""
@@ -84,15 +84,20 @@ async def remind(desk: Desk, session: BrokerSession, key: RunKey, minutes: int) 
     await tell(desk, key, Occasion.NOT_READY, text, "reminder")
 
 
+def is_time_to_remind(now: datetime, opens: datetime, minutes: int) -> bool:
+    """In the last `minutes` before the exchange opens, and not once it is open."""
+    return opens - timedelta(minutes=minutes) <= now < opens
+
+
 async def deliver(desk: Desk) -> None:
     """Send what is due; what does not get through stays for the next time."""
     urls = desk.policy.notifications.urls
     if desk.notifier is None or not urls:
         return
     try:
-        for notice in await desk.write(desk.ledger.take_notices):
+        for notice in await desk.in_thread(desk.ledger.take_notices):
             if await desk.notifier.send(urls, notice.title, notice.body):
-                await desk.write(desk.ledger.notice_delivered, notice.key)
+                await desk.in_thread(desk.ledger.notice_delivered, notice.key)
             else:
                 _logger.warning("not delivered yet: %s", notice.title)
     except LedgerError as error:

@@ -21,13 +21,13 @@ _NOT_SENT = "the process that would have sent it ended, and then its day did"
 async def close_left_behind(desk: Desk, run: Run, claim: Claim, *, same_day: bool = False) -> None:
     """Those of earlier sessions; `same_day`: of this one, too, once nobody goes on with it any more."""
     now = run.clock.now()
-    for old in await desk.write(desk.ledger.adopt, claim, now, same_day=same_day):
-        for intent in await desk.write(desk.ledger.intents, old.run_id):
+    for old in await desk.in_thread(desk.ledger.adopt, claim, now, same_day=same_day):
+        for intent in await desk.in_thread(desk.ledger.intents, old.run_id):
             if intent.state is OrderState.PLANNED:
-                await desk.write(
+                await desk.in_thread(
                     desk.ledger.settle, old, intent.coid, OrderState.NOT_SENT, run.clock.now(), reason=_NOT_SENT
                 )
-        results = tuple(result_of(intent) for intent in await desk.write(desk.ledger.intents, old.run_id))
+        results = tuple(result_of(intent) for intent in await desk.in_thread(desk.ledger.intents, old.run_id))
         session = Session(old.key.session_date, now, now)
         bare = Run(
             old.run_id, old.key, run.mode, run.broker_session, session, run.clock, Journal(_nowhere), old,
@@ -35,7 +35,7 @@ async def close_left_behind(desk: Desk, run: Run, claim: Claim, *, same_day: boo
         )  # fmt: skip
         report = report_of(desk, bare, RunStatus.FAILED, PROCESS_ENDED).as_json()
         event = Event("run_closed", {"status": RunStatus.FAILED.value, "note": PROCESS_ENDED})
-        await desk.write(desk.ledger.close, old, RunStatus.FAILED, report, (event,), run.clock.now())
+        await desk.in_thread(desk.ledger.close, old, RunStatus.FAILED, report, (event,), run.clock.now())
         run.progress(f"run {old.run_id} of {old.key.session_date} is closed as failed: {PROCESS_ENDED}")
         await tell_failure(
             desk, old.key, RunStatus.FAILED, PortfolioError(PROCESS_ENDED, f"`portfolio show {old.run_id}`")

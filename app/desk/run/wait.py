@@ -71,7 +71,7 @@ async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progre
     """Until the run has ended, or nobody is at work on it."""
     said = None
     while True:
-        record = await desk.write(desk.ledger.run, run_id)
+        record = await desk.in_thread(desk.ledger.run, run_id)
         if record is None or record.lease is None or record.lease.lapsed:
             return
         words = f"run {run_id} is in progress elsewhere; {lease_words(record.lease.seconds)}"

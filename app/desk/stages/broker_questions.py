@@ -34,7 +34,7 @@ async def left_unanswered(desk: Desk, run: Run, claim: Claim, result: OrderResul
 
 
 async def _looked_for(desk: Desk, run: Run, claim: Claim, coid: str) -> IntentRecord:
-    intent = known(await desk.write(desk.ledger.find_intent, run.key.book, coid), "the intent that was sent")
+    intent = known(await desk.in_thread(desk.ledger.find_intent, run.key.book, coid), "the intent that was sent")
     for _ in range(ABSENT_READS):
         try:
             report = await desk.broker.report(run.key.account)
@@ -50,7 +50,7 @@ async def _looked_for(desk: Desk, run: Run, claim: Claim, coid: str) -> IntentRe
 async def name_refusal(desk: Desk, run: Run, intent: Intent) -> Refusal | None:
     """Why no order for this name goes: an earlier one may still turn out to be at the broker."""
     conid = intent.order.instrument.conid
-    for other in await desk.write(desk.ledger.open_intents, run.key.book):
+    for other in await desk.in_thread(desk.ledger.open_intents, run.key.book):
         if other.conid == conid and other.coid != intent.coid and other.waits_for_an_answer:
             waits = (
                 f"{other.side} {other.quantity:f} of {other.session_date} waits for an answer to the broker's question"

@@ -41,7 +41,7 @@ async def decide(desk: Desk, run: Run) -> Run:
         kept = restore_explanations(run.claim.plan)
         return replace(run, choice=choice, plan=plan, plans=(plan,), explanations=kept)
     evaluation = known(run.evaluation, "the evaluation")
-    day, today = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date), _today(desk, run)
+    day, today = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date), _today(desk, run)
     found = options(today, evaluation, day, run.level.level)
     if desk.chooser.spends:
         await require_ready(desk)
@@ -107,7 +107,7 @@ async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
         run.journal.add(Event("plan_previewed", {"plan_id": plan.id, "action": plan.action.value}))
         return
     await run.journal.flush()
-    await desk.write(
+    await desk.in_thread(
         desk.ledger.commit_plan,
         run.claim,
         plan_record(plan, choice, run.explanations),

@@ -95,7 +95,7 @@ async def _preview(desk: Desk, run: Run, intent: Intent, portfolio: Portfolio) -
 
 
 async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: Portfolio) -> tuple[Run, Portfolio]:
-    record = known(await desk.write(desk.ledger.find_intent, run.key.book, intent.coid), "the committed intent")
+    record = known(await desk.in_thread(desk.ledger.find_intent, run.key.book, intent.coid), "the committed intent")
     if record.state is not OrderState.PLANNED:
         order = replace(intent.order, quantity=record.quantity, limit_price=record.limit_price)
         earlier = OrderResult(
@@ -108,7 +108,7 @@ async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: 
             questions=record.questions,
         )
         return _with(run, earlier, ()), portfolio
-    await desk.write(desk.ledger.renew, claim)
+    await desk.in_thread(desk.ledger.renew, claim)
     waits = await name_refusal(desk, run, intent)
     prepared = Refused((waits,)) if waits is not None else await _prepare(desk, run, intent.order, portfolio)
     await run.journal.flush()
@@ -116,7 +116,7 @@ async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: 
         moved = f"the price moved to {prepared.order.reference_price:f} since it was approved: asks again"
         return _waits(run, intent, prepared.order, moved), portfolio
     if isinstance(prepared, Refused):
-        await desk.write(
+        await desk.in_thread(
             desk.ledger.settle, claim, intent.coid, OrderState.NOT_SENT, run.clock.now(), reason=prepared.reason
         )
         run.progress(f"not sent: {prepared.reason}")
@@ -152,7 +152,7 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
         lots={**market.lots, conid: rules.quantity_increment},
     )
     priced = replace(order, limit_price=limit, reference_price=quotes[conid].price)
-    day = await desk.write(desk.ledger.day_use, run.key.book, run.key.session_date)
+    day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     level = KillLevel.ACTIVE if run.by_person else run.level.level
     ruling = gate(Today(desk.policy, portfolio, market, run.navs, run.memory), (priced,), day, level)
     if not ruling.allowed:
@@ -176,10 +176,10 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
     if desk.signer is None:
         raise UsageError("no key to sign order tickets with", "Set TICKET_KEY or TICKET_KEY_FILE")
     budget = _budget(desk, run, order, portfolio)
-    refusal = await desk.write(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)
+    refusal = await desk.in_thread(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)
     if refusal is not None:
         reason = str(refusal)
-        await desk.write(desk.ledger.settle, claim, coid, OrderState.NOT_SENT, run.clock.now(), reason=reason)
+        await desk.in_thread(desk.ledger.settle, claim, coid, OrderState.NOT_SENT, run.clock.now(), reason=reason)
         return OrderResult(coid, order, OrderState.NOT_SENT.value, what_if=ready.what_if, reason=reason)
     if desk.steady() > due:
         raise OrderUncertain(
@@ -201,7 +201,7 @@ async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, por
     placement = await desk.broker.place(ticket, desk.signer.sign(ticket))
     state = _state(placement)
     try:
-        await desk.write(
+        await desk.in_thread(
             desk.ledger.settle,
             claim,
             coid,
@@ -290,7 +290,7 @@ async def _find(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Orde
 async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> OrderResult:
     """Until it is final or the window ends; what is still open then rests at the broker as ACKED or PARTIAL."""
     order_id = known(
-        (await desk.write(desk.ledger.find_intent, run.key.book, result.coid)), "the intent"
+        (await desk.in_thread(desk.ledger.find_intent, run.key.book, result.coid)), "the intent"
     ).broker_order_id
     if order_id is None:
         return result
@@ -306,12 +306,12 @@ async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Or
             return await _settle_as(desk, run, claim, result, row)
         await desk.sleep(pause)
         pause = min(pause * 2, SLOWEST_POLL_SECONDS)
-        await desk.write(desk.ledger.renew, claim)
+        await desk.in_thread(desk.ledger.renew, claim)
 
 
 async def _settle_as(desk: Desk, run: Run, claim: Claim, result: OrderResult, row: BrokerOrder) -> OrderResult:
     """Record what the broker says of the order."""
-    await desk.write(
+    await desk.in_thread(
         desk.ledger.settle,
         claim,
         result.coid,

@@ -9,12 +9,12 @@ from app.engine import reason_to_reduce
 
 async def level_in_force(desk: Desk, run: Run, evaluation: Evaluation) -> Control:
     """The level after what this run measured; a preview says what it would be and changes nothing."""
-    control = await desk.write(desk.ledger.level, run.key.book)
-    sent = await desk.write(desk.ledger.runs_since_review, run.key.book)
+    control = await desk.in_thread(desk.ledger.level, run.key.book)
+    sent = await desk.in_thread(desk.ledger.runs_since_review, run.key.book)
     reason = reason_to_reduce(desk.policy, evaluation, sent)
     if reason is None or control.level is not KillLevel.ACTIVE:
         return control
     if run.claim is None or run.key.dry_run:
         return Control(KillLevel.REDUCING, reason, "automatic", run.clock.now())
     run.progress(f"from now on exits only, until a person resumes: {reason}")
-    return await desk.write(desk.ledger.tighten, run.key.book, KillLevel.REDUCING, reason, run.clock.now())
+    return await desk.in_thread(desk.ledger.tighten, run.key.book, KillLevel.REDUCING, reason, run.clock.now())

@@ -15,7 +15,7 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
     A preview adds them for itself only, and nothing is added while money from outside is unexplained: the point would
     count it as gain or loss for ever. Raises LedgerError where time would run backwards, or no return can be told.
     """
-    navs = await desk.write(desk.ledger.navs, run.key.book)
+    navs = await desk.in_thread(desk.ledger.navs, run.key.book)
     for point in closes(navs):
         _sound(point)
     today = run.key.session_date
@@ -29,7 +29,7 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
         newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1
     ):
         return navs
-    flows = await desk.write(desk.ledger.flows, run.key.book)
+    flows = await desk.in_thread(desk.ledger.flows, run.key.book)
     # Before any close the first value counts: an account is judged from the day it is first seen.
     before = newest or (navs[-1] if navs else None)
     settled = _seen_since(flows, newest, today)
@@ -43,7 +43,7 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
             before = newest = follow(before, session_date, kind, nav, flow_since(flows, before, session_date))
             added.append(newest)
     if added and not run.key.dry_run and run.claim is not None:
-        await desk.write(desk.ledger.add_navs, run.key.book, added)
+        await desk.in_thread(desk.ledger.add_navs, run.key.book, added)
     return tuple(sorted((*navs, *added), key=lambda point: point.session_date))
 
 

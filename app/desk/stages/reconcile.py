@@ -29,7 +29,7 @@ async def reconcile(desk: Desk, run: Run, claim: Claim) -> Run:
     Raises OrderUncertain while one of them may be on its way to the broker, Halted where the books contradict. An order
     that waits for an answer to the broker's question is on no way: it holds up its own name only.
     """
-    open_intents = [i for i in await desk.write(desk.ledger.open_intents, run.key.book) if _watched(desk, run, i)]
+    open_intents = [i for i in await desk.in_thread(desk.ledger.open_intents, run.key.book) if _watched(desk, run, i)]
     if not open_intents:
         return run
     report = await desk.broker.report(run.key.account)
@@ -60,7 +60,7 @@ async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) 
             continue
         if seen.setdefault(order.coid, order.order_id) != order.order_id:
             raise Halted(f"the broker holds two orders under {order.coid}", "Look at both before anything is sent")
-        intent = await desk.write(desk.ledger.find_intent, run.key.book, order.coid)
+        intent = await desk.in_thread(desk.ledger.find_intent, run.key.book, order.coid)
         if intent is None or intent.sends == 0:
             raise Halted(
                 f"the broker holds order {order.coid} under our name and the ledger never sent it",
@@ -83,7 +83,7 @@ async def refuse_strange_trades(desk: Desk, run: Run, trades: Sequence[Trade]) -
     """Halted where an order of ours filled today and the ledger never sent it, also after the broker delists it."""
     ours = {trade.coid for trade in trades if trade.is_ours and _is_of_today(desk, run, trade)}
     for coid in sorted(coid for coid in ours if coid is not None):
-        intent = await desk.write(desk.ledger.find_intent, run.key.book, coid)
+        intent = await desk.in_thread(desk.ledger.find_intent, run.key.book, coid)
         if intent is None or intent.sends == 0:
             raise Halted(
                 f"order {coid} was filled today under our name and the ledger never sent it",
@@ -112,7 +112,7 @@ async def settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, repor
         await _let_go(desk, run, claim, intent)
     elif intent.state in UNSETTLED:
         await _count_absence(desk, run, claim, intent)
-    found = await desk.write(desk.ledger.find_intent, run.key.book, intent.coid)
+    found = await desk.in_thread(desk.ledger.find_intent, run.key.book, intent.coid)
     return found or intent
 
 
@@ -130,7 +130,7 @@ async def _record(
     if order is not None and order.filled_quantity >= quantity:
         quantity, price = order.filled_quantity, order.average_price
     kind = "late_ack" if intent.state is OrderState.ABANDONED else "reconciled"
-    await desk.write(
+    await desk.in_thread(
         desk.ledger.settle,
         claim,
         intent.coid,
@@ -154,14 +154,16 @@ def _of_fills(fills: Sequence[Trade]) -> tuple[Decimal, Decimal | None]:
 async def _count_absence(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> None:
     """One more complete read without it; enough of them, late enough, and it is given up and watched."""
     if intent.state is OrderState.SENDING:
-        await desk.write(
+        await desk.in_thread(
             desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, run.clock.now(), reason="its answer was lost"
         )
-    counted = await desk.write(desk.ledger.absent, claim, intent.coid, run.clock.now())
+    counted = await desk.in_thread(desk.ledger.absent, claim, intent.coid, run.clock.now())
     settled = counted.sent_at is not None and desk.now() - counted.sent_at > timedelta(seconds=SETTLE_SECONDS)
     if settled and counted.absent_reads >= ABSENT_READS:
         reason = f"not in {counted.absent_reads} complete reads of orders and executions"
-        await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.ABANDONED, run.clock.now(), reason=reason)
+        await desk.in_thread(
+            desk.ledger.settle, claim, intent.coid, OrderState.ABANDONED, run.clock.now(), reason=reason
+        )
 
 
 async def _let_go(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> None:
@@ -169,8 +171,8 @@ async def _let_go(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> N
     at = run.clock.now()
     if intent.state in UNSETTLED:
         if intent.state is OrderState.SENDING:
-            await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, at)
-        await desk.write(
+            await desk.in_thread(desk.ledger.settle, claim, intent.coid, OrderState.UNKNOWN, at)
+        await desk.in_thread(
             desk.ledger.settle,
             claim,
             intent.coid,
@@ -179,4 +181,4 @@ async def _let_go(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> N
             reason="its day ended without a trace of it",
         )
     elif intent.state is not OrderState.ABANDONED:
-        await desk.write(desk.ledger.settle, claim, intent.coid, OrderState.CANCELLED, at, reason="its day ended")
+        await desk.in_thread(desk.ledger.settle, claim, intent.coid, OrderState.CANCELLED, at, reason="its day ended")

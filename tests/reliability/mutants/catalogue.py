@@ -52,7 +52,9 @@ class Mutant:
     probes: tuple[Crash | Freeze, ...] = ()
 
 
-_COMMIT: Final = "await desk.write(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)\n"
+_COMMIT: Final = (
+    "await desk.in_thread(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)\n"
+)
 _UNGUARDED: Final = (
     Edit(SENDING, "    if intent.state != OrderState.PLANNED or intent.sends != 0:\n", "    if intent is None:\n"),
     Edit(SENDING, "    if before is not None:\n", "    if before is None and intent is None:\n"),
