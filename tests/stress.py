@@ -16,8 +16,8 @@ from app.domain.order import Side
 from app.domain.plan import Plan
 from app.domain.policy import Policy
 from app.domain.ruling import DayUse, KillLevel
-from app.engine import options
-from app.risk import Today, measure
+from app.engine import decide
+from app.risk import Today
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import Day, day
 
@@ -55,9 +55,8 @@ class StressDay:
 def stress_day(policy: Policy, inputs: Day) -> StressDay:
     """By a desk whose level no loss raises: what would be bought is shown too."""
     today = Today(policy, inputs.portfolio, inputs.market, inputs.navs)
-    evaluation = measure(today)
-    found = options(today, evaluation, DayUse(), KillLevel.ACTIVE)
-    return StressDay(evaluation, found.default_plan, len(found.feasible))
+    found = decide(today, DayUse(), KillLevel.ACTIVE)
+    return StressDay(found.evaluation, found.chosen, len(found.options.feasible))
 
 
 def tables() -> str:

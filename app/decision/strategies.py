@@ -63,7 +63,7 @@ def reinforce(situation: Situation) -> Plan | None:
         ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
         wishes.append(Wish(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
         told[position.instrument.conid] = text
-    orders = buys(situation, situation.mandatory, wishes)
+    orders = buys(situation, situation.mandatory, wishes) if wishes else ()
     if not orders:
         return None
     names = ", ".join(f"{o.instrument.symbol} {told[o.instrument.conid]}" for o in orders)

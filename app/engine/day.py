@@ -4,7 +4,7 @@ Their statistics are worked out together; plans are made for one at a time, and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.decision import NOTHING_TO_DO, Options, Situation, anything_to_decide, offered, plans, rules
 from app.domain.evaluation import Evaluation
@@ -30,16 +30,20 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One account with what was done of its day, the level in force, and runs that sent orders since a review."""
+    """One account, what was used of its day, and the level in force.
+
+    `runs_since_review`: runs that sent orders since a person last looked; None where the level stays as it is, whatever
+    the day lost.
+    """
 
     today: Today
-    use: DayUse = field(default_factory=DayUse)
-    level: KillLevel = KillLevel.ACTIVE
-    runs_since_review: int = 0
+    use: DayUse
+    level: KillLevel
+    runs_since_review: int | None = None
 
 
-def decide(today: Today, use: DayUse, level: KillLevel, runs_since_review: int = 0) -> Decided:
-    """One account's day."""
+def decide(today: Today, use: DayUse, level: KillLevel, runs_since_review: int | None = None) -> Decided:
+    """One account's day, as `Given` says."""
     return decide_all([Given(today, use, level, runs_since_review)])[0]
 
 
@@ -50,9 +54,11 @@ def decide_all(given: Sequence[Given]) -> tuple[Decided, ...]:
 
 
 def _decided(given: Given) -> Decided:
-    policy, evaluation = given.today.policy, measure(given.today)
-    level = level_after(policy, given.level, evaluation, given.runs_since_review)
-    return Decided(evaluation, level, options(given.today, evaluation, given.use, level))
+    today, level, runs = given.today, given.level, given.runs_since_review
+    evaluation = measure(today)
+    if runs is not None:
+        level = level_after(today.policy, level, evaluation, runs)
+    return Decided(evaluation, level, options(today, evaluation, given.use, level))
 
 
 def options(today: Today, evaluation: Evaluation, use: DayUse, level: KillLevel) -> Options:

@@ -245,7 +245,8 @@ def decide_fresh(today: Today) -> Decided:
 def decide_together(today: Today, count: int) -> tuple[Decided, ...]:
     """Accounts that are alike, each with copies of its own, in one fresh market."""
     market = replace(today.market)
-    return decide_all([Given(replace(today, portfolio=replace(today.portfolio), market=market)) for _ in range(count)])
+    accounts = [replace(today, portfolio=replace(today.portfolio), market=market) for _ in range(count)]
+    return decide_all([Given(account, DayUse(), KillLevel.ACTIVE) for account in accounts])
 
 
 def figures() -> Iterator[Figure]:

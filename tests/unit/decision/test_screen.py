@@ -12,7 +12,7 @@ from app.domain.market import Market
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy, RotationTrigger, TrendFilter
 from app.domain.portfolio import Portfolio
-from tests.support.worlds import LENGTH, NAMES, changed, conid, evaluate, even, market, policy, with_history
+from tests.support.worlds import LENGTH, NAMES, changed, conid, evaluate, even, market, policy, portfolio, with_history
 from tests.unit.risk.drawn import World, worlds
 
 RECENT = st.sampled_from([None, 0, 5, 400])
@@ -46,12 +46,14 @@ def test_a_quiet_day_asks_for_nothing() -> None:
     assert not asks(still(), even())
 
 
-@pytest.mark.parametrize(
-    ("costs", "expected"),
-    [({"AA": 110}, False), ({"AA": 112}, True), ({"AA": 84}, False), ({"AA": 83}, True)],
-)
-def test_a_loss_or_a_gain_at_its_trigger_asks(costs: dict[str, float], expected: bool) -> None:
-    assert asks(still(), even(costs=costs)) is expected
+def roomy(cost: float) -> Portfolio:
+    """NAV 100,000, almost half of it in cash; AA was bought at `cost` and is worth 100."""
+    return portfolio(dict.fromkeys(NAMES[:7], 80), 44000, {"AA": cost})
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(110, False), (112, True), (84, False), (83, True)])
+def test_a_loss_or_a_gain_at_its_trigger_asks(cost: float, expected: bool) -> None:
+    assert asks(still(), roomy(cost)) is expected
 
 
 @pytest.mark.parametrize(
@@ -68,11 +70,15 @@ def test_an_open_rotation_drift_and_a_breach_ask(change: dict[str, object]) -> N
 
 
 def test_a_winner_that_may_not_be_added_to_asks_for_nothing() -> None:
-    winner = even(costs={"AA": 70})
+    winner = roomy(70)
     assert asks(still(), winner)
     assert not asks(still(), winner, replace(NO_MEMORY, reinforced={conid("AA"): (30, 60)}))
     assert not asks(still(), winner, replace(NO_MEMORY, sold={conid("AA"): 3}))
     assert not asks(changed(still(), "strategies.reinforce_winners.require_trend", TrendFilter.BULL), winner)
+
+
+def test_a_winner_without_room_under_a_limit_asks_for_nothing() -> None:
+    assert not asks(still(), even(costs={"AA": 70}))
 
 
 def test_a_rested_rotation_asks_only_where_the_ranking_has_turned() -> None:
@@ -86,4 +92,4 @@ def test_a_rested_rotation_asks_only_where_the_ranking_has_turned() -> None:
 
 
 def test_a_buy_that_nobody_may_make_is_not_asked_for() -> None:
-    assert not asks(still(), even(costs={"AA": 70}), on=market(vix=None))
+    assert not asks(still(), roomy(70), on=market(vix=None))

@@ -35,10 +35,7 @@ def without_screen(today: Today) -> tuple[tuple[Plan, ...], tuple[Plan, ...], Pl
 def test_the_screen_leaves_out_nothing_that_full_building_offers(world: World) -> None:
     found, left, chosen = without_screen(world.today())
     decided = decide(world.today(), DayUse(), KillLevel.ACTIVE)
-    if decided.level is KillLevel.ACTIVE:
-        assert decided.options.candidates == found
-        assert decided.options.feasible == left
-        assert decided.chosen == chosen
+    assert (decided.options.candidates, decided.options.feasible, decided.chosen) == (found, left, chosen)
 
 
 @pytest.mark.real_prices
@@ -50,19 +47,18 @@ def test_real_days_are_the_same_with_and_without_the_screen_which_is_silent_on_m
         decided = decide(replace(today), DayUse(), KillLevel.ACTIVE)
         found, left, _ = without_screen(today)
         assert decided.options.candidates == found
-        assert decided.level is not KillLevel.ACTIVE or decided.options.feasible == left
+        assert decided.options.feasible == left
         silent += len(found) == 1 and not found[0].orders
         account.carry_out(decided)
     assert 0.7 * days <= silent < days
 
 
 @settings(max_examples=15)
-@given(st.lists(worlds(), min_size=1, max_size=3), st.integers(0, 3))
-def test_many_accounts_are_decided_as_each_is_alone(drawn: list[World], runs: int) -> None:
+@given(st.lists(worlds(), min_size=1, max_size=3), st.sampled_from([None, 0, 99]))
+def test_many_accounts_are_decided_as_each_is_alone(drawn: list[World], runs: int | None) -> None:
     # Of one market, as a replay has them.
-    given_days = [
-        Given(replace(world, market=drawn[0].market).today(), DayUse(3), runs_since_review=runs) for world in drawn
-    ]
+    accounts = [replace(world, market=drawn[0].market).today() for world in drawn]
+    given_days = [Given(today, DayUse(3), KillLevel.ACTIVE, runs) for today in accounts]
     alone = [
         decide(replace(one.today, market=replace(one.today.market)), one.use, one.level, one.runs_since_review)
         for one in given_days
@@ -80,7 +76,7 @@ def test_three_policies_on_one_account_share_their_statistics_to_the_bit() -> No
         return Today(policies[each], day.portfolio, replace(day.market), day.navs, day.memory)
 
     shared = replace(day.market)
-    together = decide_all([Given(replace(of(each), market=shared)) for each in range(3)])
+    together = decide_all([Given(replace(of(each), market=shared), DayUse(), KillLevel.ACTIVE) for each in range(3)])
     alone = tuple(decide(of(each), DayUse(), KillLevel.ACTIVE) for each in range(3))
     assert together == alone
     assert len({decided.evaluation.metric("annual_volatility").limit for decided in together}) == 3
@@ -106,6 +102,6 @@ def test_in_doubt_about_the_accounts_value_its_past_is_unknown_and_nothing_is_bo
 def test_a_day_that_lost_too_much_is_ruled_under_exits_only() -> None:
     account = portfolio(dict.fromkeys(NAMES[:7], 80), 44000, {"AA": 80})
     fallen = Today(policy(), account, market(), navs(account.nav * 2))
-    decided = decided_alone(fallen)
+    decided = decide(fallen, DayUse(), KillLevel.ACTIVE, runs_since_review=0)
     assert decided.level is KillLevel.REDUCING
     assert all(order.side is Side.SELL for plan in decided.options.feasible for order in plan.orders)

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from app.domain.ruling import DayUse, KillLevel
-from app.engine import Decided, options
-from app.risk import Today, measure
+from app.engine import Decided, decide
+from app.risk import Today
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import prices
 from tests.support.told import digest, told
@@ -37,9 +37,7 @@ def test_a_walked_day_is_measured_offered_and_chosen_as_recorded(name: str, firs
     for _ in range(DAYS):
         day = account.today()
         today = Today(policy, day.portfolio, day.market, day.navs, day.memory)
-        evaluation = measure(today)
-        # The recorded days knew no level that a day raises by itself.
-        decided = Decided(evaluation, KillLevel.ACTIVE, options(today, evaluation, DayUse(), KillLevel.ACTIVE))
+        decided = decide(today, DayUse(), KillLevel.ACTIVE)
         days.append(text(decided))
         account.carry_out(decided)
     assert digest(days) == recorded
