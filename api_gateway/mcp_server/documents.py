@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, get_args
 
-from api_gateway.clientportal.limits import GLOBAL, Limit
+from api_gateway.clientportal.request_limits import GLOBAL, Limit
 from api_gateway.mcp_server.registry import TOOLS
-from api_gateway.mcp_server.registry.model import Family, GatewayTool, Local, Mapped, Unsupported
+from api_gateway.mcp_server.registry.tool import Family, GatewayTool, Local, Mapped, Unsupported
 
 DOCUMENT: Final = "docs/mcp-tools.md"
 _HERE = Path(__file__).resolve().parent

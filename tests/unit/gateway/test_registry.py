@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.limits import GLOBAL
 from api_gateway.clientportal.raw import Request
+from api_gateway.clientportal.request_limits import GLOBAL
 from api_gateway.mcp_server import documents
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.registry import TOOLS, reference
-from api_gateway.mcp_server.registry.model import Call, GatewayTool, Local, Mapped, Surroundings, Unsupported
+from api_gateway.mcp_server.registry.tool import Call, GatewayTool, Local, Mapped, Surroundings, Unsupported
 from api_gateway.simulator.application import gateway_routes
 from api_gateway.simulator.login.pacing import CONCURRENT, PER_ENDPOINT
 from tests.unit.gateway.scripted import ACCOUNT, portal_to, ready_gateway
