@@ -46,8 +46,8 @@ from app.commands.processes import (
     simulated_accounts,
     simulator,
 )
-from app.commands.screen import show_runs
 from app.commands.service_client import Call, ask_service
+from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
 from app.desk.report.build import overview
@@ -55,7 +55,7 @@ from app.desk.run.attempt import Conduct, RunRequest, RunResult
 from app.desk.run.daily import run_daily
 from app.domain.errors import OutOfTime, PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
-from app.web.texts import text_problem
+from app.web.json_text import text_problem
 
 DEMO_PACING = 0.1
 
