@@ -297,6 +297,13 @@ async def test_real_money_is_never_taken_for_paper_by_a_flag(flag: object) -> No
         await accounts(accounts=["U1234567"], isPaper=flag, acctProps=...)
 
 
+async def test_one_account_of_real_money_makes_a_login_no_paper_login() -> None:
+    listed = [ACCOUNT, "U1234567"]
+    assert not (await accounts(accounts=listed, isPaper=..., acctProps=...)).paper
+    with pytest.raises(Malformed, match="said to be paper, its accounts are not"):
+        await accounts(accounts=listed, isPaper=True, acctProps=...)
+
+
 @pytest.mark.parametrize("below", [ok([]), ok({"error": "no"}, 500), ok({"error": "Resource not found"}, 404)])
 async def test_accounts_below_another_are_listed_before_they_are_read_where_the_gateway_lists_them(
     below: httpx2.Response,
