@@ -1,4 +1,4 @@
-"""Who may come in: programs of this machine and the simulator's own pages, no page of another site.
+"""Who may call: programs of this machine and the simulator's own pages, no page of another site.
 
 A browser sends any page's request to a loopback port. A name that was bound to loopback for the occasion shows in Host,
 the page that asked in Origin and Sec-Fetch-Site.

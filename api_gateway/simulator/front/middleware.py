@@ -1,8 +1,8 @@
-"""The gateway's front door: every request passes here before a route sees it, so that it can also be cut off here.
+"""What every request to the gateway passes before a route sees it; here it can also be cut off.
 
-A socket's handshake is a request like others. The door tidies the path (clients send doubled and trailing slashes),
-counts, paces, spoils what a fault rule says and turns away a session that is logged out. Admin requests are none of
-these.
+The path is tidied (clients send doubled and trailing slashes), the request is counted and paced, a fault rule is
+applied, and a session that is logged out is refused. A socket's handshake is a request like others; the simulator's own
+endpoints pass untouched.
 """
 
 import asyncio
