@@ -16,6 +16,7 @@ from app.domain.order import Side
 from app.domain.plan import Plan
 from app.domain.policy import Policy
 from app.domain.ruling import DayUse, KillLevel
+from app.domain.tolerance import TOLERANCE
 from app.engine import decide
 from app.risk import Today
 from app.settings import load_policy, shipped_policy
@@ -125,7 +126,7 @@ def _after(found: StressDay) -> str:
 def _met(metric: Metric, value: float | None) -> bool:
     if value is None or metric.limit is None:
         return False
-    return value >= metric.limit - 1e-9 if metric.floor else value <= metric.limit + 1e-9
+    return value >= metric.limit - TOLERANCE if metric.floor else value <= metric.limit + TOLERANCE
 
 
 def renewed(text: str) -> str:

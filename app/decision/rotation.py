@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.decision.situation import Situation, Wish, buys, trim
-from app.domain.instrument import UNKNOWN_SECTOR, Instrument
+from app.decision.situation import DesiredBuy, Situation, buys, trim
+from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.order import OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import RotationTrigger
@@ -86,7 +86,7 @@ def _pick(ranking: Mapping[str, float], best: bool) -> str:
 
 def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] | None:
     """(weakest sector that can be sold, strongest preferred sector that can be bought)."""
-    held = {situation.sector(position.instrument) for position in situation.at_leisure}
+    held = {situation.sector(position.instrument) for position in situation.without_exit}
     preferred = situation.policy.strategies.sector_rotation.preferred_sectors
     open_to_buy = {situation.sector(instrument) for instrument in situation.buyable}
     sources = {sector: now[sector] for sector in held if sector in now}
@@ -101,12 +101,12 @@ def _move(situation: Situation, turn: Turn) -> Plan | None:
     source, goal, now = turn.source, turn.goal, turn.momentum
     rules = situation.policy.strategies.sector_rotation
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
-    givers = [p for p in situation.at_leisure if situation.sector(p.instrument) == source]
-    weight = sum(situation.weight(p.instrument) for p in givers)
+    sources = [p for p in situation.without_exit if situation.sector(p.instrument) == source]
+    weight = sum(situation.weight(p.instrument) for p in sources)
     share = min(1.0, rules.move / weight) if weight > 0 else 0.0
     sells = [
         order
-        for position in givers
+        for position in sources
         for order in trim(
             situation,
             position,
@@ -115,15 +115,11 @@ def _move(situation: Situation, turn: Turn) -> Plan | None:
             f"rotate: {text}",
         )
     ]
-    takers = [i for i in situation.buyable if situation.sector(i) == goal]
+    goals = [i for i in situation.buyable if situation.sector(i) == goal]
     proceeds = sum(situation.base_value(order) for order in sells)
-    wishes = [_wish(situation, taker, proceeds / len(takers), text) for taker in takers]
-    bought = buys(situation, (*situation.mandatory, *sells), wishes) if sells else ()
+    desired = [DesiredBuy(i, proceeds / len(goals), 1.0, OrderRule.ROTATE, f"rotate: {text}") for i in goals]
+    bought = buys(situation, (*situation.mandatory, *sells), desired) if sells else ()
     if not bought:
         return None
     reason = f"Sector regime: {turn.reason}; from {text}"
     return Plan(Action.ROTATE, (*situation.mandatory, *sells, *bought), reason)
-
-
-def _wish(situation: Situation, instrument: Instrument, value: float, text: str) -> Wish:
-    return Wish(instrument, value, 1.0, OrderRule.ROTATE, f"rotate: {text}")

@@ -1,9 +1,10 @@
 """CUT_LOSERS and REINFORCE: what single positions call for by their gain or loss on cost."""
 
-from app.decision.situation import EPSILON, Situation, Wish, buys, sell, shares
+from app.decision.situation import DesiredBuy, Situation, buys, sell, shares
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
+from app.domain.tolerance import TOLERANCE
 
 
 def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
@@ -14,7 +15,7 @@ def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
     return tuple(
         (position, gain)
         for position in situation.holdings
-        if (gain := position.unrealized_return) is not None and not gain > -rules.trigger_loss + EPSILON
+        if (gain := position.unrealized_return) is not None and not gain > -rules.trigger_loss + TOLERANCE
     )
 
 
@@ -44,9 +45,9 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
         return ()
     found = (
         (position, gain)
-        for position in situation.at_leisure
+        for position in situation.without_exit
         if (gain := position.unrealized_return) is not None
-        and gain >= rules.trigger_gain - EPSILON
+        and gain >= rules.trigger_gain - TOLERANCE
         and kept_from_growing(situation, position) is None
     )
     return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0].instrument.symbol)))
@@ -55,15 +56,15 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
 def reinforce(situation: Situation) -> Plan | None:
     """Add to winners, the strongest first, within their target and its band."""
     rules = situation.policy.strategies.reinforce_winners
-    wishes: list[Wish] = []
+    desired: list[DesiredBuy] = []
     told: dict[int, str] = {}
     for position, gain in winners(situation):
         text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
         value = rules.add * float(situation.portfolio.value(position))
         ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
-        wishes.append(Wish(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
+        desired.append(DesiredBuy(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
         told[position.instrument.conid] = text
-    orders = buys(situation, situation.mandatory, wishes) if wishes else ()
+    orders = buys(situation, situation.mandatory, desired) if desired else ()
     if not orders:
         return None
     names = ", ".join(f"{o.instrument.symbol} {told[o.instrument.conid]}" for o in orders)

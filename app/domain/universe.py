@@ -12,6 +12,7 @@ import numpy as np
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, QuoteKind, known
 from app.domain.policy import Policy
+from app.domain.tolerance import TOLERANCE
 
 VOLATILITY_SESSIONS = 30
 SESSIONS_PER_YEAR = 252
@@ -112,7 +113,7 @@ def _obstacle(policy: Policy, market: Market, instrument: Instrument, volatility
     if found is not None:
         return found
     quote, universe = market.quotes.get(instrument.conid), policy.universe
-    if volatility is None or not volatility <= universe.max_volatility_30d + 1e-9:
+    if volatility is None or not volatility <= universe.max_volatility_30d + TOLERANCE:
         value = "unknown" if volatility is None else f"{volatility:.3f}"
         return Obstacle("universe.max_volatility_30d", value, f"{universe.max_volatility_30d:.3f}")
     return _least("universe.min_market_cap", quote.market_cap if quote else None, universe.min_market_cap) or _least(

@@ -19,11 +19,13 @@ from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, Refusal
 from app.domain.sizing import cash_for, spendable
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import obstacle, position_limit
 from app.risk.after import after
 from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
+from app.risk.bisection import largest_passing
 from app.risk.clusters import Groups
-from app.risk.limits import TOLERANCE, statistic_limits, statistics
+from app.risk.limits import statistic_limits, statistics
 from app.risk.regime import drawdown_breached
 from app.risk.today import Today
 
@@ -276,15 +278,9 @@ def _over_statistics(purchase: Purchase, quantity: int) -> Iterator[Refusal | No
 
 
 def _largest(purchase: Purchase, quantity: int) -> int:
-    """The largest quantity in whole lots below `quantity` that breaks nothing, by bisection; 0 where none does."""
-    passes, fails = 0, quantity // purchase.lot
-    while fails - passes > 1:
-        middle = (passes + fails) // 2
-        if _broken(purchase, middle * purchase.lot) is None:
-            passes = middle
-        else:
-            fails = middle
-    return passes * purchase.lot
+    """The largest quantity in whole lots below `quantity` that breaks nothing; 0 where none does."""
+    lot = purchase.lot
+    return lot * largest_passing(quantity // lot, lambda lots: _broken(purchase, lots * lot) is None)
 
 
 def _binding(purchase: Purchase, first: int, asked: int) -> Refusal:

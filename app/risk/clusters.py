@@ -40,20 +40,6 @@ def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
-def cluster_weight(weights: Array, returns: Array, threshold: float) -> Array:
-    """Weight of the heaviest cluster of held names, 0 where no two held names are tied. Shape: [K, N], [T, N] → [K]."""
-    sizes = np.abs(weights)
-    found: dict[bytes, Groups] = {}
-    heaviest = np.zeros(len(weights))
-    for row, size in enumerate(sizes):
-        held = size > 0
-        key = held.tobytes()
-        if key not in found:
-            found[key] = clusters(returns, np.flatnonzero(held).tolist(), threshold)
-        heaviest[row] = heaviest_group(size, found[key])
-    return heaviest
-
-
 def heaviest_group(size: Array, groups: Groups) -> float:
     """The largest sum of `size` [N] over one group; 0 without groups."""
     return max((float(size[list(group)].sum()) for group in groups), default=0.0)

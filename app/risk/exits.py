@@ -14,10 +14,10 @@ from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
 from app.domain.market import Array
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.arrays import Mask, Panel, PortfolioArrays
-from app.risk.limits import TOLERANCE
 from app.risk.regime import drawdown_breached
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.

@@ -14,12 +14,12 @@ from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.sizing import unbounded_buys
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
 
-TOLERANCE = 1e-9
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
 UNLIMITED = {

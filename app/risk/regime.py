@@ -10,6 +10,7 @@ from app.domain.evaluation import ExposureCap
 from app.domain.market import Market, Trend
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
+from app.domain.tolerance import TOLERANCE
 from app.risk.arrays import previous_sessions
 
 TREND_SESSIONS = 200
@@ -81,7 +82,7 @@ def caps(policy: Policy, state: Regime, memory: Memory, drawdown: float | None) 
 
 def drawdown_breached(policy: Policy, drawdown: float) -> bool:
     """At the limit the drawdown action is due already."""
-    return not drawdown < policy.risk_limits.max_drawdown - 1e-9
+    return not drawdown < policy.risk_limits.max_drawdown - TOLERANCE
 
 
 def _vix_cap(policy: Policy, value: float | None, previous: float | None) -> float | None:

@@ -13,8 +13,10 @@ from app.domain.order import Order, Side
 from app.domain.plan import Action, Plan
 from app.domain.ruling import Refusal
 from app.domain.sizing import ZERO, whole
+from app.domain.tolerance import TOLERANCE
 from app.risk.after import after
-from app.risk.limits import TOLERANCE, statistic_limits
+from app.risk.bisection import largest_passing
+from app.risk.limits import statistic_limits
 from app.risk.today import Today
 
 Bounds = Mapping[str, float]
@@ -88,16 +90,13 @@ def _cut(remainder: Remainder, bounds: Bounds, wanted: Sequence[Order]) -> tuple
 
 
 def _largest(remainder: Remainder, bounds: Bounds, kept: Sequence[Order], order: Order) -> Decimal:
-    """The largest part in whole lots that stays within the bounds, by bisection; 0 where none does."""
+    """The largest part in whole lots that stays within the bounds; 0 where none does."""
     lot = remainder.today.market.lot(order.instrument.conid) or Decimal(1)
-    passes, fails = 0, int(order.quantity / lot)
-    while fails - passes > 1:
-        middle = (passes + fails) // 2
-        if remainder.beyond([*kept, replace(order, quantity=middle * lot)], bounds) is None:
-            passes = middle
-        else:
-            fails = middle
-    return passes * lot
+
+    def stays(lots: int) -> bool:
+        return remainder.beyond([*kept, replace(order, quantity=lots * lot)], bounds) is None
+
+    return largest_passing(int(order.quantity / lot), stays) * lot
 
 
 def _with_sales(remainder: Remainder, plan: Plan, wanted: Sequence[Order], kept: Sequence[Order]) -> Plan:
