@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, not_, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, not_, or_, select, update
 
 from app.desk.records import HOLDS_KEY, Claim, Event, RunStatus
 from app.domain.errors import Fenced, LedgerError
@@ -18,6 +18,8 @@ from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
 
+_OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of")).with_for_update()
+_RENEW = update(runs).where(runs.c.run_id == bindparam("of")).values(lease_until=bindparam("until"))
 _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 _UNSETTLED = {
     RunStatus.DONE: (OrderState.PLANNED, *_IN_DOUBT),
@@ -29,7 +31,7 @@ _UNSETTLED = {
 
 def owned(connection: Connection, claim: Claim) -> Row[Any]:
     """The run's row, locked; Fenced when the claim no longer holds. The first statement of every write of a run."""
-    row = connection.execute(select(runs).where(runs.c.run_id == claim.run_id).with_for_update()).one_or_none()
+    row = connection.execute(_OF_CLAIM, {"of": claim.run_id}).one_or_none()
     if row is None:
         raise LedgerError(f"run {claim.run_id} is not in the ledger", "Check that DATABASE_URL names the same database")
     if (row.fence, row.owner) != (claim.fence, claim.owner):
@@ -42,7 +44,7 @@ def owned(connection: Connection, claim: Claim) -> Row[Any]:
 def renew(connection: Connection, claim: Claim, lease_until: datetime) -> None:
     """Extend the lease."""
     owned(connection, claim)
-    connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(lease_until=lease_until))
+    connection.execute(_RENEW, {"of": claim.run_id, "until": lease_until})
 
 
 def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
