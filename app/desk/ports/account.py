@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Protocol
 
-from app.desk.records import Flow, IntentRecord
+from app.desk.records import EvaluationRecord, Flow, IntentRecord, Snapshot
 from app.domain.navs import NavPoint
 
 
@@ -31,10 +32,18 @@ class AccountMemory(Protocol):
         """Every intent of the book that was filled at least in part, oldest first: what memory is made from."""
         ...
 
-    def last_report(self, book: str) -> Mapping[str, Any] | None:
-        """The newest sealed report of the book that holds a portfolio and is not of a dry run."""
+    def last_snapshot(self, book: str) -> Snapshot | None:
+        """Of the run of the book that was sealed last, dry runs aside, and those that did not come so far."""
         ...
 
-    def last_evaluation(self, book: str, before: date) -> Mapping[str, Any] | None:
-        """`evaluation` of the newest done report before that session."""
+    def snapshots(self, book: str, limit: int) -> tuple[Snapshot, ...]:
+        """Of the newest runs, dry ones too, newest first."""
+        ...
+
+    def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:
+        """Of the newest session before that one whose run is done and measured."""
+        ...
+
+    def asked_prices(self, run_id: str) -> Mapping[str, Decimal]:
+        """What a person was asked about when the run was last closed, by order id."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.desk.records import Busy, Claim, Done, Event, RunKey, RunStatus
+from app.desk.records import NOTHING_LEFT, Busy, Claim, Done, Event, RunKey, RunMemory, RunStatus
 from app.domain.navs import NavPoint
 
 
@@ -49,8 +49,9 @@ class Claims(Protocol):
         events: Sequence[Event],
         at: datetime,
         nav: NavPoint | None = None,
+        memory: RunMemory = NOTHING_LEFT,
     ) -> None:
-        """Final status, report, NAV point and sealing event in one commit; frees the key unless the status holds it.
+        """Final status, report, memory, NAV point and sealing event in one commit; frees the key unless it is held.
 
         A failed run whose plan was committed holds it, too; LedgerError while its orders are not settled.
         """

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from app.desk.desk import Desk, Run, known
-from app.desk.records import IntentRecord, Quarantine
-from app.desk.stages.continuity import Snapshot, continuity, snapshot_of
+from app.desk.records import IntentRecord, Quarantine, Snapshot
+from app.desk.stages.continuity import continuity
 from app.desk.stages.memory import fills_of, remember
 from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import refuse_strange_trades, refuse_strangers
@@ -27,7 +26,7 @@ MOST_APART = 25
 
 async def read_account(desk: Desk, run: Run) -> Run:
     """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
-    last = await desk.in_thread(desk.ledger.last_report, run.key.book)
+    before = await desk.in_thread(desk.ledger.last_snapshot, run.key.book)
     if run.broker_report is None:
         # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
         run = replace(run, broker_report=await desk.broker.report(run.key.account))
@@ -39,13 +38,12 @@ async def read_account(desk: Desk, run: Run) -> Run:
         )
     await refuse_strangers(desk, run, portfolio.orders)
     await refuse_strange_trades(desk, run, known(run.broker_report, "the broker's report").trades)
-    before = snapshot_of(last) if last else None
     portfolio = carried(portfolio, before.values if before else {})
     refuse_contradiction(portfolio)
     portfolio = _with_sectors(desk, await _with_unlisted(desk, run, portfolio))
     run = replace(run, portfolio=portfolio)
     _tell_account(run, portfolio)
-    run = await _with_continuity(desk, run, portfolio, before, last)
+    run = await _with_continuity(desk, run, portfolio, before)
     past = await desk.in_thread(desk.ledger.history, run.key.book)
     memory = remember(
         past,
@@ -148,16 +146,14 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, positions=positions)
 
 
-async def _with_continuity(
-    desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot | None, last: Mapping[str, Any] | None
-) -> Run:
-    """Compare with the last report; what does not follow is quarantined, or counts as money from outside."""
+async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot | None) -> Run:
+    """Compare with what was; what does not follow is quarantined, or counts as money from outside."""
     flows = await desk.in_thread(desk.ledger.flows, run.key.book)
     recorded = sum((flow.amount for flow in flows), Decimal(0))
     trades: tuple[Trade, ...] = ()
-    if last is not None and run.broker_report is not None:
+    if before is not None and run.broker_report is not None:
         trades = run.broker_report.trades
-        trades += await _fills_on_record(desk, run, last, trades)
+        trades += await _fills_on_record(desk, run, before, trades)
     found = continuity(before, portfolio, trades, recorded)
     if run.claim is not None and not run.key.dry_run:
         for doubt in found.doubts:
@@ -181,9 +177,9 @@ async def _with_continuity(
     return run
 
 
-async def _fills_on_record(desk: Desk, run: Run, last: Mapping[str, Any], listed: Sequence[Trade]) -> tuple[Trade, ...]:
-    """Our own fills since the last report that the broker, who lists a few days only, no longer shows."""
-    since = await desk.in_thread(desk.ledger.run, last["run_id"])
+async def _fills_on_record(desk: Desk, run: Run, before: Snapshot, listed: Sequence[Trade]) -> tuple[Trade, ...]:
+    """Our own fills since then that the broker, who lists a few days only, no longer shows."""
+    since = await desk.in_thread(desk.ledger.run, before.run_id)
     known_there = {trade.coid for trade in listed}
     found: list[Trade] = []
     for intent in await desk.in_thread(desk.ledger.history, run.key.book):
