@@ -12,8 +12,8 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.limits import Limit, limit_of
 from api_gateway.clientportal.raw import RawCalls, Request, Verb
+from api_gateway.clientportal.request_limits import Limit, limit_of
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.registry.shapes import Check, unchanged

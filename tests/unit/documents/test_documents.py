@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.documents import DOCUMENTS, main, outdated, policy_table
+from app.documents import DOCUMENTS, main, outdated
+from app.documents.policy_page import policy_table
 from app.domain.policy.problems import all_fields
 
 ROOT = Path(__file__).resolve().parents[3]

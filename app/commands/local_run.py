@@ -1,13 +1,12 @@
-"""How the command line gets work done: by asking a service, or by doing it here with an MCP server of its own."""
+"""Work at a desk of this process, with an MCP server of its own, where no service is asked."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-from app.commands.asking import IN_PROGRESS, Call, Service, ServiceFailed, client
 from app.commands.leftovers import settle
 from app.commands.processes import free_ports, mcp_server, private_directory
+from app.commands.service_client import IN_PROGRESS, Report, ServiceFailed
 from app.commands.signals import run_cancellable
 from app.desk.desk import Desk, Progress
 from app.desk.run.attempt import Conduct, RunResult
@@ -17,33 +16,13 @@ from app.domain.slots import DAILY_SLOT
 from app.settings import Settings, load_settings
 
 Job = Callable[[Desk, Conduct, Progress], Awaitable[RunResult]]
-Report = Mapping[str, Any]
-WHILE_IT_TAKES, NOBODY_WAITS = Patience(turn=True), Patience()
+NOBODY_WAITS = Patience()
 
 
-def ask_service(
-    settings: Settings,
-    url: str,
-    path: str,
-    body: Mapping[str, Any] | None,
-    tell: Progress,
-    patience: Patience = WHILE_IT_TAKES,
-) -> Report:
-    """POST; progress goes to `tell`. A report, waiting for another caller's run to end where there is one.
-
-    Raises UsageError where the request was wrong, OutOfTime when the caller's time is up, ServiceFailed for everything
-    else that went wrong.
-    """
-    caller_token = settings.read_caller_token()
-    token = caller_token.get_secret_value() if caller_token else None
-    with client(url) as http:
-        return Service(http, token, tell, patience).work(Call(path, body))
-
-
-def work_here(
+def run_locally(
     settings: Settings, job: Job, tell: Progress, patience: Patience = NOBODY_WAITS, slot: str = DAILY_SLOT
 ) -> Report:
-    """This process works as the app, against IBKR_GATEWAY_URL."""
+    """The report of the job, against IBKR_GATEWAY_URL. Raises ServiceFailed where it was stopped or is another's."""
     from app.agent import conduct
     from app.wiring import wire
 

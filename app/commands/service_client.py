@@ -1,4 +1,4 @@
-"""Asking a service for work, until it is done or the time is up, whatever becomes of the service meanwhile.
+"""A client of the service: it asks for work until that is done or the time is up, whatever becomes of the service.
 
 A call that was cut off may have done its work. It is made again only where that does nothing twice; where it could,
 what became of the run is looked up, or the caller is told to look.
@@ -19,6 +19,7 @@ from app.desk.desk import Progress
 from app.desk.records import RunStatus
 from app.desk.run.wait import LONGEST_SECONDS, Patience, lease_words
 from app.domain.errors import Fenced, OutOfTime, PortfolioError, RunAtWork, UsageError
+from app.settings import Settings
 
 NDJSON: Final = "application/x-ndjson"
 # Without a word for so long a service is asked whether it still answers.
@@ -33,6 +34,7 @@ IN_PROGRESS: Final = "Wait for it with --wait, or look later: `portfolio runs`"
 # Of a proxy between, which has given up while the service may be at work.
 _OF_A_PROXY = frozenset({502, 504})
 _ONE_RUN = re.compile(r"/runs/([^/]+)/(?:approve|reject)")
+WHILE_ANOTHER_RUNS: Final = Patience(turn=True)
 Report = Mapping[str, Any]
 
 
@@ -55,15 +57,17 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked for."""
+    """What is asked for; `shown_by` are the commands that show whether it was done."""
 
     path: str
-    body: Mapping[str, Any] | None
+    body: Mapping[str, Any] | None = None
+    method: str = "POST"
+    shown_by: str = "`portfolio runs`, then `portfolio show RUN`"
 
     @property
-    def again(self) -> bool:
+    def is_repeatable(self) -> bool:
         """Asked once more it does nothing twice: one run holds the day's key, and a second dry run sends nothing."""
-        return self.path.startswith(("/run/daily", "/reconcile"))
+        return self.method == "GET" or self.path.startswith(("/run/daily", "/reconcile"))
 
     @property
     def run_id(self) -> str | None:
@@ -85,8 +89,18 @@ def client(url: str) -> Iterator[httpx2.Client]:
         yield made
 
 
-class Service:
-    """One service and one caller's patience with it."""
+def ask_service(
+    settings: Settings, url: str, call: Call, tell: Progress, patience: Patience = WHILE_ANOTHER_RUNS
+) -> Report:
+    """What the service at `url` answers; progress goes to `tell`. Raises as `ServiceClient.work`."""
+    caller_token = settings.read_caller_token()
+    token = caller_token.get_secret_value() if caller_token else None
+    with client(url) as http:
+        return ServiceClient(http, token, tell, patience).work(call)
+
+
+class ServiceClient:
+    """Of one service, with one caller's patience."""
 
     def __init__(self, http: httpx2.Client, token: str | None, tell: Progress, patience: Patience) -> None:
         self._http = http
@@ -98,19 +112,20 @@ class Service:
         self._began = steady_seconds()
         self._reached = False
         self._doing = f"nothing has begun at {self._url}"
-        self._remedy = "Look before you ask again: `portfolio runs`, then `portfolio show RUN`"
+        self._remedy = ""
 
     def work(self, call: Call) -> Report:
         """The report of the work asked for.
 
         Raises UsageError where the request was wrong, OutOfTime when the time is up, ServiceFailed for everything else.
         """
-        if call.again:
+        self._remedy = f"Look before you ask again: {call.shown_by}"
+        if call.is_repeatable:
             self._remedy = "It may go on: `portfolio runs` shows it, and running again does nothing twice"
         while True:
             self._doing = f"the service at {self._url} has not said what became of it"
             try:
-                found = self._answered(call, self._post(call))
+                found = self._read(call, self._send(call))
             except _NEVER_MADE as error:
                 self._unheard(str(error))
                 continue
@@ -126,7 +141,7 @@ class Service:
             raise ServiceFailed(f"no answer from the service at {self._url}: {why}", "Is it up? Try `portfolio up`")
         self._until_it_answers(why)
 
-    def _answered(self, call: Call, answer: Answer) -> Report | None:
+    def _read(self, call: Call, answer: Answer) -> Report | None:
         """The report, or None when it is time to ask again."""
         self._reached = True
         if answer.status == 200:
@@ -135,7 +150,7 @@ class Service:
             self._require_patience(answer.body)
             found = self._its_end(str(answer.body["run_id"]))
             # A dry run that was waited for is the answer; any other result the service gives to whoever asks for it.
-            return found if found is not None and found["status"] == RunStatus.DRY_RUN and call.again else None
+            return found if found is not None and found["status"] == RunStatus.DRY_RUN and call.is_repeatable else None
         if not self._is_waited_for(call, answer):
             raise _failure(answer)
         self._doing = str(answer.body.get("detail"))
@@ -146,7 +161,7 @@ class Service:
     def _is_waited_for(self, call: Call, answer: Answer) -> bool:
         if answer.body.get("title") == Fenced.__name__:
             # Another process goes on with the run.
-            return self._patience.turn and call.again
+            return self._patience.turn and call.is_repeatable
         if answer.status == 503 and answer.body.get("title") != RunAtWork.__name__:
             return self._patience.login
         return answer.status in {429, 503} and self._patience.turn
@@ -160,7 +175,7 @@ class Service:
     def _what_became_of(self, call: Call, why: str) -> Report | None:
         """After the connection was lost: the report if there is one, None when the call may be made again."""
         self._left()
-        if not call.again and call.run_id is None:
+        if not call.is_repeatable and call.run_id is None:
             raise ServiceFailed(
                 f"the connection to the service at {self._url} was lost, and the work may have been done: {why}",
                 self._remedy,
@@ -231,20 +246,20 @@ class Service:
             self._doing = f"the service at {self._url} does not answer ({why})"
             self._pause(1.0)
 
-    def _post(self, call: Call) -> Answer:
+    def _send(self, call: Call) -> Answer:
         """Raises Lost where the call may have been heard, ConnectError where it was not."""
         left = self._left()
         # Only where it can be found out what became of the work is a quiet service given up before the time is up.
-        quiet = min(QUIET_SECONDS, left) if call.again or call.run_id else left
+        quiet = min(QUIET_SECONDS, left) if call.is_repeatable or call.run_id else left
         headers = {"Accept": NDJSON, **self._headers}
-        asked = self._http.stream("POST", call.path, headers=headers, json=call.body, timeout=quiet)
+        asked = self._http.stream(call.method, call.path, headers=headers, json=call.body, timeout=quiet)
         with _errors(), asked as response:
             if response.headers.get("content-type", "").startswith(NDJSON):
-                return self._followed(response)
+                return self._follow(response)
             response.read()
             return _answer(response)
 
-    def _followed(self, response: httpx2.Response) -> Answer:
+    def _follow(self, response: httpx2.Response) -> Answer:
         """Lines of progress, and a last one with the answer."""
         for line in response.iter_lines():
             try:

@@ -1,4 +1,4 @@
-"""What is said of the session to whoever asks: people, probes and programs. Knows no HTTP and decides nothing."""
+"""The health of the brokerage session as people, probes and programs are told it. Knows no HTTP and decides nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from api_gateway.clientportal.errors import State
 
 
 @dataclass(frozen=True)
-class Primed:
+class PrimedSession:
     """A session that answers fully; `accounts` are those the login may trade, `tiered` where some are below others."""
 
     accounts: tuple[str, ...]
@@ -16,7 +16,7 @@ class Primed:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SessionHealth:
     """One look at the session. `primed` is there exactly when READY.
 
     `since` is when the state was first seen and `previous` what it was before; `checked_at` when the gateway was asked.
@@ -26,7 +26,7 @@ class Standing:
     state: State
     message: str
     remedy: str | None
-    primed: Primed | None
+    primed: PrimedSession | None
     previous: State | None
     since: datetime
     checked_at: datetime

@@ -23,24 +23,24 @@ def tickled() -> ScriptedGateway:
 async def test_ready_is_asked_for_anew_when_it_is_older_than_some_seconds() -> None:
     gateway, time = tickled(), Time()
     session = portal_to(gateway, time).session
-    assert (await session.standing()).state is State.READY
+    assert (await session.health()).state is State.READY
     time.now += 2.9
-    assert (await session.standing()).state is State.READY
+    assert (await session.health()).state is State.READY
     asked = gateway.count(STATUS)
     gateway.on(STATUS, LOGGED_OUT)
     time.now += 0.2
-    assert (await session.standing()).state is State.LOGIN_REQUIRED
+    assert (await session.health()).state is State.LOGIN_REQUIRED
     assert gateway.count(STATUS) == asked + 1
 
 
 async def test_a_read_that_found_the_session_lost_ends_ready_at_once() -> None:
     gateway = tickled().on("GET /portfolio/DU1234567/ledger", raw("", 401))
     portal = portal_to(gateway)
-    assert (await portal.session.standing()).state is State.READY
+    assert (await portal.session.health()).state is State.READY
     gateway.on(STATUS, LOGGED_OUT)
     with pytest.raises(LoginRequired):
         await portal.portfolio.ledger("DU1234567")
-    assert (await portal.session.standing()).state is State.LOGIN_REQUIRED
+    assert (await portal.session.health()).state is State.LOGIN_REQUIRED
 
 
 @pytest.mark.parametrize(
@@ -57,35 +57,35 @@ async def test_a_read_that_found_the_session_lost_ends_ready_at_once() -> None:
     ],
 )
 async def test_a_session_that_cannot_be_primed_or_tickled_is_not_ready(path: str, reply: Reply, state: State) -> None:
-    standing = await portal_to(tickled().on(path, reply)).session.standing()
-    assert (standing.state, standing.primed) == (state, None)
-    assert standing.remedy
+    health = await portal_to(tickled().on(path, reply)).session.health()
+    assert (health.state, health.primed) == (state, None)
+    assert health.remedy
 
 
 async def test_what_ends_while_it_is_being_primed_is_not_ready() -> None:
     gateway = tickled().on(STATUS, ok(READY), LOGGED_OUT)
-    assert (await portal_to(gateway).session.standing()).state is State.LOGIN_REQUIRED
+    assert (await portal_to(gateway).session.health()).state is State.LOGIN_REQUIRED
 
 
 async def test_another_login_is_primed_anew_although_nothing_else_changed() -> None:
     gateway, time = tickled(), Time()
     gateway.on(TICKLE, ok({"session": "first"}), ok({"session": "second"}))
     session = portal_to(gateway, time).session
-    await session.standing()
-    await session.standing(max_age=0.0)
+    await session.health()
+    await session.health(max_age=0.0)
     assert gateway.count(ACCOUNTS) == 2
 
 
 async def test_since_when_and_what_was_before_are_told() -> None:
     gateway, time = tickled().on(STATUS, LOGGED_OUT), Time()
     session = portal_to(gateway, time).session
-    first = await session.standing()
+    first = await session.health()
     time.now += 60.0
-    later = await session.standing()
+    later = await session.health()
     assert (later.state, later.entered_at, later.previous) == (State.LOGIN_REQUIRED, first.read_at, None)
     gateway.on(STATUS, ok(READY))
     time.now += 60.0
-    ready = await session.standing()
+    ready = await session.health()
     assert (ready.state, ready.previous) == (State.READY, State.LOGIN_REQUIRED)
     assert ready.entered_at == ready.read_at == time.now - sum(time.slept)
 
@@ -93,16 +93,16 @@ async def test_since_when_and_what_was_before_are_told() -> None:
 async def test_the_penalty_box_is_told_with_the_time_that_is_left() -> None:
     gateway, time = tickled().on(STATUS, ok({"error": "too many"}, 429)), Time()
     session = portal_to(gateway, time).session
-    await session.standing()
+    await session.health()
     time.now += 300.0
-    boxed = await session.standing()
+    boxed = await session.health()
     assert (boxed.state, gateway.count(STATUS)) == (State.MAINTENANCE, 1)
     assert "penalty box; nothing is sent for 600 s" in boxed.message
 
 
 async def looked_at(portal: ClientPortal, time: Time, seconds: float, times: int) -> None:
     for _ in range(times):
-        await portal.session.standing(max_age=0.0)
+        await portal.session.health(max_age=0.0)
         time.now += seconds
 
 
@@ -120,55 +120,55 @@ async def test_a_bridge_that_is_lost_again_and_again_is_opened_eight_times_an_ho
     began = time.now
     while time.now < began + 3_500.0:
         gateway.on(STATUS, NO_TIER, NO_TIER, ok(READY))
-        await portal.session.standing(max_age=0.0)
+        await portal.session.health(max_age=0.0)
         time.now += 20.0
     assert gateway.count(INIT) == 8
 
 
 async def test_a_session_that_the_gateway_is_opening_itself_is_waited_for() -> None:
     gateway = tickled().on(STATUS, ok({**READY, "established": False}), ok({**READY, "established": False}), ok(READY))
-    assert (await portal_to(gateway).session.standing()).state is State.READY
+    assert (await portal_to(gateway).session.health()).state is State.READY
     assert gateway.count(INIT) == 0
 
 
 async def test_a_429_to_the_opening_shuts_the_box() -> None:
     gateway = tickled().on(STATUS, NO_TIER).on(INIT, ok({"error": "too many"}, 429))
     portal = portal_to(gateway)
-    assert (await portal.session.standing()).state is State.MAINTENANCE
+    assert (await portal.session.health()).state is State.MAINTENANCE
     sent = len(gateway.calls)
-    assert (await portal.session.standing(max_age=0.0)).state is State.MAINTENANCE
+    assert (await portal.session.health(max_age=0.0)).state is State.MAINTENANCE
     assert len(gateway.calls) == sent
 
 
 async def test_nobody_is_pushed_out_unless_the_settings_say_so() -> None:
     gateway = tickled().on(STATUS, COMPETING).on(INIT, ok({"passed": True}))
-    standing = await portal_to(gateway).session.standing()
-    assert (standing.state, gateway.count(INIT)) == (State.COMPETING, 0)
+    health = await portal_to(gateway).session.health()
+    assert (health.state, gateway.count(INIT)) == (State.COMPETING, 0)
 
 
 async def test_the_owner_may_let_this_session_take_over() -> None:
     gateway = tickled().on(STATUS, COMPETING, ok(READY)).on(INIT, ok({"passed": True}))
-    standing = await portal_to(gateway, compete="always").session.standing()
-    assert standing.state is State.READY
+    health = await portal_to(gateway, compete="always").session.health()
+    assert health.state is State.READY
     assert gateway.bodies[gateway.calls.index(INIT)] == {"publish": True, "compete": True}
 
 
 async def test_a_missing_bridge_is_opened_without_competing_whatever_the_settings_say() -> None:
     gateway = tickled().on(STATUS, NO_TIER, ok(READY)).on(INIT, ok({"passed": True}))
-    await portal_to(gateway, compete="always").session.standing()
+    await portal_to(gateway, compete="always").session.health()
     assert gateway.bodies[gateway.calls.index(INIT)] == {"publish": True, "compete": False}
 
 
 @pytest.mark.parametrize("missing", ["competing", "connected", "authenticated"])
 async def test_a_status_that_does_not_say_it_is_ready_is_not_ready(missing: str) -> None:
     status = {name: value for name, value in READY.items() if name != missing}
-    standing = await portal_to(tickled().on(STATUS, ok(status))).session.standing()
-    assert standing.state is State.DOWN
+    health = await portal_to(tickled().on(STATUS, ok(status))).session.health()
+    assert health.state is State.DOWN
 
 
 async def test_an_established_that_is_no_truth_value_is_no_bridge() -> None:
     gateway = tickled().on(STATUS, ok({**READY, "established": "true"})).on(INIT, ok({"passed": True}))
-    assert (await portal_to(gateway).session.standing()).state is State.NO_BRIDGE
+    assert (await portal_to(gateway).session.health()).state is State.NO_BRIDGE
 
 
 @pytest.mark.parametrize(
@@ -185,5 +185,5 @@ async def test_an_established_that_is_no_truth_value_is_no_bridge() -> None:
 async def test_an_answer_lost_in_the_hours_announced_for_it_is_maintenance(
     hour: str, reply: Reply, state: State
 ) -> None:
-    standing = await portal_to(tickled().on(STATUS, reply), utc=hour).session.standing()
-    assert standing.state is state
+    health = await portal_to(tickled().on(STATUS, reply), utc=hour).session.health()
+    assert health.state is state

@@ -93,7 +93,7 @@ def settled(grid: Grid, single: Decimal, quote: Sequence[Decimal]) -> Grid:
     chosen = finest[0] if obeyed is None else obeyed
     why = "which the quote obeys" if obeyed is not None else "the finer; no quote says which is right"
     note = (
-        f"price increments: the ladder says {_told(ladder)}, the single increment {single:f}; {chosen:f} is used, {why}"
+        f"price increments: the ladder says {_text(ladder)}, the single increment {single:f}; {chosen:f} is used, {why}"
     )
     if chosen == ladder:
         return Grid(grid.steps, note)
@@ -140,5 +140,5 @@ def _ladder(told: object) -> tuple[PriceIncrement, ...]:
     return unique
 
 
-def _told(increment: Decimal | None) -> str:
+def _text(increment: Decimal | None) -> str:
     return "nothing" if increment is None else f"{increment:f}"

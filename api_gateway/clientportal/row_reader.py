@@ -14,7 +14,7 @@ from api_gateway.clientportal.errors import Malformed
 Found = TypeVar("Found")
 
 
-class Doubts:
+class RowReader:
     """What of one row stays in doubt, field by field."""
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from api_gateway.clientportal.errors import GatewayRefused
-from api_gateway.clientportal.flight import Flights
 from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.shared_calls import SharedCalls
 from api_gateway.clientportal.transport import Transport
 from tests.unit.gateway.scripted import ScriptedGateway, Time, ok
 
@@ -117,7 +117,7 @@ async def test_a_caller_that_goes_away_takes_nothing_from_the_others(gateway: He
 
 
 async def test_an_error_is_shared_and_not_kept(caplog: pytest.LogCaptureFixture) -> None:
-    flights: Flights[int] = Flights()
+    calls: SharedCalls[int] = SharedCalls()
     gate = asyncio.Event()
 
     async def failing() -> int:
@@ -127,24 +127,24 @@ async def test_an_error_is_shared_and_not_kept(caplog: pytest.LogCaptureFixture)
     async def fine() -> int:
         return 7
 
-    callers = [asyncio.create_task(flights.join("key", failing)) for _ in range(3)]
+    callers = [asyncio.create_task(calls.share("key", failing)) for _ in range(3)]
     await settle()
     gate.set()
     errors = await asyncio.gather(*callers, return_exceptions=True)
     assert [type(error) for error in errors] == [GatewayRefused] * 3
-    assert await flights.join("key", fine) == 7
+    assert await calls.share("key", fine) == 7
 
 
 async def test_an_error_that_nobody_waits_for_any_more_is_not_reported_as_forgotten(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    flights: Flights[int] = Flights()
+    calls: SharedCalls[int] = SharedCalls()
 
     async def failing() -> int:
         await settle()
         raise GatewayRefused(500, "no")
 
-    caller = asyncio.create_task(flights.join("key", failing))
+    caller = asyncio.create_task(calls.share("key", failing))
     await asyncio.sleep(0)
     caller.cancel()
     with caplog.at_level(logging.ERROR, logger="asyncio"):

@@ -8,7 +8,7 @@ import pytest
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import PacingViolation
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from tests.unit.gateway.scripted import ACCOUNT, MARKER, ScriptedGateway, Time, ok, portal_to, ready_gateway
 
 MORNING = datetime(2022, 12, 28, 15, 0, tzinfo=UTC)
@@ -42,14 +42,14 @@ def performing(marker: dict[str, object] | None = None) -> ScriptedGateway:
 
 async def test_the_next_process_waits_for_what_is_left_of_the_limit(world: World) -> None:
     first, _ = world.process(ready_gateway())
-    await first.session.primed()
+    await first.session.prime()
     world.wall.now += 2.0
     second, time = world.process(ready_gateway())
-    await second.session.primed()
+    await second.session.prime()
     assert max(time.slept) == pytest.approx(3.0, rel=1e-3)
     world.wall.now += 60.0
     third, time = world.process(ready_gateway())
-    await third.session.primed()
+    await third.session.prime()
     assert time.slept == []
 
 

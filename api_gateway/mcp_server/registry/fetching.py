@@ -5,7 +5,7 @@ An answer that stays cold is an error; it is never handed out as "nothing there"
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import ClientPortalError, GatewayRefused, Incomplete, Malformed
-from api_gateway.mcp_server.registry.model import Call, Sight, Visible
+from api_gateway.mcp_server.registry.tool import Call, Sight, Visible
 
 
 async def once(call: Call) -> object:
@@ -15,7 +15,7 @@ async def once(call: Call) -> object:
 
 async def sent_once(call: Call) -> object:
     """Something with an effect."""
-    await call.around.portal.session.primed()
+    await call.around.portal.session.prime()
     return await call.around.raw.send(call.request())
 
 

@@ -1,4 +1,4 @@
-"""Lets concurrent callers share one gateway call; never hands out the result of a call that was already over."""
+"""One gateway call for all who ask the same at the same time (single flight). A call that is over is never shared."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -7,26 +7,26 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 
-class Flights(Generic[Result]):
+class SharedCalls(Generic[Result]):
     """While a call is under way, every other caller with its key waits for its result, error included."""
 
     def __init__(self) -> None:
         self._tasks: dict[Hashable, asyncio.Task[Result]] = {}
 
-    async def join(self, key: Hashable, call: Callable[[], Awaitable[Result]]) -> Result:
+    async def share(self, key: Hashable, call: Callable[[], Awaitable[Result]]) -> Result:
         task = self._tasks.get(key)
         if task is None:
-            task = self._tasks[key] = asyncio.create_task(_awaited(call))
-            task.add_done_callback(lambda done: self._landed(key, done))
+            task = self._tasks[key] = asyncio.create_task(_run(call))
+            task.add_done_callback(lambda done: self._forget(key, done))
         # One caller's cancellation must not take the answer from the others.
         return await asyncio.shield(task)
 
-    def _landed(self, key: Hashable, task: asyncio.Task[Result]) -> None:
+    def _forget(self, key: Hashable, task: asyncio.Task[Result]) -> None:
         del self._tasks[key]
         if not task.cancelled():
             # Looked at here, so that an error all of whose callers went away is not reported as forgotten.
             task.exception()
 
 
-async def _awaited(call: Callable[[], Awaitable[Result]]) -> Result:
+async def _run(call: Callable[[], Awaitable[Result]]) -> Result:
     return await call()
