@@ -1,6 +1,7 @@
 """What the desk needs from the world, one small Protocol a role. Every adapter of a role passes the same tests."""
 
 from app.desk.ports.account import AccountMemory
+from app.desk.ports.books import Books
 from app.desk.ports.broker import Broker, Signer
 from app.desk.ports.chooser import Chooser, ModelUse, Offer
 from app.desk.ports.claims import Claims
@@ -13,6 +14,7 @@ from app.desk.ports.record import Record
 
 __all__ = [
     "AccountMemory",
+    "Books",
     "Broker",
     "Calendar",
     "Chooser",

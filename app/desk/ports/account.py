@@ -1,15 +1,16 @@
 """The ledger's memory of an account between its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from app.desk.records import EvaluationRecord, Flow, IntentRecord, Snapshot
+from app.desk.ports.books import Books
+from app.desk.records import AccountRecord, EvaluationRecord, Flow, IntentRecord, Snapshot
 from app.domain.navs import NavPoint
 
 
-class AccountMemory(Protocol):
+class AccountMemory(Books, Protocol):
     """What is remembered of an account between its runs."""
 
     def add_navs(self, book: str, points: Sequence[NavPoint]) -> None:
@@ -28,8 +29,8 @@ class AccountMemory(Protocol):
         """Oldest first."""
         ...
 
-    def history(self, book: str) -> tuple[IntentRecord, ...]:
-        """Every intent of the book that was filled at least in part, oldest first: what memory is made from."""
+    def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:
+        """All that a session's run is to know of the account, and of the orders that the broker shows as ours."""
         ...
 
     def last_snapshot(self, book: str) -> Snapshot | None:
@@ -38,6 +39,10 @@ class AccountMemory(Protocol):
 
     def snapshots(self, book: str, limit: int) -> tuple[Snapshot, ...]:
         """Of the newest runs, dry ones too, newest first."""
+        ...
+
+    def history(self, book: str) -> tuple[IntentRecord, ...]:
+        """Every intent of the book that was filled at least in part, oldest first: what memory is made from."""
         ...
 
     def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:

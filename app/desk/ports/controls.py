@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Protocol
 
-from app.desk.records import Control, Quarantine
+from app.desk.ports.books import Books
+from app.desk.records import Control, Oversight, Quarantine
 from app.domain.ruling import KillLevel
 
 
-class Controls(Protocol):
+class Controls(Books, Protocol):
     """What people and alarms have set."""
 
     def level(self, book: str | None) -> Control:
@@ -20,6 +21,10 @@ class Controls(Protocol):
 
     def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
         """A person sets the level of one book, or of all; this also counts as a review of the automatic runs."""
+        ...
+
+    def oversight(self, book: str) -> Oversight:
+        """`level`, and how long nobody has looked, of one moment."""
         ...
 
     def runs_since_review(self, book: str) -> int:

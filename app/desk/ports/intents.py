@@ -1,11 +1,11 @@
 """Intents of the ledger: every order, from the plan to its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.desk.records import Claim, Intent, IntentRecord, SendBudget
+from app.desk.records import Claim, Event, Intent, IntentRecord, SendBudget
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, Refusal
@@ -14,8 +14,15 @@ from app.domain.ruling import DayUse, Refusal
 class Intents(Protocol):
     """Every order, from the plan to its end."""
 
-    def commit_plan(self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], at: datetime) -> None:
-        """The plan, its intents as PLANNED and their event in one commit; a run's second plan raises."""
+    def commit_plan(
+        self,
+        claim: Claim,
+        plan: Mapping[str, Any],
+        intents: Sequence[Intent],
+        at: datetime,
+        events: Sequence[Event] = (),
+    ) -> None:
+        """`events`, the plan, its intents as PLANNED and their event in one commit; a run's second plan raises."""
         ...
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
@@ -24,6 +31,10 @@ class Intents(Protocol):
 
     def open_intents(self, book: str, session_date: date | None = None) -> tuple[IntentRecord, ...]:
         """Those SENDING, ACKED, PARTIAL, UNKNOWN or ABANDONED: of that session, or of all sessions of the book."""
+        ...
+
+    def find_intents(self, book: str, coids: Collection[str]) -> Mapping[str, IntentRecord]:
+        """`find_intent` of many, at one moment; without those that the ledger does not hold."""
         ...
 
     def find_intent(self, book: str, coid: str) -> IntentRecord | None:

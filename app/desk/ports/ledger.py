@@ -11,7 +11,7 @@ from app.desk.ports.record import Record
 
 
 class Ledger(Claims, Intents, AccountMemory, Controls, Record, Notices, Protocol):
-    """The record. Every write of a run carries its claim and is refused with Fenced when the fence has moved on.
+    """All roles of it. Every write of a run carries its claim and is refused with Fenced when the fence has moved on.
 
     All calls block until committed and raise LedgerError when they cannot be; one transaction each.
     """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from app.desk.records import Book, Claim, Event, RunKey, RunRecord, Verification
+from app.desk.records import Claim, Event, RunKey, RunRecord, Verification
 
 
 class Record(Protocol):
@@ -24,10 +24,6 @@ class Record(Protocol):
 
     def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
         """Newest first."""
-        ...
-
-    def books(self) -> tuple[Book, ...]:
-        """By their newest run, newest first; an account that only waited for a login was perhaps never the broker's."""
         ...
 
     def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
