@@ -25,6 +25,8 @@ def sqlite_engine(url: URL) -> Engine:
     if file is not None:
         _keep_to(engine, file)
     event.listen(engine, "begin", _begin)
+    if file is not None:
+        _keep_sound(engine, file)
     return engine
 
 
@@ -43,6 +45,18 @@ def _keep_to(engine: Engine, file: DatabaseFile) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", beginning)
+
+
+def _keep_sound(engine: Engine, file: DatabaseFile) -> None:
+    def begun(connection: Connection) -> None:
+        if _opening(connection) != "BEGIN":
+            file.locked(connection.info)
+
+    def over(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        file.released(entry.info)
+
+    event.listen(engine, "begin", begun)
+    event.listen(engine, "checkin", over)
 
 
 def _opening(connection: Connection) -> str:
