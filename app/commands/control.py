@@ -112,7 +112,7 @@ def approve_run(
     body = {"actor": who, "account": account}
     _work(
         _Asked(url, f"/runs/{quote(run_id, safe='')}/approve", body, patience_of(wait, timeout, url)), state, as_json,
-        lambda desk, conduct, told: approve(desk, run_id, who, conduct, told, account),
+        lambda desk, perform, told: approve(desk, run_id, who, perform, told, account),
     )  # fmt: skip
 
 
