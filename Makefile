@@ -13,7 +13,7 @@ WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up test check lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install demo up quick test test-long check lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,11 +32,18 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
 
 # Only the tests and the measurements need the libraries that the statistics are held against.
-test bench-risk: GROUPS := --group oracles
-
+quick test test-long bench-risk: GROUPS := --group oracles
 # A file's tests stay together, for they share what they have started; the long files come first.
-test: check ## Checks, then all tests
-	@$(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+PYTEST = $(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+
+quick: install ## The unit tests that a change needs; a minute and a half
+	@$(PYTEST) tests/unit -m "not slow and not long" $(ARGS)
+
+test: check ## Checks, then all tests but the long ones
+	@$(PYTEST) -m "not long" $(ARGS)
+
+test-long: install ## The tests that `make test` leaves out; half an hour
+	@$(PYTEST) -m long $(ARGS)
 
 check: install ## Format, lint, types, import contracts, generated documents
 	@$(RUN) ruff format --check .

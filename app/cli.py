@@ -4,7 +4,6 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says
 end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
 """
 
-import signal
 import sys
 from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack
@@ -15,10 +14,10 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import control, policies, processes, questions, signals
-from app.commands.callers import ask_service, work_here
+from app.commands import controls, policies, processes, questions, signals
 from app.commands.doctor import doctor
 from app.commands.leftovers import settle
+from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
     JsonOption,
@@ -48,6 +47,7 @@ from app.commands.processes import (
     simulator,
 )
 from app.commands.screen import show_runs
+from app.commands.service_client import Call, ask_service
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
 from app.desk.report.build import overview
@@ -63,7 +63,7 @@ DEMO_PACING = 0.1
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
-control.register(cli)
+controls.register(cli)
 policies.register(cli)
 cli.command("questions")(questions.show)
 cli.command()(doctor)
@@ -92,7 +92,7 @@ def up(
     with signals.until_stopped(), everything(settings.state_dir, ports, simulated, settings) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
-        _wait()
+        processes.wait()
 
 
 @cli.command()
@@ -110,7 +110,7 @@ def demo(
     tell("starting the simulator, the MCP server and the service")
     simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data)
     with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
-        show(ask_service(settings, url, "/run/daily", None, tell), as_json)
+        show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
 
 
 @cli.command()
@@ -130,14 +130,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, f"/run/daily?{query}", None, tell, patience), as_json)
+        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, perform, told)
 
-    show(work_here(settings, job, tell, patience, slot), as_json)
+    show(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
@@ -166,7 +166,7 @@ def simulate(
         typer.echo(f"Client Portal simulator at {url}/v1/api   accounts {', '.join(simulated_accounts(url))}")
         typer.echo(f"log in at {url}/ or with POST {url}/simulator/login")
         typer.echo("READY")
-        _wait()
+        processes.wait()
 
 
 @cli.command()
@@ -188,7 +188,7 @@ def playground(
         url = stack.enter_context(processes.playground(directory, port, shared))
         typer.echo(f"open {url} and send any message to start a preview of the daily run")
         typer.echo("READY")
-        _wait()
+        processes.wait()
 
 
 @cli.command()
@@ -260,8 +260,3 @@ def _require_text(arguments: Sequence[str]) -> None:
         wrong = text_problem(argument)
         if wrong is not None:
             raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")
-
-
-def _wait() -> NoReturn:
-    while True:
-        signal.pause()

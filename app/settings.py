@@ -268,6 +268,13 @@ def child_environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in environment.items() if value}
 
 
+def provide_google_project(settings: Settings) -> None:
+    """PROJECT_ID and REGION, for Google's client under the names that it reads; where those are set they win."""
+    if settings.project_id is not None:
+        for name, value in (("GOOGLE_CLOUD_PROJECT", settings.project_id), ("GOOGLE_CLOUD_LOCATION", settings.region)):
+            os.environ[name] = os.environ.get(name) or value
+
+
 def is_set(name: str) -> bool:
     """Whether the environment has that variable, for what others read from it; its value stays there."""
     return bool(os.environ.get(name))

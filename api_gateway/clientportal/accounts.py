@@ -5,14 +5,14 @@ from functools import partial
 from typing import Final
 
 from api_gateway.clientportal import wire
-from api_gateway.clientportal.doubts import Doubts
 from api_gateway.clientportal.errors import Malformed
-from api_gateway.clientportal.standing import Primed
+from api_gateway.clientportal.row_reader import RowReader
+from api_gateway.clientportal.session_health import PrimedSession
 
 _PAPER: Final = "D"
 
 
-def accounts_of(content: object) -> Primed:
+def accounts_of(content: object) -> PrimedSession:
     """Parses the answer of `/iserver/accounts`.
 
     Raises: Malformed where it names no account, and where it contradicts itself on what they are.
@@ -28,7 +28,7 @@ def accounts_of(content: object) -> Primed:
     properties = answer.get("acctProps")
     if isinstance(properties, dict) and properties and not set(named) & properties.keys():
         raise Malformed("accounts: none of the accounts is among those with properties")
-    return Primed(named, _is_paper(answer, named), _is_tiered(answer, listed))
+    return PrimedSession(named, _is_paper(answer, named), _is_tiered(answer, listed))
 
 
 def _named(answer: wire.Row, listed: list[object]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _named(answer: wire.Row, listed: list[object]) -> Iterator[str]:
     no_accounts = {str(each) for each in groups} if isinstance(groups, list) else set()
     for name in listed:
         if isinstance(name, str) and name not in no_accounts:
-            ids = [Doubts().read("account", partial(wire.account, each)) for each in (name, by_alias.get(name))]
+            ids = [RowReader().read("account", partial(wire.account, each)) for each in (name, by_alias.get(name))]
             yield from [each for each in ids if each is not None][:1]
 
 

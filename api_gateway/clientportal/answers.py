@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from api_gateway.clientportal import strangers, wire
+from api_gateway.clientportal import other_programs, wire
 from api_gateway.clientportal.errors import (
     CallerNotAllowed,
     ClientPortalError,
@@ -32,7 +32,7 @@ class Answer:
 
 def fault_of(answer: Answer) -> ClientPortalError | None:
     """The failure that an answer stands for, whichever envelope it came in; None for data."""
-    stranger = strangers.refusal(answer.status, answer.body, answer.headers)
+    stranger = other_programs.refusal(answer.status, answer.body, answer.headers)
     if stranger is not None:
         return stranger
     message = error_text(answer)
@@ -67,7 +67,7 @@ def error_text(answer: Answer) -> str | None:
 
 def _fault_of_status(answer: Answer, message: str | None) -> ClientPortalError | None:
     status = answer.status
-    if status == 403 or (status == 404 and strangers.denies(answer.body)):
+    if status == 403 or (status == 404 and other_programs.denies(answer.body)):
         return CallerNotAllowed(f"the gateway denies access to this machine ({status})")
     if status in (502, 504):
         return GatewayDown(f"the gateway's answer was lost ({status})")

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from api_gateway.clientportal import wire
-from api_gateway.clientportal.doubts import Doubts
 from api_gateway.clientportal.errors import Incomplete, Malformed
 from api_gateway.clientportal.records import AccountType, Cash, Ledger, NavPart, StrangeRow, Summary
+from api_gateway.clientportal.row_reader import RowReader
 
 # Exchange rates are rounded, and the sum over the currencies is older than they are by moments.
 _SUM_TOLERANCE: Final = Decimal("0.01")
@@ -38,7 +38,7 @@ def summary_of(content: object, account: str | None = None) -> Summary:
     if account is not None and isinstance(owner, dict) and isinstance(owner.get("value"), str):
         wire.same_account(owner, "value", expected=account)
     currency = _summary_currency(answer)
-    doubts = {name: Doubts() for name in _AMOUNTS}
+    doubts = {name: RowReader() for name in _AMOUNTS}
     net, available, power = (_amount(answer, name, currency, doubts[name]) for name in _AMOUNTS)
     return Summary(
         currency=currency,
@@ -59,13 +59,13 @@ def _summary_currency(summary: wire.Row) -> str:
     """The base currency, in which all of a summary is."""
     for name in (*_AMOUNTS, *summary):
         row = summary.get(name)
-        found = Doubts().read(name, partial(wire.currency, row, "currency")) if isinstance(row, dict) else None
+        found = RowReader().read(name, partial(wire.currency, row, "currency")) if isinstance(row, dict) else None
         if found is not None:
             return found
     raise Malformed("summary netliquidation: currency is missing, there and in all other rows")
 
 
-def _amount(summary: wire.Row, name: str, currency: str, doubts: Doubts) -> Decimal | None:
+def _amount(summary: wire.Row, name: str, currency: str, doubts: RowReader) -> Decimal | None:
     row = summary.get(name)
     if not isinstance(row, dict):
         doubts.add("it is missing" if row is None else "it is no object")
@@ -83,14 +83,14 @@ def _day_trades(summary: wire.Row) -> int | None:
     """None also for a text such as Unlimited, and for -1, which stands for no limit."""
     row = summary.get("daytradesremaining")
     told = row.get("value") if isinstance(row, dict) else None
-    found = Doubts().read("daytradesremaining", partial(wire.whole, told))
+    found = RowReader().read("daytradesremaining", partial(wire.whole, told))
     return found if found is not None and found >= 0 else None
 
 
 def _account_type(summary: wire.Row, currency: str) -> AccountType | None:
     """By the broker's word, or by its figures; `accounttype` names only the owner (individual, joint)."""
     row = summary.get("tradingtype-s")
-    word = (Doubts().text(row, "value") or "").upper() if isinstance(row, dict) else ""
+    word = (RowReader().text(row, "value") or "").upper() if isinstance(row, dict) else ""
     if word in _TRADING_TYPES:
         return _TRADING_TYPES[word]
     return "margin" if _MARGIN in word or _is_lent(summary, currency) else None
@@ -99,7 +99,7 @@ def _account_type(summary: wire.Row, currency: str) -> AccountType | None:
 def _is_lent(summary: wire.Row, currency: str) -> bool:
     """The broker lends where more can be bought than is there, cash is owed, or holdings tie up less than they cost."""
     names = ("availablefunds", "buyingpower", "totalcashvalue", "initmarginreq", "grosspositionvalue")
-    available, power, cash, margin, gross = (_amount(summary, name, currency, Doubts()) for name in names)
+    available, power, cash, margin, gross = (_amount(summary, name, currency, RowReader()) for name in names)
     if available and power is not None and power > available * _LENT > 0:
         return True
     return (cash is not None and cash < 0) or bool(margin and gross and 0 < margin * _LENT < gross)
@@ -121,11 +121,11 @@ def ledger_of(content: object, account: str, now: datetime) -> Ledger:
         _check_sums(rows, base, now)
     cash: list[Cash] = []
     for name, row in rows.items():
-        doubts = Doubts()
+        doubts = RowReader()
         read = _cash(name, row, now, doubts)
         cash += [] if read is None else [read]
         strange += [_strange(f"ledger {name}", doubts.note, name)] if doubts.note else []
-    totals, total = Doubts(), base or {}
+    totals, total = RowReader(), base or {}
     unrealized, realized = totals.number(total, "unrealizedpnl"), totals.number(total, "realizedpnl")
     parts = tuple(_parts(total, totals))
     if base is not None and totals.note:
@@ -154,7 +154,7 @@ def _rows(content: object, account: str) -> tuple[dict[str, wire.Row], list[Stra
     return rows, strange
 
 
-def _cash(name: str, row: wire.Row, now: datetime, doubts: Doubts) -> Cash | None:
+def _cash(name: str, row: wire.Row, now: datetime, doubts: RowReader) -> Cash | None:
     currency = doubts.read("currency", partial(wire.currency, {"currency": name}, "currency"))
     cash = doubts.number(row, "cashbalance")
     # The row names its currency in `secondkey`; a key alone could be anything.
@@ -171,7 +171,7 @@ def _cash(name: str, row: wire.Row, now: datetime, doubts: Doubts) -> Cash | Non
     )
 
 
-def _rate(row: wire.Row, now: datetime, doubts: Doubts) -> Decimal | None:
+def _rate(row: wire.Row, now: datetime, doubts: RowReader) -> Decimal | None:
     """None for a rate that cannot be one, and for one that is older than a day, where the row tells its time."""
     rate = doubts.read("exchangerate", partial(wire.price, row.get("exchangerate")))
     told = row.get("timestamp")
@@ -187,7 +187,7 @@ def _rate(row: wire.Row, now: datetime, doubts: Doubts) -> Decimal | None:
 def _check_sums(rows: Mapping[str, wire.Row], base: wire.Row, now: datetime) -> None:
     """Raises: Incomplete when the currencies do not add up to the total: one is missing, or its rate is wrong."""
     for key in ("cashbalance", "netliquidationvalue"):
-        total = Doubts().number(base, key)
+        total = RowReader().number(base, key)
         in_base = {name: _in_base(row, key, now) for name, row in rows.items()}
         found = [amount for amount in in_base.values() if amount is not None]
         if total is None or len(found) < len(in_base):
@@ -201,10 +201,10 @@ def _check_sums(rows: Mapping[str, wire.Row], base: wire.Row, now: datetime) -> 
 
 
 def _in_base(row: wire.Row, key: str, now: datetime) -> Decimal | None:
-    amount = Doubts().number(row, key)
+    amount = RowReader().number(row, key)
     if not amount:
         return amount
-    rate = _rate(row, now, Doubts())
+    rate = _rate(row, now, RowReader())
     return None if rate is None else amount * rate
 
 
@@ -215,7 +215,7 @@ def _part_names(row: wire.Row) -> Iterator[str]:
             yield name
 
 
-def _parts(base: wire.Row, doubts: Doubts) -> Iterator[NavPart]:
+def _parts(base: wire.Row, doubts: RowReader) -> Iterator[NavPart]:
     for name in _part_names(base):
         amount = doubts.number(base, name)
         if amount:
@@ -224,4 +224,4 @@ def _parts(base: wire.Row, doubts: Doubts) -> Iterator[NavPart]:
 
 def _is_invested(row: wire.Row) -> bool:
     """Whether it holds anything but cash; what cannot be read may be something."""
-    return any(Doubts().number(row, name) != 0 for name in _part_names(row) if name not in _CASH)
+    return any(RowReader().number(row, name) != 0 for name in _part_names(row) if name not in _CASH)

@@ -11,13 +11,13 @@ import httpx2
 
 from api_gateway.clientportal.bridge import Compete
 from api_gateway.clientportal.contracts import ContractReads
-from api_gateway.clientportal.limits import PacingRules
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.market import MarketReads
-from api_gateway.clientportal.memory import GatewayMemory
 from api_gateway.clientportal.orders import OrderCalls
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.portfolio import PortfolioReads
 from api_gateway.clientportal.raw import RawCalls
+from api_gateway.clientportal.request_limits import PacingRules
 from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Transport
 from api_gateway.clientportal.watchdog import Tell, Watchdog, to_the_log

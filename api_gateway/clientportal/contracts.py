@@ -9,10 +9,17 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal import units, wire
+from api_gateway.clientportal.contract_rules import (
+    Grid,
+    disagrees,
+    grid_of,
+    quantity_increment,
+    settled,
+    single_increment,
+)
 from api_gateway.clientportal.errors import DataUnavailable, GatewayRefused, Malformed
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.records import Contract, ContractRules, Limit, Side, Unresolved
-from api_gateway.clientportal.rules import Grid, disagrees, grid_of, quantity_increment, settled, single_increment
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 from api_gateway.clientportal.units import Facts
@@ -52,9 +59,9 @@ class ContractReads:
         A symbol with an entry in `isins` is resolved only where the broker tells the same number.
         """
         # The session comes first: only then is it known whose contracts have been kept.
-        await self._session.primed()
+        await self._session.prime()
         wanted = list(dict.fromkeys(symbol.strip().upper() for symbol in symbols if symbol.strip()))
-        found = await self._known(wanted, asset_class)
+        found = await self._find_kept(wanted, asset_class)
         new = [symbol for symbol in wanted if symbol not in found]
         found |= await (self._indices(new) if asset_class == "IND" else self._stocks(new))
         self._keep([each for each in found.values() if isinstance(each, Contract)])
@@ -170,7 +177,7 @@ class ContractReads:
         self._magnifiers[conid] = (self._session.market_now().date(), magnifier)
         grid = await self._grid(conid, answer)
         accounts = answer.get("canTradeAcctIds")
-        mine = (await self._session.primed()).accounts
+        mine = (await self._session.prime()).accounts
         return ContractRules(
             conid=conid,
             increments=grid.in_currency(magnifier),
@@ -207,7 +214,7 @@ class ContractReads:
             return []
         return []
 
-    async def _known(self, symbols: list[str], asset_class: str) -> dict[str, Contract | Unresolved]:
+    async def _find_kept(self, symbols: list[str], asset_class: str) -> dict[str, Contract | Unresolved]:
         """Those kept, as far as the broker still tells the same of them today."""
         kept = {symbol: self._memory.contract(symbol, asset_class) for symbol in symbols}
         known = {symbol: found for symbol, found in kept.items() if found is not None}
@@ -279,7 +286,7 @@ class ContractReads:
         return wire.mapping(await self._read(f"/iserver/contract/{conid}/info"), "contract info")
 
     async def _read(self, path: str, params: Mapping[str, str] | None = None, *, body: object = None) -> object:
-        return await self._session.guarded(lambda: self._transport.read(path, params, body=body))
+        return await self._session.run_primed(lambda: self._transport.read(path, params, body=body))
 
 
 def is_isin(text: str) -> bool:

@@ -64,7 +64,7 @@ class MarketReads:
     async def quotes(self, conids: list[int]) -> tuple[tuple[Quote, ...], tuple[MissingQuote, ...]]:
         """Quotes in the order asked; a conid without usable prices is among the missing, with the reason."""
         wanted = list(dict.fromkeys(conids))
-        (magnifiers, unknown), rows = await asyncio.gather(self._contracts.magnifiers(wanted), self._polled(wanted))
+        (magnifiers, unknown), rows = await asyncio.gather(self._contracts.magnifiers(wanted), self._poll_all(wanted))
         found = [
             MissingQuote(conid=conid, reason=f"the unit of its prices is not known: {unknown[conid]}")
             if conid in unknown
@@ -74,7 +74,7 @@ class MarketReads:
         quotes = tuple(each for each in found if isinstance(each, Quote))
         return quotes, tuple(each for each in found if isinstance(each, MissingQuote))
 
-    async def _polled(self, conids: list[int]) -> dict[int, Row]:
+    async def _poll_all(self, conids: list[int]) -> dict[int, Row]:
         starts = range(0, len(conids), _MOST_CONIDS)
         batches = await asyncio.gather(*(self._poll(conids[start : start + _MOST_CONIDS]) for start in starts))
         return {conid: row for batch in batches for conid, row in batch.items()}
@@ -89,7 +89,7 @@ class MarketReads:
         if not number.isdigit() or int(number) == 0 or unit not in ("d", "w", "m", "y"):
             raise ValueError(f"period {period!r} is not a count followed by d, w, m or y")
         magnifier = await self._contracts.magnifier(conid)
-        answer = wire.mapping(await self._session.guarded(lambda: self._bars(conid, period)), "history")
+        answer = wire.mapping(await self._session.run_primed(lambda: self._bars(conid, period)), "history")
         self._check_symbol(conid, wire.text(answer, "symbol"))
         now = self._session.market_now()
         bars = _completed(wire.rows(answer.get("data"), "history bars"), now)
@@ -126,7 +126,7 @@ class MarketReads:
         rows: dict[int, Row] = {}
         unchanged = 0
         for poll in range(_MOST_POLLS):
-            fresh = await self._session.guarded(lambda: self._snapshot(conids))
+            fresh = await self._session.run_primed(lambda: self._snapshot(conids))
             grown: dict[int, Row] = {conid: {**rows.get(conid, {}), **row} for conid, row in fresh.items()}
             unchanged = unchanged + 1 if rows and _keys(grown) == _keys(rows) else 0
             rows = grown

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from api_gateway.clientportal.errors import State
-from api_gateway.clientportal.standing import Standing
+from api_gateway.clientportal.session_health import SessionHealth
 
 # Seconds a state must last before somebody is told. What ends by itself gets longer than what waits for a person.
 PATIENCE: Final[Mapping[State, float]] = MappingProxyType(
@@ -59,26 +59,26 @@ class Episodes:
         self._told: set[State] = set()
         self._began: float | None = None
 
-    def consider(self, standing: Standing) -> Notice | None:
+    def consider(self, health: SessionHealth) -> Notice | None:
         """What to tell now that the session has been looked at, None for nothing."""
-        lasted = standing.read_at - standing.entered_at
-        if standing.state is State.READY:
+        lasted = health.read_at - health.entered_at
+        if health.state is State.READY:
             return self._recovered() if lasted >= SETTLED_SECONDS else None
-        if standing.state in self._told:
+        if health.state in self._told:
             return None
-        restless = not self._told and self._trouble(standing) >= _LONGEST_TROUBLE_SECONDS
-        if lasted < PATIENCE[standing.state] and not restless:
+        restless = not self._told and self._trouble(health) >= _LONGEST_TROUBLE_SECONDS
+        if lasted < PATIENCE[health.state] and not restless:
             return None
-        self._told.add(standing.state)
-        return self._notice(standing.state, " ".join(filter(None, (f"{standing.message}.", standing.remedy))))
+        self._told.add(health.state)
+        return self._notice(health.state, " ".join(filter(None, (f"{health.message}.", health.remedy))))
 
-    def _trouble(self, standing: Standing) -> float:
+    def _trouble(self, health: SessionHealth) -> float:
         """Seconds since READY or an announced maintenance ended."""
-        if standing.state is State.MAINTENANCE:
+        if health.state is State.MAINTENANCE:
             self._began = None
             return 0.0
-        self._began = standing.entered_at if self._began is None else self._began
-        return standing.read_at - self._began
+        self._began = health.entered_at if self._began is None else self._began
+        return health.read_at - self._began
 
     def _recovered(self) -> Notice | None:
         told, self._told, self._began = bool(self._told), set(), None

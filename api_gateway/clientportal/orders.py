@@ -25,7 +25,6 @@ from api_gateway.clientportal.errors import (
     PacingViolation,
     UnknownOrder,
 )
-from api_gateway.clientportal.limits import ORDERS
 from api_gateway.clientportal.order_rows import DOLLARS, Unit
 from api_gateway.clientportal.outcome import cancellation, classify, unanswered
 from api_gateway.clientportal.preview import what_if
@@ -41,6 +40,7 @@ from api_gateway.clientportal.records import (
     Trades,
     WhatIf,
 )
+from api_gateway.clientportal.request_limits import ORDERS
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Params, Transport
 from api_gateway.clientportal.units import Facts
@@ -84,10 +84,10 @@ class OrderCalls:
 
     async def live(self, account: str, *, reuse: bool = False) -> LiveOrders:
         """The day's orders. `reuse` accepts an answer younger than the endpoint's limit if no order went since."""
-        live, asked = self._live if reuse else None, await self._asked(account)
+        live, asked = self._live if reuse else None, await self._account_filter(account)
         if live is None or live.asked != asked or not self._is_fresh(live):
             epoch = self._transport.epoch
-            listed, loaded = await self._session.guarded(lambda: self._read_live(asked))
+            listed, loaded = await self._session.run_primed(lambda: self._read_live(asked))
             rows = order_rows.newest_orders([row for row in listed if isinstance(row, dict)])
             odd = tuple(
                 order_rows.strange_order(row, f"live orders: row {number} is not an object")
@@ -131,8 +131,8 @@ class OrderCalls:
 
     async def trades(self, account: str) -> Trades:
         """Executions of the last seven days."""
-        asked = {**_TRADE_DAYS, **await self._asked(account)}
-        answer = await self._session.guarded(lambda: self._read_trades(asked))
+        asked = {**_TRADE_DAYS, **await self._account_filter(account)}
+        answer = await self._session.run_primed(lambda: self._read_trades(asked))
         if not isinstance(answer, list):
             raise Malformed(f"trades: expected a list, found {type(answer).__name__}")
         unique = order_rows.one_per_execution([row for row in answer if isinstance(row, dict)])
@@ -151,9 +151,9 @@ class OrderCalls:
         """Raises: UnknownOrder, also for another account's order and one too old for the gateway to remember."""
         path = f"/iserver/account/order/status/{order_id}"
         try:
-            answer = await self._session.guarded(lambda: self._transport.read(path, attempts=1))
+            answer = await self._session.run_primed(lambda: self._transport.read(path, attempts=1))
         except Maintenance as error:
-            return await self._listed(account, order_id, error)
+            return await self._find_listed(account, order_id, error)
         row = wire.mapping(answer, "order status")
         mine, nobodys = await self._of_account([row], account, order_rows.strange_order, "account", "acct")
         if nobodys:
@@ -166,7 +166,7 @@ class OrderCalls:
             raise Malformed("order status: the answer is another order's")
         return found
 
-    async def _listed(self, account: str, order_id: str, error: Maintenance) -> OrderRow:
+    async def _find_listed(self, account: str, order_id: str, error: Maintenance) -> OrderRow:
         """The order as the day's list has it: a 503 stands for an aged order, for one of an account that is not
         selected, and for a gateway that is away, whose list cannot be read either.
         """
@@ -176,9 +176,9 @@ class OrderCalls:
             raise UnknownOrder(f"the gateway has no status of order {order_id}") from error
         return listed[0]
 
-    async def _asked(self, account: str) -> Params:
+    async def _account_filter(self, account: str) -> Params:
         """Of several accounts the gateway lists the orders and trades of one: the named, or else the selected one."""
-        alone = (await self._session.primed()).accounts == (account,)
+        alone = (await self._session.prime()).accounts == (account,)
         return {} if alone else {"accountId": account}
 
     async def _of_account(
@@ -192,7 +192,7 @@ class OrderCalls:
 
         Raises: Malformed for such a row of ours.
         """
-        alone = (await self._session.primed()).accounts == (account,)
+        alone = (await self._session.prime()).accounts == (account,)
         mine: list[wire.Row] = []
         nobodys: list[StrangeRow] = []
         for row in rows:
@@ -229,7 +229,7 @@ class OrderCalls:
     async def preview(self, order: Limit) -> WhatIf:
         path = f"/iserver/account/{order.account}/orders/whatif"
         body = _body(order, await self._contracts.magnifier(order.conid))
-        return what_if(await self._session.guarded(lambda: self._ask_preview(path, body)), order)
+        return what_if(await self._session.run_primed(lambda: self._ask_preview(path, body)), order)
 
     async def place_once(self, order: Limit, answers: Mapping[str, str] = NO_ANSWERS) -> Placement:
         """Sends one order and answers the broker's questions from the allow-list, all in one go.
@@ -260,7 +260,7 @@ class OrderCalls:
         """
         if not is_order_id(order_id):
             return Cancellation(outcome="refused", message="only one order, named by its positive number, is cancelled")
-        await self._session.primed()
+        await self._session.prime()
         # Any other request can invalidate the question that is just being answered.
         async with self._placing:
             try:

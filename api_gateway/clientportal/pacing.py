@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from api_gateway.clientportal.errors import PacingViolation
-from api_gateway.clientportal.limits import GLOBAL, SLOW, Limit, PacingRules, limit_of
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
+from api_gateway.clientportal.request_limits import GLOBAL, SLOW, Limit, PacingRules, limit_of
 
 # A call that would have to wait longer than this is refused, so that no caller hangs on a quarter-hour limit.
 LONGEST_WAIT_SECONDS: Final = 15.0
@@ -59,7 +59,7 @@ class Pacer:
         answers = path.startswith(_REPLIES)
         async with own.queue:
             await self._free(own)
-            while not await self._entered(own, everyone, answers):
+            while not await self._enter_both(own, everyone, answers):
                 await self._nobody_asked.wait()
         try:
             yield
@@ -115,7 +115,7 @@ class Pacer:
     def _window(self, limit: Limit) -> "_Window":
         return self._windows.setdefault(limit.name, _Window(limit))
 
-    async def _entered(self, own: "_Window", everyone: "_Window", answers: bool) -> bool:
+    async def _enter_both(self, own: "_Window", everyone: "_Window", answers: bool) -> bool:
         """Takes both places, unless a question of the broker waits for an answer and this request is none."""
         async with everyone.queue:
             await self._free(everyone)

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal.balances import ledger_of, summary_of
 from api_gateway.clientportal.errors import Incomplete, PacingViolation
-from api_gateway.clientportal.limits import PERFORMANCE
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS
 from api_gateway.clientportal.performance import nav_history
 from api_gateway.clientportal.positions import holdings, named, rows_of
 from api_gateway.clientportal.records import Holdings, Ledger, NavHistory, Position, Summary
+from api_gateway.clientportal.request_limits import PERFORMANCE
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
@@ -82,12 +82,12 @@ class PortfolioReads:
         free an older one is served with its own time.
         """
         # The session comes first: only then is it known whose answer has been kept.
-        await self._session.primed()
+        await self._session.prime()
         kept = self._memory.performance(account)
         if kept is not None and self._is_good(kept):
             return kept
         try:
-            answer = await self._session.guarded(lambda: self._ask_performance(account))
+            answer = await self._session.run_primed(lambda: self._ask_performance(account))
         except PacingViolation:
             if kept is None:
                 raise
@@ -111,7 +111,7 @@ class PortfolioReads:
         return await self._transport.read("/pa/performance", body=body, attempts=1)
 
     async def _read(self, path: str) -> object:
-        return await self._session.guarded(lambda: self._transport.read(path))
+        return await self._session.run_primed(lambda: self._transport.read(path))
 
 
 def _session_date(moment: datetime) -> date:

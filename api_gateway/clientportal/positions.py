@@ -13,9 +13,9 @@ from functools import partial
 from typing import Final
 
 from api_gateway.clientportal import wire
-from api_gateway.clientportal.doubts import Doubts
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.clientportal.records import Holdings, ModelHolding, Position, StrangeRow
+from api_gateway.clientportal.row_reader import RowReader
 
 UNKNOWN: Final = "UNKNOWN"
 # The broker's names for what stands in no model.
@@ -47,7 +47,7 @@ def named(rows: Iterable[object]) -> Set[int]:
     found: set[int] = set()
     for row in rows:
         if isinstance(row, dict) and not _is_closed(row):
-            conid = Doubts().read("conid", partial(_conid, row))
+            conid = RowReader().read("conid", partial(_conid, row))
             found |= {conid} if conid is not None else set()
     return found
 
@@ -75,7 +75,7 @@ def holdings(rows: Sequence[object]) -> Holdings:
 
 
 def _is_closed(row: wire.Row) -> bool:
-    return Doubts().number(row, "position") == 0
+    return RowReader().number(row, "position") == 0
 
 
 def _strange(conid: int | None, symbol: str | None, reason: str) -> StrangeRow:
@@ -84,7 +84,7 @@ def _strange(conid: int | None, symbol: str | None, reason: str) -> StrangeRow:
 
 def _held(row: wire.Row) -> _Held | StrangeRow:
     """A holding needs a contract, a quantity and a currency; all else may be missing."""
-    doubts, grave = Doubts(), Doubts()
+    doubts, grave = RowReader(), RowReader()
     conid = grave.read("conid", partial(_conid, row))
     quantity = grave.number(row, "position")
     currency = grave.read("currency", partial(wire.currency, row, "currency"))
@@ -141,7 +141,7 @@ def _legs(row: wire.Row) -> str:
     return next((each.partition(";;;")[2] for each in told if isinstance(each, str) and ";;;" in each), "")
 
 
-def _asset_class(row: wire.Row, doubts: Doubts) -> str:
+def _asset_class(row: wire.Row, doubts: RowReader) -> str:
     told = [doubts.text(row, key) for key in ("secType", "assetClass")]
     found = list(dict.fromkeys(each.upper() for each in told if each is not None))
     if set(found) <= _SHARES and found:
@@ -151,14 +151,14 @@ def _asset_class(row: wire.Row, doubts: Doubts) -> str:
     return found[0] if len(found) == 1 else UNKNOWN
 
 
-def _symbol(row: wire.Row, asset_class: str, doubts: Doubts) -> str | None:
+def _symbol(row: wire.Row, asset_class: str, doubts: RowReader) -> str | None:
     """Near-real-time rows carry the ticker as description; a derivative's ticker is the underlying's."""
     descriptions = ("description", "contractDesc")
     keys = ("ticker", *descriptions) if asset_class in _SHARES else (*descriptions, "ticker")
     return doubts.text(row, *keys)
 
 
-def _model(row: wire.Row, doubts: Doubts) -> str:
+def _model(row: wire.Row, doubts: RowReader) -> str:
     """Blank for the account's own."""
     told = row.get("model")
     if told is not None and not isinstance(told, str):

@@ -44,14 +44,14 @@ class RawCalls:
 
         Raises: ClientPortalError, also for an error that comes with status 200.
         """
-        return await self._session.guarded(lambda: self.look(request, attempts=attempts))
+        return await self._session.run_primed(lambda: self.look(request, attempts=attempts))
 
     async def look(self, request: Request, *, attempts: int = 1) -> object:
         """The same without asking for a session: for the endpoints that tell about it."""
         body = request.body if request.verb == "GET" else request.body or {}
         return await self._transport.read(request.path, request.params or None, body=body, attempts=attempts)
 
-    async def settled(
+    async def settle(
         self,
         request: Request,
         is_warm: Callable[[object], bool],

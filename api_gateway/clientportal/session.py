@@ -35,10 +35,10 @@ from api_gateway.clientportal.errors import (
     SimulatorRefused,
     State,
 )
-from api_gateway.clientportal.flight import Flights
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.records import Simulator, Source
-from api_gateway.clientportal.standing import Primed, Standing
+from api_gateway.clientportal.session_health import PrimedSession, SessionHealth
+from api_gateway.clientportal.shared_calls import SharedCalls
 from api_gateway.clientportal.transport import SESSION_SECONDS, Transport
 
 _logger = logging.getLogger(__name__)
@@ -97,20 +97,20 @@ class Session:
         self._rules = rules
         self._utc_now = utc_now
         self._reading: Reading | None = None
-        self._standing: Standing | None = None
+        self.last_health: SessionHealth | None = None
         self._looked_until = 0.0
         self._stale = False
         self._doubts = self._settled = 0
-        self._primed: Primed | None = None
+        self._primed: PrimedSession | None = None
         self._login: str | None = None
         self._bridge = BridgeAttempts()
-        self._status: Flights[Reading] = Flights()
-        self._priming: Flights[Primed] = Flights()
-        self._looking: Flights[Standing] = Flights()
+        self._status: SharedCalls[Reading] = SharedCalls()
+        self._priming: SharedCalls[PrimedSession] = SharedCalls()
+        self._looking: SharedCalls[SessionHealth] = SharedCalls()
 
-    async def standing(self, max_age: float = FRESH_SECONDS) -> Standing:
+    async def health(self, max_age: float = FRESH_SECONDS) -> SessionHealth:
         """Whether the session can be used, looked up anew when the last look is older than `max_age` seconds."""
-        last = self._standing
+        last = self.last_health
         if last is not None and self._settled == self._doubts:
             # Good news lasts longer: who has just mended something looks again at once.
             ready = last.state is State.READY
@@ -118,7 +118,7 @@ class Session:
             age = self._pacer.clock() - (last.read_at if ready else self._looked_until)
             if age < (max_age if ready else min(max_age, _TIME_TO_LIVE)) * self._pacer.scale:
                 return last
-        return await self._looking.join(None, self._look)
+        return await self._looking.share(None, self._look)
 
     async def reading(self) -> Reading:
         """State of the session, at most a second old; a gateway that is down is a state here, not an error."""
@@ -129,20 +129,20 @@ class Session:
             and self._pacer.clock() - last.read_at < _TIME_TO_LIVE * self._pacer.scale
         ):
             return last
-        return await self._asked()
+        return await self._read_status()
 
-    async def primed(self) -> Primed:
+    async def prime(self) -> PrimedSession:
         """The usable session, opened and primed when it was not. Raises: ClientPortalError with the remedy."""
-        return self._primed or await self._priming.join(None, self._prime)
+        return self._primed or await self._priming.share(None, self._prime)
 
-    async def guarded(self, read: Callable[[], Awaitable[Data]]) -> Data:
-        """Runs a read on a primed session; repeats it once when the gateway turns out to have lost the session."""
-        await self.primed()
+    async def run_primed(self, read: Callable[[], Awaitable[Data]]) -> Data:
+        """Perform a read on a primed session; repeat it once when the gateway turns out to have lost the session."""
+        await self.prime()
         try:
             return await read()
         except (NotPrimed, NoBridge):
             self.forget()
-            await self.primed()
+            await self.prime()
             return await read()
         except LoginRequired:
             self.forget()
@@ -151,7 +151,7 @@ class Session:
             self._doubts += 1
             raise
 
-    async def brokerage_accounts(self) -> Primed:
+    async def brokerage_accounts(self) -> PrimedSession:
         """Accounts and the paper flag as the gateway tells them now; this read is also the first primer."""
         return accounts_of(await self._transport.read("/iserver/accounts", seconds=SESSION_SECONDS))
 
@@ -159,11 +159,6 @@ class Session:
         self._primed = None
         self._stale = True
         self._doubts += 1
-
-    @property
-    def last_standing(self) -> Standing | None:
-        """The last look's, however old: for whoever watches the watchdog."""
-        return self._standing
 
     @property
     def simulator(self) -> Simulator | None:
@@ -181,28 +176,30 @@ class Session:
         elapsed = timedelta(seconds=self._pacer.clock() - self._reading.read_at)
         return self._reading.simulator.now.astimezone(UTC) + elapsed
 
-    async def _look(self) -> Standing:
+    async def _look(self) -> SessionHealth:
         doubts = self._doubts
-        reading = await self._asked()
+        reading = await self._read_status()
         if reading.connected:
-            reading = await self._tickled(reading)
+            reading = await self._tickle(reading)
         primed, fault = None, reading.fault
         if fault is None or self._is_curable(reading):
             try:
-                known, primed = self._primed, await self.primed()
+                known, primed = self._primed, await self.prime()
                 # Priming takes seconds; what is ready is ready after it.
-                reading = reading if primed is known else await self._asked()
+                reading = reading if primed is known else await self._read_status()
                 fault = reading.fault
             except ClientPortalError as error:
                 fault = error
         self._settled = doubts
-        return self._stand(reading, fault, primed if fault is None else None)
+        return self._record_health(reading, fault, primed if fault is None else None)
 
-    def _stand(self, reading: Reading, fault: ClientPortalError | None, primed: Primed | None) -> Standing:
-        last, state = self._standing, fault.state if fault else State.READY
+    def _record_health(
+        self, reading: Reading, fault: ClientPortalError | None, primed: PrimedSession | None
+    ) -> SessionHealth:
+        last, state = self.last_health, fault.state if fault else State.READY
         checked_at = self._utc_now() - timedelta(seconds=self._pacer.clock() - reading.read_at)
         stays = last is not None and last.state is state
-        self._standing = Standing(
+        self.last_health = SessionHealth(
             state=state,
             message=str(fault) if fault else "ready",
             remedy=fault.remedy if fault else None,
@@ -217,16 +214,16 @@ class Session:
         if fault is None:
             self._bridge.succeeded()
         if not stays:
-            _logger.log(logging.WARNING if fault else logging.INFO, "session %s: %s", state, self._standing.message)
-        return self._standing
+            _logger.log(logging.WARNING if fault else logging.INFO, "session %s: %s", state, self.last_health.message)
+        return self.last_health
 
-    async def _tickled(self, reading: Reading) -> Reading:
+    async def _tickle(self, reading: Reading) -> Reading:
         """Keeps the login alive, and notices when it is another one: what was primed belongs to the old one."""
         try:
             answer = await self._transport.read("/tickle", body={}, attempts=1, seconds=SESSION_SECONDS)
         except (LoginRequired, GatewayDown, Maintenance, PacingViolation) as error:
             self._primed = None
-            fault = self._explained(await self._transport.explained(error))
+            fault = self._explained(await self._transport.explain(error))
             self._reading = replace(reading, fault=fault, connected=False)
             return self._reading
         except ClientPortalError as error:
@@ -240,10 +237,10 @@ class Session:
             self._login = login
         return reading
 
-    async def _asked(self) -> Reading:
-        return await self._status.join(None, self._read_status)
-
     async def _read_status(self) -> Reading:
+        return await self._status.share(None, self._fetch_status)
+
+    async def _fetch_status(self) -> Reading:
         asked_at = self._pacer.clock()
         try:
             status = wire.mapping(await self._transport.introduction(), "session status")
@@ -283,7 +280,7 @@ class Session:
             self._memory.recognise(f"simulator {simulator.as_of} {simulator.seed}", simulator.now)
         self._pacer.recall()
 
-    async def _prime(self) -> Primed:
+    async def _prime(self) -> PrimedSession:
         reading = await self.reading()
         if self._is_curable(reading):
             reading = await self._open_bridge(reading)
@@ -293,10 +290,10 @@ class Session:
             self._primed = await self._first_reads()
         except GatewayDown as error:
             # It told its session a moment ago.
-            raise await self._transport.explained(error) from error
+            raise await self._transport.explain(error) from error
         return self._primed
 
-    async def _first_reads(self) -> Primed:
+    async def _first_reads(self) -> PrimedSession:
         """The first read of these is empty whatever the account holds; their answers are not used."""
         primed = await self.brokerage_accounts()
         paths = ("/portfolio/accounts", "/iserver/account/orders", "/iserver/account/trades")
@@ -321,7 +318,7 @@ class Session:
     async def _open_bridge(self, reading: Reading) -> Reading:
         if reading.opening:
             # After a login the gateway opens it by itself; to ask for it would begin anew.
-            reading = await self._awaited(reading)
+            reading = await self._wait_for_bridge(reading)
         if not self._is_curable(reading) or not self._bridge.take(self._pacer.clock(), self._pacer.scale):
             return reading
         compete = isinstance(reading.fault, Competing)
@@ -331,15 +328,15 @@ class Session:
         refused = fault_of(answer)
         if refused is not None:
             _logger.warning("the brokerage session was not opened: %s", refused)
-        return await self._awaited(await self._asked())
+        return await self._wait_for_bridge(await self._read_status())
 
-    async def _awaited(self, reading: Reading) -> Reading:
+    async def _wait_for_bridge(self, reading: Reading) -> Reading:
         """The reading once the brokerage session is established, or after some seconds what it is then."""
         for _ in range(_POLLS):
             if not self._is_curable(reading):
                 break
             await self._pacer.pause(_POLL_SECONDS)
-            reading = await self._asked()
+            reading = await self._read_status()
         return reading
 
 

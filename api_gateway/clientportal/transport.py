@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 import httpx2
 import stamina
 
-from api_gateway.clientportal import strangers, wire
+from api_gateway.clientportal import other_programs, wire
 from api_gateway.clientportal.answers import Answer, fault_of
 from api_gateway.clientportal.errors import (
     AnotherProgram,
@@ -25,8 +25,8 @@ from api_gateway.clientportal.errors import (
     Maintenance,
     Malformed,
 )
-from api_gateway.clientportal.flight import Flights
 from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.shared_calls import SharedCalls
 from api_gateway.clientportal.tls import address_refusal, certificate_refusal, trust
 
 # The gateway itself gives up after 10 s with a 503.
@@ -65,7 +65,7 @@ class Transport:
         self.pacer = pacer
         self.epoch = 0
         self._http = http
-        self._reads: Flights[object] = Flights()
+        self._reads: SharedCalls[object] = SharedCalls()
 
     async def read(
         self,
@@ -85,7 +85,7 @@ class Transport:
         """
         asked = (path, tuple(sorted((params or {}).items())), json.dumps(body, sort_keys=True))
         key = (self.epoch, asked, attempts, seconds)
-        return await self._reads.join(key, lambda: self._read(path, params, body, attempts, seconds))
+        return await self._reads.share(key, lambda: self._read(path, params, body, attempts, seconds))
 
     async def introduction(self) -> object:
         """What the gateway says of its session: the one answer by which it is told from other programs.
@@ -97,14 +97,14 @@ class Transport:
             answer = await self._exchange("POST", "/iserver/auth/status", None, {}, SESSION_SECONDS)
             fault = self._fault_of(answer)
             if fault is None or isinstance(fault, GatewayRefused | CallerNotAllowed):
-                fault = strangers.impostor(answer.status, answer.body, answer.headers) or fault
+                fault = other_programs.impostor(answer.status, answer.body, answer.headers) or fault
             if fault is not None:
                 raise fault
             return wire.decode(answer.body) or _nothing()
         except ClientPortalError as error:
-            raise await self.explained(error) from error
+            raise await self.explain(error) from error
 
-    async def explained(self, error: ClientPortalError) -> ClientPortalError:
+    async def explain(self, error: ClientPortalError) -> ClientPortalError:
         """Why the session could not be read: a gateway that still answers by itself runs, and need not be started."""
         is_told = isinstance(error, CallerNotAllowed | AnotherProgram | BrokerUnreachable)
         is_lost = isinstance(error, GatewayDown) and error.sent
@@ -185,7 +185,7 @@ class Transport:
                 answer = await self._http.get(self._http.base_url.join("/"))
         except (httpx2.RequestError, TimeoutError):
             return False
-        stranger = strangers.refusal(answer.status_code, answer.content, answer.headers)
+        stranger = other_programs.refusal(answer.status_code, answer.content, answer.headers)
         return answer.status_code < 400 and stranger is None
 
 

@@ -47,8 +47,8 @@ class Watchdog:
             await self._pacer.sleep((_BEAT_SECONDS if ready else delay) * random.uniform(0.9, 1.0))  # noqa: S311
 
     async def _beat(self) -> bool:
-        standing = await self._session.standing(max_age=0.0)
-        notice = self._episodes.consider(standing)
+        health = await self._session.health(max_age=0.0)
+        notice = self._episodes.consider(health)
         if notice is not None:
             await self._tell(notice)
-        return standing.state is State.READY
+        return health.state is State.READY

@@ -30,7 +30,7 @@ class Shown:
     vouches_for_itself: bool
 
 
-async def examined(shake: Handshake, host: str, ca_file: Path | None) -> Shown:
+async def examine(shake: Handshake, host: str, ca_file: Path | None) -> Shown:
     """Raises: ssl.SSLError, OSError where no handshake is possible at all."""
     shown = await shake(blind())
     digest = hashlib.sha256(shown).hexdigest().upper()

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from api_gateway.clientportal.tls import trust
-from api_gateway.diagnosis.certificate import Shown, blind, examined
+from api_gateway.diagnosis.certificate import Shown, blind, examine
 from api_gateway.diagnosis.records import Status
 from api_gateway.diagnosis.report import Report
 from api_gateway.settings import DEFAULT_GATEWAY_URL, GatewaySettings
@@ -143,7 +143,7 @@ async def _check_tls(settings: GatewaySettings, report: Report, address: Address
     try:
         agreed = await _connect(address, context, patience_seconds)
     except ssl.SSLCertVerificationError as error:
-        report.end("tls", *await _unverified(settings, address, error, patience_seconds))
+        report.end("tls", *await _explain_unverified(settings, address, error, patience_seconds))
     except ssl.SSLError as error:
         finding = f"{address} does not speak TLS ({error.reason or 'no reason given'})"
         report.end("tls", *(await speech(address, patience_seconds) or (finding, silent(address))))
@@ -155,7 +155,7 @@ async def _check_tls(settings: GatewaySettings, report: Report, address: Address
         _check_certificate(settings, report, (agreed.getpeercert() if agreed else None) or {})
 
 
-async def _unverified(
+async def _explain_unverified(
     settings: GatewaySettings, address: Address, error: ssl.SSLCertVerificationError, patience_seconds: float
 ) -> tuple[str, str]:
     """What is wrong with the certificate, and what to do about it: the pin first, which needs neither name nor date."""
@@ -166,7 +166,7 @@ async def _unverified(
 
     whose = f"the certificate of {address}"
     try:
-        shown = await examined(shake, address.host, settings.ibkr_ca_file)
+        shown = await examine(shake, address.host, settings.ibkr_ca_file)
     except OSError:
         return f"{whose} is refused: {error.verify_message}", "Run the diagnosis again: the gateway hung up meanwhile."
     if settings.ibkr_cert_sha256:

@@ -23,7 +23,7 @@ from api_gateway.clientportal.errors import (
     NotPrimed,
     PacingViolation,
 )
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.session import Rules, Session
 from api_gateway.clientportal.transport import Params, Transport

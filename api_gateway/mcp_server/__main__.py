@@ -8,8 +8,8 @@ import sys
 import uvicorn
 
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.limits import PacingRules
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
+from api_gateway.clientportal.request_limits import PacingRules
 from api_gateway.clientportal.transport import open_http
 from api_gateway.mcp_server.notifier import Notifier
 from api_gateway.mcp_server.server import create_app, create_server

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import AccountNotAllowed
-from api_gateway.clientportal.standing import Primed
+from api_gateway.clientportal.session_health import PrimedSession
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Admission:
     portal: ClientPortal
     listed: tuple[str, ...]
 
-    def allowed(self, session: Primed) -> tuple[str, ...]:
+    def allowed(self, session: PrimedSession) -> tuple[str, ...]:
         """Never the accounts of a live login unless they are listed by name."""
         if self.listed:
             return tuple(account for account in session.accounts if account in self.listed)
@@ -20,5 +20,5 @@ class Admission:
 
     async def require(self, account: str) -> None:
         """Raises: AccountNotAllowed; SessionError when the session cannot be used at all."""
-        if account not in self.allowed(await self.portal.session.primed()):
+        if account not in self.allowed(await self.portal.session.prime()):
             raise AccountNotAllowed("the account is not among those this server may use")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from api_gateway.clientportal import wire
-from api_gateway.mcp_server.models import PlaceResult, Ticket
+from api_gateway.mcp_server.results import PlaceResult, Ticket
 from api_gateway.mcp_server.tickets import ALREADY_USED, canonical
 
 _logger: Final = logging.getLogger("ibkr.boundary")

@@ -1,28 +1,71 @@
-"""Writes the tables of `docs/mcp-tools.md` from the registry, so that they cannot fall behind it.
+"""Writes the tables of tools in `docs/mcp-tools.md` and `docs/where.md`, so that they cannot fall behind the code.
 
 `python -m api_gateway.mcp_server.documents` writes, `--check` compares and exits with 1 where something differs. Must
-never touch text outside the marked part.
+never touch text outside the marked parts.
 """
 
 import argparse
+import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, get_args
 
-from api_gateway.clientportal.limits import GLOBAL, Limit
+from api_gateway.clientportal.request_limits import GLOBAL, Limit
+from api_gateway.mcp_server import registry
 from api_gateway.mcp_server.registry import TOOLS
-from api_gateway.mcp_server.registry.model import Family, GatewayTool, Local, Mapped, Unsupported
+from api_gateway.mcp_server.registry.tool import Family, GatewayTool, Local, Mapped, Unsupported
 
 DOCUMENT: Final = "docs/mcp-tools.md"
-_BEGIN, _END = "<!-- generated: begin -->", "<!-- generated: end -->"
+_HERE = Path(__file__).resolve().parent
 
 
 def tables(text: str) -> str:
-    """The document with its tables made anew, given what it says now."""
-    head, _, rest = text.partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    return f"{head}{_BEGIN}\n{chr(10).join(_families())}\n{_END}{tail or chr(10)}"
+    """`docs/mcp-tools.md` with its tables made anew, given what it says now."""
+    return _marked(text, "generated", _families())
+
+
+def places(text: str) -> str:
+    """`docs/where.md` with its table of tools made anew; the rest of the page is the app's."""
+    return _marked(text, "tools", _modules())
+
+
+DOCUMENTS: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType({DOCUMENT: tables, "docs/where.md": places})
+"""Path below the project's root → what makes its marked part."""
+
+
+def _marked(text: str, mark: str, lines: Iterable[str]) -> str:
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    return f"{head}{begin}\n{chr(10).join(lines)}\n{end}{tail or chr(10)}"
+
+
+def _modules() -> Iterator[str]:
+    yield from ("| module | tools |", "|---|---|")
+    for path in sorted(_HERE.rglob("*.py")):
+        module = ".".join(path.relative_to(_HERE.parents[1]).with_suffix("").parts)
+        if names := sorted({*_entries(module), *_typed(path)}):
+            place = path.relative_to(_HERE.parents[1]).as_posix()
+            yield f"| `{place}` | {', '.join(f'`{name}`' for name in names)} |"
+
+
+def _entries(module: str) -> Iterator[str]:
+    """The tools of one of the registry's modules; the registry itself only puts them together."""
+    if module.startswith(f"{registry.__name__}.") and not module.endswith(".__init__"):
+        for held in vars(import_module(module)).values():
+            if isinstance(held, tuple):
+                yield from (each.name for each in held if isinstance(each, GatewayTool))
+
+
+def _typed(path: Path) -> Iterator[str]:
+    """The desk's own tools: functions that a module puts into a toolbox, which happens only in a server."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.AsyncFunctionDef(name=name, decorator_list=[ast.Call(func=ast.Attribute(attr="tool"))]):
+                yield name
 
 
 def _families() -> Iterator[str]:
@@ -72,23 +115,26 @@ def _spelled(limit: Limit) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when the document is as it should be, or was made so."""
+    """0 when the documents are as they should be, or were made so."""
     parser = argparse.ArgumentParser(
         prog="python -m api_gateway.mcp_server.documents", description="Keep the table of tools in step with the code."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where it is outdated")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2], help="the project's root")
     options = parser.parse_args(arguments)
-    path = options.root / DOCUMENT
-    now = path.read_text(encoding="utf-8") if path.exists() else ""
-    wanted = tables(now)
-    if wanted == now:
-        return 0
-    if options.check:
-        sys.stderr.write(f"{DOCUMENT} is outdated: run `make docs`\n")
-        return 1
-    path.write_text(wanted, encoding="utf-8")
-    return 0
+    status = 0
+    for name, render in DOCUMENTS.items():
+        path = options.root / name
+        now = path.read_text(encoding="utf-8") if path.exists() else ""
+        wanted = render(now)
+        if wanted == now:
+            continue
+        if options.check:
+            sys.stderr.write(f"{name} is outdated: run `make docs`\n")
+            status = 1
+        else:
+            path.write_text(wanted, encoding="utf-8")
+    return status
 
 
 if __name__ == "__main__":

@@ -49,12 +49,12 @@ class Notifier:
             notice = await self._waiting.get()
             for pause in _PAUSES:
                 await self._sleep(pause)
-                if await self._sent(notice):
+                if await self._send(notice):
                     break
             else:
                 _logger.error("given up, not delivered: %s", notice.title)
 
-    async def _sent(self, notice: Notice) -> bool:
+    async def _send(self, notice: Notice) -> bool:
         try:
             return await asyncio.to_thread(_deliver, self._addresses, notice)
         except Exception as error:  # noqa: BLE001 - supervised: the next notice goes out whatever this one met

@@ -15,8 +15,8 @@ from api_gateway.clientportal.errors import ClientPortalError, GatewayRefused, U
 from api_gateway.clientportal.orders import is_order_id
 from api_gateway.clientportal.records import Cancellation, Limit, Placement
 from api_gateway.mcp_server.admission import Admission
-from api_gateway.mcp_server.models import PlaceResult, Ticket
-from api_gateway.mcp_server.tickets import ALREADY_USED, TicketOffice, order_of
+from api_gateway.mcp_server.results import PlaceResult, Ticket
+from api_gateway.mcp_server.tickets import ALREADY_USED, TicketVerifier, order_of
 from api_gateway.settings import TradingMode
 
 # The broker lists exchange-traded funds as stocks.
@@ -31,7 +31,7 @@ class OrderGate:
         self,
         portal: ClientPortal,
         admission: Admission,
-        office: TicketOffice,
+        tickets: TicketVerifier,
         *,
         trading_mode: TradingMode,
         max_order_value: Decimal,
@@ -39,7 +39,7 @@ class OrderGate:
     ) -> None:
         self._portal = portal
         self._admission = admission
-        self._office = office
+        self._tickets = tickets
         self._trading_mode = trading_mode
         self._max_order_value = max_order_value
         self._max_messages = max_messages_per_day
@@ -48,21 +48,21 @@ class OrderGate:
         self._sells: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
 
     async def place(self, ticket: Ticket, signature: str) -> PlaceResult:
-        refusal = self._office.refusal(ticket, signature)
+        refusal = self._tickets.refusal(ticket, signature)
         if refusal is not None:
             # "Refused" says that nothing was sent; with a used ticket, an earlier call may have sent the order.
             used = refusal == ALREADY_USED
             return PlaceResult(outcome="already_registered" if used else "refused", message=refusal)
-        # Burnt before the first await, so that two calls with one ticket cannot both pass.
-        self._office.use(ticket)
+        # Used up before the first await, so that two calls with one ticket cannot both pass.
+        self._tickets.use(ticket)
         # Shielded: a caller that goes away must not leave a question half answered.
-        return await asyncio.shield(asyncio.create_task(self._checked(ticket)))
+        return await asyncio.shield(asyncio.create_task(self._place_checked(ticket)))
 
     async def cancel(self, account: str, order_id: str) -> Cancellation:
         """Without a ticket: a cancel only lessens what is at the broker."""
-        return await asyncio.shield(asyncio.create_task(self._cancelled(account, order_id)))
+        return await asyncio.shield(asyncio.create_task(self._cancel_own(account, order_id)))
 
-    async def _cancelled(self, account: str, order_id: str) -> Cancellation:
+    async def _cancel_own(self, account: str, order_id: str) -> Cancellation:
         try:
             refusal = await self._cancel_refusal(account, order_id)
             if refusal is None:
@@ -86,7 +86,7 @@ class OrderGate:
         return None
 
     async def _account_refusal(self, account: str) -> str | None:
-        session = await self._portal.session.guarded(self._portal.session.brokerage_accounts)
+        session = await self._portal.session.run_primed(self._portal.session.brokerage_accounts)
         if account not in self._admission.allowed(session):
             return "account: not among those this server may trade"
         if session.paper != (self._trading_mode == "paper"):
@@ -94,13 +94,13 @@ class OrderGate:
             return f"trading_mode: the login is {kind}, TRADING_MODE is {self._trading_mode}"
         return None
 
-    async def _checked(self, ticket: Ticket) -> PlaceResult:
+    async def _place_checked(self, ticket: Ticket) -> PlaceResult:
         order = order_of(ticket)
         # One order at a time, so that two sells cannot both count the same shares.
         async with self._gate:
             try:
                 # Waiting for another order and for a slow gateway takes time that the ticket may not have.
-                refusal = await self._refusal(order) or self._office.expiry(ticket)
+                refusal = await self._refusal(order) or self._tickets.expiry(ticket)
             except ClientPortalError as error:
                 refusal = f"{error}. {error.remedy}"
             if refusal is not None:
@@ -152,12 +152,12 @@ class OrderGate:
         mine = [each for each in found.positions if each.conid == order.conid]
         # A sell is out of the account's own model, and what another model is short of it is missing from the whole.
         held = sum((min(each.own_quantity, each.quantity) for each in mine), Decimal(0))
-        free = held - await self._still_selling(order.account, order.conid)
+        free = held - await self._open_sell_quantity(order.account, order.conid)
         if order.quantity > free:
             return f"no_short: sell of {order.quantity:f}, {held:f} held, {free:f} not already being sold"
         return None
 
-    async def _still_selling(self, account: str, conid: int) -> Decimal:
+    async def _open_sell_quantity(self, account: str, conid: int) -> Decimal:
         """Quantity of this server's own sells that may still execute."""
         open_orders: list[str] = []
         remaining = Decimal(0)

@@ -26,9 +26,9 @@ from api_gateway.clientportal.errors import (
     SessionError,
 )
 from api_gateway.mcp_server.boundary import Boundary
-from api_gateway.mcp_server.models import Ticket
 from api_gateway.mcp_server.registry import TOOLS, reference
-from api_gateway.mcp_server.registry.model import (
+from api_gateway.mcp_server.registry.shapes import jsonable
+from api_gateway.mcp_server.registry.tool import (
     Arguments,
     Call,
     GatewayTool,
@@ -39,7 +39,7 @@ from api_gateway.mcp_server.registry.model import (
     Unsupported,
     everything,
 )
-from api_gateway.mcp_server.registry.shapes import jsonable
+from api_gateway.mcp_server.results import Ticket
 from api_gateway.mcp_server.strict import strict
 
 ENVELOPE: Final[dict[str, Any]] = {
@@ -138,13 +138,13 @@ async def _envelope(call: Call) -> dict[str, object]:
         await portal.session.reading()
     # What became of an order is told whatever has become of the session since; it names no account.
     if tool.kind != "trade" and (accounts or tool.visible is not everything):
-        data = await _seen(call, data, accounts)
+        data = await _show_allowed(call, data, accounts)
     return {"data": jsonable(data), "as_of": _moment(portal.session.market_now()), "source": portal.session.source}
 
 
-async def _seen(call: Call, data: object, accounts: tuple[str, ...]) -> object:
+async def _show_allowed(call: Call, data: object, accounts: tuple[str, ...]) -> object:
     """The answer without what belongs to accounts that are none of the caller's."""
-    session = await call.around.portal.session.primed()
+    session = await call.around.portal.session.prime()
     allowed = frozenset(call.around.admission.allowed(session))
     sight = Sight(frozenset(accounts) or allowed, frozenset(session.accounts))
     seen = call.tool.visible(data, sight)

@@ -9,7 +9,7 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import State
 from api_gateway.clientportal.resets import next_reset
 from api_gateway.mcp_server.admission import Admission
-from api_gateway.mcp_server.models import SessionStatus, SimulatorMarker
+from api_gateway.mcp_server.results import SessionStatus, SimulatorMarker
 from api_gateway.settings import Settings
 
 _RETRY_SECONDS = 60
@@ -24,14 +24,14 @@ class Readiness:
     async def status(self) -> SessionStatus:
         """As the session is now; a gateway that is down is a state."""
         session = self.portal.session
-        standing = await session.standing()
-        primed, simulator = standing.primed, session.simulator
+        health = await session.health()
+        primed, simulator = health.primed, session.simulator
         accounts = self.admission.allowed(primed) if primed else ()
-        message, remedy = standing.message, standing.remedy
+        message, remedy = health.message, health.remedy
         if primed and not accounts:
             message, remedy = self._without_account(primed.accounts)
         return SessionStatus(
-            state=standing.state,
+            state=health.state,
             message=message,
             remedy=remedy,
             accounts=accounts,
@@ -40,9 +40,9 @@ class Readiness:
             simulator=SimulatorMarker(**simulator.model_dump(exclude={"now"})) if simulator else None,
             trading_mode=self.settings.trading_mode,
             source=session.source,
-            since=standing.since,
-            previous_state=standing.previous,
-            checked_at=standing.checked_at,
+            since=health.since,
+            previous_state=health.previous,
+            checked_at=health.checked_at,
             login_url=self.settings.login_url,
             next_reset=next_reset(session.market_now(), self.settings.ibkr_reset_zone),
         )

@@ -21,16 +21,16 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.records import Cancellation
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.boundary import Boundary
-from api_gateway.mcp_server.models import PlaceResult, Ticket
 from api_gateway.mcp_server.notifier import Notifier
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.patience import BODY_SECONDS, PromptBody
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.readiness import Readiness
 from api_gateway.mcp_server.registry.fields import text_of
-from api_gateway.mcp_server.registry.model import Surroundings
+from api_gateway.mcp_server.registry.tool import Surroundings
+from api_gateway.mcp_server.results import PlaceResult, Ticket
 from api_gateway.mcp_server.strict import Toolbox
-from api_gateway.mcp_server.tickets import TicketOffice
+from api_gateway.mcp_server.tickets import TicketVerifier
 from api_gateway.mcp_server.tools import (
     Account,
     register_account_tools,
@@ -106,7 +106,7 @@ def _gate(settings: Settings, portal: ClientPortal, admission: Admission, now: C
     return OrderGate(
         portal,
         admission,
-        TicketOffice(settings.signing_key(), now),
+        TicketVerifier(settings.signing_key(), now),
         trading_mode=settings.trading_mode,
         max_order_value=settings.max_order_value,
         max_messages_per_day=settings.max_messages_per_day,

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from api_gateway.clientportal.questions import wrong_answer
 from api_gateway.clientportal.records import Limit
-from api_gateway.mcp_server.models import Ticket
+from api_gateway.mcp_server.results import Ticket
 
 ALREADY_USED: Final = "ticket: already used; the order report tells what became of the order"
 # The second signs answers to the broker's questions, too.
@@ -50,7 +50,7 @@ def signature(key: str, ticket: Ticket) -> str:
     return hmac.new(key.strip().encode(), canonical(ticket), hashlib.sha256).hexdigest()
 
 
-class TicketOffice:
+class TicketVerifier:
     """Remembers used tickets until they expire; those issued before it was made are refused, as it cannot know them."""
 
     def __init__(self, key: str, now: Callable[[], float] = time.time) -> None:
@@ -69,7 +69,7 @@ class TicketOffice:
         return _wrong_content(ticket) or self._wrong_time(ticket) or self._wrong_use(ticket)
 
     def use(self, ticket: Ticket) -> None:
-        """Burns the ticket and its cOID."""
+        """The ticket and its cOID are used up."""
         now = self._now()
         self._used = {coid: expires for coid, expires in self._used.items() if expires > now}
         self._used[ticket.coid] = ticket.expires

@@ -15,7 +15,9 @@ from api_gateway.clientportal.errors import ClientPortalError
 from api_gateway.clientportal.records import ContractRules, History, Limit, OrderRow, Side, WhatIf
 from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.boundary import Boundary
-from api_gateway.mcp_server.models import (
+from api_gateway.mcp_server.readiness import Readiness
+from api_gateway.mcp_server.registry import fields
+from api_gateway.mcp_server.results import (
     Contracts,
     OrderReport,
     Performance,
@@ -24,8 +26,6 @@ from api_gateway.mcp_server.models import (
     SessionStatus,
     TradeBoundary,
 )
-from api_gateway.mcp_server.readiness import Readiness
-from api_gateway.mcp_server.registry import fields
 from api_gateway.mcp_server.strict import Toolbox
 from api_gateway.settings import Settings
 

@@ -117,7 +117,6 @@ class PortfolioAnswer(Answer):
     source: str
     nav_parts: tuple[NavPartAnswer, ...] = ()
     strange: tuple[StrangeAnswer, ...] = ()
-    orders_as_of: AwareDatetime | None = None
     orders_complete: bool = True
 
 

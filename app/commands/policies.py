@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands.callers import ask_service
 from app.commands.output import (
     AccountOption,
     JsonOption,
@@ -20,13 +19,14 @@ from app.commands.output import (
 )
 from app.commands.policy_comments import comments
 from app.commands.processes import Simulated, everything, free_ports
+from app.commands.service_client import Call, ask_service
 from app.desk.accounts import Whose, accounts_of, meant
 from app.explain.difference import Change, Decided, changes, decided
 from app.explain.settings import Setting, noise, settings, usable
 from app.settings import Settings, read_policy, shipped_policy
 
 SEARCHED = 200
-DRY_RUN = "/run/daily?dry_run=true"
+DRY_RUN = Call("/run/daily?dry_run=true")
 PACING = 0.1
 FileArgument = Annotated[Path | None, typer.Argument(help="Policy file; without it the configured one.")]
 
@@ -157,7 +157,7 @@ def _previewed(file: Path, simulated: Simulated) -> dict[str, Any]:
     with TemporaryDirectory(prefix="portfolio-diff-") as directory:
         configured = settings_of(Path(directory))
         with everything(configured.state_dir, free_ports(), simulated, configured, file) as url:
-            return dict(ask_service(configured, url, DRY_RUN, None, tell))
+            return dict(ask_service(configured, url, DRY_RUN, tell))
 
 
 def _print_difference(files: tuple[Path, Path], session: str, found: tuple[Change, ...], days: list[Decided]) -> None:

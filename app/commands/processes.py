@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import BufferedWriter
 from pathlib import Path
+from typing import NoReturn
 
 import httpx2
 
@@ -33,6 +34,10 @@ _CLOSING_WORDS = frozenset({"", "Application startup failed. Exiting."})
 
 class StartFailed(PortfolioError):
     """A process ended, or did not answer, before it was ready."""
+
+
+class ProcessEnded(PortfolioError):
+    """A process that was ready has ended by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,9 @@ class Ports:
 # Far more than one command wants; a process that starts many services in turn gives up the oldest.
 _KEPT_PORTS = 30
 _kept: deque[int] = deque()
+# Of this command, by their logs.
+_started: dict[Path, subprocess.Popen[bytes]] = {}
+_LOOK_SECONDS = 0.2
 DEFAULT_PORTS = Ports(service=8085, mcp=5002, gateway=5055)
 
 
@@ -160,6 +168,17 @@ def everything(
         yield stack.enter_context(service(state, ports.service, variables))
 
 
+def wait() -> NoReturn:
+    """Until a signal ends this process, or one that it started ends. Raises: ProcessEnded."""
+    while True:
+        for log, process in _started.items():
+            code = process.poll()
+            if code is not None:
+                how = f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+                raise ProcessEnded(f"the {log.stem} ended {how}", f"{log} says why; start again")
+        time.sleep(_LOOK_SECONDS)
+
+
 def simulated_trading_mode(settings: Settings) -> str:
     """Paper, where the simulator is the broker, unless the setting says otherwise; live never meets a simulator."""
     if settings.trading_mode == "live":
@@ -193,7 +212,8 @@ def _running(
     """One process, its output in the state directory's logs; stopped by its id when the block ends."""
     logs = private_directory(state / LOGS)
     _require_free(name, port)
-    with _log(logs / f"{name}.log") as log:
+    path = logs / f"{name}.log"
+    with _log(path) as log:
         start = log.tell()
         with subprocess.Popen(  # noqa: S603 - our own modules, no shell
             [sys.executable, "-m", child.__name__, *command],
@@ -204,9 +224,11 @@ def _running(
             process_group=0,
         ) as process:
             try:
-                _wait_for(name, process, url, logs / f"{name}.log", start)
+                _wait_for(name, process, url, path, start)
+                _started[path] = process
                 yield
             finally:
+                _started.pop(path, None)
                 _stop(process)
 
 

@@ -4,7 +4,7 @@ from itertools import groupby
 
 from app.decision.situation import Situation, sell, shares
 from app.domain.evaluation import ExitDue, ExitRule
-from app.domain.order import Order
+from app.domain.order import Order, OrderRule
 
 _WORDS = {
     ExitRule.STOP_LOSS: "unrealised",
@@ -20,16 +20,13 @@ def mandatory_orders(situation: Situation) -> tuple[Order, ...]:
     orders: list[Order] = []
     for conid, exits in groupby(due, key=lambda exit: exit.conid):
         if conid in positions:
-            rules = list(exits)
-            fraction = max(exit.fraction for exit in rules)
+            found = list(exits)
+            fraction = max(exit.fraction for exit in found)
             wanted = shares(fraction, positions[conid].quantity)
-            orders += sell(situation, positions[conid], wanted, _reason(rules), mandatory=True)
+            rules = tuple(dict.fromkeys(OrderRule(exit.rule) for exit in found))
+            reason = f"{'+'.join(rules)}: " + ", ".join(words(exit) for exit in found)
+            orders += sell(situation, positions[conid], wanted, rules, reason, mandatory=True)
     return tuple(orders)
-
-
-def _reason(exits: list[ExitDue]) -> str:
-    rules = dict.fromkeys(exit.rule.value for exit in exits)
-    return f"{'+'.join(rules)}: " + ", ".join(words(exit) for exit in exits)
 
 
 def words(exit: ExitDue) -> str:

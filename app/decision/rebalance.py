@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from app.decision.situation import Situation, Wish, buys, trim
 from app.domain.evaluation import Drift, ExitRule, Metric
 from app.domain.instrument import Instrument
-from app.domain.order import Order
+from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.sizing import HEADROOM
 from app.domain.universe import position_limit
@@ -243,10 +243,16 @@ def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order
         order
         for position in situation.at_leisure
         if (change := changes[position.instrument.conid]) < 0
-        for order in trim(situation, position, -change * scale * nav, _words(now, targets, position.instrument))
+        for order in trim(
+            situation,
+            position,
+            -change * scale * nav,
+            OrderRule.REBALANCE,
+            _words(now, targets, position.instrument),
+        )
     ]
     wishes = [
-        Wish(i, changes[i.conid] * scale * nav, targets[i.conid], _words(now, targets, i))
+        Wish(i, changes[i.conid] * scale * nav, targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
         for i in sorted(situation.buyable, key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))
         if changes.get(i.conid, 0.0) > 0
     ]

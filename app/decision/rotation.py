@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from app.decision.situation import Situation, Wish, buys, trim
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
+from app.domain.order import OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import RotationTrigger
 
@@ -91,7 +92,11 @@ def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str],
         order
         for position in givers
         for order in trim(
-            situation, position, share * situation.weight(position.instrument) * situation.nav, f"rotate: {text}"
+            situation,
+            position,
+            share * situation.weight(position.instrument) * situation.nav,
+            OrderRule.ROTATE,
+            f"rotate: {text}",
         )
     ]
     takers = [i for i in situation.buyable if situation.sector(i) == goal]
@@ -105,4 +110,4 @@ def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str],
 
 
 def _wish(situation: Situation, instrument: Instrument, value: float, text: str) -> Wish:
-    return Wish(instrument, value, 1.0, f"rotate: {text}")
+    return Wish(instrument, value, 1.0, OrderRule.ROTATE, f"rotate: {text}")

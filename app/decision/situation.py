@@ -10,7 +10,7 @@ from functools import cached_property
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import Instrument
 from app.domain.market import Market, Trend
-from app.domain.order import Order, Side
+from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import Memory
 from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
@@ -116,6 +116,7 @@ class Wish:
     instrument: Instrument
     value: float
     ceiling: float
+    rule: OrderRule
     reason: str
 
 
@@ -153,10 +154,16 @@ class Placed:
 
 
 def sell(
-    situation: Situation, position: Position, quantity: Decimal, reason: str, *, mandatory: bool = False
+    situation: Situation,
+    position: Position,
+    quantity: Decimal,
+    rules: tuple[OrderRule, ...],
+    reason: str,
+    *,
+    mandatory: bool = False,
 ) -> tuple[Order, ...]:
     """A sell beyond the mandatory ones of that name, in legs below the order cap; nothing where nothing is left."""
-    order = _sale(situation, position, quantity, reason, mandatory)
+    order = _sale(situation, position, quantity, rules, reason, mandatory)
     if order is None:
         return ()
     rate = situation.portfolio.rate(order.instrument.currency)
@@ -164,7 +171,12 @@ def sell(
 
 
 def _sale(
-    situation: Situation, position: Position, quantity: Decimal, reason: str, mandatory: bool = False
+    situation: Situation,
+    position: Position,
+    quantity: Decimal,
+    rules: tuple[OrderRule, ...],
+    reason: str,
+    mandatory: bool = False,
 ) -> Order | None:
     instrument = position.instrument
     price = situation.reference(instrument)
@@ -173,7 +185,8 @@ def _sale(
     fits = min(quantity, left)
     if price is None or fits <= 0:
         return None
-    return Order(instrument, Side.SELL, fits, price, reason, exit=True, mandatory=mandatory, leg=len(before) + 1)
+    leg = len(before) + 1
+    return Order(instrument, Side.SELL, fits, price, reason, exit=True, mandatory=mandatory, leg=leg, rules=rules)
 
 
 def shares(fraction: float, quantity: Decimal) -> Decimal:
@@ -181,7 +194,7 @@ def shares(fraction: float, quantity: Decimal) -> Decimal:
     return Decimal(math.ceil(fraction * float(quantity) - EPSILON))
 
 
-def trim(situation: Situation, position: Position, value: float, reason: str) -> tuple[Order, ...]:
+def trim(situation: Situation, position: Position, value: float, rule: OrderRule, reason: str) -> tuple[Order, ...]:
     """A discretionary sell of about `value`: at most one order's worth, and none that is too small to send."""
     price = situation.reference(position.instrument)
     if price is None:
@@ -189,7 +202,7 @@ def trim(situation: Situation, position: Position, value: float, reason: str) ->
     each = float(price * situation.portfolio.rate(position.instrument.currency))
     rules = situation.policy.execution
     count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + EPSILON))
-    order = _sale(situation, position, count, reason)
+    order = _sale(situation, position, count, (rule,), reason)
     if order is None:
         return ()
     small = situation.base_value(order) < rules.min_order_value
@@ -211,7 +224,7 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
         if conid not in allowed or conid in taken or price is None:
             continue
         quantity = _affordable(situation, placed, wish, price)
-        order = Order(wish.instrument, Side.BUY, quantity, price, wish.reason)
+        order = Order(wish.instrument, Side.BUY, quantity, price, wish.reason, rules=(wish.rule,))
         value = situation.base_value(order)
         if quantity > 0 and value >= situation.policy.execution.min_order_value:
             orders.append(order)

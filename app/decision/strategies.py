@@ -1,7 +1,7 @@
 """CUT_LOSERS and REINFORCE: what single positions call for by their gain or loss on cost."""
 
 from app.decision.situation import EPSILON, Situation, Wish, buys, sell, shares
-from app.domain.order import Order
+from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
 
@@ -21,7 +21,7 @@ def cut_losers(situation: Situation) -> Plan | None:
         already = sum(order.quantity for order in situation.mandatory if order.instrument.conid == conid)
         more = shares(rules.sell, position.quantity) - already
         text = f"{position.instrument.symbol} {gain:.1%} against {-rules.trigger_loss:.1%}"
-        cut = sell(situation, position, more, f"cut_losers: unrealised {text}")
+        cut = sell(situation, position, more, (OrderRule.CUT_LOSERS,), f"cut_losers: unrealised {text}")
         orders += cut
         losses += [text] if cut else []
     if not orders:
@@ -36,16 +36,18 @@ def reinforce(situation: Situation) -> Plan | None:
         return None
     winners = [(gain, p) for p in situation.at_leisure if (gain := p.unrealized_return) is not None]
     wishes: list[Wish] = []
+    told: dict[int, str] = {}
     for gain, position in sorted(winners, key=lambda pair: (-pair[0], pair[1].instrument.symbol)):
         if gain >= rules.trigger_gain - EPSILON and kept_from_growing(situation, position) is None:
             text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
             value = rules.add * float(situation.portfolio.value(position))
             ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
-            wishes.append(Wish(position.instrument, value, ceiling, f"reinforce: {text}"))
+            wishes.append(Wish(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
+            told[position.instrument.conid] = text
     orders = buys(situation, situation.mandatory, wishes)
     if not orders:
         return None
-    names = ", ".join(f"{o.instrument.symbol} {o.reason.partition(': ')[2]}" for o in orders)
+    names = ", ".join(f"{o.instrument.symbol} {told[o.instrument.conid]}" for o in orders)
     return Plan(Action.REINFORCE, (*situation.mandatory, *orders), f"Winners to add to: {names}")
 
 

@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from app.desk.records import (
+    NOTHING_LEFT,
     Book,
     Busy,
     Claim,
     Control,
     Done,
+    EvaluationRecord,
     Event,
     Flow,
     Intent,
@@ -19,9 +21,11 @@ from app.desk.records import (
     Notice,
     Quarantine,
     RunKey,
+    RunMemory,
     RunRecord,
     RunStatus,
     SendBudget,
+    Snapshot,
     Verification,
 )
 from app.domain.instrument import AssetClass, ContractRules, Instrument
@@ -286,8 +290,9 @@ class Ledger(Protocol):
         events: Sequence[Event],
         at: datetime,
         nav: NavPoint | None = None,
+        memory: RunMemory = NOTHING_LEFT,
     ) -> None:
-        """Final status, report, NAV point and sealing event in one commit; frees the key unless the status holds it.
+        """Final status, report, memory, NAV point and sealing event in one commit; frees the key unless it is held.
 
         A failed run whose plan was committed holds it, too; LedgerError while its orders are not settled.
         """
@@ -333,8 +338,16 @@ class Ledger(Protocol):
         """By symbol."""
         ...
 
-    def last_report(self, book: str) -> Mapping[str, Any] | None:
-        """The newest sealed report of the book that holds a portfolio and is not of a dry run."""
+    def last_snapshot(self, book: str) -> Snapshot | None:
+        """Of the run of the book that was sealed last, dry runs aside, and those that did not come so far."""
+        ...
+
+    def snapshots(self, book: str, limit: int) -> tuple[Snapshot, ...]:
+        """Of the newest runs, dry ones too, newest first."""
+        ...
+
+    def asked_prices(self, run_id: str) -> Mapping[str, Decimal]:
+        """What a person was asked about when the run was last closed, by order id."""
         ...
 
     def run(self, run_id: str) -> RunRecord | None:
@@ -376,8 +389,8 @@ class Ledger(Protocol):
         """Every intent of the book that was filled at least in part, oldest first: what memory is made from."""
         ...
 
-    def last_evaluation(self, book: str, before: date) -> Mapping[str, Any] | None:
-        """`evaluation` of the newest done report before that session."""
+    def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:
+        """Of the newest session before that one whose run is done and measured."""
         ...
 
     def verify(self) -> Verification:

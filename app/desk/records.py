@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from app.domain.order import Order, OrderState, Side
+from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 
@@ -126,7 +126,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class IntentRecord:
-    """An intent as the ledger holds it; `rule` is the order's reason, `action` its plan's."""
+    """An intent as the ledger holds it; `rule` is the order's reason in words, `rules` what decisions go by.
+
+    `action` is its plan's.
+    """
 
     coid: str
     run_id: str
@@ -151,12 +154,71 @@ class IntentRecord:
     absent_reads: int
     reason: str | None
     what_if: Mapping[str, Any] | None
+    rules: tuple[OrderRule, ...] = ()
     questions: tuple[Question, ...] = ()
 
     @property
     def waits_for_an_answer(self) -> bool:
         """The broker asked before it takes the order and nobody answered: nothing is under way, and it may be there."""
         return self.state is OrderState.UNKNOWN and any(not question.answered for question in self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitValue:
+    """What one unit of a holding was worth in base currency, and when."""
+
+    value: Decimal
+    session_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The account as a run saw it, in whole cents: cash by currency, and `rates` of then in base currency.
+
+    `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
+    """
+
+    run_id: str
+    session_date: date
+    as_of: datetime
+    currency: str
+    nav: Decimal
+    cash: Decimal
+    balances: Mapping[str, Decimal]
+    detected_flows: Decimal
+    unexplained_flow: Decimal
+    quantities: Mapping[int, Decimal]
+    prices: Mapping[int, Decimal]
+    currencies: Mapping[int, str]
+    rates: Mapping[str, Decimal]
+    values: Mapping[int, UnitValue]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """What the next session's rules compare with: severity by metric, limit by exposure cap.
+
+    `drawdown_acted_at`: the drawdown at which the drawdown action last acted.
+    """
+
+    severities: Mapping[str, str]
+    caps: Mapping[str, float]
+    drawdown_acted_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunMemory:
+    """What a run leaves for later ones to decide by, beside its orders; None where it did not come so far.
+
+    `asked_prices`: those that a person was asked about, by order id.
+    """
+
+    evaluation: EvaluationRecord | None = None
+    account: Snapshot | None = None
+    asked_prices: Mapping[str, Decimal] | None = None
+
+
+NOTHING_LEFT = RunMemory()
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,11 @@ class Evaluation:
                 return metric
         raise KeyError(name)
 
+    def drawdown_acted_at(self, before: float | None) -> float | None:
+        """Where the drawdown action last acted: at today's drawdown, or else `before`."""
+        acts = any(exit_due.rule is ExitRule.DRAWDOWN for exit_due in self.exits_due)
+        return self.drawdown if acts else before
+
     @property
     def managed_exposure(self) -> float:
         """What of the exposure the rules manage."""

@@ -34,6 +34,20 @@ class Side(StrEnum):
         return 1 if self is Side.BUY else -1
 
 
+class OrderRule(StrEnum):
+    """What asks for an order: an exit's rule, a strategy, or a person."""
+
+    STOP_LOSS = "stop_loss"
+    DRAWDOWN = "drawdown"
+    LIMIT_BREACH = "limit_breach"
+    TAKE_PROFIT = "take_profit"
+    CUT_LOSERS = "cut_losers"
+    REINFORCE = "reinforce"
+    ROTATE = "rotate"
+    REBALANCE = "rebalance"
+    MANUAL_EXIT = "manual_exit"
+
+
 class OrderState(StrEnum):
     """What the ledger knows of an intent."""
 
@@ -60,17 +74,12 @@ def client_order_id(book: str, session_date: date, slot: str, conid: int, side: 
     return COID_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def triggers(reason: str) -> tuple[str, ...]:
-    """The rules that an order's reason names: "stop_loss+drawdown: -0.21, ..." → ("stop_loss", "drawdown")."""
-    return tuple(reason.partition(":")[0].split("+"))
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order that a plan wants. `exit` marks a sell that risk limits never block.
 
     `reference_price` is the price in the instrument's currency that it was sized with; `limit_price` is set only when
-    it is about to be sent. `reason` is the triggering rules joined by "+", a colon, and the numbers in words.
+    it is about to be sent. `rules` are what decisions go by, `reason` is the same with its numbers for people.
     """
 
     instrument: Instrument
@@ -82,6 +91,7 @@ class Order:
     mandatory: bool = False
     leg: int = 1
     limit_price: Decimal | None = None
+    rules: tuple[OrderRule, ...] = ()
 
     @property
     def notional(self) -> Decimal:

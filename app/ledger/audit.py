@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, cast, select, type_coerce
 
 from app.desk.records import RunStatus, Verification
+from app.ledger import former, run_memory
 from app.ledger.audit_intents import as_changed, as_planned, check_intents
 from app.ledger.audit_settings import Settings
 from app.ledger.canonical import digest
@@ -28,6 +29,7 @@ class _Seal:
     seq: int
     status: str
     report_hash: str
+    memory: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class _Told:
         """One event of the ledger's own, known to be as it was written."""
         book, run_id, kind = row.book, row.run_id, row.kind
         if kind == OwnKind.RUN_SEALED:
-            self.seals[book, run_id] = _Seal(row.seq, payload["status"], payload["report_hash"])
+            self.seals[book, run_id] = _Seal(row.seq, payload["status"], payload["report_hash"], payload.get("memory"))
             self._note_navs(book, [payload["nav"]] if "nav" in payload else [])
         elif kind == OwnKind.RUN_REOPENED:
             self.seals[book, run_id] = replace(self.seals[book, run_id], status=RunStatus.RUNNING)
@@ -134,10 +136,14 @@ class _Walk:
 
 def _check_runs(connection: Connection, told: _Told) -> Iterator[str]:
     seals, plans = dict(told.seals), dict(told.plans)
+    left = run_memory.of_all(connection)
     columns = (runs.c.book, runs.c.run_id, runs.c.status, runs.c.plan, runs.c.report, runs.c.sealed_seq)
     for row in connection.execute(select(*columns).order_by(runs.c.number)):
         key = (row.book, row.run_id)
-        yield from _check_seal(row, seals.pop(key, None))
+        seal = seals.pop(key, None)
+        yield from _check_seal(row, seal)
+        if _left(row, seal) != {kind: digest(content) for kind, content in left.get(row.run_id, {}).items()}:
+            yield f"book {row.book}, run {row.run_id}: what it left for later runs is not what was sealed"
         if (None if row.plan is None else digest(str(row.plan))) != plans.pop(key, None):
             yield f"book {row.book}, run {row.run_id}: its plan is not the one that was committed"
     for (book, run_id), seal in seals.items():
@@ -158,6 +164,19 @@ def _check_seal(row: Row[*tuple[Any, ...]], seal: _Seal | None) -> Iterator[str]
         yield f"{place}: its report is not the one that event {seal.seq} sealed"
     if row.status != seal.status:
         yield f"{place}: is {row.status}, and event {seal.seq} sealed it as {seal.status}"
+
+
+def _left(row: Row[*tuple[Any, ...]], seal: _Seal | None) -> Mapping[str, str]:
+    """Hash by kind. Seals of before revision 0005 name none: their reports tell."""
+    if seal is None or (seal.memory is None and row.report is None):
+        return {}
+    if seal.memory is not None:
+        return seal.memory
+    try:
+        found = former.memory(row.run_id, json.loads(row.report))
+    except (ValueError, TypeError, AttributeError):
+        return {}
+    return {kind: digest(content) for kind, content in run_memory.texts(found).items()}
 
 
 def _check_navs(connection: Connection, told: _Told) -> Iterator[str]:

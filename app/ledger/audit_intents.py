@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, select, type_coerce
 
 from app.domain.order import OrderState
+from app.ledger import former
 from app.ledger.schema import intents
 
 _AMOUNTS = ("quantity", "reference_price", "limit_price", "filled_quantity", "average_price", "value")
 # Never changed after the plan.
-_IDENTITY = ("rule", "conid", "symbol", "side", "leg", "mandatory", "exit")
+_IDENTITY = ("rule", "rules", "conid", "symbol", "side", "leg", "mandatory", "exit")
 _COUNTED = ("state", "sends", "sent_at", "absent_reads")
 # What no event repeats: an intent is planned with nothing sent, filled or missed.
 _UNTOLD: Mapping[str, Any] = {"filled_quantity": "0", "sends": 0, "absent_reads": 0}
@@ -22,6 +23,8 @@ Key = tuple[str, str, str]
 def as_planned(planned: Mapping[str, Any]) -> dict[str, Any]:
     """What the plan's event says of one intent, by column."""
     told = {name: planned[name] for name in _IDENTITY if name in planned}
+    if "rule" in told and "rules" not in told:
+        told["rules"] = former.rules(told["rule"])
     return {"state": OrderState.PLANNED.value, **told, **_amounts(planned)}
 
 

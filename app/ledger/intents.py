@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, upd
 
 from app.desk.records import Claim, Event, Intent, IntentRecord
 from app.domain.errors import LedgerError
-from app.domain.order import OrderState, Side
+from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import DayUse
 from app.ledger import events, questions
@@ -104,6 +104,7 @@ def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[s
         "position": position,
         "action": action,
         "rule": order.reason,
+        "rules": "+".join(order.rules),
         "conid": order.instrument.conid,
         "symbol": order.instrument.symbol,
         "side": order.side,
@@ -124,6 +125,7 @@ def _told(values: Mapping[str, Any]) -> dict[str, Any]:
     told = (
         "coid",
         "rule",
+        "rules",
         "conid",
         "symbol",
         "side",
@@ -310,5 +312,6 @@ def _as_record(row: Row[Any], asked: tuple[Question, ...]) -> IntentRecord:
         absent_reads=row.absent_reads,
         reason=row.reason,
         what_if=None if row.what_if is None else json.loads(row.what_if),
+        rules=tuple(OrderRule(rule) for rule in row.rules.split("+") if rule),
         questions=asked,
     )

@@ -1,7 +1,6 @@
 """Runs as they are read: nothing here changes one."""
 
 import json
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -60,35 +59,6 @@ def _was_not_ready(connection: Connection, run_id: str, status: str, error: str 
     # Given up with a committed plan: it keeps its key, and why it was given up is in the trail.
     payload = events.newest_payload(connection, run_id, OwnKind.RUN_ABANDONED)
     return str(payload["status"]) == RunStatus.NOT_READY
-
-
-def last_evaluation(connection: Connection, book: str, before: date) -> Mapping[str, Any] | None:
-    """Of the newest done report that has one; the close slot's reports need not."""
-    done = (
-        select(runs.c.run_id)
-        .where(runs.c.book == book, runs.c.session_date < before, runs.c.status == RunStatus.DONE)
-        .where(runs.c.dry_run.is_(False))
-        .order_by(runs.c.session_date.desc(), runs.c.number.desc())
-    )
-    # One report at a time: they are large, and the first nearly always has it.
-    for run_id in connection.execute(done).scalars().all():
-        report = json.loads(connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one())
-        evaluation: Mapping[str, Any] | None = report.get("evaluation")
-        if evaluation is not None:
-            return evaluation
-    return None
-
-
-def last_report(connection: Connection, book: str) -> Mapping[str, Any] | None:
-    """Newest by its seal."""
-    sealed = select(runs.c.run_id).where(runs.c.book == book, runs.c.dry_run.is_(False), runs.c.sealed_seq.is_not(None))
-    for run_id in connection.execute(sealed.order_by(runs.c.sealed_seq.desc())).scalars().all():
-        report: Mapping[str, Any] = json.loads(
-            connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar_one()
-        )
-        if report.get("portfolio") is not None:
-            return report
-    return None
 
 
 def _as_record(row: Row[Any], leases: Leases) -> RunRecord:

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, not_, or_, select, update
 
-from app.desk.records import HOLDS_KEY, Claim, Event, RunStatus
+from app.desk.records import HOLDS_KEY, Claim, Event, RunMemory, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
-from app.ledger import events, navs, questions
+from app.ledger import events, navs, questions, run_memory
 from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
@@ -60,6 +60,7 @@ def close(
     batch: Sequence[Event],
     at: datetime,
     nav: NavPoint | None,
+    memory: RunMemory,
 ) -> None:
     """Everything that ends a run; the sealing event is its last."""
     row = owned(connection, claim)
@@ -71,7 +72,14 @@ def close(
         _check_settled(connection, claim, status)
     events.refuse_own_kinds(batch)
     text = canonical(report)
-    seal: dict[str, Any] = {"status": status, "report_hash": digest(text), "plan_hash": row.plan_hash}
+    left = run_memory.texts(memory)
+    run_memory.replace(connection, claim.run_id, left)
+    seal: dict[str, Any] = {
+        "status": status,
+        "report_hash": digest(text),
+        "plan_hash": row.plan_hash,
+        "memory": {kind: digest(content) for kind, content in left.items()},
+    }
     if nav is not None:
         navs.add(connection, claim.key.book, (nav,))
         seal["nav"] = navs.as_payload(nav)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.ledger.canonical import decimal_text, time_text
 
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 
@@ -111,6 +111,7 @@ runs = Table(
 Index("ix_runs_book_session_date", runs.c.book, runs.c.session_date)
 
 # `value` is what the order takes from the day's turnover, in base currency, from the moment it is sent.
+# `rule` is the order's reason in words; `rules` are those words that decisions go by, joined by "+".
 # A client order id belongs to a leg of the day, so a dry run and the run after it plan the same one; what may exist
 # only once is the id that was sent.
 intents = Table(
@@ -143,6 +144,7 @@ intents = Table(
     Column("sent_at", TimeText),
     Column("value", DecimalText),
     Column("absent_reads", Integer, nullable=False, server_default="0"),
+    Column("rules", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("run_id", "coid", name="pk_intents"),
     UniqueConstraint("run_id", "position", name="uq_intents_position"),
     CheckConstraint("side IN ('BUY', 'SELL')", name="ck_intents_side"),
@@ -175,6 +177,17 @@ questions = Table(
     Column("answered", Boolean, nullable=False),
     Column("why", Text),
     PrimaryKeyConstraint("run_id", "coid", "position", name="pk_questions"),
+)
+
+# What a run leaves for later ones to decide by; `content` is canonical JSON, its hash in the sealing event.
+run_memory = Table(
+    "run_memory",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", name="fk_run_memory_run_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "kind", name="pk_run_memory"),
+    CheckConstraint("kind IN ('evaluation', 'account', 'asked_prices')", name="ck_run_memory_kind"),
 )
 
 # Plain text throughout, so that the audit reads what is stored and not what it could be converted to.

@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from app.desk.records import (
+    NOTHING_LEFT,
     Book,
     Busy,
     Claim,
     Control,
     Done,
+    EvaluationRecord,
     Event,
     Flow,
     Intent,
@@ -21,16 +23,18 @@ from app.desk.records import (
     Notice,
     Quarantine,
     RunKey,
+    RunMemory,
     RunRecord,
     RunStatus,
     SendBudget,
+    Snapshot,
     Verification,
 )
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_records, runs
+from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
 from app.ledger.events import observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
@@ -179,9 +183,10 @@ class SqlLedger:
         events: Sequence[Event],
         at: datetime,
         nav: NavPoint | None = None,
+        memory: RunMemory = NOTHING_LEFT,
     ) -> None:
         with self._write() as connection:
-            runs.close(connection, claim, status, report, events, at, nav)
+            runs.close(connection, claim, status, report, events, at, nav, memory)
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         with self._write() as connection:
@@ -223,9 +228,17 @@ class SqlLedger:
         with self._read() as connection:
             return controls.quarantined(connection, book)
 
-    def last_report(self, book: str) -> Mapping[str, Any] | None:
+    def last_snapshot(self, book: str) -> Snapshot | None:
         with self._read() as connection:
-            return run_records.last_report(connection, book)
+            return run_memory.last_snapshot(connection, book)
+
+    def snapshots(self, book: str, limit: int) -> tuple[Snapshot, ...]:
+        with self._read() as connection:
+            return run_memory.snapshots(connection, book, limit)
+
+    def asked_prices(self, run_id: str) -> Mapping[str, Decimal]:
+        with self._read() as connection:
+            return run_memory.asked_prices(connection, run_id)
 
     def run(self, run_id: str) -> RunRecord | None:
         with self._read() as connection:
@@ -266,9 +279,9 @@ class SqlLedger:
         with self._read() as connection:
             return intents.filled(connection, book)
 
-    def last_evaluation(self, book: str, before: date) -> Mapping[str, Any] | None:
+    def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:
         with self._read() as connection:
-            return run_records.last_evaluation(connection, book, before)
+            return run_memory.last_evaluation(connection, book, before)
 
     def verify(self) -> Verification:
         with self._read() as connection:

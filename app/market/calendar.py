@@ -81,14 +81,6 @@ class ExchangeCalendar:
         table = self._covering(earlier, later)
         return bisect_right(table.dates, later) - bisect_right(table.dates, earlier)
 
-    def previous_session(self, day: date) -> date:
-        """The last session before that date."""
-        table = self._covering(day)
-        row = bisect_left(table.dates, day)
-        if row == 0:
-            raise UsageError(f"no session before {day} is known", "Choose a later date.")
-        return table.dates[row - 1]
-
     def next_session(self, day: date) -> date:
         """The first session after that date."""
         table = self._covering(day)

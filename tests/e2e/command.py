@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
@@ -53,11 +54,18 @@ def portfolio(home: Path, *arguments: str | Path, **variables: str) -> Said:
 
 
 @contextmanager
-def foreground(home: Path, *arguments: str | Path, **variables: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+def foreground(
+    home: Path, *arguments: str | Path, errors: IO[str] | None = None, **variables: str
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A command that stays, once it said READY, with what it said before that; ended by SIGTERM after the block."""
     home.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
-        [PROGRAM, *arguments], cwd=home, env=environment(home, **variables), stdout=subprocess.PIPE, text=True
+        [PROGRAM, *arguments],
+        cwd=home,
+        env=environment(home, **variables),
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
     ) as process:
         assert process.stdout is not None
         said = ""

@@ -1,6 +1,7 @@
 """`portfolio up` and those who ask it, `portfolio simulate` and a run in front of it."""
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -94,6 +95,39 @@ def test_a_wrong_request_by_address_is_wrong_usage(
     assert answer.status == 2
 
 
+def test_a_level_by_address_is_the_services_and_is_told_with_what_became_of_open_buys(up: Up, tmp_path: Path) -> None:
+    halted = portfolio(tmp_path, "halt", "--reason", "a test", "--actor", "owner", "--url", up.url)
+    assert halted.status == 0, halted.err
+    assert "for all accounts:\nlevel HALTED   reason a test   actor owner" in halted.out
+    assert "open buys: trading is halted; 0 open buys were asked to be cancelled" in halted.out
+    resumed = portfolio(
+        tmp_path, "resume", "--reason", "looked", "--actor", "owner", "--all", "--url", up.url, "--json"
+    )
+    assert json.loads(resumed.out)["level"] == "ACTIVE"
+    told = portfolio(tmp_path, "level", "--url", up.url, "--json")
+    assert json.loads(told.out) == httpx2.get(f"{up.url}/level", trust_env=False).json()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "body"),
+    [
+        (("release", "KO", "--reason", "x"), "/release/KO", {"reason": "x"}),
+        (
+            ("flow", "add", "-2.50", "--note", "x", "--date", "2022-03-11"),
+            "/flows",
+            {"amount": "-2.50", "note": "x", "session_date": "2022-03-11"},
+        ),
+    ],
+)
+def test_a_release_and_a_cash_flow_by_address_are_refused_in_the_services_words(
+    up: Up, tmp_path: Path, arguments: tuple[str, ...], path: str, body: dict[str, str]
+) -> None:
+    refusal = httpx2.post(f"{up.url}{path}", json=body, trust_env=False).json()
+    answer = portfolio(tmp_path, *arguments, "--url", up.url)
+    assert answer.errors == [f"portfolio: {refusal['detail']}. {refusal['remedy']}"]
+    assert answer.status == 2
+
+
 def test_a_taken_port_is_named_before_anything_starts(up: Up, tmp_path: Path) -> None:
     said = portfolio(tmp_path, *up_arguments(tmp_path, up.ports))
     (line,) = said.errors
@@ -112,6 +146,19 @@ def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
     for port in (ports.service, ports.mcp, ports.gateway):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_up_ends_with_one_line_when_a_process_that_it_started_ends_and_ends_the_others(tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    with errors.open("w") as file, foreground(tmp_path, *up_arguments(tmp_path, free_ports()), errors=file) as up:
+        process, _ = up
+        started = children(process.pid)
+        os.kill(max(started), signal.SIGKILL)
+        assert process.wait(PATIENCE_SECONDS) == 1
+    assert [each for each in started if is_alive(each)] == []
+    (line,) = [line for line in errors.read_text().splitlines() if not line.startswith("·")]
+    assert "ended by SIGKILL" in line
+    assert ".log says why; start again" in line
 
 
 def test_a_run_here_trades_in_paper_mode_against_a_simulator_that_runs_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.commands.asking import Call, Service, ServiceFailed, client
+from app.commands.service_client import Call, ServiceClient, ServiceFailed, client
 from app.desk.run.wait import Patience
 from app.domain.errors import OutOfTime, PortfolioError, UsageError
 from tests.e2e.command import portfolio
@@ -105,7 +105,7 @@ def ask() -> Iterator[Ask]:
         script.posts, script.gets, script.heard = posts, gets or [Say(200, OVERVIEW)], []
         told: list[str] = []
         try:
-            report, error = Service(http, None, told.append, patience).work(call), None
+            report, error = ServiceClient(http, None, told.append, patience).work(call), None
         except PortfolioError as caught:
             report, error = None, caught
         return Heard(report, error, "\n".join(told), script.heard)
@@ -206,6 +206,19 @@ def test_an_exit_is_never_asked_for_again_after_a_cut(ask: Ask) -> None:
     assert "the work may have been done" in str(heard.error)
     assert "portfolio runs" in str(heard.error)
     assert heard.calls == ["POST /exit/KO"]
+
+
+def test_a_halt_that_was_cut_off_says_how_to_see_whether_it_was_done(ask: Ask) -> None:
+    call = Call("/halt", {"reason": "a test"}, shown_by="`portfolio level`")
+    heard = ask([Say(200, {"half": 1}, cut=True)], call=call)
+    assert "the work may have been done" in str(heard.error)
+    assert str(heard.error).endswith("Look before you ask again: `portfolio level`")
+    assert heard.calls == ["POST /halt"]
+
+
+def test_a_level_that_was_cut_off_is_read_again(ask: Ask) -> None:
+    heard = ask([], [Say(504, b""), Say(200, {"level": "ACTIVE"})], Call("/level", method="GET"))
+    assert heard.report == {"level": "ACTIVE"}
 
 
 @pytest.mark.parametrize(
@@ -312,5 +325,5 @@ def test_a_service_that_was_never_there_is_not_waited_for(wrong: str) -> None:
         pytest.raises(PortfolioError, match="no answer from the service at") as caught,
         client(wrong or url) as http,
     ):
-        Service(http, None, lambda _: None, WAITING).work(DAILY)
+        ServiceClient(http, None, lambda _: None, WAITING).work(DAILY)
     assert not isinstance(caught.value, OutOfTime | UsageError)

@@ -143,7 +143,7 @@ async def test_a_second_order_of_a_client_order_id_is_registered_or_doubled_as_t
 
 
 async def test_a_read_whose_connection_is_cut_is_repeated_and_ends_in_a_typed_error(line: Line) -> None:
-    await line.portal.session.primed()
+    await line.portal.session.prime()
     await line.spoil({"path": "/portfolio2/*/positions", "kind": "cut_before", "times": 2})
     assert len(await line.portal.portfolio.positions(ACCOUNT)) == 12
     await line.spoil({"path": "/portfolio2/*/positions", "kind": "cut_before", "times": 3})
@@ -195,7 +195,7 @@ async def test_fills_without_a_single_trade_are_no_report(line: Line) -> None:
 
 
 async def test_an_order_that_the_list_does_not_show_yet_appears_in_a_later_report(line: Line) -> None:
-    await line.portal.session.primed()
+    await line.portal.session.prime()
     await line.spoil({"kind": "lag", "reads": 3})
     await line.place()
     reports = [await reported(line.portal) for _ in range(4)]

@@ -48,9 +48,9 @@ async def both(status: int, body: str, *headers: str) -> tuple[Check, str, str |
     answers = {**GOOD, STATUS: (status, body.encode(), headers)}
     check = blamed(await scripted_diagnosis(answers))
     async with listener(scripted(answers)) as port, open_http(f"http://127.0.0.1:{port}") as http:
-        standing = await ClientPortal(http, refuse_simulator=False).session.standing()
-    assert standing.primed is None
-    return check, standing.message, standing.remedy
+        health = await ClientPortal(http, refuse_simulator=False).session.health()
+    assert health.primed is None
+    return check, health.message, health.remedy
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -14,7 +14,7 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.transport import open_http
 from api_gateway.mcp_server.raw_tools import ENVELOPE
 from api_gateway.mcp_server.registry import TOOLS
-from api_gateway.mcp_server.registry.model import GatewayTool, Local, Unsupported
+from api_gateway.mcp_server.registry.tool import GatewayTool, Local, Unsupported
 from api_gateway.mcp_server.server import create_app
 from api_gateway.settings import Settings
 from tests.integration.mcp_desk import TOKEN, Desk, connected, desk, served, signed, text_of, ticket

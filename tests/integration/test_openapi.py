@@ -174,7 +174,7 @@ def test_every_status_that_is_described_is_seen(house: House) -> None:
 def asking_policy(house: House) -> Path:
     """Every order waits for a person, and a day may have a second run."""
     text = samples.with_line("mode: auto", "mode: approve").replace("scope: discretionary", "scope: all")
-    path = house.state / "asks.yaml"
+    path = house.state / "fetching.yaml"
     path.write_text(text.replace("  slots: {}", '  slots: {second: "15:30"}'), encoding="utf-8")
     return path
 

@@ -1,4 +1,4 @@
-"""Standing conditions of the simulated broker and the answers that are no JSON, by endpoint and by file."""
+"""SessionHealth conditions of the simulated broker and the answers that are no JSON, by endpoint and by file."""
 
 from datetime import date
 from pathlib import Path

@@ -14,7 +14,7 @@ import httpx2
 
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import State
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.notices import PATIENCE, Notice
 from api_gateway.clientportal.resets import DEFAULT_ZONE
 from api_gateway.mcp_server.admission import Admission
@@ -126,7 +126,7 @@ class Day:
             await asyncio.sleep(20 * MINUTE)
             await self._log_in()
             await asyncio.sleep(5 * MINUTE)
-            if (await self.portal.session.standing(max_age=HOUR)).state is not State.READY:
+            if (await self.portal.session.health(max_age=HOUR)).state is not State.READY:
                 self.wrong.append("not READY at the end, although nothing stands in the way")
         self.judge()
 
@@ -198,7 +198,7 @@ class Day:
         """What is, and what the watchdog last saw, every five seconds; asks the gateway nothing."""
         while True:
             await asyncio.sleep(5.0)
-            seen = self.portal.session.last_standing
+            seen = self.portal.session.last_health
             if seen is not None:
                 self.samples.append((self.loop.time(), self.gateway.truth(), seen.state))
 
@@ -214,7 +214,7 @@ class Day:
 
     def _check_promise(self, asked: float) -> None:
         """True when it was asked: at most three seconds ago, and unless something has happened in this very moment."""
-        seen, truth = self.portal.session.last_standing, self.gateway.truth()
+        seen, truth = self.portal.session.last_health, self.gateway.truth()
         assert seen is not None
         if seen.read_at < asked - 3.0:
             self.wrong.append(f"{asked:.0f}: a look of {asked - seen.read_at:.0f} s ago was given for the present")

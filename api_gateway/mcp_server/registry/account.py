@@ -6,10 +6,10 @@ from pydantic import BeforeValidator, Field
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
-from api_gateway.mcp_server.registry import asks, shapes
+from api_gateway.mcp_server.registry import fetching, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conids, Currency, whole
-from api_gateway.mcp_server.registry.model import Arguments, Call, Family, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import Check, each, keyed, number, record
+from api_gateway.mcp_server.registry.tool import Arguments, Call, Family, GatewayTool, Refused, Sight
 
 
 class _OfAccount(Arguments):
@@ -69,11 +69,11 @@ def _shown_accounts(data: object, sight: Sight) -> object:
             row[key] = {account: value for account, value in held.items() if account in sight.allowed}
     if row.get("selectedAccount") not in sight.allowed:
         row["selectedAccount"] = None
-    return {**row, "accounts": asks.names(row["accounts"], sight)}
+    return {**row, "accounts": fetching.names(row["accounts"], sight)}
 
 
 async def _profit(call: Call) -> object:
-    return await call.around.raw.settled(
+    return await call.around.raw.settle(
         call.request(),
         lambda answer: bool(wire.mapping(answer, "profit and loss").get("upnl")),
         "the gateway has not loaded profit and loss",
@@ -83,14 +83,14 @@ async def _profit(call: Call) -> object:
 async def _performance(call: Call) -> object:
     """An answer that the desk's own tool would ask for is kept for it: the broker gives the next in 15 minutes."""
     arguments = call.given(_Performance)
-    answer = await asks.once(call)
+    answer = await fetching.once(call)
     if len(arguments.account_list) == 1 and arguments.period == "1Y" and arguments.freq is None:
         call.around.portal.portfolio.keep_performance(arguments.account_list[0], answer)
     return answer
 
 
 def _own_profit(data: object, sight: Sight) -> object:
-    shown = asks.under("upnl", asks.accounts_as_keys)(data, sight)
+    shown = fetching.under("upnl", fetching.accounts_as_keys)(data, sight)
     if not wire.mapping(shown, "profit and loss").get("upnl"):
         raise Refused(
             "the gateway tells profit and loss of the selected account alone, which this server may not show",
@@ -204,7 +204,7 @@ ACCOUNT: Final = (
         path="/pa/allperiods",
         doc="Performance over every period that the broker keeps. The broker answers once in 15 minutes.",
         arguments=_AllPeriods,
-        ask=asks.once,
+        ask=fetching.once,
         parse=shapes.some(record({})),
     ),
     GatewayTool(
@@ -215,7 +215,7 @@ ACCOUNT: Final = (
         path="/pa/transactions",
         doc="Trades, dividends and transfers in some contracts. The broker answers once in 15 minutes.",
         arguments=_Transactions,
-        ask=asks.once,
+        ask=fetching.once,
         parse=record({"transactions": each(record({}))}),
     ),
 )

@@ -7,7 +7,7 @@ from pydantic import Field
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import GatewayRefused
 from api_gateway.clientportal.raw import Request
-from api_gateway.mcp_server.registry import asks, shapes
+from api_gateway.mcp_server.registry import fetching, shapes
 from api_gateway.mcp_server.registry.fields import (
     Conid,
     Conids,
@@ -19,8 +19,8 @@ from api_gateway.mcp_server.registry.fields import (
     Symbols,
     Word,
 )
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Mapped, Sight
 from api_gateway.mcp_server.registry.shapes import each, inside, keyed, number, record
+from api_gateway.mcp_server.registry.tool import Arguments, Call, GatewayTool, Mapped, Sight
 
 _SecurityType = Annotated[str, Field(pattern=r"^[A-Z]{2,6}$", description="STK, OPT, FUT, FOP, IND, CASH, BOND, WAR")]
 
@@ -101,13 +101,13 @@ def _rules(value: object, what: str) -> object:
 def _rules_shown(data: object, sight: Sight) -> object:
     """The rules list every account that may trade the contract."""
     row = wire.mapping(data, "rules")
-    return asks.under("canTradeAcctIds", asks.names)(row, sight) if row.get("canTradeAcctIds") else row
+    return fetching.under("canTradeAcctIds", fetching.names)(row, sight) if row.get("canTradeAcctIds") else row
 
 
 async def _schedule(call: Call) -> object:
     # The gateway knows no schedule of SMART and answers with an empty list.
     request = call.request(exchange=None) if call.given(_Schedule).exchange == "SMART" else call.request()
-    return asks.require(await call.around.raw.read(request), "no schedule is known for this symbol and exchange")
+    return fetching.require(await call.around.raw.read(request), "no schedule is known for this symbol and exchange")
 
 
 async def _bond_filters(call: Call) -> object:
@@ -158,7 +158,7 @@ CONTRACTS: Final = (
         doc="A contract's description together with the rules that an order for it must keep.",
         arguments=_Sided,
         parse=record({"con_id": shapes.conid, "rules": _rules}),
-        visible=asks.under("rules", _rules_shown),
+        visible=fetching.under("rules", _rules_shown),
     ),
     GatewayTool(
         name="get_secdef_info_iserver_secdef_info_get",

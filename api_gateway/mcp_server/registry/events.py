@@ -6,8 +6,8 @@ from pydantic import Field
 
 from api_gateway.mcp_server.registry import shapes
 from api_gateway.mcp_server.registry.fields import Conid, Conids
-from api_gateway.mcp_server.registry.model import Arguments, GatewayTool, Mapped, Unsupported
 from api_gateway.mcp_server.registry.shapes import record
+from api_gateway.mcp_server.registry.tool import Arguments, GatewayTool, Mapped, Unsupported
 
 
 class _Conids(Arguments):

@@ -5,10 +5,10 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from api_gateway.clientportal import wire
-from api_gateway.mcp_server.registry import asks, reference, shapes, snapshots
+from api_gateway.mcp_server.registry import fetching, reference, shapes, snapshots
 from api_gateway.mcp_server.registry.fields import Bar, Conid, Exchange, FieldIds, Period, StartTime
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Local, Mapped
 from api_gateway.mcp_server.registry.shapes import each, number, record
+from api_gateway.mcp_server.registry.tool import Arguments, Call, GatewayTool, Local, Mapped
 
 
 class _OldSnapshot(snapshots.Snapshot):
@@ -50,12 +50,12 @@ _BARS = record(
 
 async def _bars(call: Call) -> object:
     """Without the placeholder of an empty window, which has no time."""
-    answer = await call.around.raw.settled(
-        call.request(), bool, "the gateway delivered no chart", forgiven=asks.is_chart_missing
+    answer = await call.around.raw.settle(
+        call.request(), bool, "the gateway delivered no chart", forgiven=fetching.is_chart_missing
     )
     found = wire.mapping(answer, "history")
     bars = [row for row in wire.rows(found.get("data"), "history bars") if row.get("t") is not None]
-    return {**found, "data": asks.require(bars, "there are no bars in this window"), "points": len(bars)}
+    return {**found, "data": fetching.require(bars, "there are no bars in this window"), "points": len(bars)}
 
 
 async def _fields(_: Call) -> object:
@@ -81,7 +81,7 @@ MARKET: Final = (
         doc="Current values of up to 50 fields for up to 100 contracts, read until they are there: numbers decoded, "
         "every field with its label, a previous close marked as one. What did not arrive is listed.",
         arguments=snapshots.Snapshot,
-        ask=snapshots.polled,
+        ask=snapshots.poll,
     ),
     GatewayTool(
         name="get_md_snapshot_md_snapshot_get",
@@ -91,7 +91,7 @@ MARKET: Final = (
         path="/md/snapshot",
         doc="The older name of the snapshot; answered by get_marketdata_snapshot_iserver_marketdata_snapshot_get.",
         arguments=_OldSnapshot,
-        ask=snapshots.polled,
+        ask=snapshots.poll,
         served=Mapped("GET", "/iserver/marketdata/snapshot", "the older endpoint is no longer documented"),
     ),
     GatewayTool(
@@ -165,7 +165,7 @@ MARKET: Final = (
         path="/iserver/marketdata/unsubscribe",
         doc="Ends the gateway's subscription to one contract. The next snapshot starts it anew.",
         arguments=_Unsubscribe,
-        ask=asks.sent_once,
+        ask=fetching.sent_once,
         parse=record({"success": shapes.done}),
     ),
     GatewayTool(
@@ -175,7 +175,7 @@ MARKET: Final = (
         verb="GET",
         path="/iserver/marketdata/unsubscribeall",
         doc="Ends all of the gateway's market data subscriptions. The next snapshot starts its own anew.",
-        ask=asks.sent_once,
+        ask=fetching.sent_once,
         parse=record({"unsubscribed": shapes.done}),
     ),
 )

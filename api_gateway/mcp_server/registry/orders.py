@@ -9,10 +9,10 @@ from api_gateway.clientportal import order_rows, wire
 from api_gateway.clientportal.errors import Maintenance, UnknownOrder
 from api_gateway.clientportal.records import Limit
 from api_gateway.clientportal.units import scaled
-from api_gateway.mcp_server.registry import asks, shapes
+from api_gateway.mcp_server.registry import fetching, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, Conid, OrderId, Positive, Side, Word, unpacked, whole
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused, Sight
 from api_gateway.mcp_server.registry.shapes import each, number, record
+from api_gateway.mcp_server.registry.tool import Arguments, Call, GatewayTool, Refused, Sight
 
 _STATUSES: Final = (
     "inactive",
@@ -138,7 +138,7 @@ _TRADE = record(
 async def _accounts(call: Call) -> tuple[str | None, ...]:
     """Which accounts are asked for, one by one: the gateway lists one at a time, unasked the one that is selected."""
     asked = call.given(_OfAccounts).account
-    session = await call.around.portal.session.primed()
+    session = await call.around.portal.session.prime()
     if asked is not None:
         return (asked,)
     return call.around.admission.allowed(session) if len(session.accounts) > 1 else (None,)
@@ -152,7 +152,7 @@ async def _live(call: Call) -> object:
         if arguments.force:
             await raw.read(call.request(filters=None, accountId=account))
         request = call.request(filters=None, force=None, accountId=account)
-        answer = await raw.settled(request, _is_loaded, "the gateway has not loaded the live orders")
+        answer = await raw.settle(request, _is_loaded, "the gateway has not loaded the live orders")
         found += wire.rows(wire.mapping(answer, "live orders").get("orders"), "live orders")
     rows = order_rows.newest_orders(found)
     if arguments.filters is None:
@@ -232,7 +232,7 @@ ORDERS: Final = (
         arguments=_Live,
         ask=_live,
         parse=each(_LIVE),
-        visible=asks.rows_of("acct", "account"),
+        visible=fetching.rows_of("acct", "account"),
     ),
     GatewayTool(
         name="get_order_status_iserver_account_order_status",
@@ -256,7 +256,7 @@ ORDERS: Final = (
         arguments=_Trades,
         ask=_trades,
         parse=each(_TRADE),
-        visible=asks.rows_of("account", "accountCode"),
+        visible=fetching.rows_of("account", "accountCode"),
     ),
     GatewayTool(
         name="preview_order_iserver_account",

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Incomplete, Malformed
-from api_gateway.mcp_server.registry import asks, shapes
+from api_gateway.mcp_server.registry import fetching, shapes
 from api_gateway.mcp_server.registry.fields import AccountId, AccountIds, Conid, Page, Word
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool
 from api_gateway.mcp_server.registry.shapes import each, keyed, number, record
+from api_gateway.mcp_server.registry.tool import Arguments, Call, GatewayTool
 
 
 class OfAccount(Arguments):
@@ -94,7 +94,7 @@ def _invalidated(value: object, what: str) -> object:
 async def _position_page(call: Call) -> object:
     """The first read lacks the names; an empty first page is believed when the uncached endpoint is empty, too."""
     raw, arguments = call.around.raw, call.given(_Positions)
-    rows = await raw.settled(call.request(), asks.with_names, "the gateway has not loaded the positions' names")
+    rows = await raw.settle(call.request(), fetching.with_names, "the gateway has not loaded the positions' names")
     if not rows and arguments.page == 0 and await call.around.portal.portfolio.positions(arguments.account):
         raise Incomplete("the gateway has not loaded the positions")
     return rows
@@ -109,7 +109,7 @@ PORTFOLIO: Final = (
         path="/portfolio/accounts",
         doc="Accounts that this server may show, with currency and type (DEMO is a paper account).",
         parse=shapes.some(each(_ACCOUNT)),
-        visible=asks.rows_of("accountId", "id"),
+        visible=fetching.rows_of("accountId", "id"),
     ),
     GatewayTool(
         name="get_account_summary_portfolio",
@@ -132,7 +132,7 @@ PORTFOLIO: Final = (
         arguments=_Positions,
         ask=_position_page,
         parse=each(_POSITION),
-        visible=asks.of_the_account("acctId"),
+        visible=fetching.of_the_account("acctId"),
     ),
     GatewayTool(
         name="get_position_by_conid_portfolio",
@@ -143,7 +143,7 @@ PORTFOLIO: Final = (
         doc="The account's position in one contract; an empty list when it holds none.",
         arguments=_PositionOfAccount,
         parse=each(_POSITION),
-        visible=asks.of_the_account("acctId"),
+        visible=fetching.of_the_account("acctId"),
     ),
     GatewayTool(
         name="get_all_positions_by_conid_portfolio_positions",
@@ -154,7 +154,7 @@ PORTFOLIO: Final = (
         doc="Positions in one contract over all accounts that this server may show, by account id.",
         arguments=_PositionEverywhere,
         parse=keyed(each(_POSITION)),
-        visible=asks.accounts_as_keys,
+        visible=fetching.accounts_as_keys,
     ),
     GatewayTool(
         name="get_combo_positions_portfolio",
@@ -214,7 +214,7 @@ PORTFOLIO: Final = (
         path="/portfolio/subaccounts",
         doc="Sub-accounts that this server may show; for up to 100 of them.",
         parse=shapes.some(each(_ACCOUNT)),
-        visible=asks.rows_of("accountId", "id"),
+        visible=fetching.rows_of("accountId", "id"),
     ),
     GatewayTool(
         name="get_portfolio_subaccounts_large_portfolio_subaccounts2_g",
@@ -225,7 +225,7 @@ PORTFOLIO: Final = (
         doc="Sub-accounts that this server may show, page by page. The totals count those it may not show, too.",
         arguments=_Pages,
         parse=record({"metadata": record({}, {"total": shapes.whole}), "subaccounts": each(_ACCOUNT)}),
-        visible=asks.under("subaccounts", asks.rows_of("accountId", "id")),
+        visible=fetching.under("subaccounts", fetching.rows_of("accountId", "id")),
     ),
     GatewayTool(
         name="invalidate_portfolio_cache_portfolio",
@@ -235,7 +235,7 @@ PORTFOLIO: Final = (
         path="/portfolio/{accountId}/positions/invalidate",
         doc="Makes the gateway read the account's positions anew on the next call. Changes nothing in the account.",
         arguments=OfAccount,
-        ask=asks.sent_once,
+        ask=fetching.sent_once,
         parse=_invalidated,
     ),
     GatewayTool(
@@ -247,6 +247,6 @@ PORTFOLIO: Final = (
         doc="All positions of an account, near real time and past the gateway's cache.",
         arguments=_RealtimePositions,
         parse=each(_REALTIME),
-        visible=asks.of_the_account("acctId", "accountId"),
+        visible=fetching.of_the_account("acctId", "accountId"),
     ),
 )

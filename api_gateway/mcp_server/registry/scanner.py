@@ -6,8 +6,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api_gateway.mcp_server.registry import shapes
 from api_gateway.mcp_server.registry.fields import Number, Word, unpacked
-from api_gateway.mcp_server.registry.model import Arguments, GatewayTool, Unsupported
 from api_gateway.mcp_server.registry.shapes import each, record
+from api_gateway.mcp_server.registry.tool import Arguments, GatewayTool, Unsupported
 from api_gateway.mcp_server.strict import without_nulls
 
 Location = Annotated[str, Field(pattern=r"^[A-Z0-9._]{1,40}$", description="Where, such as STK.US.MAJOR")]

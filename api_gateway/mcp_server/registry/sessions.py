@@ -8,8 +8,8 @@ from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.mcp_server.registry import shapes
 from api_gateway.mcp_server.registry.fields import AccountId
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Mapped, Refused
 from api_gateway.mcp_server.registry.shapes import inside, record
+from api_gateway.mcp_server.registry.tool import Arguments, Call, GatewayTool, Mapped, Refused
 
 
 class _Open(Arguments):
@@ -40,7 +40,7 @@ def _opened(value: object, what: str) -> object:
     return found
 
 
-async def _looked(call: Call) -> object:
+async def _look(call: Call) -> object:
     """Tells about any session, also one that is not usable."""
     return await call.around.raw.look(call.request())
 
@@ -57,7 +57,7 @@ async def _open(call: Call) -> object:
 
 async def _own_login(call: Call) -> None:
     """Raises: Refused when others' accounts hang on the same login."""
-    session = await call.around.portal.session.primed()
+    session = await call.around.portal.session.prime()
     if set(session.accounts) - set(call.around.admission.allowed(session)):
         raise Refused(
             "account: the login has accounts that this server may not use",
@@ -73,7 +73,7 @@ async def _log_out(call: Call) -> object:
 
 
 async def _switch(call: Call) -> object:
-    await call.around.portal.session.primed()
+    await call.around.portal.session.prime()
     return await call.around.raw.send(call.request())
 
 
@@ -94,7 +94,7 @@ SESSION: Final = (
         verb="GET",
         path="/sso/validate",
         doc="Whether the browser login is still valid, and for how long. Once a minute.",
-        ask=_looked,
+        ask=_look,
         parse=record({"RESULT": shapes.truth}, {"EXPIRES": shapes.whole}, only=True),
     ),
     GatewayTool(
@@ -105,7 +105,7 @@ SESSION: Final = (
         path="/iserver/auth/status",
         doc="Whether the brokerage session is connected, authenticated, established or competing. session_status says "
         "what that means and what to do.",
-        ask=_looked,
+        ask=_look,
         parse=_STATE,
     ),
     GatewayTool(
@@ -115,7 +115,7 @@ SESSION: Final = (
         verb="GET",
         path="/tickle",
         doc="Keeps the session alive and tells its state. The server does this by itself once a minute.",
-        ask=_looked,
+        ask=_look,
         parse=inside("iserver", record({"authStatus": _STATE}, only=True)),
     ),
     GatewayTool(

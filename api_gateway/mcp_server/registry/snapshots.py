@@ -11,8 +11,8 @@ from pydantic import Field
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Incomplete, Malformed
 from api_gateway.mcp_server.registry.fields import Conids, FieldIds
-from api_gateway.mcp_server.registry.model import Arguments, Call
 from api_gateway.mcp_server.registry.reference import FIELDS
+from api_gateway.mcp_server.registry.tool import Arguments, Call
 
 _MOST_POLLS: Final = 8
 _POLL_SECONDS: Final = 0.25
@@ -36,7 +36,7 @@ class Snapshot(Arguments):
     fields_: FieldIds = Field(alias="fields")
 
 
-async def polled(call: Call) -> object:
+async def poll(call: Call) -> object:
     """One row per contract that the gateway knows, with what it delivers within a few polls."""
     arguments = call.given(Snapshot)
     conids, fields = arguments.conids, arguments.fields_

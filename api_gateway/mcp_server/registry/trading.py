@@ -9,7 +9,6 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api_gateway.clientportal.raw import Request
-from api_gateway.mcp_server.models import Ticket
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.registry.fields import (
     AccountId,
@@ -22,9 +21,10 @@ from api_gateway.mcp_server.registry.fields import (
     text_of,
     unpacked,
 )
-from api_gateway.mcp_server.registry.model import Arguments, Call, GatewayTool, Refused
 from api_gateway.mcp_server.registry.orders import OneOrder, WithOrder
 from api_gateway.mcp_server.registry.shapes import record, words
+from api_gateway.mcp_server.registry.tool import Arguments, Call, GatewayTool, Refused
+from api_gateway.mcp_server.results import Ticket
 
 _Ticket = Annotated[Ticket, BeforeValidator(unpacked)]
 # Any object was taken here once.
@@ -138,7 +138,7 @@ def _never(cause: str, remedy: str) -> Callable[[Call], Awaitable[object]]:
 
 
 async def _reset(call: Call) -> object:
-    await call.around.portal.session.primed()
+    await call.around.portal.session.prime()
     return await call.around.raw.send(Request("POST", "/iserver/questions/suppress/reset"))
 
 

@@ -1,10 +1,8 @@
-"""Writes every agent, model and tool event to the ledger. It observes and never answers for anyone.
+"""Writes every agent and model event to the ledger. It observes and never answers for anyone.
 
 First in the plugin list, because a plugin that returns a value silences those behind it. An error of the ledger goes
-through: what cannot be recorded does not go on.
+through: what cannot be recorded does not go on. There are no tool events: no agent here is given a tool.
 """
-
-from typing import Any
 
 from google.adk.agents import BaseAgent, InvocationContext
 from google.adk.agents.callback_context import CallbackContext
@@ -12,8 +10,6 @@ from google.adk.events import Event as AgentEvent
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 from google.adk.plugins.base_plugin import BasePlugin
-from google.adk.tools.base_tool import BaseTool
-from google.adk.tools.tool_context import ToolContext
 
 from app.components.board import Board
 from app.desk.records import Event
@@ -66,25 +62,6 @@ class AuditPlugin(BasePlugin):
     ) -> None:
         """A model failed."""
         self._note(callback_context.session.id, "model_failed", model=llm_request.model, error=type(error).__name__)
-
-    async def before_tool_callback(
-        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
-    ) -> None:
-        """A tool is called."""
-        self._note(tool_context.session.id, "tool_called", tool=tool.name, arguments=sorted(tool_args))
-
-    async def after_tool_callback(
-        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, result: dict[str, Any]
-    ) -> None:
-        """A tool answered; failures of MCP tools arrive as answers too."""
-        failed = "error" in result or bool(result.get("isError"))
-        self._note(tool_context.session.id, "tool_failed" if failed else "tool_answered", tool=tool.name)
-
-    async def on_tool_error_callback(
-        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, error: Exception
-    ) -> None:
-        """A tool raised."""
-        self._note(tool_context.session.id, "tool_failed", tool=tool.name, error=type(error).__name__)
 
     def _note(self, session_id: str, kind: str, **payload: object) -> None:
         journal = self._board.journal(session_id)

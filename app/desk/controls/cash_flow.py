@@ -3,10 +3,10 @@
 A statement that does not fit would count as a gain or a loss for ever, and a loss sells.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 from app.desk.accounts import Whose, masked, meant
@@ -22,7 +22,7 @@ SEARCHED = 200
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Money from outside, in base currency; of the session that the newest report is of unless it says otherwise."""
+    """Money from outside, in base currency; of the session that the newest run is of unless it says otherwise."""
 
     amount: Decimal
     note: str
@@ -33,7 +33,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the newest report shows of money from outside, base currency; `sessions`, newest first, showed it, too."""
+    """What the newest run shows of money from outside, base currency; `sessions`, newest first, showed it, too."""
 
     currency: str
     nav: Decimal
@@ -87,29 +87,19 @@ def _left(ledger: Ledger, book: str, shown: Difference, amount: Decimal) -> Deci
 
 
 def _shown(ledger: Ledger, book: str) -> Difference:
-    """By the newest report with a portfolio, a preview's too; UsageError before the first sealed one."""
-    if ledger.last_report(book) is None:
+    """By the newest run that saw the account, a preview's too; UsageError before the first sealed one."""
+    if ledger.last_snapshot(book) is None:
         raise UsageError(
             "no run of this account is on record that a change of its cash could be told from",
             "Run first, previews aside: money that was there before needs no explanation",
         )
-    newest: Mapping[str, Any] | None = None
-    sessions: list[date] = []
-    for record in ledger.runs(SEARCHED, book):
-        report = record.report
-        if report is None or not report.get("portfolio") or not report.get("continuity"):
-            continue
-        newest = newest or report
-        if Decimal(report["continuity"]["unexplained_flow"]) == 0:
-            break
-        sessions.append(record.key.session_date)
-    if newest is None:
-        raise UsageError("the newest reports hold no portfolio", "Run first: the run says what it cannot explain")
-    portfolio = newest["portfolio"]
+    seen = ledger.snapshots(book, SEARCHED)
+    unexplained = takewhile(lambda snapshot: snapshot.unexplained_flow != 0, seen)
+    newest = seen[0]
     return Difference(
-        currency=portfolio["currency"],
-        nav=Decimal(portfolio["nav"]),
-        cash=Decimal(portfolio["cash"]),
-        detected=Decimal(newest["continuity"]["detected_flows"]),
-        sessions=tuple(dict.fromkeys(sessions)) or (date.fromisoformat(newest["session_date"]),),
+        currency=newest.currency,
+        nav=newest.nav,
+        cash=newest.cash,
+        detected=newest.detected_flows,
+        sessions=tuple(dict.fromkeys(snapshot.session_date for snapshot in unexplained)) or (newest.session_date,),
     )

@@ -10,7 +10,7 @@ from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report import schema as r
 from app.desk.report.question import question_part
 from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, OrderResult, Run, evaluation_of
-from app.domain.evaluation import Evaluation, ExitRule
+from app.domain.evaluation import Evaluation
 from app.domain.lots import Lot, by_name, lots, sold_from
 from app.domain.market import Market, Quote
 from app.domain.order import Side, Trade, WhatIf
@@ -234,7 +234,6 @@ def _quote(symbol: str, quote: Quote) -> r.QuotePart:
 
 
 def _evaluation(memory: Memory, evaluation: Evaluation) -> r.EvaluationPart:
-    acted = any(exit_due.rule is ExitRule.DRAWDOWN for exit_due in evaluation.exits_due)
     return r.EvaluationPart(
         metrics=tuple(
             r.MetricPart(name=m.name, value=m.value, limit=m.limit, severity=m.severity.value, note=m.note)
@@ -250,7 +249,7 @@ def _evaluation(memory: Memory, evaluation: Evaluation) -> r.EvaluationPart:
             for d in evaluation.drifts
         ),
         exposure_caps=tuple(r.CapPart(rule=c.rule, limit=c.limit) for c in evaluation.caps),
-        drawdown_acted_at=evaluation.drawdown if acted else memory.drawdown_acted_at,
+        drawdown_acted_at=evaluation.drawdown_acted_at(memory.drawdown_acted_at),
     )
 
 

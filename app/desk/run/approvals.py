@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 from app.desk.accounts import Whose, masked, meant
 from app.desk.controls.level import spoken
@@ -30,7 +29,7 @@ from app.desk.states import AccountRead, Decided, Executed, Run
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
-from app.domain.order import Order, OrderState, Side
+from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Mode, Occasion
 from app.domain.sizing import sellable
@@ -55,11 +54,12 @@ async def approve(
     record, tried = await _waiting_run(desk, run_id, account)
     if _expired(desk, record, tried):
         return await _expire(desk, record, tried, f"the approval expired before {actor} gave it", progress)
+    asked_prices = await desk.in_thread(desk.ledger.asked_prices, run_id)
     claim = await desk.in_thread(desk.ledger.reopen, run_id, desk.owner, tried.clock.now())
     journal = journal_of(desk, claim, tried.clock)
     journal.add(Event("approved", {"actor": actor}))
     run = tried.run(run_id, journal, claim, progress)
-    approved = replace(run, approved=True, asked_prices=_asked_prices(record))
+    approved = replace(run, approved=True, asked_prices=asked_prices)
 
     def ended(run: Run) -> RunStatus:
         return RunStatus.AWAITING_APPROVAL if isinstance(run, Executed) and run.awaiting_approval else RunStatus.DONE
@@ -136,12 +136,6 @@ def _expired(desk: Desk, record: RunRecord, tried: Attempt) -> bool:
     return late or desk.calendar.local_date(tried.clock.now()) != record.key.session_date
 
 
-def _asked_prices(record: RunRecord) -> dict[str, Decimal]:
-    """The prices that the person saw, by order id."""
-    orders = record.report["orders"] if record.report else ()
-    return {row["coid"]: Decimal(row["reference_price"]) for row in orders}
-
-
 async def _expire(desk: Desk, record: RunRecord, tried: Attempt, note: str, progress: Progress) -> RunResult:
     ended = await _end(desk, record, tried, note, progress)
     await tell(desk, record.key, Occasion.APPROVAL_EXPIRED, f"Run {record.run_id}: {note}", record.run_id)
@@ -193,6 +187,7 @@ async def _sell_all(desk: Desk, run: AccountRead, symbol: str, actor: str) -> Ex
         reason=f"manual_exit: asked for by {actor}",
         exit=True,
         mandatory=True,
+        rules=(OrderRule.MANUAL_EXIT,),
     )
     plan = Plan(Action.HOLD, (order,), f"{actor} asked to leave {symbol}")
     choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")

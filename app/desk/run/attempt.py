@@ -24,6 +24,7 @@ from app.desk.run.late_end import abandon_later
 from app.desk.run.mode import effective_mode
 from app.desk.run.notify import tell, tell_end, tell_failure
 from app.desk.run.unfinished import close_left_behind
+from app.desk.stages.memory import run_memory
 from app.desk.stages.nav_history import nav_point
 from app.desk.stages.reconcile import reconcile
 from app.desk.states import EffectiveMode, Run
@@ -226,7 +227,8 @@ async def _sealed(
 ) -> Mapping[str, Any]:
     report = report_of(desk, run, status, note).as_json()
     events = (*waiting, Event("run_closed", {"status": status.value, "note": note}))
-    await desk.in_thread(desk.ledger.close, claim, status, report, events, run.clock.now(), nav)
+    left = run_memory(run, status)
+    await desk.in_thread(desk.ledger.close, claim, status, report, events, run.clock.now(), nav, left)
     return report
 
 

@@ -5,7 +5,7 @@ carries an account id or a token.
 """
 
 import logging
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.desk.clock import market_clock
 from app.desk.desk import Desk
@@ -77,13 +77,18 @@ async def remind(desk: Desk, session: BrokerSession, key: RunKey, minutes: int) 
     today = desk.calendar.session(now)
     if session.state is SessionState.READY or today is None:
         return
-    if not today.opens - timedelta(minutes=minutes) <= now < today.opens:
+    if not is_time_to_remind(now, today.opens, minutes):
         return
     where = f" Login page: {session.login_url}" if session.login_url else ""
     remedy = f" {session.remedy}" if session.remedy else ""
     opens = f"The exchange opens at {today.opens.astimezone(UTC):%H:%M} UTC."
     text = f"{opens} {session.state}: {session.message}.{remedy}{where}"
     await tell(desk, key, Occasion.NOT_READY, text, "reminder")
+
+
+def is_time_to_remind(now: datetime, opens: datetime, minutes: int) -> bool:
+    """In the last `minutes` before the exchange opens, and not once it is open."""
+    return opens - timedelta(minutes=minutes) <= now < opens
 
 
 async def deliver(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.desk.report.schema import ExplanationPart
 from app.domain.instrument import Instrument
-from app.domain.order import Order, Side
+from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import Action, Choice, Plan
 
 
@@ -48,6 +48,7 @@ def _order_record(order: Order) -> dict[str, Any]:
         "exit": order.exit,
         "mandatory": order.mandatory,
         "leg": order.leg,
+        "rules": [rule.value for rule in order.rules],
     }
 
 
@@ -62,4 +63,6 @@ def _restore_order(row: Mapping[str, Any], instruments: Mapping[int, Instrument]
         exit=row["exit"],
         mandatory=row["mandatory"],
         leg=row["leg"],
+        # Of plans from before they were told here, the intents alone know them.
+        rules=tuple(OrderRule(rule) for rule in row.get("rules", ())),
     )

@@ -5,39 +5,21 @@ Money from outside is neither gain nor loss; until it is explained, nothing is c
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
-from app.desk.stages.valuation import UnitValue
+from app.desk.records import Snapshot, UnitValue
 from app.domain.order import Trade
 from app.domain.portfolio import Portfolio
 
 # A change of cash beyond this share of NAV, which executions and fees do not explain, came from outside.
 FLOW_THRESHOLD = Decimal("0.003")
+CENT = Decimal("0.01")
 SPLITS = tuple(Fraction(n, d) for n, d in ((3, 2), (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1)))
 SPLIT_TOLERANCE = 0.03
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The account as the last report saw it: cash by currency, and `rates` of then in base currency.
-
-    `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
-    """
-
-    session_date: date
-    as_of: datetime
-    balances: Mapping[str, Decimal]
-    detected_flows: Decimal
-    quantities: Mapping[int, Decimal]
-    prices: Mapping[int, Decimal]
-    currencies: Mapping[int, str]
-    rates: Mapping[str, Decimal]
-    values: Mapping[int, UnitValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,48 +46,46 @@ class Continuity:
         return difference if abs(difference) > FLOW_THRESHOLD * nav else Decimal(0)
 
 
-def snapshot_of(report: Mapping[str, Any]) -> Snapshot:
-    """Out of a sealed report that holds a portfolio."""
-    portfolio = report["portfolio"]
-    session_date = date.fromisoformat(report["session_date"])
-    rates = _decimals(portfolio["fx_rates"])
-    # Reports of before told nothing of what was not managed: it stopped the run.
-    beside = [row for row in portfolio.get("unmanaged", ()) if row["conid"] is not None and row["quantity"] is not None]
+def snapshot_of(run_id: str, session_date: date, portfolio: Portfolio, found: Continuity) -> Snapshot:
+    """What the next run starts from."""
+    beside = [
+        (line.conid, line.quantity, line)
+        for line in portfolio.unmanaged
+        if line.conid is not None and line.quantity is not None
+    ]
     quantities: defaultdict[int, Decimal] = defaultdict(Decimal)
-    for row in (*portfolio["positions"], *beside):
-        quantities[row["conid"]] += Decimal(row["quantity"])
-    return Snapshot(
-        session_date=session_date,
-        as_of=datetime.fromisoformat(portfolio["as_of"]),
-        # Reports of before their balances were told knew the sum alone.
-        balances=_decimals(portfolio.get("balances") or {portfolio["currency"]: portfolio["cash"]}),
-        detected_flows=Decimal(report["continuity"]["detected_flows"]) if report["continuity"] else Decimal(0),
-        quantities=dict(quantities),
-        prices={row["conid"]: Decimal(row["price"]) for row in portfolio["positions"]},
-        currencies={row["conid"]: row["currency"] for row in (*portfolio["positions"], *beside)},
-        rates=rates,
-        values=_carried_values(beside, session_date)
-        | {
-            row["conid"]: UnitValue(Decimal(row["price"]) * rates.get(row["currency"], Decimal(1)), session_date)
-            for row in portfolio["positions"]
-        },
-    )
-
-
-def _carried_values(rows: Sequence[Mapping[str, Any]], session_date: date) -> dict[int, UnitValue]:
-    """Of lines that had a value; one that was carried keeps its date."""
-    return {
-        row["conid"]: UnitValue(
-            Decimal(row["value"]) / Decimal(row["quantity"]),
-            date.fromisoformat(row["value_from"]) if row["value_from"] else session_date,
-        )
-        for row in rows
-        if row["value"] is not None and Decimal(row["quantity"]) != 0
+    for position in portfolio.positions:
+        quantities[position.instrument.conid] += position.quantity
+    for conid, quantity, _ in beside:
+        quantities[conid] += quantity
+    cash = portfolio.total_cash.quantize(CENT)
+    rates = {b.currency: b.exchange_rate for b in portfolio.cash if b.currency != portfolio.currency}
+    # One that was carried keeps its date.
+    values = {
+        conid: UnitValue(line.value.quantize(CENT) / quantity, line.value_from or session_date)
+        for conid, quantity, line in beside
+        if line.value is not None and quantity != 0
     }
-
-
-def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
-    return {currency: Decimal(text) for currency, text in texts.items()}
+    for position in portfolio.positions:
+        rate = rates.get(position.instrument.currency, Decimal(1))
+        values[position.instrument.conid] = UnitValue(position.price * rate, session_date)
+    return Snapshot(
+        run_id=run_id,
+        session_date=session_date,
+        as_of=portfolio.as_of,
+        currency=portfolio.currency,
+        nav=portfolio.nav.quantize(CENT),
+        cash=cash,
+        balances={b.currency: b.cash.quantize(CENT) for b in portfolio.cash} or {portfolio.currency: cash},
+        detected_flows=found.detected,
+        unexplained_flow=found.unexplained(portfolio.nav),
+        quantities=dict(quantities),
+        prices={position.instrument.conid: position.price for position in portfolio.positions},
+        currencies={position.instrument.conid: position.instrument.currency for position in portfolio.positions}
+        | {conid: line.currency for conid, _, line in beside if line.currency is not None},
+        rates=rates,
+        values=values,
+    )
 
 
 def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[Trade], recorded: Decimal) -> Continuity:

@@ -28,6 +28,7 @@ def result_of(intent: IntentRecord) -> OrderResult:
         mandatory=intent.mandatory,
         leg=intent.leg,
         limit_price=intent.limit_price,
+        rules=intent.rules,
     )
     return OrderResult(
         intent.coid,

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from app.desk.desk import Desk
-from app.desk.records import IntentRecord, Quarantine
-from app.desk.stages.continuity import Continuity, continuity, snapshot_of
+from app.desk.records import IntentRecord, Quarantine, Snapshot
+from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
 from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import refuse_strange_trades, refuse_strangers
@@ -28,7 +27,7 @@ MOST_APART = 25
 
 async def read_account(desk: Desk, run: Run) -> AccountRead:
     """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
-    last = await desk.in_thread(desk.ledger.last_report, run.key.book)
+    before = await desk.in_thread(desk.ledger.last_snapshot, run.key.book)
     # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
     report = run.broker_report or await desk.broker.report(run.key.account)
     portfolio = await desk.broker.portfolio(run.key.account)
@@ -39,13 +38,12 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         )
     await refuse_strangers(desk, run, portfolio.orders)
     await refuse_strange_trades(desk, run, report.trades)
-    before = snapshot_of(last) if last else None
     portfolio = carried(portfolio, before.values if before else {})
     refuse_contradiction(portfolio)
     portfolio = _with_sectors(desk, await _with_unlisted(desk, run, portfolio))
     _tell_account(run, portfolio)
     flows = await desk.in_thread(desk.ledger.flows, run.key.book)
-    trades = report.trades + await _fills_on_record(desk, run, last, report.trades) if last is not None else ()
+    trades = report.trades + await _fills_on_record(desk, run, before, report.trades) if before is not None else ()
     recorded = sum((flow.amount for flow in flows), Decimal(0))
     found = continuity(before, portfolio, trades, recorded)
     quarantined = await _quarantine(desk, run, found)
@@ -184,9 +182,9 @@ def _tell_unexplained(run: Run, portfolio: Portfolio, found: Continuity) -> str 
     return f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
 
 
-async def _fills_on_record(desk: Desk, run: Run, last: Mapping[str, Any], listed: Sequence[Trade]) -> tuple[Trade, ...]:
-    """Our own fills since the last report that the broker, who lists a few days only, no longer shows."""
-    since = await desk.in_thread(desk.ledger.run, last["run_id"])
+async def _fills_on_record(desk: Desk, run: Run, before: Snapshot, listed: Sequence[Trade]) -> tuple[Trade, ...]:
+    """Our own fills since then that the broker, who lists a few days only, no longer shows."""
+    since = await desk.in_thread(desk.ledger.run, before.run_id)
     known_there = {trade.coid for trade in listed}
     found: list[Trade] = []
     for intent in await desk.in_thread(desk.ledger.history, run.key.book):

@@ -5,10 +5,10 @@ run: nothing is sized by a net asset value that the broker's own denies.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from decimal import Decimal
 
+from app.desk.records import UnitValue
 from app.domain.errors import BrokerUnavailable
 from app.domain.market import Market
 from app.domain.portfolio import Portfolio, Position
@@ -20,14 +20,6 @@ UNVALUED_LIMIT = Decimal("0.02")
 CONTRADICTION = Decimal("0.25")
 # A line of which the market knows nothing is set aside; a market that is silent about more is no line's fault.
 MOST_SET_ASIDE = 0.10
-
-
-@dataclass(frozen=True, slots=True)
-class UnitValue:
-    """What one unit of a holding was worth in base currency, and when."""
-
-    value: Decimal
-    session_date: date
 
 
 def carried(portfolio: Portfolio, last: Mapping[int, UnitValue]) -> Portfolio:

@@ -12,6 +12,7 @@ from tests.reliability.crash.sampling import sampled
 from tests.reliability.crash.scripts import LAGS, SCRIPTS
 from tests.support.ledgers import NO_SERVER, PostgresDatabases
 from tests.support.postgres import OwnServer, own_server
+from tests.support.thinning import thin
 
 CASES_A_SCRIPT = 2
 SCRIPT = "nothing goes wrong"
@@ -35,7 +36,7 @@ def postgres_bench(server: OwnServer) -> Iterator[Laboratory]:
         yield opened
 
 
-@pytest.mark.parametrize("script", list(SCRIPTS)[::3])
+@pytest.mark.parametrize("script", thin(list(SCRIPTS)[::3], 4, first=1))
 def test_a_run_on_postgresql_that_is_killed_anywhere_is_recovered(postgres_bench: Laboratory, script: str) -> None:
     lag = LAGS[list(SCRIPTS).index(script) // 3 % len(LAGS)]
     for case in sampled(script, lag, postgres_bench.points(script, lag), CASES_A_SCRIPT):
@@ -44,14 +45,18 @@ def test_a_run_on_postgresql_that_is_killed_anywhere_is_recovered(postgres_bench
 
 @pytest.mark.parametrize(
     "label",
-    [
-        "before ledger.commit_plan",
-        "before ledger.sending",
-        "after ledger.sending",
-        "after wire.orders",
-        "before ledger.settle",
-        "before ledger.close",
-    ],
+    thin(
+        [
+            "before ledger.commit_plan",
+            "before ledger.sending",
+            "after ledger.sending",
+            "after wire.orders",
+            "before ledger.settle",
+            "before ledger.close",
+        ],
+        3,
+        first=2,
+    ),
 )
 def test_a_database_that_is_killed_and_started_again_mid_run_costs_no_order_twice(
     postgres_bench: Laboratory, server: OwnServer, label: str

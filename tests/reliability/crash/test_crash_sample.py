@@ -1,5 +1,7 @@
 """A sample of the crash enumeration: of every script and every lag, over each of the ways to the broker."""
 
+from itertools import product
+
 import pytest
 
 from app.commands.processes import free_ports, mcp_server
@@ -8,20 +10,29 @@ from tests.reliability.crash.life import Server
 from tests.reliability.crash.sampling import sampled
 from tests.reliability.crash.scripts import LAGS, SCRIPTS
 from tests.reliability.crash.tally import uncovered
+from tests.support.thinning import thin
 
-CASES_A_SCRIPT = 6
 
-
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", thin(SCRIPTS, 2, first=1))
 def test_a_run_that_is_killed_anywhere_is_recovered_without_a_wrong_order(bench: Laboratory, script: str) -> None:
+    _is_recovered(bench, script, cases=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_nor_where_it_is_killed_at_more_points(bench: Laboratory, script: str) -> None:
+    _is_recovered(bench, script, cases=6)
+
+
+def _is_recovered(bench: Laboratory, script: str, cases: int) -> None:
     lag = LAGS[list(SCRIPTS).index(script) % len(LAGS)]
-    for case in sampled(script, lag, bench.points(script, lag), CASES_A_SCRIPT):
-        verdict = bench.run(case)
-        assert verdict.judgement.violations == (), case
+    for case in sampled(script, lag, bench.points(script, lag), cases):
+        assert bench.run(case).judgement.violations == (), case
 
 
-@pytest.mark.parametrize("lag", LAGS)
-@pytest.mark.parametrize("script", ["accepted, connection cut", "503, live later", "filled late"])
+@pytest.mark.parametrize(
+    ("script", "lag"), thin(product(["accepted, connection cut", "503, live later", "filled late"], LAGS), 4)
+)
 def test_an_order_that_shows_up_late_is_found(bench: Laboratory, script: str, lag: int) -> None:
     assert bench.run(Case(script, lag)).judgement.violations == ()
 
@@ -40,12 +51,15 @@ def test_a_label_at_which_nobody_died_is_not_covered() -> None:
 
 @pytest.mark.parametrize(
     ("script", "label"),
-    [
-        ("nothing goes wrong", "after ledger.sending"),
-        ("nothing goes wrong", "after broker.place"),
-        ("accepted, connection cut", "before ledger.settle"),
-        ("503, live later", "after broker.report"),
-    ],
+    thin(
+        [
+            ("nothing goes wrong", "after ledger.sending"),
+            ("nothing goes wrong", "after broker.place"),
+            ("accepted, connection cut", "before ledger.settle"),
+            ("503, live later", "after broker.report"),
+        ],
+        2,
+    ),
 )
 def test_the_mcp_server_outlives_a_desk_that_dies(bench: Laboratory, script: str, label: str) -> None:
     at = 1 + [each for each in bench.points(script, 1) if "wire." not in each].index(label)

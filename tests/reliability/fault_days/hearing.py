@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-from sqlalchemy import create_engine, text
+from sqlalchemy import Row, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -83,19 +83,27 @@ def _lives(owner: str) -> bool:
 
 
 def _read(machine: Machine) -> tuple[Mapping[str, RunRow], bool]:
-    url = machine.database or f"sqlite:///file:{machine.file}?mode=ro&uri=true"
+    """Runs of the ledger and of what stood in its place; doubts of the ledger alone."""
+    own = machine.database or f"sqlite:///file:{machine.file}?mode=ro&uri=true"
+    records = (*reversed(machine.record_urls[1:]), own)
+    found = (
+        RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until)), str(row.session_date))
+        for url in records
+        for row in rows_of(url, _RUNS)
+    )
+    return {row.run_id: row for row in found}, bool(rows_of(own, _DOUBTS))
+
+
+def rows_of(url: str, question: TextClause) -> Sequence[Row[Any]]:
+    """Nothing where the database cannot be read."""
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            rows = connection.execute(_RUNS).all()
-            doubts = connection.execute(_DOUBTS).first() is not None
+            return connection.execute(question).all()
     except DBAPIError:
-        return {}, False
-    found = (
-        RunRow(row.run_id, row.status, row.owner, datetime.fromisoformat(str(row.lease_until)), str(row.session_date))
-        for row in rows
-    )
-    return {row.run_id: row for row in found}, doubts
+        return ()
+    finally:
+        engine.dispose()
 
 
 def heard(

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from app.ledger.sql_ledger import SqlLedger
+from tests.reliability.fault_days.hearing import rows_of
 from tests.reliability.fault_days.machine import Machine
 from tests.reliability.fault_days.playing import FINAL, Record
 from tests.reliability.fault_days.truths import untrue
@@ -68,7 +69,7 @@ def judge(machine: Machine, record: Record, traces: Sequence[str]) -> Verdict:
     try:
         wrong = {
             "doubled": (*_doubled(record.arrivals), *_sent_twice(engine)),
-            "unrecorded": tuple(_unrecorded(record.arrivals, engine)),
+            "unrecorded": tuple(_unrecorded(record.arrivals, machine.record_urls)),
             "short": tuple(_short(machine, record.arrivals)),
             "left running": tuple(_running(engine)),
             "orphans": tuple(record.orphans),
@@ -101,9 +102,8 @@ def _sent_twice(engine: Engine) -> Iterator[str]:
         yield from (f"{coid} is on record as sent again" for coid in connection.execute(_TWICE).scalars())
 
 
-def _unrecorded(seen: Arrivals, engine: Engine) -> Iterator[str]:
-    with engine.connect() as connection:
-        sent = set(connection.execute(_SENT).scalars())
+def _unrecorded(seen: Arrivals, records: Sequence[str]) -> Iterator[str]:
+    sent = {coid for url in records for (coid,) in rows_of(url, _SENT)}
     arrived = {row["cOID"] for _, rows in seen for row in rows}
     yield from (f"{coid} is at the broker and no intent was sent under it" for coid in sorted(arrived - sent))
 

@@ -104,7 +104,10 @@ class Command:
 
 @dataclass
 class Machine:
-    """`database` is the URL of PostgreSQL, None for SQLite on the machine's own disk."""
+    """`database` is the URL of PostgreSQL, None for SQLite on the machine's own disk.
+
+    `stand_ins` are the files that stood in the ledger's place for a while: who began on one has its record there.
+    """
 
     folder: Path
     broker: Broker
@@ -118,6 +121,7 @@ class Machine:
     under: Broker | None = None
     made: int = 0
     started: list[Command] = field(default_factory=list)
+    stand_ins: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Chooses its ports for good."""
@@ -141,6 +145,11 @@ class Machine:
     def ledger_url(self) -> str:
         """For a reader of its own."""
         return self.database or f"sqlite:///{self.file}"
+
+    @property
+    def record_urls(self) -> tuple[str, ...]:
+        """The ledger and its stand-ins."""
+        return (self.ledger_url, *(f"sqlite:///{path}" for path in self.stand_ins))
 
     @property
     def service_url(self) -> str:

@@ -148,7 +148,17 @@ def _replaced(machine: Machine) -> Undo:
     """An empty database stands in its place for a while."""
     back = _away(machine)
     machine.file.touch()
-    return back
+
+    def put_back() -> None:
+        kept = machine.state.parent / f"stand-in-{len(machine.stand_ins)}"
+        kept.mkdir()
+        for path in _files(machine):
+            with suppress(FileNotFoundError):
+                path.rename(kept / path.name)
+        machine.stand_ins.append(kept / machine.file.name)
+        back()
+
+    return put_back
 
 
 def _renamed(url: str) -> Undo:

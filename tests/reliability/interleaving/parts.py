@@ -52,10 +52,10 @@ class InlineDesk(Desk):
     ledger_fault: Callable[[str], LedgerFault | None] = no_fault
     written: Callable[[str, Sequence[object]], None] = unseen
 
-    async def write(
+    async def in_thread(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
-        """See `Desk.write`."""
+        """See `Desk.in_thread`."""
         name = change.__name__
         await self.pause(name)
         fault = self.ledger_fault(name)

@@ -1,15 +1,17 @@
-"""A sample of the seeds; `python -m tests.reliability.interleaving` runs as many as one likes."""
+"""A sample of the seeds, the greater part of it long; `python -m tests.reliability.interleaving` runs more."""
 
 import pytest
 
 from tests.reliability.interleaving.suite import measure, one
+from tests.support.thinning import thin
 
-SAMPLE = range(100)
-SAMPLE_OF_MISJUDGED = range(20)
+SAMPLES = thin([range(30), range(30, 130)], 2)
+SAMPLES_OF_MISJUDGED = thin([range(8), range(8, 28)], 2)
 
 
-def test_two_workers_in_any_order_never_break_an_invariant() -> None:
-    figures = measure(SAMPLE)
+@pytest.mark.parametrize("seeds", SAMPLES, ids=str)
+def test_two_workers_in_any_order_never_break_an_invariant(seeds: range) -> None:
+    figures = measure(seeds)
     assert figures.violating == {}
     assert min(figures.kills, figures.takeovers, figures.arrivals) > 0
     assert len(figures.kinds) == 6
@@ -25,8 +27,9 @@ def test_a_seed_shows_the_same_every_time() -> None:
     )
 
 
-def test_a_worker_that_is_wrongly_taken_for_dead_costs_a_run_its_turn_and_no_order_twice() -> None:
-    figures = measure(SAMPLE_OF_MISJUDGED, "whoever runs is taken for dead")
+@pytest.mark.parametrize("seeds", SAMPLES_OF_MISJUDGED, ids=str)
+def test_a_worker_that_is_wrongly_taken_for_dead_costs_a_run_its_turn_and_no_order_twice(seeds: range) -> None:
+    figures = measure(seeds, "whoever runs is taken for dead")
     assert figures.violating == {}
     assert min(figures.takeovers, figures.arrivals) > 0
 

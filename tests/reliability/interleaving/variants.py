@@ -11,7 +11,19 @@ from typing import Any
 
 from sqlalchemy import Engine, update
 
-from app.desk.records import Busy, Claim, Done, Event, Intent, IntentRecord, RunKey, RunStatus, SendBudget
+from app.desk.records import (
+    NOTHING_LEFT,
+    Busy,
+    Claim,
+    Done,
+    Event,
+    Intent,
+    IntentRecord,
+    RunKey,
+    RunMemory,
+    RunStatus,
+    SendBudget,
+)
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
@@ -83,8 +95,9 @@ class WithoutFence(SqlLedger):
         events: Sequence[Event],
         at: datetime,
         nav: NavPoint | None = None,
+        memory: RunMemory = NOTHING_LEFT,
     ) -> None:
-        super().close(self._now_mine(claim), status, report, events, at, nav)
+        super().close(self._now_mine(claim), status, report, events, at, nav, memory)
 
 
 class WithoutGuard(SqlLedger):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tests.reliability.mutants.catalogue import MUTANTS, Crash, Freeze, Mutant
 from tests.reliability.mutants.mutating import install
+from tests.reliability.mutants.survivors import SURVIVORS
 
 
 def shown(mutant: Mutant, changed: bool) -> dict[str, object]:
@@ -58,7 +59,7 @@ def _tested(test: str) -> dict[str, object]:
 def main(arguments: Sequence[str]) -> int:
     """The exit status."""
     number, *rest = arguments
-    told = shown(MUTANTS[int(number)], changed="unchanged" not in rest)
+    told = shown((*MUTANTS, *SURVIVORS)[int(number)], changed="unchanged" not in rest)
     sys.stdout.write("\n" + json.dumps(told) + "\n")
     return 0
 

@@ -9,7 +9,7 @@ import pytest
 from app.decision import plans
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market
-from app.domain.order import Side, triggers
+from app.domain.order import OrderRule, Side
 from app.domain.plan import NO_MEMORY, Action, Memory, Plan
 from app.domain.policy import Policy, RotationTrigger, TrendFilter
 from app.domain.portfolio import Portfolio
@@ -71,8 +71,8 @@ def test_mandatory_sales_are_one_net_order_a_name_and_in_every_plan() -> None:
 def test_of_several_rules_on_one_name_the_largest_sale_holds_and_all_are_named() -> None:
     plan = planned(policy(**QUIET), even(costs={"AA": 60, "BB": 130}), drawdown=0.2)[Action.HOLD]
     by_symbol = {order.instrument.symbol: order for order in plan.orders}
-    assert triggers(by_symbol["AA"].reason) == ("drawdown", "take_profit")
-    assert triggers(by_symbol["BB"].reason) == ("stop_loss",)
+    assert by_symbol["AA"].rules == (OrderRule.DRAWDOWN, OrderRule.TAKE_PROFIT)
+    assert by_symbol["BB"].rules == (OrderRule.STOP_LOSS,)
     assert by_symbol["AA"].quantity == 29
     assert by_symbol["AA"].reason.endswith("drawdown 20.0% against 15.0%, unrealised 66.7% against 50.0%")
 

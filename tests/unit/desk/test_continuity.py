@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.desk.stages.continuity import Continuity, Snapshot, continuity, snapshot_of
-from app.desk.stages.valuation import UnitValue
+from app.desk.records import Snapshot, UnitValue
+from app.desk.stages.continuity import Continuity, continuity, snapshot_of
 from app.domain.instrument import Instrument
 from app.domain.order import Side, Trade
 from app.domain.portfolio import CashBalance, Portfolio, Position
+from app.domain.unmanaged import UnmanagedHolding
 
 BEFORE = datetime(2022, 3, 14, 15, 0, tzinfo=UTC)
 LATER = BEFORE + timedelta(days=1)
@@ -22,15 +23,20 @@ KO, PG = Instrument(1, "KO", "USD"), Instrument(2, "PG", "USD")
 def snapshot(cash: str = "10000", detected: str = "0") -> Snapshot:
     """100 KO at 50 and 10 PG at 150."""
     return Snapshot(
-        date(2022, 3, 14),
-        BEFORE,
-        {"USD": Decimal(cash)},
-        Decimal(detected),
-        {1: Decimal(100), 2: Decimal(10)},
-        {1: Decimal(50), 2: Decimal(150)},
-        {1: "USD", 2: "USD"},
-        {},
-        {1: UnitValue(Decimal(50), date(2022, 3, 14)), 2: UnitValue(Decimal(150), date(2022, 3, 14))},
+        run_id="run_1",
+        session_date=date(2022, 3, 14),
+        as_of=BEFORE,
+        currency="USD",
+        nav=Decimal(16500),
+        cash=Decimal(cash),
+        balances={"USD": Decimal(cash)},
+        detected_flows=Decimal(detected),
+        unexplained_flow=Decimal(0),
+        quantities={1: Decimal(100), 2: Decimal(10)},
+        prices={1: Decimal(50), 2: Decimal(150)},
+        currencies={1: "USD", 2: "USD"},
+        rates={},
+        values={1: UnitValue(Decimal(50), date(2022, 3, 14)), 2: UnitValue(Decimal(150), date(2022, 3, 14))},
     )
 
 
@@ -72,8 +78,9 @@ def test_executions_and_their_fees_explain_cash_and_quantity() -> None:
     assert (found.detected, found.doubts) == (NOTHING, ())
 
 
-def test_what_was_executed_before_the_snapshot_is_in_it_already() -> None:
-    old = trade(Side.SELL, "40", "52", at=BEFORE - timedelta(minutes=1))
+@pytest.mark.parametrize("ago", [timedelta(minutes=1), timedelta(0)])
+def test_what_was_executed_before_the_snapshot_or_in_its_moment_is_in_it_already(ago: timedelta) -> None:
+    old = trade(Side.SELL, "40", "52", at=BEFORE - ago)
     assert continuity(snapshot(), account(), (old,), NOTHING).doubts == ()
 
 
@@ -107,6 +114,11 @@ def test_a_split_shows_in_the_quantity() -> None:
 def test_a_split_that_only_the_price_shows_yet_is_doubted_too() -> None:
     (doubt,) = continuity(snapshot(), account(ko=("100", "25.2")), (), NOTHING).doubts
     assert doubt.reason == "price went from 50 to 25.2"
+
+
+@pytest.mark.parametrize(("price", "like_a_split"), [("24.3", True), ("25.7", True), ("24.2", False), ("25.8", False)])
+def test_a_price_within_three_percent_of_a_usual_ratio_jumped_like_a_split(price: str, like_a_split: bool) -> None:
+    assert bool(continuity(snapshot(), account(ko=("100", price)), (), NOTHING).doubts) is like_a_split
 
 
 def test_a_bad_day_is_no_split() -> None:
@@ -187,19 +199,16 @@ def test_a_currency_that_was_changed_away_counts_at_its_last_rate() -> None:
     assert continuity(before, in_euros("10000", euros="6200"), (), NOTHING).detected == 0
 
 
-def test_a_report_that_knew_one_sum_of_cash_is_still_read() -> None:
-    told = {
-        "session_date": "2022-03-14",
-        "continuity": None,
-        "portfolio": {
-            "currency": "USD",
-            "cash": "10000",
-            "as_of": BEFORE.isoformat(),
-            "fx_rates": {},
-            "positions": [
-                {"conid": 1, "currency": "USD", "quantity": "100", "price": "50"},
-                {"conid": 2, "currency": "USD", "quantity": "10", "price": "150"},
-            ],
-        },
-    }
-    assert snapshot_of(told) == snapshot()
+def test_what_is_left_for_the_next_run_is_the_account_in_whole_cents() -> None:
+    fund = UnmanagedHolding("FND", "FUND", "no rule", 3, "USD", Decimal(8), Decimal("100.004"), Decimal(100))
+    today = replace(account("10000.004"), unmanaged=(fund, replace(fund, conid=4, quantity=None)))
+    left = snapshot_of("run_1", date(2022, 3, 14), replace(today, as_of=BEFORE), Continuity(recorded=Decimal(7)))
+    expected = snapshot()
+    assert left == replace(
+        expected,
+        nav=Decimal("16700.01"),
+        cash=Decimal("10000.00"),
+        quantities={**expected.quantities, 3: Decimal(8)},
+        currencies={**expected.currencies, 3: "USD"},
+        values={**expected.values, 3: UnitValue(Decimal("12.5"), date(2022, 3, 14))},
+    )

@@ -1,12 +1,12 @@
-"""What a decision knows of earlier days, made from filled orders and the last report."""
+"""What a decision knows of earlier days, made from filled orders and the last evaluation."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from app.desk.records import IntentRecord
+from app.desk.records import EvaluationRecord, IntentRecord
 from app.desk.stages.memory import remember
-from app.domain.order import OrderState, Side
+from app.domain.order import OrderRule, OrderState, Side
 from app.domain.plan import NO_MEMORY, Action
 from tests.support.fakes import FakeCalendar
 
@@ -35,6 +35,7 @@ SALE = IntentRecord(
     absent_reads=0,
     reason=None,
     what_if=None,
+    rules=(OrderRule.STOP_LOSS,),
 )
 FRIDAY = MONDAY + timedelta(days=4)
 HELD = {1000: Decimal(100)}
@@ -45,9 +46,9 @@ def test_without_history_nothing_is_remembered() -> None:
 
 
 def test_a_stop_and_a_cut_are_sales_at_a_loss_counted_in_sessions() -> None:
-    cut = replace(SALE, conid=1001, action=Action.CUT_LOSERS, rule="cut_losers: unrealised MSFT -11.0% against -10.0%")
-    both = replace(SALE, conid=1002, rule="drawdown+stop_loss: drawdown 20.0% against 15.0%")
-    rebalanced = replace(SALE, conid=1003, action=Action.REBALANCE, rule="rebalance: Energy 13.3%", mandatory=False)
+    cut = replace(SALE, conid=1001, action=Action.CUT_LOSERS, rules=(OrderRule.CUT_LOSERS,))
+    both = replace(SALE, conid=1002, rules=(OrderRule.DRAWDOWN, OrderRule.STOP_LOSS))
+    rebalanced = replace(SALE, conid=1003, action=Action.REBALANCE, rules=(OrderRule.REBALANCE,), mandatory=False)
     memory = remember((SALE, cut, both, rebalanced), None, FakeCalendar(), FRIDAY, HELD)
     assert memory.sold_at_loss == {1000: 4, 1001: 4, 1002: 4}
     assert memory.last_rebalance == 4
@@ -61,8 +62,8 @@ def test_a_plan_of_which_only_the_mandatory_sales_were_filled_was_no_rebalance_a
 
 
 def test_what_was_done_to_a_holding_that_was_sold_entirely_is_forgotten_and_its_cool_down_is_not() -> None:
-    bought = replace(SALE, side=Side.BUY, action=Action.REINFORCE, rule="reinforce: unrealised 33.3% against 20.0%")
-    taken = replace(SALE, rule="take_profit: unrealised 60.0% against 50.0%", filled_quantity=Decimal(4))
+    bought = replace(SALE, side=Side.BUY, action=Action.REINFORCE, rules=(OrderRule.REINFORCE,))
+    taken = replace(SALE, rules=(OrderRule.TAKE_PROFIT,), filled_quantity=Decimal(4))
     stopped = replace(SALE, filled_quantity=Decimal(6))
     anew = replace(bought, session_date=FRIDAY)
     later = FRIDAY + timedelta(days=3)
@@ -88,7 +89,7 @@ def test_a_closed_trade_is_remembered_with_its_profit_after_the_fees_that_the_pr
 
 
 def test_a_reinforcement_is_remembered_by_its_buys_only() -> None:
-    buy = replace(SALE, side=Side.BUY, action=Action.REINFORCE, rule="reinforce: unrealised 33.3% against 20.0%")
+    buy = replace(SALE, side=Side.BUY, action=Action.REINFORCE, rules=(OrderRule.REINFORCE,))
     later = replace(buy, session_date=FRIDAY)
     stopped = replace(SALE, conid=1005, action=Action.REINFORCE)
     memory = remember((buy, stopped, later), None, FakeCalendar(), FRIDAY + timedelta(days=3), HELD)
@@ -96,7 +97,7 @@ def test_a_reinforcement_is_remembered_by_its_buys_only() -> None:
 
 
 def test_a_profit_taken_in_several_parts_on_one_day_is_one_level() -> None:
-    part = replace(SALE, rule="take_profit: unrealised 60.0% against 50.0%")
+    part = replace(SALE, rules=(OrderRule.TAKE_PROFIT,))
     memory = remember((part, replace(part, coid="PM1")), None, FakeCalendar(), FRIDAY, HELD)
     assert memory.profit_levels_taken == {1000: 1}
     again = replace(part, coid="PM2", session_date=FRIDAY, run_id="run_2")
@@ -106,21 +107,17 @@ def test_a_profit_taken_in_several_parts_on_one_day_is_one_level() -> None:
 
 def test_the_newest_buy_and_the_newest_sale_by_choice_are_remembered_by_name() -> None:
     chosen = replace(SALE, mandatory=False)
-    reinforced = replace(chosen, side=Side.BUY, action=Action.REINFORCE, rule="reinforce: unrealised 33.3%")
-    rotated = replace(chosen, action=Action.ROTATE, rule="rotate: Energy -3.0% to Health Care 9.0%")
-    again = replace(rotated, session_date=FRIDAY, action=Action.REBALANCE, rule="rebalance: weight 13.0%")
+    reinforced = replace(chosen, side=Side.BUY, action=Action.REINFORCE, rules=(OrderRule.REINFORCE,))
+    rotated = replace(chosen, action=Action.ROTATE, rules=(OrderRule.ROTATE,))
+    again = replace(rotated, session_date=FRIDAY, action=Action.REBALANCE, rules=(OrderRule.REBALANCE,))
     forced = replace(SALE, conid=1001, action=Action.ROTATE)
     memory = remember((reinforced, rotated, forced, again), None, FakeCalendar(), FRIDAY + timedelta(days=3), HELD)
     assert memory.bought == {1000: 5}
     assert memory.sold == {1000: 1}
 
 
-def test_severities_caps_and_the_last_drawdown_action_come_from_the_last_report() -> None:
-    evaluation = {
-        "metrics": [{"name": "drawdown", "severity": "HIGH"}],
-        "drawdown_acted_at": 0.17,
-        "exposure_caps": [{"rule": "vix", "limit": 0.6}],
-    }
+def test_severities_caps_and_the_last_drawdown_action_come_from_the_session_before() -> None:
+    evaluation = EvaluationRecord(severities={"drawdown": "HIGH"}, caps={"vix": 0.6}, drawdown_acted_at=0.17)
     memory = remember((), evaluation, FakeCalendar(), MONDAY, {})
     assert memory.previous_severities == {"drawdown": "HIGH"}
     assert memory.drawdown_acted_at == 0.17

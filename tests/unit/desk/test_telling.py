@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from app.desk.run.approvals import approve
 from app.desk.run.attempt import RunRequest
 from app.desk.run.catch_up import login_missing
 from app.desk.run.daily import run_daily
-from app.desk.run.notify import deliver
+from app.desk.run.notify import deliver, is_time_to_remind
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain
 from app.domain.order import Side
 from app.domain.policy import ApprovalScope, Mode, Notifications, Occasion
@@ -228,6 +228,17 @@ async def test_a_login_that_is_missing_before_the_exchange_opens_is_asked_for_on
     assert await reminded(office, post, 5) == ["the broker's session is not ready"]
     assert post.sent[0][1].startswith("The exchange opens at 13:30 UTC. LOGIN_REQUIRED: log in. Log in")
     assert len(await reminded(office, post, -60)) == 1
+
+
+async def test_once_the_exchange_is_open_nobody_is_reminded_of_the_login(office: Office, post: Post) -> None:
+    log_out(office)
+    assert await reminded(office, post, -60) == []
+
+
+@pytest.mark.parametrize(("seconds_before", "due"), [(3601, False), (3600, True), (1, True), (0, False), (-1, False)])
+def test_the_time_to_remind_ends_the_moment_the_exchange_opens(seconds_before: float, due: bool) -> None:
+    opens = datetime(2022, 3, 14, 13, 30, tzinfo=UTC)
+    assert is_time_to_remind(opens - timedelta(seconds=seconds_before), opens, 60) is due
 
 
 async def test_nobody_is_reminded_of_a_login_that_stands_or_on_a_closed_day(office: Office, post: Post) -> None:

@@ -79,7 +79,7 @@ async def play(call: Call, answers: Mapping[str, Spoken]) -> Played:
 def typed_reads(order_id: str) -> dict[str, Call]:
     return {
         "session": lambda portal: portal.session.reading(),
-        "accounts": lambda portal: portal.session.primed(),
+        "accounts": lambda portal: portal.session.prime(),
         "positions": lambda portal: portal.portfolio.positions(ACCOUNT),
         "summary": lambda portal: portal.portfolio.summary(ACCOUNT),
         "ledger": lambda portal: portal.portfolio.ledger(ACCOUNT),

@@ -10,7 +10,7 @@ import httpx2
 
 from api_gateway.clientportal.bridge import Compete
 from api_gateway.clientportal.client import ClientPortal
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.resets import DEFAULT_ZONE
 
 ACCOUNT = "DU1234567"

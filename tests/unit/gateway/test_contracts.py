@@ -8,7 +8,7 @@ import pytest
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.contracts import is_isin
 from api_gateway.clientportal.errors import Malformed
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.records import Limit
 from tests.unit.gateway.scripted import (
     ACCOUNT,

@@ -24,7 +24,7 @@ from api_gateway.clientportal import wire
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import ClientPortalError
 from api_gateway.clientportal.records import Holdings, Ledger, Limit, NavHistory
-from api_gateway.clientportal.standing import Primed
+from api_gateway.clientportal.session_health import PrimedSession
 from tests.support.virtual_time import run
 from tests.unit.gateway import shapes
 from tests.unit.gateway.scripted import Time
@@ -98,7 +98,7 @@ def of_performance(found: NavHistory) -> Mapping[object, object]:
     return {f"{each.date:%Y%m%d}": each for each in found.points}
 
 
-def of_accounts(found: Primed) -> Mapping[object, object]:
+def of_accounts(found: PrimedSession) -> Mapping[object, object]:
     return dict.fromkeys(found.accounts, True)
 
 

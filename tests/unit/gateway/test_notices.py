@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from api_gateway.clientportal.errors import State
 from api_gateway.clientportal.notices import Episodes, Notice
-from api_gateway.clientportal.standing import Standing
+from api_gateway.clientportal.session_health import SessionHealth
 
 AT = datetime(2026, 11, 18, tzinfo=UTC)
 LOGIN, READY, DOWN = State.LOGIN_REQUIRED, State.READY, State.DOWN
@@ -20,8 +20,8 @@ def notices(*stretches: tuple[State, float], step: float = 10.0) -> list[Notice]
     for state, seconds in stretches:
         entered = now
         while now < entered + seconds:
-            standing = Standing(state, "the cause", "Do this.", None, None, AT, AT, entered, now)
-            notice = episodes.consider(standing)
+            health = SessionHealth(state, "the cause", "Do this.", None, None, AT, AT, entered, now)
+            notice = episodes.consider(health)
             found += [notice] if notice else []
             now += step
     return found

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from api_gateway.mcp_server.admission import Admission
-from api_gateway.mcp_server.models import PlaceResult, Ticket
 from api_gateway.mcp_server.order_gate import OrderGate
-from api_gateway.mcp_server.tickets import TicketOffice, signature
+from api_gateway.mcp_server.results import PlaceResult, Ticket
+from api_gateway.mcp_server.tickets import TicketVerifier, signature
 from api_gateway.settings import TradingMode
 from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, ok, portal_to, ready_gateway
 
@@ -37,11 +37,11 @@ def gate_to(
     now: Callable[[], float] = lambda: NOW,
 ) -> OrderGate:
     portal = portal_to(gateway, refuse_simulator=mode == "live")
-    office = TicketOffice(KEY, now)
+    verifier = TicketVerifier(KEY, now)
     return OrderGate(
         portal,
         Admission(portal, listed),
-        office,
+        verifier,
         trading_mode=mode,
         max_order_value=Decimal(maximum),
         max_messages_per_day=messages,

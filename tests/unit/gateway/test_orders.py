@@ -91,7 +91,7 @@ async def test_each_answer_has_one_outcome_and_the_order_goes_out_once(reply: Re
 async def test_nothing_else_is_sent_while_a_question_of_the_broker_waits_for_its_answer() -> None:
     gateway = ready_gateway().on(PLACE, SIZE)
     portal = portal_to(gateway)
-    await portal.session.primed()
+    await portal.session.prime()
     others: list[asyncio.Task[object]] = []
 
     def ask_again(request: httpx2.Request) -> httpx2.Response:

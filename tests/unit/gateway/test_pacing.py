@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from api_gateway.clientportal.errors import PacingViolation
-from api_gateway.clientportal.limits import PacingRules, limit_of
-from api_gateway.clientportal.memory import GatewayMemory
+from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
+from api_gateway.clientportal.request_limits import PacingRules, limit_of
 from tests.unit.gateway.scripted import Time
 
 ORDERS = "/iserver/account/orders"

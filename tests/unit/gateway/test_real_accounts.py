@@ -9,7 +9,7 @@ import pytest
 
 from api_gateway.clientportal.errors import Incomplete, Malformed
 from api_gateway.clientportal.records import Ledger, NavHistory, Summary
-from api_gateway.clientportal.standing import Primed
+from api_gateway.clientportal.session_health import PrimedSession
 from tests.unit.gateway import shapes
 from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, Time, ok, portal_to, ready_gateway
 
@@ -253,7 +253,7 @@ async def test_an_advisors_answer_is_read_for_the_account_alone() -> None:
         await performance(shapes.PERFORMANCE | {"nav": {"data": [other], "dates": shapes.DATES}})
 
 
-async def accounts(**changes: object) -> Primed:
+async def accounts(**changes: object) -> PrimedSession:
     rows = {name: row for name, row in (shapes.ACCOUNTS | changes).items() if row is not ...}
     return await portal_to(ready_gateway().on("GET /iserver/accounts", ok(rows))).session.brokerage_accounts()
 
@@ -297,13 +297,20 @@ async def test_real_money_is_never_taken_for_paper_by_a_flag(flag: object) -> No
         await accounts(accounts=["U1234567"], isPaper=flag, acctProps=...)
 
 
+async def test_one_account_of_real_money_makes_a_login_no_paper_login() -> None:
+    listed = [ACCOUNT, "U1234567"]
+    assert not (await accounts(accounts=listed, isPaper=..., acctProps=...)).paper
+    with pytest.raises(Malformed, match="said to be paper, its accounts are not"):
+        await accounts(accounts=listed, isPaper=True, acctProps=...)
+
+
 @pytest.mark.parametrize("below", [ok([]), ok({"error": "no"}, 500), ok({"error": "Resource not found"}, 404)])
 async def test_accounts_below_another_are_listed_before_they_are_read_where_the_gateway_lists_them(
     below: httpx2.Response,
 ) -> None:
     gateway = ready_gateway().on("GET /iserver/accounts", ok(shapes.ACCOUNTS)).on("GET /portfolio/subaccounts", below)
-    assert (await portal_to(gateway).session.primed()).tiered
+    assert (await portal_to(gateway).session.prime()).tiered
     assert gateway.count("GET /portfolio/subaccounts") >= 1
     alone = ready_gateway()
-    await portal_to(alone).session.primed()
+    await portal_to(alone).session.prime()
     assert alone.count("GET /portfolio/subaccounts") == 0

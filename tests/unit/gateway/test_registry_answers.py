@@ -15,8 +15,8 @@ from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.order_gate import OrderGate
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.registry import TOOLS
-from api_gateway.mcp_server.registry.model import Surroundings
-from api_gateway.mcp_server.tickets import TicketOffice
+from api_gateway.mcp_server.registry.tool import Surroundings
+from api_gateway.mcp_server.tickets import TicketVerifier
 from tests.integration.mcp_desk import KEY, signed, ticket
 from tests.integration.registry_calls import valid
 from tests.unit.gateway.scripted import ACCOUNT, ScriptedGateway, ok, portal_to, raw, ready_gateway
@@ -192,8 +192,8 @@ async def test_what_became_of_an_order_is_told_though_the_session_is_lost_right_
     gateway = ready_gateway().on("GET /iserver/contract/265598/info", ok({"instrument_type": "STK", "con_id": 265598}))
     portal = portal_to(gateway)
     admission = Admission(portal, ())
-    office = TicketOffice(KEY, lambda: STARTED)
-    gate = OrderGate(portal, admission, office, trading_mode="paper", max_order_value=Decimal(50_000))
+    verifier = TicketVerifier(KEY, lambda: STARTED)
+    gate = OrderGate(portal, admission, verifier, trading_mode="paper", max_order_value=Decimal(50_000))
 
     def lost(_: httpx2.Request) -> httpx2.Response:
         portal.session.forget()

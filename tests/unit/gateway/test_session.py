@@ -90,7 +90,7 @@ async def test_the_age_of_a_status_is_counted_in_the_simulators_pace() -> None:
 async def test_a_session_is_primed_once_for_all_its_readers() -> None:
     gateway = ready_gateway()
     session = portal_to(gateway).session
-    found = await asyncio.gather(*(session.primed() for _ in range(20)))
+    found = await asyncio.gather(*(session.prime() for _ in range(20)))
     assert {each.accounts for each in found} == {(ACCOUNT,)}
     assert gateway.calls[1] == "GET /iserver/accounts"
     assert sorted(gateway.calls[2:]) == [
@@ -134,7 +134,7 @@ async def test_a_lost_login_is_reported_and_the_next_read_starts_over() -> None:
 async def test_a_missing_bridge_is_opened_without_pushing_anybody_out() -> None:
     gateway = ready_gateway().on(STATUS, ok(NO_TIER), ok({**READY, "established": False}), ok(READY))
     gateway.on("POST /iserver/auth/ssodh/init", ok({"passed": True}))
-    await portal_to(gateway).session.primed()
+    await portal_to(gateway).session.prime()
     assert {"publish": True, "compete": False} in gateway.bodies
 
 
@@ -144,11 +144,11 @@ async def test_a_bridge_that_stays_away_is_tried_once_a_minute() -> None:
     session = portal_to(gateway, time).session
     for _ in range(3):
         with pytest.raises(NoBridge):
-            await session.primed()
+            await session.prime()
     assert gateway.count("POST /iserver/auth/ssodh/init") == 1
     time.now += 60.0
     with pytest.raises(NoBridge):
-        await session.primed()
+        await session.prime()
     assert gateway.count("POST /iserver/auth/ssodh/init") == 2
 
 
@@ -156,17 +156,17 @@ async def test_a_bridge_that_stays_away_is_tried_once_a_minute() -> None:
 async def test_nothing_is_opened_for_a_logged_out_or_competing_user(status: dict[str, object]) -> None:
     gateway = ready_gateway().on(STATUS, ok(status))
     with pytest.raises(ClientPortalError):
-        await portal_to(gateway).session.primed()
+        await portal_to(gateway).session.prime()
     assert gateway.count("POST /iserver/auth/ssodh/init") == 0
 
 
 async def test_only_a_simulator_may_change_the_pacing() -> None:
     simulated = portal_to(ready_gateway(marker=MARKER))
-    await simulated.session.primed()
+    await simulated.session.prime()
     assert simulated.pacer.scale == 0.1
     assert simulated.session.source == "simulator"
     real = portal_to(ready_gateway().on(STATUS, ok({**READY, "pacing": 0.1})))
-    await real.session.primed()
+    await real.session.prime()
     assert real.pacer.scale == 1.0
     assert real.session.source == "ibkr"
 
@@ -183,7 +183,7 @@ async def test_live_mode_refuses_a_simulator() -> None:
     gateway = ready_gateway(marker=MARKER)
     session = portal_to(gateway, refuse_simulator=True).session
     with pytest.raises(SimulatorRefused):
-        await session.primed()
+        await session.prime()
     assert gateway.calls == [STATUS]
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api_gateway.mcp_server.models import Ticket
-from api_gateway.mcp_server.tickets import TicketOffice, canonical, order_of, signature
+from api_gateway.mcp_server.results import Ticket
+from api_gateway.mcp_server.tickets import TicketVerifier, canonical, order_of, signature
 
 GOLDEN_KEY = "golden-key"
 GOLDEN_TEXT = (
@@ -31,9 +31,9 @@ GOLDEN = Ticket(
 )
 
 
-def office(started: float = 1_700_000_000.0, now: float | None = None) -> TicketOffice:
+def verifier(started: float = 1_700_000_000.0, now: float | None = None) -> TicketVerifier:
     moments = iter([started])
-    return TicketOffice(GOLDEN_KEY, lambda: next(moments, started if now is None else now))
+    return TicketVerifier(GOLDEN_KEY, lambda: next(moments, started if now is None else now))
 
 
 def test_the_golden_ticket_has_the_agreed_text_and_signature() -> None:
@@ -42,7 +42,7 @@ def test_the_golden_ticket_has_the_agreed_text_and_signature() -> None:
     assert expected == GOLDEN_SIGNATURE
     assert signature(GOLDEN_KEY, GOLDEN) == GOLDEN_SIGNATURE
     assert signature(f" {GOLDEN_KEY}\n", GOLDEN) == GOLDEN_SIGNATURE
-    assert office().refusal(GOLDEN, GOLDEN_SIGNATURE) is None
+    assert verifier().refusal(GOLDEN, GOLDEN_SIGNATURE) is None
 
 
 def test_text_outside_ascii_is_signed_as_utf_8() -> None:
@@ -58,19 +58,19 @@ def test_any_changed_field_breaks_the_signature(field: str, value: int | str) ->
     changed = GOLDEN.model_copy(update={field: value})
     if getattr(GOLDEN, field) == value and type(getattr(GOLDEN, field)) is type(value):
         return
-    assert office().refusal(changed, GOLDEN_SIGNATURE) == "ticket: the signature does not match"
+    assert verifier().refusal(changed, GOLDEN_SIGNATURE) == "ticket: the signature does not match"
 
 
 @given(st.text(max_size=80))
 def test_no_made_up_signature_passes(presented: str) -> None:
-    assert office().refusal(GOLDEN, presented) == (
+    assert verifier().refusal(GOLDEN, presented) == (
         None if presented == GOLDEN_SIGNATURE else "ticket: the signature does not match"
     )
 
 
 def refusal_of(moment: float, started: float = 1_700_000_000.0, **changes: object) -> str | None:
     ticket = GOLDEN.model_copy(update=changes)
-    return office(started, moment).refusal(ticket, signature(GOLDEN_KEY, ticket))
+    return verifier(started, moment).refusal(ticket, signature(GOLDEN_KEY, ticket))
 
 
 def test_a_ticket_lives_until_it_expires_and_not_a_second_longer() -> None:
@@ -89,7 +89,7 @@ def test_a_ticket_of_an_earlier_server_life_is_refused() -> None:
 
 
 def test_a_used_ticket_is_refused_until_it_has_expired_anyway() -> None:
-    here = office()
+    here = verifier()
     here.use(GOLDEN)
     assert "already used" in str(here.refusal(GOLDEN, GOLDEN_SIGNATURE))
     other = GOLDEN.model_copy(update={"quantity": "11"})
@@ -125,9 +125,9 @@ def test_the_order_of_a_ticket_is_the_tickets() -> None:
     assert format(order.limit_price, "f") == "101.25"
 
 
-def test_an_office_without_a_key_is_not_opened() -> None:
+def test_there_is_no_verifier_without_a_key() -> None:
     with pytest.raises(ValueError, match="key"):
-        TicketOffice("  ")
+        TicketVerifier("  ")
 
 
 # The second version: the same fields, and the answers that the policy gives in advance.
@@ -142,7 +142,7 @@ WITH_ANSWERS = GOLDEN.model_copy(update={"version": 2, "answers": (("o10331", "1
 def test_the_golden_ticket_with_answers_has_the_agreed_text_and_signature() -> None:
     assert canonical(WITH_ANSWERS) == ANSWERS_TEXT.encode()
     assert signature(GOLDEN_KEY, WITH_ANSWERS) == ANSWERS_SIGNATURE
-    assert office().refusal(WITH_ANSWERS, ANSWERS_SIGNATURE) is None
+    assert verifier().refusal(WITH_ANSWERS, ANSWERS_SIGNATURE) is None
 
 
 def test_answers_arrive_as_lists_of_json() -> None:
@@ -170,7 +170,7 @@ def test_even_a_signed_answer_does_not_widen_the_list(
     version: int, answers: tuple[tuple[str, str], ...], reason: str
 ) -> None:
     ticket = GOLDEN.model_copy(update={"version": version, "answers": answers})
-    assert reason in str(office().refusal(ticket, signature(GOLDEN_KEY, ticket)))
+    assert reason in str(verifier().refusal(ticket, signature(GOLDEN_KEY, ticket)))
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,6 @@ def test_even_a_signed_answer_does_not_widen_the_list(
 )
 def test_answers_that_were_not_signed_are_refused(changes: dict[str, object]) -> None:
     changed = WITH_ANSWERS.model_copy(update=changes)
-    assert office().refusal(changed, ANSWERS_SIGNATURE) == "ticket: the signature does not match"
+    assert verifier().refusal(changed, ANSWERS_SIGNATURE) == "ticket: the signature does not match"
     added = GOLDEN.model_copy(update={"answers": (("o10331", "999"),)})
-    assert office().refusal(added, GOLDEN_SIGNATURE) == "ticket: the signature does not match"
+    assert verifier().refusal(added, GOLDEN_SIGNATURE) == "ticket: the signature does not match"

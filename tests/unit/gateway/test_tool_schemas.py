@@ -9,9 +9,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 
-from api_gateway.mcp_server.models import Ticket
 from api_gateway.mcp_server.raw_tools import GatewayToolCall
 from api_gateway.mcp_server.registry import TOOLS
+from api_gateway.mcp_server.results import Ticket
 from api_gateway.mcp_server.server import create_server
 from api_gateway.mcp_server.strict import strict, without_nulls
 from api_gateway.settings import Settings

@@ -8,10 +8,19 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.desk.records import Claim, Intent, RunKey, SendBudget
+from app.desk.records import (
+    Claim,
+    EvaluationRecord,
+    Intent,
+    RunKey,
+    RunMemory,
+    SendBudget,
+    Snapshot,
+    UnitValue,
+)
 from app.domain.instrument import Instrument
 from app.domain.navs import NavKind, NavPoint
-from app.domain.order import Order, OrderState, Side, client_order_id
+from app.domain.order import Order, OrderRule, OrderState, Side, client_order_id
 from app.ledger.engine import create_ledger_engine
 from app.ledger.schema import metadata
 from app.ledger.sql_ledger import SqlLedger
@@ -22,6 +31,25 @@ AT = datetime(2022, 3, 14, 14, 0, tzinfo=UTC)
 KEY = RunKey(BOOK, BOOK, TODAY, "daily")
 PLAN = {"id": "cut_losers-1", "action": "CUT_LOSERS"}
 REPORT = {"evaluation": {"drawdown": 0.12}, "portfolio": {"nav": Decimal("1000000.50")}}
+
+EVALUATION = EvaluationRecord(severities={"drawdown": "HIGH"}, caps={"vix": 0.6}, drawdown_acted_at=0.12)
+ACCOUNT = Snapshot(
+    run_id="",
+    session_date=TODAY,
+    as_of=AT,
+    currency="EUR",
+    nav=Decimal("1000000.50"),
+    cash=Decimal("1000.50"),
+    balances={"EUR": Decimal("1000.50"), "USD": Decimal("-7.25")},
+    detected_flows=Decimal(0),
+    unexplained_flow=Decimal("12.34"),
+    quantities={1: Decimal(10), 2: Decimal("0.5")},
+    prices={1: Decimal("150.25")},
+    currencies={1: "USD", 2: "EUR"},
+    rates={"USD": Decimal("0.91")},
+    values={1: UnitValue(Decimal("136.7275"), TODAY), 2: UnitValue(Decimal(33) / 7, TODAY - timedelta(days=3))},
+)
+MEMORY = RunMemory(EVALUATION, ACCOUNT, {"PM1": Decimal("150.25")})
 
 
 class ManualTime:
@@ -48,6 +76,7 @@ def intent(conid: int = 265598, quantity: str = "10", key: RunKey = KEY, side: S
         reason="stop_loss",
         exit=side is Side.SELL,
         mandatory=side is Side.SELL,
+        rules=(OrderRule.STOP_LOSS,),
     )
     return Intent(client_order_id(key.book, key.session_date, key.slot, conid, side, 1), order)
 

@@ -14,6 +14,7 @@ from tests.unit.ledger.builders import (
     AT,
     BOOK,
     KEY,
+    MEMORY,
     PLAN,
     REPORT,
     ManualTime,
@@ -39,7 +40,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "settle": ("intent_moved", lambda ledger, claim: ledger.settle(claim, ONE.coid, OrderState.NOT_SENT, AT)),
     "close": (
         "run_sealed",
-        lambda ledger, claim: ledger.close(claim, RunStatus.HALTED, REPORT, [Event("first")], AT, point()),
+        lambda ledger, claim: ledger.close(claim, RunStatus.HALTED, REPORT, [Event("first")], AT, point(), MEMORY),
     ),
     "add_navs": ("navs_added", lambda ledger, claim: ledger.add_navs(BOOK, [point()])),
     "abandon": ("run_abandoned", lambda ledger, claim: ledger.abandon(claim, RunStatus.FAILED, "why", AT)),
@@ -144,5 +145,8 @@ def test_reads_write_nothing(ledger: SqlLedger, ledger_url: str) -> None:
     ledger.runs()
     ledger.history(BOOK)
     ledger.last_evaluation(BOOK, KEY.session_date)
+    ledger.last_snapshot(BOOK)
+    ledger.snapshots(BOOK, 10)
+    ledger.asked_prices(claim.run_id)
     ledger.verify()
     assert dump(ledger_url) == before

@@ -20,6 +20,7 @@ from tests.unit.ledger.builders import (
     AT,
     BOOK,
     KEY,
+    MEMORY,
     REPORT,
     TODAY,
     claimed,
@@ -53,7 +54,7 @@ def url(databases: Databases, migrated: str) -> Iterator[str]:
     ledger.settle(claim, two.coid, OrderState.UNKNOWN, AT)
     ledger.absent(claim, two.coid, AT)
     ledger.settle(claim, two.coid, OrderState.ABANDONED, AT)
-    ledger.close(claim, RunStatus.DONE, REPORT, [Event("closing")], AT, point())
+    ledger.close(claim, RunStatus.DONE, REPORT, [Event("closing")], AT, point(), MEMORY)
     failed = claimed(ledger, replace(KEY, slot="close"))
     ledger.abandon(failed, RunStatus.FAILED, "no answer", AT)
     ledger.tighten(BOOK, KillLevel.REDUCING, "drawdown", AT)
@@ -272,12 +273,16 @@ OTHER_RECORDS = {
     "intent's instrument": "UPDATE intents SET conid = 3 WHERE position = 0",
     "intent's symbol": "UPDATE intents SET symbol = 'X' WHERE position = 0",
     "intent's rule": "UPDATE intents SET rule = 'rebalance' WHERE position = 0",
+    "intent's rules": "UPDATE intents SET rules = 'rebalance' WHERE position = 0",
     "intent no exit any more": "UPDATE intents SET exit = NOT exit WHERE position = 0",
     "intent not mandatory any more": "UPDATE intents SET mandatory = NOT mandatory WHERE position = 0",
     "fill put where none was": "UPDATE intents SET filled_quantity = '1' WHERE position = 1",
     "intent added": "INSERT INTO intents SELECT run_id, 'PMforged', book, session_date, 7, action, rule, conid, symbol,"
     " side, leg, quantity, reference_price, mandatory, exit, 'PLANNED', 0, fence, NULL, NULL, '0', NULL, NULL, NULL,"
-    " NULL, NULL, 0 FROM intents WHERE position = 0",
+    " NULL, NULL, 0, rules FROM intents WHERE position = 0",
+    "memory": "UPDATE run_memory SET content = replace(content, 'HIGH', 'LOW') WHERE kind = 'evaluation'",
+    "memory removed": "DELETE FROM run_memory WHERE kind = 'account'",
+    "memory added": "INSERT INTO run_memory SELECT run_id, 'account', '{}' FROM runs WHERE status = 'failed'",
     "NAV": "UPDATE navs SET nav = '2000'",
     "NAV's index": "UPDATE navs SET idx = 0.5",
     "NAV's peak": "UPDATE navs SET peak = 2.0",

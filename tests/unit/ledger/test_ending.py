@@ -1,8 +1,6 @@
-"""How runs end and go on: what holds a run open, what an approval reopens, and the last report of a book."""
+"""How runs end and go on: what holds a run open, and what an approval reopens."""
 
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -10,7 +8,7 @@ from app.desk.records import Claim, Done, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.order import OrderState
 from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import AT, BOOK, KEY, PLAN, REPORT, TODAY, ManualTime, claimed, intent, planned, sent
+from tests.unit.ledger.builders import AT, BOOK, KEY, PLAN, REPORT, ManualTime, claimed, intent, planned, sent
 
 ONE = intent()
 
@@ -95,23 +93,3 @@ def test_a_run_is_reopened_once_and_only_if_it_exists(ledger: SqlLedger) -> None
         ledger.reopen(claim.run_id, "three", AT)
     with pytest.raises(LedgerError, match="not in the ledger"):
         ledger.reopen("run_elsewhere", "two", AT)
-
-
-def test_the_last_report_is_the_newest_that_holds_a_portfolio(ledger: SqlLedger) -> None:
-    assert ledger.last_report(BOOK) is None
-    _closed(ledger, 1, {"portfolio": {"nav": "1"}})
-    _closed(ledger, 2, {"portfolio": {"nav": "2"}}, status=RunStatus.HALTED)
-    _closed(ledger, 3, {"portfolio": None})
-    _closed(ledger, 4, {"skipped": True}, status=RunStatus.SKIPPED)
-    _closed(ledger, 5, {"portfolio": {"nav": "5"}}, dry_run=True)
-    # A failed attempt has no report at all.
-    ledger.abandon(claimed(ledger, replace(KEY, slot="failed")), RunStatus.FAILED, "why", AT)
-    assert ledger.last_report(BOOK) == {"portfolio": {"nav": "2"}}
-    assert ledger.last_report("DU200") is None
-
-
-def _closed(
-    ledger: SqlLedger, day: int, report: dict[str, Any], *, status: RunStatus = RunStatus.DONE, dry_run: bool = False
-) -> None:
-    key = replace(KEY, session_date=TODAY + timedelta(days=day), dry_run=dry_run)
-    ledger.close(claimed(ledger, key), status, report, [], AT)

@@ -42,30 +42,6 @@ def test_a_run_is_read_back_with_its_report(ledger: SqlLedger) -> None:
     assert (run.status, run.finished_at) == (RunStatus.DONE, AT)
 
 
-def test_the_last_evaluation_is_of_the_newest_session_before(ledger: SqlLedger) -> None:
-    _done(ledger, -3, {"evaluation": {"drawdown": 0.03}})
-    _done(ledger, -1, {"evaluation": {"drawdown": 0.01}})
-    _done(ledger, -2, {"evaluation": {"drawdown": 0.02}})
-    _done(ledger, 0, {"evaluation": {"drawdown": 0.0}})
-    assert ledger.last_evaluation(BOOK, TODAY) == {"drawdown": 0.01}
-    assert ledger.last_evaluation(BOOK, TODAY - timedelta(days=3)) is None
-    assert ledger.last_evaluation("DU200", TODAY) is None
-
-
-def test_the_last_evaluation_is_not_a_dry_runs_nor_an_unfinished_ones(ledger: SqlLedger) -> None:
-    _done(ledger, -2, {"evaluation": {"drawdown": 0.02}})
-    _done(ledger, -1, {"evaluation": {"drawdown": 0.5}}, dry_run=True)
-    halted = claimed(ledger, replace(KEY, session_date=TODAY - timedelta(days=1)))
-    ledger.close(halted, RunStatus.HALTED, {"evaluation": {"drawdown": 0.9}}, [], AT)
-    assert ledger.last_evaluation(BOOK, TODAY) == {"drawdown": 0.02}
-
-
-def test_a_report_without_an_evaluation_does_not_hide_the_one_before(ledger: SqlLedger) -> None:
-    _done(ledger, -1, {"evaluation": {"drawdown": 0.01}})
-    _done(ledger, -1, {"trades": []}, slot="close")
-    assert ledger.last_evaluation(BOOK, TODAY) == {"drawdown": 0.01}
-
-
 @pytest.mark.parametrize(
     ("statement", "read"),
     [

@@ -1,5 +1,6 @@
 """The environment is read once, refused in one line where it is wrong, and `.env.example` lists all of it."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pydantic_settings import BaseSettings
 
 from api_gateway.settings import Settings as GatewaySettings
 from app.domain.errors import UsageError
-from app.settings import Settings, is_loopback, load_settings, shipped_policy
+from app.settings import Settings, is_loopback, is_set, load_settings, provide_google_project, shipped_policy
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE, COMPOSE = ROOT / ".env.example", ROOT / "compose.yaml"
@@ -79,6 +80,17 @@ def test_the_environment_wins_over_the_file_and_an_override_over_both(
     assert load_settings().region == "from-environment"
     assert load_settings(region="from-call").region == "from-call"
     assert load_settings().port == 1
+
+
+def test_google_finds_the_project_and_the_region_under_its_own_names_which_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"):
+        # Set first, so that what the call sets is taken back.
+        monkeypatch.setenv(name, "")
+    provide_google_project(load_settings(region="europe-west6"))
+    assert not is_set("GOOGLE_CLOUD_LOCATION")
+    provide_google_project(load_settings(project_id="mine", region="europe-west6"))
+    provide_google_project(load_settings(project_id="later", region="us-east1"))
+    assert (os.environ["GOOGLE_CLOUD_PROJECT"], os.environ["GOOGLE_CLOUD_LOCATION"]) == ("mine", "europe-west6")
 
 
 def test_the_ledger_is_in_the_state_directory_unless_a_database_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,250 @@
+"""Commands that only a person gives: kill levels, approvals, exits by hand, reconciling, explanations."""
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import quote, urlencode
+
+import typer
+
+from app.commands.local_run import Job, run_locally
+from app.commands.output import (
+    AccountOption,
+    JsonOption,
+    StateOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+    opened_ledger,
+    patience_of,
+    print_json,
+    settings_of,
+    show,
+    tell,
+)
+from app.commands.service_client import Call, Report, ask_service
+from app.desk.accounts import Whose
+from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.level import EVERYBODY, Release, level_of, release, set_level
+from app.desk.ports import Ledger
+from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.daily import reconcile_now
+from app.desk.run.wait import Patience
+from app.domain.errors import UsageError
+from app.domain.flows import amount_of, day_of
+from app.domain.ruling import KillLevel
+from app.settings import Settings
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
+ActorOption = Annotated[str | None, typer.Option("--actor", help="Who; the user of this machine if not given.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every account, now and later.")]
+
+LEVELS: Final = (
+    (
+        "halt",
+        KillLevel.HALTED,
+        "Send nothing any more, for any account where none is named. Orders at the broker stay there; with --url the "
+        "service asks for open buys to be cancelled: docs/runbook.md.",
+    ),
+    ("reduce", KillLevel.REDUCING, "Send exits only."),
+    ("resume", KillLevel.ACTIVE, "Back to the policy's limits."),
+)
+OPEN_BUYS: Final = "open_buys"
+# Whoever halts does not wait for a service that is frozen: it can be done in the ledger.
+SOON: Final = Patience(seconds=60)
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands to `portfolio`."""
+    for name, kill_level, words in LEVELS:
+        cli.command(name, help=words)(_level_command(name, kill_level))
+    cli.command()(level)
+    cli.command("approve")(approve_run)
+    cli.command("reject")(reject_run)
+    cli.command("exit")(exit_symbol)
+    cli.command("reconcile")(reconcile)
+    cli.command("release")(release_symbol)
+    flow = typer.Typer(no_args_is_help=True, help="Deposits and withdrawals.")
+    # An amount that was paid out begins like an option.
+    flow.command("add", context_settings={"ignore_unknown_options": True})(flow_add)
+    cli.add_typer(flow, name="flow")
+
+
+def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
+    def command(
+        reason: ReasonOption,
+        account: AccountOption = None,
+        everywhere: AllOption = False,
+        url: UrlOption = None,
+        state: StateOption = None,
+        actor: ActorOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        settings, who = settings_of(state), actor or getpass.getuser()
+        body = {"reason": reason, "actor": who, "account": account, "all": everywhere}
+        whose = Whose(account, settings.accounts, everywhere)
+        facts = _facts(
+            settings, url, Call(f"/{name}", body, shown_by=f"`portfolio level --url {url}`"),
+            lambda ledger: set_level(ledger, kill_level, reason, who, datetime.now(UTC), whose),
+        )  # fmt: skip
+        if facts["account"] == EVERYBODY and not as_json:
+            typer.echo("for all accounts:")
+        _print(facts, as_json)
+
+    return command
+
+
+def level(
+    account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """The kill level in force, and why; each account's where there are several."""
+    settings = settings_of(state)
+    call = Call(_with_query("/level", account), method="GET")
+    whose = Whose(account, settings.accounts)
+    _print(_facts(settings, url, call, lambda ledger: level_of(ledger, whose)), as_json)
+
+
+def approve_run(
+    run_id: str,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a waiting run: everything is read and gated anew, sizes may only shrink."""
+    who = actor or getpass.getuser()
+    body = {"actor": who, "account": account}
+    call = Call(f"/runs/{quote(run_id, safe='')}/approve", body)
+    _work(
+        call, url, patience_of(wait, timeout, url), state, as_json,
+        lambda desk, perform, progress: approve(desk, run_id, who, perform, progress, account),
+    )  # fmt: skip
+
+
+def reject_run(
+    run_id: str,
+    reason: ReasonOption,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Never send the orders of a waiting run."""
+    who = actor or getpass.getuser()
+    body = {"actor": who, "reason": reason, "account": account}
+    call = Call(f"/runs/{quote(run_id, safe='')}/reject", body)
+    _work(
+        call, url, patience_of(wait, timeout, url), state, as_json,
+        lambda desk, _, progress: reject(desk, run_id, who, reason, progress, account),
+    )  # fmt: skip
+
+
+def exit_symbol(
+    symbol: str,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Without it nothing is sold.")] = False,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sell all that is held of one name, through the gate, under any kill level."""
+    if not confirm:
+        raise UsageError(f"leaving {symbol.upper()} sells all of it", "Say so with --confirm")
+    who = actor or getpass.getuser()
+    body = {"actor": who, "confirm": True, "account": account}
+    call = Call(f"/exit/{quote(symbol, safe='')}", body)
+    _work(
+        call, url, patience_of(wait, timeout, url), state, as_json,
+        lambda desk, _, progress: exit_position(desk, symbol, who, account, progress),
+    )  # fmt: skip
+
+
+def reconcile(
+    account: AccountOption = None,
+    url: UrlOption = None,
+    wait: WaitOption = None,
+    timeout: TimeoutOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Settle what the broker's books tell of open orders."""
+    call, patience = Call(_with_query("/reconcile", account)), patience_of(wait, timeout, url)
+    _work(call, url, patience, state, as_json, lambda desk, _, progress: reconcile_now(desk, account, progress))
+
+
+def release_symbol(
+    symbol: str,
+    reason: ReasonOption,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let automatic orders near a name again, after a person has looked."""
+    settings, who = settings_of(state), actor or getpass.getuser()
+    call = Call(f"/release/{quote(symbol, safe='')}", {"reason": reason, "actor": who, "account": account})
+    asked = Release(symbol, reason, who, Whose(account, settings.accounts))
+    _print(_facts(settings, url, call, lambda ledger: release(ledger, asked, datetime.now(UTC))), as_json)
+
+
+def flow_add(
+    amount: Annotated[str, typer.Argument(help="Base currency; paid in, or out where negative.")],
+    note: Annotated[str, typer.Option("--note", help="What it was.")],
+    day: Annotated[str | None, typer.Option("--date", help="Session, YYYY-MM-DD, else the newest run's.")] = None,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain a deposit or a withdrawal, so that it counts as neither gain nor loss."""
+    settings, who = settings_of(state), actor or getpass.getuser()
+    session = None if day is None else day_of(day)
+    body = {"amount": amount, "note": note, "actor": who, "account": account, "session_date": session and f"{session}"}
+    asked = Explanation(amount_of(amount), note, who, session, Whose(account, settings.accounts))
+    call = Call("/flows", {name: value for name, value in body.items() if value is not None})
+    _print(_facts(settings, url, call, lambda ledger: explain_flow(ledger, asked, datetime.now(UTC))), as_json)
+
+
+def _facts(settings: Settings, url: str | None, call: Call, change: Callable[[Ledger], Report]) -> Report:
+    """What the ledger's change says of itself: made by the service at `url`, or here where there is none."""
+    if url is not None:
+        return ask_service(settings, url, call, tell, SOON)
+    with opened_ledger(settings) as ledger:
+        return change(ledger)
+
+
+def _print(facts: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
+    rows = facts.get("accounts", ())
+    # What binds one account only is not told as if it bound all.
+    for row in rows if len(rows) > 1 else (facts,):
+        typer.echo("   ".join(f"{name} {value}" for name, value in row.items() if name not in {"accounts", OPEN_BUYS}))
+    if OPEN_BUYS in facts:
+        typer.echo(f"open buys: {facts[OPEN_BUYS]}")
+
+
+def _with_query(path: str, account: str | None) -> str:
+    return path if account is None else f"{path}?{urlencode({'account': account})}"
+
+
+def _work(call: Call, url: str | None, patience: Patience, state: Path | None, as_json: bool, job: Job) -> None:
+    settings = settings_of(state)
+    if url is not None:
+        show(ask_service(settings, url, call, tell, patience), as_json)
+    else:
+        show(run_locally(settings, job, tell, patience), as_json)

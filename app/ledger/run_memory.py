@@ -1,0 +1,147 @@
+"""What a run leaves for later ones to decide by: records in canonical JSON, under the hash that its seal names."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, delete, insert, select
+
+from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot, UnitValue
+from app.ledger.canonical import canonical
+from app.ledger.schema import run_memory, runs
+
+Value = TypeVar("Value")
+
+
+class Kind(StrEnum):
+    """What a record is of."""
+
+    EVALUATION = "evaluation"
+    ACCOUNT = "account"
+    ASKED_PRICES = "asked_prices"
+
+
+def texts(memory: RunMemory) -> dict[str, str]:
+    """Each record as it is stored, by kind."""
+    found: dict[str, Any] = {}
+    if memory.evaluation is not None:
+        told = memory.evaluation
+        found[Kind.EVALUATION] = {
+            "severities": told.severities,
+            "caps": told.caps,
+            "drawdown_acted_at": told.drawdown_acted_at,
+        }
+    if memory.account is not None:
+        found[Kind.ACCOUNT] = _account(memory.account)
+    if memory.asked_prices is not None:
+        found[Kind.ASKED_PRICES] = memory.asked_prices
+    return {kind: canonical(record) for kind, record in found.items()}
+
+
+def replace(connection: Connection, run_id: str, stored: Mapping[str, str]) -> None:
+    """What the run left when it was closed before counts no more."""
+    connection.execute(delete(run_memory).where(run_memory.c.run_id == run_id))
+    rows = [{"run_id": run_id, "kind": kind, "content": content} for kind, content in stored.items()]
+    if rows:
+        connection.execute(insert(run_memory), rows)
+
+
+def of_all(connection: Connection) -> dict[str, dict[str, str]]:
+    """What is stored, as it is, by run and kind."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for row in connection.execute(select(run_memory)):
+        found[row.run_id][row.kind] = str(row.content)
+    return found
+
+
+def last_evaluation(connection: Connection, book: str, before: date) -> EvaluationRecord | None:
+    """Of the newest session before that one whose run is done and measured."""
+    query = _of(Kind.EVALUATION, book).where(runs.c.dry_run.is_(False))
+    query = query.where(runs.c.session_date < before, runs.c.status == RunStatus.DONE)
+    newest = query.order_by(runs.c.session_date.desc(), runs.c.number.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    if row is None:
+        return None
+    told = json.loads(row.content)
+    return EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"])
+
+
+def last_snapshot(connection: Connection, book: str) -> Snapshot | None:
+    """Newest by its seal."""
+    query = _of(Kind.ACCOUNT, book).where(runs.c.dry_run.is_(False))
+    row = connection.execute(query.order_by(runs.c.sealed_seq.desc()).limit(1)).one_or_none()
+    return None if row is None else _snapshot(row.run_id, json.loads(row.content))
+
+
+def snapshots(connection: Connection, book: str, limit: int) -> tuple[Snapshot, ...]:
+    """Of the newest runs, dry ones too."""
+    newest = _of(Kind.ACCOUNT, book).order_by(runs.c.number.desc()).limit(limit)
+    return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in connection.execute(newest))
+
+
+def asked_prices(connection: Connection, run_id: str) -> dict[str, Decimal]:
+    """Of nobody who was not asked."""
+    query = select(run_memory.c.content).where(run_memory.c.run_id == run_id)
+    content = connection.execute(query.where(run_memory.c.kind == Kind.ASKED_PRICES)).scalar_one_or_none()
+    return {} if content is None else _decimals(json.loads(content))
+
+
+def _of(kind: Kind, book: str) -> Select[tuple[str, str]]:
+    query = select(run_memory.c.run_id, run_memory.c.content).join(runs, runs.c.run_id == run_memory.c.run_id)
+    return query.where(runs.c.book == book, run_memory.c.kind == kind)
+
+
+def _account(told: Snapshot) -> dict[str, Any]:
+    return {
+        "session_date": told.session_date,
+        "as_of": told.as_of,
+        "currency": told.currency,
+        "nav": told.nav,
+        "cash": told.cash,
+        "balances": told.balances,
+        "detected_flows": told.detected_flows,
+        "unexplained_flow": told.unexplained_flow,
+        "quantities": _by_text(told.quantities),
+        "prices": _by_text(told.prices),
+        "currencies": _by_text(told.currencies),
+        "rates": told.rates,
+        "values": {str(conid): [unit.value, unit.session_date] for conid, unit in told.values.items()},
+    }
+
+
+def _snapshot(run_id: str, told: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        run_id=run_id,
+        session_date=date.fromisoformat(told["session_date"]),
+        as_of=datetime.fromisoformat(told["as_of"]),
+        currency=told["currency"],
+        nav=Decimal(told["nav"]),
+        cash=Decimal(told["cash"]),
+        balances=_decimals(told["balances"]),
+        detected_flows=Decimal(told["detected_flows"]),
+        unexplained_flow=Decimal(told["unexplained_flow"]),
+        quantities=_by_conid(_decimals(told["quantities"])),
+        prices=_by_conid(_decimals(told["prices"])),
+        currencies=_by_conid(told["currencies"]),
+        rates=_decimals(told["rates"]),
+        values={
+            int(conid): UnitValue(Decimal(value), date.fromisoformat(day))
+            for conid, (value, day) in told["values"].items()
+        },
+    )
+
+
+def _by_text(values: Mapping[int, object]) -> dict[str, object]:
+    return {str(conid): value for conid, value in values.items()}
+
+
+def _by_conid(values: Mapping[str, Value]) -> dict[int, Value]:
+    return {int(conid): value for conid, value in values.items()}
+
+
+def _decimals(values: Mapping[str, str]) -> dict[str, Decimal]:
+    return {name: Decimal(value) for name, value in values.items()}

@@ -1,0 +1,29 @@
+"""Small changes that every test once let pass, and the test of each that fails now. Data only, as the catalogue."""
+
+from typing import Final
+
+from tests.reliability.mutants.catalogue import Mutant
+from tests.reliability.mutants.mutating import Edit
+
+SURVIVORS: Final = (
+    Mutant(
+        "one account of real money makes a login no paper login",
+        (Edit("api_gateway.clientportal.accounts", "by_id = all(account", "by_id = any(account"),),
+        "tests/unit/gateway/test_real_accounts.py::test_one_account_of_real_money_makes_a_login_no_paper_login",
+    ),
+    Mutant(
+        "a bridge that stays away is tried every quarter of an hour",
+        (Edit("api_gateway.clientportal.bridge", "_LONGEST_PAUSE: Final = 900.0", "_LONGEST_PAUSE: Final = 90_000.0"),),
+        "tests/unit/gateway/test_bridge.py::test_the_pauses_between_attempts_double_up_to_a_quarter_of_an_hour",
+    ),
+    Mutant(
+        "the moment the exchange opens nobody is reminded to log in",
+        (Edit("app.desk.run.notify", "<= now < opens\n", "<= now <= opens\n"),),
+        "tests/unit/desk/test_telling.py::test_the_time_to_remind_ends_the_moment_the_exchange_opens",
+    ),
+    Mutant(
+        "long after the opening nobody is reminded to log in",
+        (Edit("app.desk.run.notify", "<= now < opens\n", "<= now\n"),),
+        "tests/unit/desk/test_telling.py::test_once_the_exchange_is_open_nobody_is_reminded_of_the_login",
+    ),
+)

@@ -1,0 +1,120 @@
+"""What a run leaves for later ones to decide by: read back as it was, and by whom."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot
+from app.ledger.sql_ledger import SqlLedger
+from tests.unit.ledger.builders import (
+    ACCOUNT,
+    AT,
+    BOOK,
+    EVALUATION,
+    KEY,
+    MEMORY,
+    REPORT,
+    TODAY,
+    claimed,
+    execute,
+    planned,
+)
+
+
+def _closed(
+    ledger: SqlLedger,
+    days: int,
+    memory: RunMemory,
+    status: RunStatus = RunStatus.DONE,
+    *,
+    slot: str = "daily",
+    dry_run: bool = False,
+) -> str:
+    key = replace(KEY, session_date=TODAY + timedelta(days=days), slot=slot, dry_run=dry_run)
+    claim = claimed(ledger, key)
+    ledger.close(claim, status, REPORT, [], AT, memory=memory)
+    return claim.run_id
+
+
+def _measured(drawdown: float) -> RunMemory:
+    return RunMemory(evaluation=replace(EVALUATION, drawdown_acted_at=drawdown))
+
+
+def _acted_at(found: EvaluationRecord | None) -> float | None:
+    return found.drawdown_acted_at if found else None
+
+
+def _seen(nav: int) -> RunMemory:
+    return RunMemory(account=replace(ACCOUNT, nav=Decimal(nav)))
+
+
+def _nav(found: Snapshot | None) -> Decimal | None:
+    return found.nav if found else None
+
+
+def test_what_a_run_left_is_read_back_as_it_was(ledger: SqlLedger) -> None:
+    run_id = _closed(ledger, 0, MEMORY)
+    assert ledger.last_evaluation(BOOK, TODAY + timedelta(days=1)) == EVALUATION
+    assert ledger.last_snapshot(BOOK) == replace(ACCOUNT, run_id=run_id)
+    assert ledger.asked_prices(run_id) == MEMORY.asked_prices
+    assert ledger.verify().ok
+
+
+def test_a_run_that_asked_nobody_has_no_asked_prices(ledger: SqlLedger) -> None:
+    assert ledger.asked_prices(_closed(ledger, 0, RunMemory())) == {}
+    assert ledger.asked_prices("run_elsewhere") == {}
+
+
+def test_the_last_evaluation_is_of_the_newest_session_before(ledger: SqlLedger) -> None:
+    for days, drawdown in ((-3, 0.03), (-1, 0.01), (-2, 0.02), (0, 0.0)):
+        _closed(ledger, days, _measured(drawdown))
+    assert _acted_at(ledger.last_evaluation(BOOK, TODAY)) == 0.01
+    assert ledger.last_evaluation(BOOK, TODAY - timedelta(days=3)) is None
+    assert ledger.last_evaluation("DU200", TODAY) is None
+
+
+def test_the_last_evaluation_is_not_a_dry_runs_nor_an_unfinished_ones(ledger: SqlLedger) -> None:
+    _closed(ledger, -2, _measured(0.02))
+    _closed(ledger, -1, _measured(0.5), dry_run=True)
+    _closed(ledger, -1, _measured(0.9), RunStatus.HALTED)
+    assert _acted_at(ledger.last_evaluation(BOOK, TODAY)) == 0.02
+
+
+def test_a_run_that_measured_nothing_does_not_hide_the_one_before(ledger: SqlLedger) -> None:
+    _closed(ledger, -1, _measured(0.01))
+    _closed(ledger, -1, RunMemory(), slot="close")
+    assert _acted_at(ledger.last_evaluation(BOOK, TODAY)) == 0.01
+
+
+def test_the_last_snapshot_is_of_the_newest_run_that_saw_the_account_and_was_not_dry(ledger: SqlLedger) -> None:
+    assert ledger.last_snapshot(BOOK) is None
+    _closed(ledger, 1, _seen(1))
+    _closed(ledger, 2, _seen(2), RunStatus.HALTED)
+    _closed(ledger, 3, RunMemory())
+    _closed(ledger, 4, RunMemory(), RunStatus.SKIPPED)
+    _closed(ledger, 5, _seen(5), dry_run=True)
+    # A failed attempt leaves nothing at all.
+    ledger.abandon(claimed(ledger, replace(KEY, slot="failed")), RunStatus.FAILED, "why", AT)
+    assert _nav(ledger.last_snapshot(BOOK)) == 2
+    assert [found.nav for found in ledger.snapshots(BOOK, 2)] == [5, 2]
+    assert ledger.last_snapshot("DU200") is None
+
+
+def test_a_run_that_is_closed_again_leaves_only_what_it_left_last(ledger: SqlLedger) -> None:
+    claim = planned(ledger, [])
+    ledger.close(claim, RunStatus.AWAITING_APPROVAL, REPORT, [], AT, memory=MEMORY)
+    again = ledger.reopen(claim.run_id, "two", AT)
+    assert ledger.asked_prices(claim.run_id) == MEMORY.asked_prices
+    assert ledger.verify().ok
+    ledger.close(again, RunStatus.REJECTED, REPORT, [], AT)
+    assert ledger.asked_prices(claim.run_id) == {}
+    assert ledger.last_snapshot(BOOK) is None
+    assert ledger.verify().ok
+
+
+def test_nothing_is_read_out_of_a_report(ledger: SqlLedger, ledger_url: str) -> None:
+    run_id = _closed(ledger, 0, MEMORY)
+    execute(ledger_url, "UPDATE runs SET report = '{}'")
+    assert ledger.last_evaluation(BOOK, TODAY + timedelta(days=1)) == EVALUATION
+    assert ledger.last_snapshot(BOOK) == replace(ACCOUNT, run_id=run_id)
+    assert ledger.asked_prices(run_id) == MEMORY.asked_prices
