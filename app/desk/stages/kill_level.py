@@ -3,8 +3,9 @@
 Losing more than the policy allows leaves exits only; so does running for long without a person having looked.
 """
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Control
+from app.desk.states import Run
 from app.domain.evaluation import Evaluation
 from app.domain.ruling import KillLevel
 

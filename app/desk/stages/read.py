@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from app.desk.desk import Desk, Run, known
+from app.desk.desk import Desk
 from app.desk.records import IntentRecord, Quarantine, Snapshot
-from app.desk.stages.continuity import continuity
+from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
 from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import refuse_strange_trades, refuse_strangers
-from app.desk.stages.valuation import carried, refuse_contradiction, without_market
+from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
+from app.desk.states import AccountRead, MarketRead, Run, doubt_of
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
@@ -24,12 +25,11 @@ VIX = "VIX"
 MOST_APART = 25
 
 
-async def read_account(desk: Desk, run: Run) -> Run:
+async def read_account(desk: Desk, run: Run) -> AccountRead:
     """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
     before = await desk.in_thread(desk.ledger.last_snapshot, run.key.book)
-    if run.broker_report is None:
-        # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
-        run = replace(run, broker_report=await desk.broker.report(run.key.account))
+    # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
+    report = run.broker_report or await desk.broker.report(run.key.account)
     portfolio = await desk.broker.portfolio(run.key.account)
     if portfolio.currency != desk.policy.currency:
         raise PolicyError(
@@ -37,13 +37,17 @@ async def read_account(desk: Desk, run: Run) -> Run:
             "Set `currency` in the policy to the account's",
         )
     await refuse_strangers(desk, run, portfolio.orders)
-    await refuse_strange_trades(desk, run, known(run.broker_report, "the broker's report").trades)
+    await refuse_strange_trades(desk, run, report.trades)
     portfolio = carried(portfolio, before.values if before else {})
     refuse_contradiction(portfolio)
     portfolio = _with_sectors(desk, await _with_unlisted(desk, run, portfolio))
-    run = replace(run, portfolio=portfolio)
     _tell_account(run, portfolio)
-    run = await _with_continuity(desk, run, portfolio, before)
+    flows = await desk.in_thread(desk.ledger.flows, run.key.book)
+    trades = report.trades + await _fills_on_record(desk, run, before, report.trades) if before is not None else ()
+    recorded = sum((flow.amount for flow in flows), Decimal(0))
+    found = continuity(before, portfolio, trades, recorded)
+    quarantined = await _quarantine(desk, run, found)
+    note = _tell_unexplained(run, portfolio, found)
     past = await desk.in_thread(desk.ledger.history, run.key.book)
     memory = remember(
         past,
@@ -52,11 +56,21 @@ async def read_account(desk: Desk, run: Run) -> Run:
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
     )
-    run = replace(run, navs=await nav_history(desk, run), fills=fills_of(past), memory=memory)
-    now = today(run)
-    earlier = tuple(point for point in run.navs if point.session_date < run.key.session_date)
+    read = AccountRead(
+        **vars(replace(run, broker_report=report, note=note or run.note)),
+        portfolio=portfolio,
+        flows=flows,
+        trades=trades,
+        continuity=found,
+        quarantined=quarantined,
+        navs=await nav_history(desk, run, doubt_of(portfolio, found)),
+        fills=fills_of(past),
+        memory=memory,
+    )
+    now = today(read)
+    earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)
     # A young account has no earlier value: what it loses is counted from here.
-    return replace(run, navs=(*earlier, now)) if now is not None else run
+    return replace(read, navs=(*earlier, now)) if now is not None else read
 
 
 def _tell_account(run: Run, portfolio: Portfolio) -> None:
@@ -69,13 +83,14 @@ def _tell_account(run: Run, portfolio: Portfolio) -> None:
         run.progress(f"an {row.kind} of {row.symbol or 'an unknown name'} cannot be read: {row.reason}")
     for gap in portfolio.gaps:
         run.progress(gap)
-    if run.value_doubt is not None:
-        run.progress(f"drawdown and daily loss are unknown today: {run.value_doubt}")
+    doubt = value_doubt(portfolio)
+    if doubt is not None:
+        run.progress(f"drawdown and daily loss are unknown today: {doubt}")
 
 
-async def read_market(desk: Desk, run: Run) -> Run:
+async def read_market(desk: Desk, run: AccountRead) -> MarketRead:
     """Contracts, price histories and quotes of every name that is held or may be bought; quotes last, to be fresh."""
-    portfolio = known(run.portfolio, "the portfolio")
+    portfolio = run.portfolio
     instruments, unresolved = await desk.market_data.instruments(desk.policy.universe.symbols)
     for symbol, reason in unresolved.items():
         run.progress(f"{symbol} cannot be traded: {reason}")
@@ -107,7 +122,7 @@ async def read_market(desk: Desk, run: Run) -> Run:
         live=desk.trading_mode != "paper",
     )
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
-    return replace(run, market=market, portfolio=without_market(portfolio, market))
+    return MarketRead(**vars(replace(run, portfolio=without_market(portfolio, market))), market=market)
 
 
 async def _with_unlisted(desk: Desk, run: Run, portfolio: Portfolio) -> Portfolio:
@@ -146,35 +161,25 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, positions=positions)
 
 
-async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot | None) -> Run:
-    """Compare with what was; what does not follow is quarantined, or counts as money from outside."""
-    flows = await desk.in_thread(desk.ledger.flows, run.key.book)
-    recorded = sum((flow.amount for flow in flows), Decimal(0))
-    trades: tuple[Trade, ...] = ()
-    if before is not None and run.broker_report is not None:
-        trades = run.broker_report.trades
-        trades += await _fills_on_record(desk, run, before, trades)
-    found = continuity(before, portfolio, trades, recorded)
+async def _quarantine(desk: Desk, run: Run, found: Continuity) -> tuple[Quarantine, ...]:
+    """All names in quarantine, those among them that do not follow from the last report; a preview adds none."""
     if run.claim is not None and not run.key.dry_run:
         for doubt in found.doubts:
             mark = Quarantine(doubt.conid, doubt.symbol, doubt.reason, run.key.session_date)
             await desk.in_thread(desk.ledger.quarantine, run.key.book, mark, run.clock.now())
     for doubt in found.doubts:
         run.progress(f"{doubt.symbol} in quarantine: {doubt.reason}")
-    run = replace(
-        run,
-        flows=flows,
-        trades=trades,
-        continuity=found,
-        quarantined=await desk.in_thread(desk.ledger.quarantined, run.key.book),
-    )
-    if run.unexplained_flow != 0:
-        words = f"{run.unexplained_flow:,.2f} {portfolio.currency} came from outside and nobody has explained it"
-        run.progress(words)
-        run = replace(
-            run, note=f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
-        )
-    return run
+    return await desk.in_thread(desk.ledger.quarantined, run.key.book)
+
+
+def _tell_unexplained(run: Run, portfolio: Portfolio, found: Continuity) -> str | None:
+    """The note of a run that finds a cash flow nobody has explained."""
+    unexplained = found.unexplained(portfolio.nav)
+    if unexplained == 0:
+        return None
+    words = f"{unexplained:,.2f} {portfolio.currency} came from outside and nobody has explained it"
+    run.progress(words)
+    return f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
 
 
 async def _fills_on_record(desk: Desk, run: Run, before: Snapshot, listed: Sequence[Trade]) -> tuple[Trade, ...]:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Claim, Event, IntentRecord
+from app.desk.states import Run
 from app.domain.errors import Halted, OrderUncertain
 from app.domain.order import BrokerOrder, OrderReport, OrderState, Trade
 
