@@ -16,7 +16,6 @@ from app.desk.records import (
     Claim,
     Control,
     Done,
-    EvaluationRecord,
     Event,
     Flow,
     Intent,
@@ -292,18 +291,6 @@ class SqlLedger:
     def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:
         with self._read() as connection:
             return account_record(connection, book, session_date, coids)
-
-    def history(self, book: str) -> tuple[IntentRecord, ...]:
-        with self._read() as connection:
-            return intents.filled(connection, book)
-
-    def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:
-        with self._read() as connection:
-            return run_memory.last_evaluation(connection, book, before)
-
-    def runs_since_review(self, book: str) -> int:
-        with self._read() as connection:
-            return controls.runs_since_review(connection, book)
 
     def verify(self) -> Verification:
         with self._read() as connection:

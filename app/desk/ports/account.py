@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.desk.ports.books import Books
-from app.desk.records import AccountRecord, EvaluationRecord, Flow, IntentRecord, Snapshot
+from app.desk.records import AccountRecord, Flow, Snapshot
 from app.domain.navs import NavPoint
 
 
@@ -39,14 +39,6 @@ class AccountMemory(Books, Protocol):
 
     def snapshots(self, book: str, limit: int) -> tuple[Snapshot, ...]:
         """Of the newest runs, dry ones too, newest first."""
-        ...
-
-    def history(self, book: str) -> tuple[IntentRecord, ...]:
-        """Every intent of the book that was filled at least in part, oldest first: what memory is made from."""
-        ...
-
-    def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:
-        """Of the newest session before that one whose run is done and measured."""
         ...
 
     def asked_prices(self, run_id: str) -> Mapping[str, Decimal]:

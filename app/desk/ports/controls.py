@@ -27,10 +27,6 @@ class Controls(Books, Protocol):
         """`level`, and how long nobody has looked, of one moment."""
         ...
 
-    def runs_since_review(self, book: str) -> int:
-        """Runs that sent orders since a person last set the level."""
-        ...
-
     def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
         """Keep automatic orders off a name; a name that is in quarantine stays as it is."""
         ...

@@ -12,7 +12,7 @@ from app.desk.run.attempt import Attempt, RunResult, carried_out, claimed, close
 from app.desk.run.unfinished import close_left_behind
 from app.desk.stages.order_results import result_of
 from app.desk.stages.read import read_account
-from app.desk.stages.reconcile import refuse_strangers, settle
+from app.desk.stages.reconcile import our_ids, refuse_strangers, settle
 from app.desk.states import AccountRead, Run
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.order import OrderState
@@ -39,7 +39,8 @@ async def close_day(desk: Desk, tried: Attempt, progress: Progress) -> RunResult
 async def _record_close(desk: Desk, run: Run) -> AccountRead:
     claim = run.own_claim
     report = run.broker_report or await desk.broker.report(run.key.account)
-    await refuse_strangers(desk, run, report.orders)
+    orders = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(report.orders))
+    refuse_strangers(report.orders, orders)
     results = []
     for intent in await desk.in_thread(desk.ledger.open_intents, run.key.book, run.key.session_date):
         ended = await settle(desk, run, claim, intent, report)
