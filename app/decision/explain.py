@@ -68,12 +68,9 @@ def explain(
     options: Options,
     choice: Choice,
 ) -> tuple[Explanation, ...]:
-    """All five actions, in the order of precedence. Raises: ValueError for a choice that was not offered."""
-    plan = options.plan(choice)
-    if plan is None:
-        raise ValueError(f"{choice.plan_id!r} was not offered")
+    """All five actions, in the order of precedence. Raises: KeyError for a choice that was not offered."""
     situation = situation_of(policy, portfolio, market, evaluation, memory)
-    decision = _Decision(options, choice, plan.action)
+    decision = _Decision(options, choice, options.plan(choice).action)
     return tuple(_one(situation, decision, action) for action in ACTIONS)
 
 

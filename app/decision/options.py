@@ -20,11 +20,11 @@ class Options:
     choosable: tuple[Plan, ...]
     default: Choice
 
-    def plan(self, choice: Choice) -> Plan | None:
-        """The plan of that choice; None for one that was not offered."""
-        return next((plan for plan in self.choosable if plan.id == choice.plan_id), None)
+    def plan(self, choice: Choice) -> Plan:
+        """The plan of that choice. Raises: KeyError for one that was not offered."""
+        return {plan.id: plan for plan in self.choosable}[choice.plan_id]
 
     @property
     def default_plan(self) -> Plan:
         """The plan that the rules choose."""
-        return next(plan for plan in self.choosable if plan.id == self.default.plan_id)
+        return self.plan(self.default)

@@ -15,7 +15,7 @@ from app.risk import Today, feasible, measure, share_statistics
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DayDecision:
     """One account's day; `level` is the one that its orders were ruled under."""
 
     evaluation: Evaluation
@@ -42,23 +42,23 @@ class Given:
     runs_since_review: int | None = None
 
 
-def decide(today: Today, use: DayUse, level: KillLevel, runs_since_review: int | None = None) -> Decided:
+def decide(today: Today, use: DayUse, level: KillLevel, runs_since_review: int | None = None) -> DayDecision:
     """One account's day, as `Given` says."""
     return decide_all([Given(today, use, level, runs_since_review)])[0]
 
 
-def decide_all(given: Sequence[Given]) -> tuple[Decided, ...]:
+def decide_all(given: Sequence[Given]) -> tuple[DayDecision, ...]:
     """The same of each, whatever the others are."""
     share_statistics(one.today for one in given)
     return tuple(map(_decided, given))
 
 
-def _decided(given: Given) -> Decided:
+def _decided(given: Given) -> DayDecision:
     today, level, runs = given.today, given.level, given.runs_since_review
     evaluation = measure(today)
     if runs is not None:
         level = level_after(today.policy, level, evaluation, runs)
-    return Decided(evaluation, level, options(today, evaluation, given.use, level))
+    return DayDecision(evaluation, level, options(today, evaluation, given.use, level))
 
 
 def options(today: Today, evaluation: Evaluation, use: DayUse, level: KillLevel) -> Options:

@@ -26,7 +26,7 @@ from rich.table import Table
 from app.decision import Situation, anything_to_decide
 from app.domain.market import Array
 from app.domain.ruling import DayUse, KillLevel
-from app.engine import Decided, Given, decide, decide_all
+from app.engine import DayDecision, Given, decide, decide_all
 from app.risk import Today, metrics
 from app.risk.clusters import clusters
 from tests.benchmarks.figures import Figure
@@ -236,13 +236,13 @@ def twenty(on: date) -> Today:
     return Today(default_policy(), inputs.portfolio, inputs.market, inputs.navs)
 
 
-def decide_fresh(today: Today) -> Decided:
+def decide_fresh(today: Today) -> DayDecision:
     """With copies that nothing was worked out of before: what they keep for the next who asks is paid for each time."""
     fresh = replace(today, portfolio=replace(today.portfolio), market=replace(today.market))
     return decide(fresh, DayUse(), KillLevel.ACTIVE)
 
 
-def decide_together(today: Today, count: int) -> tuple[Decided, ...]:
+def decide_together(today: Today, count: int) -> tuple[DayDecision, ...]:
     """Accounts that are alike, each with copies of its own, in one fresh market."""
     market = replace(today.market)
     accounts = [replace(today, portfolio=replace(today.portfolio), market=market) for _ in range(count)]

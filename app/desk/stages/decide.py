@@ -8,72 +8,72 @@ from decimal import Decimal
 from typing import Any
 
 from app.decision import Options, explain
-from app.desk.desk import Desk, Run, known
+from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
 from app.desk.records import Event, Intent
 from app.desk.report.explanation import explanation_part
 from app.desk.stages.committed_plan import plan_record, restore_explanations, restore_plan
 from app.desk.stages.kill_level import level_in_force
+from app.desk.states import Decided, Evaluated, MarketRead, Run
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, client_order_id
-from app.domain.plan import Choice, Plan
+from app.domain.plan import Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
 from app.engine import options
 from app.risk import Today, measure
 
 
-async def evaluate(desk: Desk, run: Run) -> Run:
+async def evaluate(desk: Desk, run: MarketRead) -> Evaluated:
     """Measure the portfolio against the policy."""
     evaluation = measure(_today(desk, run))
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
-    return replace(run, evaluation=evaluation, level=await level_in_force(desk, run, evaluation))
+    level = await level_in_force(desk, run, evaluation)
+    return Evaluated(**vars(replace(run, level=level)), evaluation=evaluation)
 
 
-async def decide(desk: Desk, run: Run) -> Run:
+async def decide(desk: Desk, run: Evaluated) -> Decided:
     """Plans through the gate, one choice, and the commitment to it."""
     if run.claim is not None and run.claim.plan is not None:
-        choice, plan = restore_plan(run.claim.plan, known(run.market, "the market").instruments)
+        choice, plan = restore_plan(run.claim.plan, run.market.instruments)
         run.progress(f"decision kept from the interrupted attempt: {plan.action}")
         kept = restore_explanations(run.claim.plan)
-        return replace(run, choice=choice, plan=plan, plans=(plan,), explanations=kept)
-    evaluation = known(run.evaluation, "the evaluation")
-    day, today = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date), _today(desk, run)
+        return Decided(**vars(run), choice=choice, plan=plan, plans=(plan,), explanations=kept)
+    evaluation, today = run.evaluation, _today(desk, run)
+    day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     found = options(today, evaluation, day, run.level.level)
     if desk.chooser.spends:
         await require_ready(desk)
     offer = Offer(run.run_id, found.choosable, found.default, _summary(evaluation))
     choice, model = await desk.chooser.choose(offer)
-    plan = known(found.plan(choice), f"an offered plan {choice.plan_id!r}")
-    explained = explain(desk.policy, today.portfolio, today.market, evaluation, run.memory, found, choice)
+    plan = found.plan(choice)
+    explained = explain(desk.policy, run.portfolio, run.market, evaluation, run.memory, found, choice)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
-    decided = replace(
-        run,
+    decided = Decided(
+        **vars(run),
         plans=found.feasible,
         choice=choice,
         plan=plan,
         model=model,
         explanations=tuple(map(explanation_part, explained)),
-        refusals=run.refusals + _of_chosen(found, plan),
+        refusals=_of_chosen(found, plan),
     )
-    await _commit(desk, decided, plan, choice)
+    await _commit(desk, decided)
     return decided
 
 
-def _today(desk: Desk, run: Run) -> Today:
+def _today(desk: Desk, run: MarketRead) -> Today:
     """What the day is decided from; in doubt about the account's value nothing is concluded from its earlier ones."""
-    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
-    return Today(desk.policy, portfolio, market, run.navs, run.memory, run.value_doubt)
+    return Today(desk.policy, run.portfolio, run.market, run.navs, run.memory, run.value_doubt)
 
 
-def _tell_blocked_exits(run: Run, evaluation: Evaluation) -> None:
+def _tell_blocked_exits(run: MarketRead, evaluation: Evaluation) -> None:
     """An exit that cannot be ordered today is told, not forgotten."""
-    market = known(run.market, "the market")
     for due in evaluation.exits_due:
-        reason = market.untradable.get(due.conid)
+        reason = run.market.untradable.get(due.conid)
         if reason is not None:
             run.progress(f"exit blocked: {due.symbol} {due.rule}: {reason}")
             run.journal.add(Event("exit_blocked", {"symbol": due.symbol, "rule": due.rule.value, "reason": reason}))
@@ -101,19 +101,17 @@ def _of_chosen(found: Options, plan: Plan) -> tuple[Refusal, ...]:
     return found.refusals[plan.action] + tuple(r for action in sorted(gone) for r in found.refusals[action])
 
 
-async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
+async def _commit(desk: Desk, run: Decided) -> None:
     """The plan and its intents, durable before anything is sent; previews commit nothing."""
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
-        run.journal.add(Event("plan_previewed", {"plan_id": plan.id, "action": plan.action.value}))
+        run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
         return
-    await run.journal.flush()
-    await desk.in_thread(
-        desk.ledger.commit_plan,
-        run.claim,
-        plan_record(plan, choice, run.explanations),
-        intents_of(run, plan),
-        run.clock.now(),
-    )
+    claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run, run.plan)
+
+    async def commit(events: Sequence[Event]) -> None:
+        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events)
+
+    await run.journal.flush_with(commit)
 
 
 def _summary(evaluation: Evaluation) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The kill level in force after a day was measured. What raises it is the engine's to say; a person lowers it."""
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Control
+from app.desk.states import Run
 from app.domain.evaluation import Evaluation
 from app.domain.ruling import KillLevel
 from app.engine import reason_to_reduce
@@ -9,11 +10,10 @@ from app.engine import reason_to_reduce
 
 async def level_in_force(desk: Desk, run: Run, evaluation: Evaluation) -> Control:
     """The level after what this run measured; a preview says what it would be and changes nothing."""
-    control = await desk.in_thread(desk.ledger.level, run.key.book)
-    sent = await desk.in_thread(desk.ledger.runs_since_review, run.key.book)
-    reason = reason_to_reduce(desk.policy, evaluation, sent)
-    if reason is None or control.level is not KillLevel.ACTIVE:
-        return control
+    found = await desk.in_thread(desk.ledger.oversight, run.key.book)
+    reason = reason_to_reduce(desk.policy, evaluation, found.runs_since_review)
+    if reason is None or found.level.level is not KillLevel.ACTIVE:
+        return found.level
     if run.claim is None or run.key.dry_run:
         return Control(KillLevel.REDUCING, reason, "automatic", run.clock.now())
     run.progress(f"from now on exits only, until a person resumes: {reason}")

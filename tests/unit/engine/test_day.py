@@ -11,7 +11,7 @@ from app.decision import offered, plans, rules
 from app.domain.order import Side
 from app.domain.plan import Action, Plan
 from app.domain.ruling import DayUse, KillLevel
-from app.engine import Decided, Given, decide, decide_all
+from app.engine import DayDecision, Given, decide, decide_all
 from app.risk import Today, feasible, measure
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import default_policy, prices
@@ -82,7 +82,7 @@ def test_three_policies_on_one_account_share_their_statistics_to_the_bit() -> No
     assert len({decided.evaluation.metric("annual_volatility").limit for decided in together}) == 3
 
 
-def decided_alone(today: Today) -> Decided:
+def decided_alone(today: Today) -> DayDecision:
     return decide(today, DayUse(), KillLevel.ACTIVE)
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from app.domain.ruling import DayUse, KillLevel
-from app.engine import Decided, decide
+from app.engine import DayDecision, decide
 from app.risk import Today
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import prices
@@ -25,7 +25,7 @@ RECORDED = [
 ]
 
 
-def text(decided: Decided) -> str:
+def text(decided: DayDecision) -> str:
     options = decided.options
     return told(decided.evaluation, options.feasible, options.refusals, options.default)
 
