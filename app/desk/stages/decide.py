@@ -3,6 +3,7 @@
 Every plan that a chooser sees has passed the gate. A committed plan is kept: the chooser is not asked twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
