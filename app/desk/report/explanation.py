@@ -1,11 +1,11 @@
 """The day's explanations as the report has them: made when the plan is, and kept with the plan that is committed."""
 
 from app.decision.conditions import Condition
-from app.decision.explain import Explanation
+from app.decision.explain import ActionExplanation
 from app.desk.report import schema as r
 
 
-def explanation_part(explanation: Explanation) -> r.ExplanationPart:
+def explanation_part(explanation: ActionExplanation) -> r.ExplanationPart:
     """As the report and the committed plan carry it."""
     return r.ExplanationPart(
         action=explanation.action.value,
