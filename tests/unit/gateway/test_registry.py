@@ -19,7 +19,7 @@ from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.registry import TOOLS, reference
 from api_gateway.mcp_server.registry.tool import Call, GatewayTool, Local, Mapped, Surroundings, Unsupported
 from api_gateway.simulator.application import gateway_routes
-from api_gateway.simulator.login.pacing import CONCURRENT, PER_ENDPOINT
+from api_gateway.simulator.front.pacing import CONCURRENT, PER_ENDPOINT
 from tests.unit.gateway.scripted import ACCOUNT, portal_to, ready_gateway
 
 NAMES = Path(__file__).with_name("tool_names.txt")
