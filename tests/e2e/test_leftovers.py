@@ -14,7 +14,7 @@ import pytest
 from app.commands import child
 from app.commands.checks import local
 from app.commands.checks.records import Status
-from app.commands.leftovers import holder, leftovers
+from app.commands.leftovers import end_leftovers, holder, leftovers
 from app.commands.processes import StartFailed, free_ports, private_directory, simulator
 from app.domain.errors import UsageError
 from tests.e2e.command import PATIENCE_SECONDS, portfolio, until
