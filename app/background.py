@@ -9,7 +9,7 @@ import logging
 
 from fastapi import FastAPI
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.desk.run.catch_up import catch_up, login_missing
 from app.desk.run.notify import deliver
 from app.domain.errors import PortfolioError
@@ -55,6 +55,6 @@ async def _look(wiring: Wiring, settings: Settings) -> None:
         session = await desk.broker.session()
         await login_missing(desk, session, settings.login_reminder_minutes)
         if settings.catch_up:
-            await catch_up(desk, session, conduct)
+            await catch_up(desk, session, perform_with_agents)
     finally:
         await deliver(desk)

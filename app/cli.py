@@ -51,8 +51,9 @@ from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
 from app.desk.report.build import overview
-from app.desk.run.attempt import Conduct, RunRequest, RunResult
+from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.stages.pipeline import PerformStages
 from app.domain.errors import OutOfTime, PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
 from app.web.json_text import text_problem
@@ -133,8 +134,8 @@ def run(
         return
     request = RunRequest(account, slot, dry_run)
 
-    def job(desk: Desk, conduct: Conduct, told: Progress) -> Awaitable[RunResult]:
-        return run_daily(desk, request, conduct, told)
+    def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
+        return run_daily(desk, request, perform, told)
 
     show(run_locally(settings, job, tell, patience, slot), as_json)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.background import WATCH_SECONDS, watch_day
 from app.desk.accounts import named
 from app.desk.desk import Progress, silent
@@ -135,7 +135,7 @@ async def ready(request: Request) -> Response:
 async def _run(request: Request, asked: RunRequest, progress: Progress) -> RunResult:
     wiring: Wiring = request.app.state.wiring
     desk = await asyncio.to_thread(wiring.desk)
-    return await run_daily(desk, asked, conduct, progress)
+    return await run_daily(desk, asked, perform_with_agents, progress)
 
 
 async def _progress_lines(request: Request, asked: RunRequest) -> AsyncIterator[str]:

@@ -122,7 +122,7 @@ def approve_run(
     call = Call(f"/runs/{quote(run_id, safe='')}/approve", body)
     _work(
         call, url, patience_of(wait, timeout, url), state, as_json,
-        lambda desk, conduct, progress: approve(desk, run_id, who, conduct, progress, account),
+        lambda desk, perform, progress: approve(desk, run_id, who, perform, progress, account),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.desk.accounts import Whose
 from app.desk.controls.cash_flow import Explanation, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
@@ -109,7 +109,9 @@ async def resume(request: Request, call: LevelCall) -> dict[str, Any]:
 @router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
 async def approve_run(request: Request, run_id: str, call: PersonCall) -> Response:
     """Go on with a waiting run; everything is read and gated anew."""
-    return await _run(request, lambda desk: approve(desk, run_id, call.actor, conduct, silent, call.account))
+    return await _run(
+        request, lambda desk: approve(desk, run_id, call.actor, perform_with_agents, silent, call.account)
+    )
 
 
 @router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
