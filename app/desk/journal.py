@@ -1,6 +1,6 @@
 """What one run says for the audit trail, and every call that it makes to the broker's server.
 
-Events wait in the journal until it is flushed: at the end of a stage that reads the world, with the plan that follows
+Events wait in the journal until it is flushed: once account and market are read, with the plan that follows
 from what was read, before anything is sent, and with the run's end. One commit for many.
 """
 
