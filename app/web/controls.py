@@ -12,12 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.agent import perform_with_agents
 from app.desk.accounts import Whose
-from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
 from app.desk.desk import Desk, silent
-from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunResult
-from app.desk.run.daily import reconcile_now, take_back
+from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
@@ -70,7 +71,7 @@ class ExitAsked(By):
 
 
 class FlowAsked(By):
-    """Money paid in from outside, out where negative; base currency."""
+    """A cash flow: a deposit, or a withdrawal where negative; base currency."""
 
     amount: Amount
     note: Words
@@ -86,12 +87,12 @@ async def level(request: Request, account: str | None = None) -> dict[str, Any]:
 @router.post("/halt", responses=WITH_BODY)
 async def halt(request: Request, asked: LevelAsked) -> dict[str, Any]:
     """Nothing is sent any more, for any account where none is named; own open buys are asked to be cancelled."""
-    told = await _set(request, KillLevel.HALTED, asked)
+    level = await _set(request, KillLevel.HALTED, asked)
     try:
         desk = await asyncio.to_thread(_wiring(request).desk)
     except PortfolioError as error:
-        return {**told, "open_buys": f"not cancelled: {error}"}
-    return {**told, "open_buys": await kept(request.app, take_back(desk, asked.account))}
+        return {**level, "open_buys": f"not cancelled: {error}"}
+    return {**level, "open_buys": await kept(request.app, cancel_buys_after_halt(desk, asked.account))}
 
 
 @router.post("/reduce", responses=WITH_BODY)
@@ -134,17 +135,17 @@ async def reconcile(request: Request, account: str | None = None) -> Response:
 
 @router.post("/flows", responses=WITH_BODY)
 async def flow(request: Request, asked: FlowAsked) -> dict[str, Any]:
-    """Say what money from outside was."""
+    """Say what a cash flow was."""
     whose = _whose(request, asked.account)
-    told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, whose)
-    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, told, datetime.now(UTC))
+    statement = FlowStatement(asked.amount, asked.note, asked.actor, asked.session_date, whose)
+    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, statement, datetime.now(UTC))
 
 
 @router.post("/release/{symbol}", responses=WITH_BODY)
 async def release_symbol(request: Request, symbol: str, asked: Asked) -> dict[str, Any]:
     """Let automatic orders near a name again."""
-    told = Release(symbol, asked.reason, asked.actor, _whose(request, asked.account))
-    return await asyncio.to_thread(release, _wiring(request).ledger, told, datetime.now(UTC))
+    looked_at = Release(symbol, asked.reason, asked.actor, _whose(request, asked.account))
+    return await asyncio.to_thread(release, _wiring(request).ledger, looked_at, datetime.now(UTC))
 
 
 def _wiring(request: Request) -> Wiring:

@@ -45,14 +45,14 @@ def set_level(
         concerned = book != own and (own is None or book.account == own.account)
         if concerned and ledger.level(book.name).level is not level:
             ledger.set_level(book.name, level, reason, actor, at)
-    told = _levels(ledger, books, own.account if own else None)
+    found = _levels(ledger, books, own.account if own else None)
     if own is None:
         only = None if whose.everywhere or level is KillLevel.HALTED else one_of(accounts_of(books))
-        return {**told, "account": masked(only) if only else EVERYBODY}
-    if told["level"] != level.value:
-        note = f"all accounts are {told['level']}, which holds for this one, too: --all (`all` over HTTP) changes it"
-        return {**told, "note": note}
-    return told
+        return {**found, "account": masked(only) if only else EVERYBODY}
+    if found["level"] != level.value:
+        note = f"all accounts are {found['level']}, which holds for this one, too: --all (`all` over HTTP) changes it"
+        return {**found, "note": note}
+    return found
 
 
 def level_of(ledger: Ledger, whose: Whose = ANYBODY) -> dict[str, Any]:
@@ -62,18 +62,18 @@ def level_of(ledger: Ledger, whose: Whose = ANYBODY) -> dict[str, Any]:
     return _levels(ledger, books, account and meant(books, whose).account)
 
 
-def release(ledger: Ledger, told: Release, at: datetime) -> dict[str, Any]:
+def release(ledger: Ledger, asked: Release, at: datetime) -> dict[str, Any]:
     """Raises UsageError for a name that is not in quarantine."""
-    spoken(told.reason, "reason")
-    spoken(told.actor, "actor")
-    book = meant(ledger.books(), told.whose)
-    found = next((q for q in ledger.quarantined(book.name) if q.symbol == told.symbol.upper()), None)
+    spoken(asked.reason, "reason")
+    spoken(asked.actor, "actor")
+    book = meant(ledger.books(), asked.whose)
+    found = next((q for q in ledger.quarantined(book.name) if q.symbol == asked.symbol.upper()), None)
     if found is None:
         names = ", ".join(q.symbol for q in ledger.quarantined(book.name)) or "none"
         raise UsageError(
-            f"{told.symbol} is not in quarantine in account {masked(book.account)}", f"In quarantine: {names}"
+            f"{asked.symbol} is not in quarantine in account {masked(book.account)}", f"In quarantine: {names}"
         )
-    ledger.release(book.name, found.conid, told.reason, told.actor, at)
+    ledger.release(book.name, found.conid, asked.reason, asked.actor, at)
     return {"symbol": found.symbol, "was": found.reason, "account": masked(book.account)}
 
 
@@ -106,14 +106,14 @@ def _levels(ledger: Ledger, books: Sequence[Book], account: str | None) -> dict[
         if account in {None, book.account} and book.account not in found:
             found[book.account] = ledger.level(book.name)
     if not found:
-        return {**_told(ledger.level(None)), "account": EVERYBODY, "accounts": []}
+        return {**_control_facts(ledger.level(None)), "account": EVERYBODY, "accounts": []}
     strictest = max(found, key=lambda each: _STRICTNESS.index(found[each].level))
     shared = len(found) > 1 and len({control.level for control in found.values()}) == 1
-    rows = [{"account": masked(each), **_told(control)} for each, control in found.items()]
-    return {**_told(found[strictest]), "account": EVERYBODY if shared else masked(strictest), "accounts": rows}
+    rows = [{"account": masked(each), **_control_facts(control)} for each, control in found.items()]
+    return {**_control_facts(found[strictest]), "account": EVERYBODY if shared else masked(strictest), "accounts": rows}
 
 
-def _told(control: Control) -> dict[str, Any]:
+def _control_facts(control: Control) -> dict[str, Any]:
     return {
         "level": control.level.value,
         "reason": control.reason,

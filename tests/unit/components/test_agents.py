@@ -21,7 +21,8 @@ from app.components.plugins.audit import AuditPlugin
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
-from app.desk.run.daily import preview_run, run_daily
+from app.desk.run.daily import run_daily
+from app.desk.run.preview import open_preview
 from app.desk.stages.pipeline import STAGES
 from app.desk.states import Run
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, PolicyError
@@ -141,7 +142,7 @@ class Playground:
     async def _open(self, session_id: str) -> tuple[Desk, Run]:
         self.opened.append(session_id)
         desk = self._office.desk()
-        return desk, await preview_run(desk, session_id)
+        return desk, await open_preview(desk, session_id)
 
     async def say(self, text: str, session_id: str = "chat") -> Sequence[Event]:
         """All events of one message."""

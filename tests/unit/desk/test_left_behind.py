@@ -9,8 +9,10 @@ import pytest
 from app.desk.records import Claim, RunRecord, RunStatus
 from app.desk.report.build import overview
 from app.desk.run.approvals import approve
-from app.desk.run.attempt import RunRequest, attempt
-from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
+from app.desk.run.open_attempt import open_attempt
+from app.desk.run.reconcile_now import reconcile_now
 from app.desk.run.wait import Patience, patiently
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, OutOfTime, RunAtWork
 from app.domain.order import OrderState, Side
@@ -193,7 +195,7 @@ async def test_nobody_waits_longer_than_told_and_what_was_not_begun_is_said(offi
 
 async def held_by_another(office: Office, ledger: SqlLedger, slot: str = "daily") -> Claim:
     """A process on another machine is at work."""
-    tried = await attempt(office.desk("one"), RunRequest(slot=slot))
+    tried = await open_attempt(office.desk("one"), RunRequest(slot=slot))
     claim = ledger.claim(tried.key, "one", "hash", tried.clock.now())
     assert isinstance(claim, Claim)
     return claim
