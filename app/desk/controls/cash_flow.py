@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from app.desk.accounts import Whose, masked, meant
-from app.desk.controls.level import ANYBODY, spoken
+from app.desk.controls.level import ANYBODY, require_text
 from app.desk.ports import Ledger
 from app.desk.records import Flow
 from app.desk.stages.continuity import FLOW_THRESHOLD
@@ -44,8 +44,8 @@ class Difference:
 
 def explain_flow(ledger: Ledger, statement: FlowStatement, at: datetime) -> dict[str, Any]:
     """The next run takes it into account. Raises UsageError, with the numbers, for what the account does not show."""
-    spoken(statement.note, "note")
-    spoken(statement.actor, "actor")
+    require_text(statement.note, "note")
+    require_text(statement.actor, "actor")
     book = meant(ledger.books(), statement.whose)
     shown = _shown(ledger, book.name)
     flow = Flow(statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor)

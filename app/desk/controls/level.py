@@ -1,4 +1,4 @@
-"""What a person changes in the ledger alone: the kill level, a release from quarantine. Each says whose it was."""
+"""What a person changes in the ledger alone: the kill level, a release from quarantine. Each says who did it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ class Release:
 def set_level(
     ledger: Ledger, level: KillLevel, reason: str, actor: str, at: datetime, whose: Whose = ANYBODY
 ) -> dict[str, Any]:
-    """It takes a person and a reason, up or down. The level of one account; of all where all are meant.
+    """Up or down, by a person who says why: the level of one account, or of all where all are meant.
 
     All are meant by a halt that names none, and where no more than one is on record. A level of all accounts stays in
-    force for each of them, and is told where it is stricter than what was asked for.
+    force for each of them: `note` says so where it is stricter than what was asked for.
     """
-    spoken(reason, "reason")
-    spoken(actor, "actor")
+    require_text(reason, "reason")
+    require_text(actor, "actor")
     books = ledger.books()
     own = _whom(books, whose, level)
     ledger.set_level(own.name if own else None, level, reason, actor, at)
@@ -64,8 +64,8 @@ def level_of(ledger: Ledger, whose: Whose = ANYBODY) -> dict[str, Any]:
 
 def release(ledger: Ledger, asked: Release, at: datetime) -> dict[str, Any]:
     """Raises UsageError for a name that is not in quarantine."""
-    spoken(asked.reason, "reason")
-    spoken(asked.actor, "actor")
+    require_text(asked.reason, "reason")
+    require_text(asked.actor, "actor")
     book = meant(ledger.books(), asked.whose)
     found = next((q for q in ledger.quarantined(book.name) if q.symbol == asked.symbol.upper()), None)
     if found is None:
@@ -77,8 +77,8 @@ def release(ledger: Ledger, asked: Release, at: datetime) -> dict[str, Any]:
     return {"symbol": found.symbol, "was": found.reason, "account": masked(book.account)}
 
 
-def spoken(text: str, what: str) -> str:
-    """Words that every database keeps; UsageError for others."""
+def require_text(text: str, what: str) -> str:
+    """The text, which every database can keep; UsageError for any other."""
     plain = text.strip() and len(text) <= MOST_WORDS and "\0" not in text
     if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise UsageError(f"the {what} is blank, too long or not text", f"Give a {what} of 1 to {MOST_WORDS} characters")
@@ -100,7 +100,7 @@ def _whom(books: Sequence[Book], whose: Whose, level: KillLevel) -> Book | None:
 
 
 def _levels(ledger: Ledger, books: Sequence[Book], account: str | None) -> dict[str, Any]:
-    """Of each account the world that ran last."""
+    """Of each account the level of the simulated world that ran last."""
     found = {}
     for book in books:
         if account in {None, book.account} and book.account not in found:

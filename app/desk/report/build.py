@@ -73,7 +73,7 @@ def overview(record: RunRecord) -> dict[str, Any]:
 
 
 def lease_facts(lease: Lease | None) -> dict[str, Any]:
-    """Of a run that has ended nothing: it has no lease."""
+    """As the JSON of a run has them; a run that has ended has no lease."""
     return {
         "lease_until": lease.until.isoformat() if lease else None,
         "lease_seconds": round(lease.seconds, 1) if lease else None,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.desk.accounts import Whose, masked, meant
-from app.desk.controls.level import spoken
+from app.desk.controls.level import require_text
 from app.desk.desk import Desk, Progress, silent
 from app.desk.records import PROCESS_ENDED, Event, RunRecord, RunStatus
 from app.desk.run.attempt import Attempt, RunRequest, RunResult
@@ -32,7 +32,7 @@ async def approve(
     account: str | None = None,
 ) -> RunResult:
     """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
-    spoken(actor, "actor")
+    require_text(actor, "actor")
     record, attempt = await _waiting_run(desk, run_id, account)
     if _expired(desk, record, attempt):
         return await _expire(desk, record, attempt, f"the approval expired before {actor} gave it", progress)
@@ -55,8 +55,8 @@ async def reject(
     desk: Desk, run_id: str, actor: str, reason: str, progress: Progress = silent, account: str | None = None
 ) -> RunResult:
     """The waiting orders are never sent; the day keeps its run."""
-    spoken(reason, "reason")
-    spoken(actor, "actor")
+    require_text(reason, "reason")
+    require_text(actor, "actor")
     record, attempt = await _waiting_run(desk, run_id, account)
     return await _end(desk, record, attempt, f"rejected by {actor}: {reason}", progress)
 
@@ -81,7 +81,7 @@ async def _waiting_run(desk: Desk, run_id: str, account: str | None) -> tuple[Ru
 
 
 async def expire_waiting(desk: Desk, attempt: Attempt, progress: Progress) -> None:
-    """At the day's close nobody can approve any more what waited in it."""
+    """At the day's close: what still waits can be approved no more."""
     for record in await desk.in_thread(desk.ledger.runs, 100, attempt.key.book):
         if record.status is RunStatus.AWAITING_APPROVAL and record.key.session_date <= attempt.key.session_date:
             mine = replace(attempt, key=record.key)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from app.desk.controls.level import spoken
+from app.desk.controls.level import require_text
 from app.desk.desk import Desk, Progress, silent
 from app.desk.records import RunStatus
 from app.desk.run.attempt import Attempt, RunRequest, RunResult
@@ -39,7 +39,7 @@ async def exit_position(
     """Sell all that is held of one name. Previews where the mode does."""
     if not _SYMBOL.fullmatch(symbol):
         raise UsageError(f"{shortened(symbol)!r} is not a symbol", "`portfolio show` lists what is held")
-    spoken(actor, "actor")
+    require_text(actor, "actor")
     run = await _claim_exit(desk, symbol, account, progress)
     if isinstance(run, RunResult):
         return run
@@ -111,7 +111,7 @@ async def _sell_all(desk: Desk, run: AccountRead, symbol: str, actor: str) -> Ex
 
 
 async def _market_of(desk: Desk, run: Run, instrument: Instrument) -> Market:
-    """One name: leaving it needs no more."""
+    """Of the one name that is sold."""
     conid, symbol = instrument.conid, instrument.symbol
     quotes, missing = await desk.market_data.quotes((conid,))
     if conid not in quotes:

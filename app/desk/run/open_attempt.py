@@ -49,7 +49,7 @@ async def _refuse_unready(desk: Desk, request: RunRequest, session: BrokerSessio
 
 
 async def _ask_session(desk: Desk, request: RunRequest) -> BrokerSession:
-    """Raises BrokerUnavailable, on record where the broker is surely the real one: nobody knows a simulated date."""
+    """Raises BrokerUnavailable, on record only where the broker is surely real: a simulated one's date is unknown."""
     try:
         return await desk.broker.session()
     except BrokerUnavailable as error:

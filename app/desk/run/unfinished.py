@@ -35,7 +35,7 @@ async def reconcile_books(desk: Desk, run: Run) -> Run:
 
 
 async def close_left_behind(desk: Desk, run: Run, *, same_day: bool = False) -> None:
-    """Those of earlier sessions; `same_day`: of this one, too, once nobody goes on with it any more."""
+    """Those of earlier sessions; `same_day`: of this one, too, which ends."""
     now = run.clock.now()
     for old in await desk.in_thread(desk.ledger.adopt, run.own_claim, now, same_day=same_day):
         for intent in await desk.in_thread(desk.ledger.intents, old.run_id):
@@ -67,4 +67,4 @@ async def close_left_behind(desk: Desk, run: Run, *, same_day: bool = False) -> 
 
 
 async def _nowhere(_: Sequence[Event]) -> None:
-    """Nothing was called for it."""
+    """No stage of it runs, so its journal stays empty."""

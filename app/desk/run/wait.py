@@ -25,7 +25,7 @@ class Patience:
     seconds: float | None = None
 
 
-async def patiently(
+async def wait_and_start(
     desk: Desk,
     start: Callable[[], Awaitable[RunResult]],
     patience: Patience,
