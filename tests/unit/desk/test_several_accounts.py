@@ -30,7 +30,7 @@ from app.domain.session import SessionState, Simulation
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office, policy
 from tests.support.world import ACCOUNT, TODAY, conid
-from tests.unit.desk.test_flows import idle
+from tests.unit.desk.test_nav_history import idle
 
 A, B, STRANGER = ACCOUNT, "DU7654321", "DU9999999"
 WORLD = f"@sim:{TODAY}:7:synthetic"

@@ -24,7 +24,7 @@ from app.ledger.sql_ledger import SqlLedger
 from tests.support.broker_model import QUESTION, Fate
 from tests.support.fakes import FakeBroker, Office, policy
 from tests.support.world import ACCOUNT, OPENING, PRICE, TODAY, conid, instrument
-from tests.unit.desk.test_executing import orders_of
+from tests.unit.desk.test_execute import orders_of
 from tests.unit.ledger.builders import ManualTime, execute
 
 DAY = RunRequest()

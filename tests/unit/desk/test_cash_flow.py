@@ -18,7 +18,7 @@ from app.domain.navs import NavKind, NavPoint
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office
 from tests.support.world import ACCOUNT, TODAY, steady
-from tests.unit.desk.test_flows import idle
+from tests.unit.desk.test_nav_history import idle
 from tests.unit.ledger.builders import execute, rows
 
 BOOK = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
