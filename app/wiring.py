@@ -12,7 +12,7 @@ from app.broker.connection import McpConnection
 from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.components.board import Board
-from app.components.models import chooser_for
+from app.components.choosers import chooser_for
 from app.desk.desk import Desk
 from app.desk.run.preview import open_preview
 from app.desk.states import Run

@@ -74,7 +74,7 @@ def register(cli: typer.Typer) -> None:
 
 
 def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
-    def command(
+    def change_level(
         reason: ReasonOption,
         account: AccountOption = None,
         everywhere: AllOption = False,
@@ -94,7 +94,7 @@ def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
             typer.echo("for all accounts:")
         _print(facts, as_json)
 
-    return command
+    return change_level
 
 
 def level(

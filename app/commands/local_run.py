@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from app.commands.leftovers import settle
+from app.commands.leftovers import end_leftovers
 from app.commands.processes import free_ports, mcp_server, private_directory
 from app.commands.service_client import IN_PROGRESS, Report, ServiceFailed
 from app.commands.signals import run_cancellable
@@ -28,7 +28,7 @@ def run_locally(
     from app.wiring import wire
 
     state = private_directory(settings.state_dir)
-    settle(state, tell)
+    end_leftovers(state, tell)
     tell("starting the MCP server")
     with mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode) as variables:
         here = load_settings(

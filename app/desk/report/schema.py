@@ -15,6 +15,9 @@ from app.desk.report.order import OrderPart, RefusalPart
 from app.desk.report.part import Amount, Part
 from app.desk.report.plan import DecisionPart, PlanPart
 
+# Reports from before it was told had the fields of version 1.
+SCHEMA_VERSION = 1
+
 
 class PolicyPart(Part):
     """Which rules governed."""
@@ -49,8 +52,12 @@ class BrokerPart(Part):
 
 
 class Report(Part):
-    """One run, complete. The parts that a run did not come to are null."""
+    """One run, complete. The parts that a run did not come to are null.
 
+    `schema_version` counts the changes that a reader must follow; a field that is only added is none.
+    """
+
+    schema_version: int = SCHEMA_VERSION
     run_id: str
     account: str
     session_date: date

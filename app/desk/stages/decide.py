@@ -131,14 +131,12 @@ async def _commit(desk: Desk, run: Decided) -> None:
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
         run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
         return
-    await run.journal.flush()
-    await desk.in_thread(
-        desk.ledger.commit_plan,
-        run.claim,
-        plan_record(run.plan, run.choice, run.explanations),
-        intents_of(run, run.plan),
-        run.clock.now(),
-    )
+    claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run, run.plan)
+
+    async def commit(events: Sequence[Event]) -> None:
+        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events)
+
+    await run.journal.flush_with(commit)
 
 
 def _summary(evaluation: Evaluation) -> dict[str, Any]:

@@ -4,20 +4,20 @@ from datetime import date
 from decimal import Decimal
 
 from app.desk.desk import Desk
-from app.desk.records import Flow, RunStatus
+from app.desk.records import AccountRecord, Flow, RunStatus
 from app.desk.states import AccountRead, Run
 from app.domain.errors import LedgerError
 from app.domain.navs import NavKind, NavPoint, closes, follow
 
 
-async def nav_history(desk: Desk, run: Run, doubt: str | None) -> tuple[NavPoint, ...]:
-    """The ledger's, with the closes since then, or on day one all of them, from the broker's own record.
+async def nav_history(desk: Desk, run: Run, known: AccountRecord, doubt: str | None) -> tuple[NavPoint, ...]:
+    """The `known` ones, with the closes since then, or on day one all of them, from the broker's own record.
 
     A preview adds them for itself only, and nothing is added while there is a `doubt` about the account's value: the
     point would count a cash flow as gain or loss for ever. Raises LedgerError where time would run backwards, or no
     return can be told.
     """
-    navs = await desk.in_thread(desk.ledger.navs, run.key.book)
+    navs, flows = known.navs, known.flows
     for point in closes(navs):
         _sound(point)
     today = run.key.session_date
@@ -29,7 +29,6 @@ async def nav_history(desk: Desk, run: Run, doubt: str | None) -> tuple[NavPoint
     newest = closes(navs)[-1] if closes(navs) else None
     if doubt is not None or (newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1):
         return navs
-    flows = await desk.in_thread(desk.ledger.flows, run.key.book)
     # Before any close the first value counts: an account is judged from the day it is first seen.
     before = newest or (navs[-1] if navs else None)
     settled = _seen_since(flows, newest, today)

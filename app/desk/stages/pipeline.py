@@ -49,13 +49,16 @@ STAGES: tuple[Stage[Any, Any], ...] = (READ_ACCOUNT, READ_MARKET, EVALUATE, DECI
 
 
 async def perform_stage(stage: Stage[Needed, Given], desk: Desk, run: Needed) -> Given:
-    """One stage, timed, its calls on record, its events committed; it raises what the stage raises."""
+    """One stage, timed, its calls on record; it raises what the stage raises."""
     started = time.perf_counter()
     with run.journal.listening():
         done = await stage.work(desk, run)
     milliseconds = (time.perf_counter() - started) * 1000
     done.journal.add(Event("stage", {"name": stage.name, "milliseconds": f"{milliseconds:.1f}"}))
-    await done.journal.flush()
+    # What was read is on record before anything is made of it. What follows goes with the plan, a send or the close;
+    # a preview that nobody claimed has none of them.
+    if done.claim is None or not isinstance(done, Evaluated | Decided):
+        await done.journal.flush()
     return replace(done, timings={**done.timings, stage.name: milliseconds})
 
 

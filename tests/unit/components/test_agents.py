@@ -16,8 +16,8 @@ from app.agent import app as daily_app
 from app.agent import perform_with_agents, root_agent
 from app.components.agents.stage_agent import StageAgent
 from app.components.board import Board
+from app.components.choosers import OFFLINE, RulesChooser, chooser_for
 from app.components.model_chooser import ModelChooser
-from app.components.models import OFFLINE, RulesChooser, chooser_for
 from app.components.plugins.audit import AuditPlugin
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
