@@ -115,7 +115,7 @@ async def desk(
         async with (
             served(create_app(settings, portal), "on") as server,
             connected(server) as mcp,
-            httpx2.AsyncClient(base_url=gateway, trust_env=False) as admin,
+            httpx2.AsyncClient(base_url=gateway, timeout=60, trust_env=False) as admin,
         ):
             yield Desk(gateway, server, mcp, admin)
 
@@ -124,7 +124,7 @@ async def desk(
 async def connected(server: str, token: str = TOKEN) -> AsyncIterator[ClientSession]:
     headers = {"Authorization": f"Bearer {token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+        httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
         streamable_http_client(f"{server}/mcp", http_client=http) as (read, write),
         ClientSession(read, write) as session,
     ):

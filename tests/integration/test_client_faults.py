@@ -81,7 +81,7 @@ async def _soon_given_up(request: httpx2.Request) -> None:
 async def line() -> AsyncIterator[Line]:
     async with served(create_app(synthetic_world(FakeTime(), pacing=0)), "off") as address:
         http = httpx2.AsyncClient(base_url=base_url(address), timeout=PATIENCE, trust_env=False)
-        async with http, httpx2.AsyncClient(base_url=address, trust_env=False) as admin:
+        async with http, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as admin:
             yield Line(ClientPortal(http, refuse_simulator=False), admin, http)
 
 
@@ -248,7 +248,7 @@ async def test_each_of_two_accounts_has_orders_and_trades_of_its_own() -> None:
     first, second = ACCOUNT, "DU7654322"
     async with (
         served(create_app(build_world(options, FakeTime())), "off") as address,
-        httpx2.AsyncClient(base_url=base_url(address), trust_env=False) as http,
+        httpx2.AsyncClient(base_url=base_url(address), timeout=60, trust_env=False) as http,
     ):
         portal = ClientPortal(http, refuse_simulator=False)
         (quote,), _ = await portal.market.quotes([AAPL])

@@ -14,7 +14,7 @@ from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
 
 FIELDS: Final = ["31", "84", "86", "6509"]
 # Seconds that a message may take on a busy machine; it is waited for, not slept for.
-SOON: Final = 20.0
+SOON: Final = 60.0
 
 
 class Streaming:

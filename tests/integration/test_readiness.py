@@ -38,8 +38,8 @@ async def servers() -> AsyncIterator[tuple[httpx2.AsyncClient, httpx2.AsyncClien
         portal = ClientPortal(open_http(gateway), refuse_simulator=False)
         async with (
             served(create_app(settings, portal)) as address,
-            httpx2.AsyncClient(base_url=address, trust_env=False) as mine,
-            httpx2.AsyncClient(base_url=gateway, trust_env=False) as admin,
+            httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as mine,
+            httpx2.AsyncClient(base_url=gateway, timeout=60, trust_env=False) as admin,
         ):
             yield mine, admin
 

@@ -26,7 +26,7 @@ from tests.support.serving import served_beside
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
 
 # Seconds that something may take on a busy machine; it is waited for, not slept for.
-SOON: Final = 20.0
+SOON: Final = 60.0
 PATIENCE: Final = 1.0
 
 
