@@ -27,7 +27,8 @@ from api_gateway.mcp_server.server import create_app
 from api_gateway.settings import Settings, TradingMode
 from api_gateway.simulator import application
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
-from api_gateway.simulator.world import Options, build_world
+from api_gateway.simulator.world import Options
+from tests.unit.simulator.worlds import world_of
 
 TOKEN = "token-of-the-test"
 KEY = "key-of-the-test"
@@ -101,7 +102,7 @@ async def desk(
     max_order_value: int = 50_000,
     scenario: Path = DEFAULT_SCENARIO,
 ) -> AsyncIterator[Desk]:
-    world = build_world(Options(None, 7, pacing, scenario, "auto"))
+    world = world_of(Options(None, 7, pacing, scenario, "auto"))
     async with served(application.create_app(world), "off") as gateway:
         settings = Settings(
             ibkr_gateway_url=gateway,
