@@ -26,6 +26,7 @@ from tests.e2e.command import (
     wait_for_an_order,
 )
 from tests.e2e.test_up import DAY, up_arguments
+from tests.support.thinning import thin
 
 # Nothing of ours is alive so long after its parent.
 END_SECONDS = 60
@@ -75,11 +76,15 @@ def test_an_order_on_the_wire_gets_its_answer_on_record_where_up_is_killed(tmp_p
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [
-        (signal.SIGQUIT, 0),
-        (signal.SIGINT, 130),
-        (signal.SIGKILL, -signal.SIGKILL),
-    ],
+    thin(
+        [
+            (signal.SIGQUIT, 0),
+            (signal.SIGINT, 130),
+            (signal.SIGKILL, -signal.SIGKILL),
+        ],
+        3,
+        first=2,
+    ),
 )
 def test_what_a_command_started_ends_with_it_whatever_signal_it_gets(
     tmp_path: Path, number: signal.Signals, status: int
@@ -94,12 +99,16 @@ def test_what_a_command_started_ends_with_it_whatever_signal_it_gets(
 
 @pytest.mark.parametrize(
     ("arguments", "number", "status"),
-    [
-        (("demo",), signal.SIGQUIT, 131),
-        (("playground",), signal.SIGHUP, 0),
-        (("run",), signal.SIGKILL, -signal.SIGKILL),
-        (("up",), signal.SIGKILL, -signal.SIGKILL),
-    ],
+    thin(
+        [
+            (("demo",), signal.SIGQUIT, 131),
+            (("playground",), signal.SIGHUP, 0),
+            (("run",), signal.SIGKILL, -signal.SIGKILL),
+            (("up",), signal.SIGKILL, -signal.SIGKILL),
+        ],
+        4,
+        first=3,
+    ),
 )
 def test_a_command_that_is_stopped_while_it_starts_leaves_nothing(
     tmp_path: Path, arguments: tuple[str, ...], number: signal.Signals, status: int

@@ -15,6 +15,7 @@ from app.commands.processes import Ports, free_ports, private_directory, simulat
 from app.settings import shipped_policy
 from tests.e2e.command import PATIENCE_SECONDS, children, foreground, is_alive, portfolio
 from tests.support.stack import SIMULATED
+from tests.support.thinning import thin
 
 DAY = ("--as-of", "2022-03-14", "--data", "synthetic")
 
@@ -110,14 +111,17 @@ def test_a_level_by_address_is_the_services_and_is_told_with_what_became_of_open
 
 @pytest.mark.parametrize(
     ("arguments", "path", "body"),
-    [
-        (("release", "KO", "--reason", "x"), "/release/KO", {"reason": "x"}),
-        (
-            ("flow", "add", "-2.50", "--note", "x", "--date", "2022-03-11"),
-            "/flows",
-            {"amount": "-2.50", "note": "x", "session_date": "2022-03-11"},
-        ),
-    ],
+    thin(
+        [
+            (("release", "KO", "--reason", "x"), "/release/KO", {"reason": "x"}),
+            (
+                ("flow", "add", "-2.50", "--note", "x", "--date", "2022-03-11"),
+                "/flows",
+                {"amount": "-2.50", "note": "x", "session_date": "2022-03-11"},
+            ),
+        ],
+        2,
+    ),
 )
 def test_a_release_and_a_cash_flow_by_address_are_refused_in_the_services_words(
     up: Up, tmp_path: Path, arguments: tuple[str, ...], path: str, body: dict[str, str]
