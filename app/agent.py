@@ -13,8 +13,9 @@ from google.genai import types
 
 from app.components.agents.stage_agent import StageAgent
 from app.components.plugins.audit import AuditPlugin
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.stages.pipeline import STAGES
+from app.desk.states import Executed, Run
 from app.wiring import board
 
 APP_NAME = "app"
@@ -29,8 +30,8 @@ root_agent = Workflow(
 app = App(name=APP_NAME, root_agent=root_agent, plugins=[AuditPlugin(board)])
 
 
-async def conduct(desk: Desk, run: Run) -> Run:
-    """Have the agents perform a claimed run. Sessions live in memory: the ledger is the record."""
+async def perform_with_agents(desk: Desk, run: Run) -> Executed:
+    """The five stages of a claimed run, each by its agent. Sessions live in memory: the ledger is the record."""
     # What goes wrong in a stage reaches the caller as one line; the framework would print it twice before, with traces.
     logging.getLogger("google_adk").setLevel(logging.CRITICAL)
     board.put(run.run_id, desk, run)
@@ -45,4 +46,6 @@ async def conduct(desk: Desk, run: Run) -> Run:
             pass
     finally:
         ended = board.take(run.run_id)
+    if not isinstance(ended, Executed):
+        raise RuntimeError(f"the agents ended before the last stage, with {type(ended).__name__}")
     return ended

@@ -9,12 +9,12 @@ import logging
 
 from fastapi import FastAPI
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.desk.run.catch_up import catch_up, login_missing
 from app.desk.run.notify import deliver
 from app.domain.errors import PortfolioError
 from app.settings import Settings
-from app.web.runs import kept
+from app.web.runs import run_to_end
 from app.wiring import Wiring
 
 _logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ async def watch_day(app: FastAPI, settings: Settings, seconds: float) -> None:
             await asyncio.to_thread(_put_to_rest, app.state.wiring)
             # At the start only what the service before left behind is looked at.
             if pause:
-                await kept(app, _look(app.state.wiring, settings))
+                await run_to_end(app, _look(app.state.wiring, settings))
             said = ""
         except PortfolioError as error:
             # Once, not twice a minute for a weekend.
@@ -55,6 +55,6 @@ async def _look(wiring: Wiring, settings: Settings) -> None:
         session = await desk.broker.session()
         await login_missing(desk, session, settings.login_reminder_minutes)
         if settings.catch_up:
-            await catch_up(desk, session, conduct)
+            await catch_up(desk, session, perform_with_agents)
     finally:
         await deliver(desk)

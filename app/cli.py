@@ -16,7 +16,7 @@ from rich.console import Console
 
 from app.commands import controls, policies, processes, questions, signals
 from app.commands.doctor import doctor
-from app.commands.leftovers import settle
+from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
@@ -46,16 +46,17 @@ from app.commands.processes import (
     simulated_accounts,
     simulator,
 )
-from app.commands.screen import show_runs
 from app.commands.service_client import Call, ask_service
+from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
 from app.desk.report.build import overview
-from app.desk.run.attempt import Conduct, RunRequest, RunResult
+from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.stages.pipeline import PerformStages
 from app.domain.errors import OutOfTime, PolicyError, PortfolioError, UsageError
 from app.settings import read_policy
-from app.web.texts import text_problem
+from app.web.json_text import text_problem
 
 DEMO_PACING = 0.1
 
@@ -133,8 +134,8 @@ def run(
         return
     request = RunRequest(account, slot, dry_run)
 
-    def job(desk: Desk, conduct: Conduct, told: Progress) -> Awaitable[RunResult]:
-        return run_daily(desk, request, conduct, told)
+    def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
+        return run_daily(desk, request, perform, told)
 
     show(run_locally(settings, job, tell, patience, slot), as_json)
 
@@ -160,7 +161,7 @@ def simulate(
     settings = settings_of(None)
     simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults)
     directory = private_directory(settings.state_dir)
-    settle(directory, tell)
+    end_leftovers(directory, tell)
     with signals.until_stopped(), simulator(directory, port, simulated) as url:
         typer.echo(f"Client Portal simulator at {url}/v1/api   accounts {', '.join(simulated_accounts(url))}")
         typer.echo(f"log in at {url}/ or with POST {url}/simulator/login")
@@ -178,7 +179,7 @@ def playground(
 ) -> None:
     """The five agents in the ADK playground, on the simulator; they preview and send nothing."""
     directory, ports = private_directory(settings_of(state).state_dir), free_ports()
-    settle(directory, tell)
+    end_leftovers(directory, tell)
     with signals.until_stopped(), ExitStack() as stack:
         gateway = stack.enter_context(
             simulator(directory, ports.gateway, Simulated(session_of(as_of), seed, DEMO_PACING, data))

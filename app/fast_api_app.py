@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.background import WATCH_SECONDS, watch_day
 from app.desk.accounts import named
 from app.desk.desk import Progress, silent
@@ -24,10 +24,10 @@ from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
 from app.settings import Settings, load_settings
 from app.web import controls as control
-from app.web.front import ANY_CALL, SERVED, put_before
-from app.web.limits import CallLimits
+from app.web.call_limits import CallLimits
+from app.web.middleware import ANY_CALL, SERVED, add_middleware
 from app.web.problems import documented, fault, problem, problem_of
-from app.web.runs import AT_THE_DESK, RUN, answer, kept
+from app.web.runs import AT_THE_DESK, RUN, response_of, run_to_end
 from app.wiring import Wiring, wire
 
 _logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
     )
     for each in (open_router, router, control.router):
         app.include_router(each)
-    put_before(app, token, CallLimits(settings.calls_per_minute), settings.body_seconds)
+    add_middleware(app, token, CallLimits(settings.calls_per_minute), settings.body_seconds)
     return app
 
 
@@ -83,8 +83,8 @@ async def daily(
     """Run the day's slot, or give the result of the run that did. `Accept: application/x-ndjson` brings progress."""
     asked = RunRequest(account, slot, dry_run)
     if NDJSON in accept:
-        return StreamingResponse(_told(request, asked), media_type=NDJSON)
-    return answer(await kept(request.app, _run(request, asked, silent)))
+        return StreamingResponse(_progress_lines(request, asked), media_type=NDJSON)
+    return response_of(await run_to_end(request.app, _run(request, asked, silent)))
 
 
 @router.get("/runs")
@@ -135,10 +135,10 @@ async def ready(request: Request) -> Response:
 async def _run(request: Request, asked: RunRequest, progress: Progress) -> RunResult:
     wiring: Wiring = request.app.state.wiring
     desk = await asyncio.to_thread(wiring.desk)
-    return await run_daily(desk, asked, conduct, progress)
+    return await run_daily(desk, asked, perform_with_agents, progress)
 
 
-async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
+async def _progress_lines(request: Request, asked: RunRequest) -> AsyncIterator[str]:
     """Lines of JSON: `progress` while it works, then one with `status` and the `body` that a plain call would get."""
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -148,11 +148,11 @@ async def _told(request: Request, asked: RunRequest) -> AsyncIterator[str]:
         finally:
             lines.put_nowait(None)
 
-    running = asyncio.ensure_future(kept(request.app, work()))
+    running = asyncio.ensure_future(run_to_end(request.app, work()))
     try:
         while (line := await lines.get()) is not None:
             yield json.dumps({"progress": line}) + "\n"
-        last = answer(await running)
+        last = response_of(await running)
     except PortfolioError as error:
         last = problem_of(error)
     except Exception:

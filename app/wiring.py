@@ -12,9 +12,10 @@ from app.broker.connection import McpConnection
 from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.components.board import Board
-from app.components.models import chooser_for
-from app.desk.desk import Desk, Run
+from app.components.choosers import chooser_for
+from app.desk.desk import Desk
 from app.desk.run.daily import preview_run
+from app.desk.states import Run
 from app.domain.errors import UsageError
 from app.ledger.engine import open_ledger
 from app.ledger.leases import owner_text

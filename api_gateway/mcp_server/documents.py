@@ -14,12 +14,12 @@ from types import MappingProxyType
 from typing import Final, get_args
 
 from api_gateway.clientportal.request_limits import GLOBAL, Limit
-from api_gateway.mcp_server import registry
 from api_gateway.mcp_server.registry import TOOLS
 from api_gateway.mcp_server.registry.tool import Family, GatewayTool, Local, Mapped, Unsupported
 
 DOCUMENT: Final = "docs/mcp-tools.md"
 _HERE = Path(__file__).resolve().parent
+_ROOT = _HERE.parents[1]
 
 
 def tables(text: str) -> str:
@@ -46,16 +46,15 @@ def _marked(text: str, mark: str, lines: Iterable[str]) -> str:
 def _modules() -> Iterator[str]:
     yield from ("| module | tools |", "|---|---|")
     for path in sorted(_HERE.rglob("*.py")):
-        module = ".".join(path.relative_to(_HERE.parents[1]).with_suffix("").parts)
-        if names := sorted({*_entries(module), *_typed(path)}):
-            place = path.relative_to(_HERE.parents[1]).as_posix()
-            yield f"| `{place}` | {', '.join(f'`{name}`' for name in names)} |"
+        if names := sorted({*_entries(path), *_typed(path)}):
+            yield f"| `{path.relative_to(_ROOT).as_posix()}` | {', '.join(f'`{name}`' for name in names)} |"
 
 
-def _entries(module: str) -> Iterator[str]:
+def _entries(path: Path) -> Iterator[str]:
     """The tools of one of the registry's modules; the registry itself only puts them together."""
-    if module.startswith(f"{registry.__name__}.") and not module.endswith(".__init__"):
-        for held in vars(import_module(module)).values():
+    if path.parent.name == "registry" and path.stem != "__init__":
+        module = import_module(".".join(path.relative_to(_ROOT).with_suffix("").parts))
+        for held in vars(module).values():
             if isinstance(held, tuple):
                 yield from (each.name for each in held if isinstance(each, GatewayTool))
 
@@ -120,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m api_gateway.mcp_server.documents", description="Keep the table of tools in step with the code."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where it is outdated")
-    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2], help="the project's root")
+    parser.add_argument("--root", type=Path, default=_ROOT, help="the project's root")
     options = parser.parse_args(arguments)
     status = 0
     for name, render in DOCUMENTS.items():

@@ -7,9 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
-from api_gateway.simulator.login.door import Door
-from api_gateway.simulator.login.gate import Gate
-from api_gateway.simulator.login.pages import access_denied
+from api_gateway.simulator.front.loopback_only import LoopbackOnly
+from api_gateway.simulator.front.middleware import GatewayMiddleware
+from api_gateway.simulator.front.pages import access_denied
 from api_gateway.simulator.routes import (
     account,
     admin,
@@ -27,9 +27,9 @@ from api_gateway.simulator.routes import (
     session,
     watchlists,
 )
+from api_gateway.simulator.routes.http import answer
 from api_gateway.simulator.routes.socket import Socket
-from api_gateway.simulator.stage import Stage
-from api_gateway.simulator.web import answer
+from api_gateway.simulator.running_world import RunningWorld
 from api_gateway.simulator.world import World
 
 
@@ -80,8 +80,8 @@ def gateway_routes() -> frozenset[tuple[str, str]]:
 
 def create_app(world: World, socket: ASGIApp | None = None) -> ASGIApp:
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
-    stage = Stage(world)
-    app.state.stage = stage
+    running = RunningWorld(world)
+    app.state.running = running
     for family in (*_GATEWAY, admin, events, login):
         app.include_router(family.router)
     app.add_exception_handler(GatewayRefusal, _refusal)
@@ -92,4 +92,4 @@ def create_app(world: World, socket: ASGIApp | None = None) -> ASGIApp:
     async def playing(scope: Scope, receive: Receive, send: Send) -> None:
         await (socket if scope["type"] == "websocket" else app)(scope, receive, send)
 
-    return Door(Gate(playing, stage))
+    return LoopbackOnly(GatewayMiddleware(playing, running))

@@ -20,9 +20,9 @@ from pydantic import ValidationError
 from api_gateway.simulator.application import create_app
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.exchange.universe import FEWEST
-from api_gateway.simulator.faults import RULES
-from api_gateway.simulator.login.pacing import PENALTY_SECONDS
-from api_gateway.simulator.orders.order_faults import Rule
+from api_gateway.simulator.faults.fault_box import RULES
+from api_gateway.simulator.faults.order_faults import Rule
+from api_gateway.simulator.front.pacing import PENALTY_SECONDS
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, scenario_file
 from api_gateway.simulator.world import Options, World, build_world
 

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
-from api_gateway.simulator.exchange.sessions import NEW_YORK
+from api_gateway.simulator.exchange.hours import NEW_YORK
 
 
 def whole_number(text: str) -> int | None:

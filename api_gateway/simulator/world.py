@@ -11,22 +11,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from api_gateway.simulator.accounts.account_book import AccountBook, opening_book
 from api_gateway.simulator.accounts.accounting import Accounting
-from api_gateway.simulator.accounts.boards import Boards
-from api_gateway.simulator.accounts.book import AccountBook, opening_book
-from api_gateway.simulator.broker_rules import BrokerRules
+from api_gateway.simulator.accounts.user_data import UserData
 from api_gateway.simulator.clock import MarketClock, Monotonic, SessionClock
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.exchange.currencies import ExchangeRates
+from api_gateway.simulator.exchange.hours import MORNING, Moment, at, calendar_of
 from api_gateway.simulator.exchange.market import Market, to_decimal
 from api_gateway.simulator.exchange.prices import DataChoice, PriceHistory, load_history
-from api_gateway.simulator.exchange.sessions import MORNING, Moment, at, calendar_of
 from api_gateway.simulator.exchange.universe import FEWEST, MOST, Universe, universe_of
-from api_gateway.simulator.faults import BrokerRule, FaultBox
-from api_gateway.simulator.login.brokerage import BrokerageSession, SessionMode
-from api_gateway.simulator.login.pacing import PENALTY_SECONDS, Pacer
+from api_gateway.simulator.faults.broker_rules import BrokerRules
+from api_gateway.simulator.faults.fault_box import BrokerRule, FaultBox
+from api_gateway.simulator.faults.order_faults import Rule
+from api_gateway.simulator.front.brokerage import BrokerageSession, SessionMode
+from api_gateway.simulator.front.pacing import PENALTY_SECONDS, Pacer
 from api_gateway.simulator.orders.order_desk import OrderDesk
-from api_gateway.simulator.orders.order_faults import Rule
 from api_gateway.simulator.orders.visibility import ListMemory, PositionCache
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from api_gateway.simulator.streaming.sockets import Sockets
@@ -84,7 +84,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     splits: list[Split] = field(default_factory=list)
     sockets: Sockets = field(default_factory=Sockets)
-    boards: Boards = field(default_factory=Boards)
+    user_data: UserData = field(default_factory=UserData)
 
     @property
     def seed(self) -> int:

@@ -73,7 +73,7 @@ def register(cli: typer.Typer) -> None:
 
 
 def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
-    def command(
+    def change_level(
         reason: ReasonOption,
         account: AccountOption = None,
         everywhere: AllOption = False,
@@ -93,7 +93,7 @@ def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
             typer.echo("for all accounts:")
         _print(facts, as_json)
 
-    return command
+    return change_level
 
 
 def level(
@@ -122,7 +122,7 @@ def approve_run(
     call = Call(f"/runs/{quote(run_id, safe='')}/approve", body)
     _work(
         call, url, patience_of(wait, timeout, url), state, as_json,
-        lambda desk, conduct, progress: approve(desk, run_id, who, conduct, progress, account),
+        lambda desk, perform, progress: approve(desk, run_id, who, perform, progress, account),
     )  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def leftovers() -> tuple[Started, ...]:
     return tuple(each for each in _all_started() if each.parent is None)
 
 
-def settle(state: Path, tell: Callable[[str], None]) -> None:
+def end_leftovers(state: Path, tell: Callable[[str], None]) -> None:
     """Ends what an earlier command left in that state directory, and names what else is left. Raises StillThere."""
     for each in leftovers():
         # One without a guard looks like one that a person started with its output in our log.

@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from app.commands.leftovers import settle
+from app.commands.leftovers import end_leftovers
 from app.commands.processes import free_ports, mcp_server, private_directory
 from app.commands.service_client import IN_PROGRESS, Report, ServiceFailed
 from app.commands.signals import run_cancellable
 from app.desk.desk import Desk, Progress
-from app.desk.run.attempt import Conduct, RunResult
+from app.desk.run.attempt import RunResult
 from app.desk.run.notify import deliver
 from app.desk.run.wait import Patience, lease_words, patiently
+from app.desk.stages.pipeline import PerformStages
 from app.domain.slots import DAILY_SLOT
 from app.settings import Settings, load_settings
 
-Job = Callable[[Desk, Conduct, Progress], Awaitable[RunResult]]
+Job = Callable[[Desk, PerformStages, Progress], Awaitable[RunResult]]
 NOBODY_WAITS = Patience()
 
 
@@ -23,11 +24,11 @@ def run_locally(
     settings: Settings, job: Job, tell: Progress, patience: Patience = NOBODY_WAITS, slot: str = DAILY_SLOT
 ) -> Report:
     """The report of the job, against IBKR_GATEWAY_URL. Raises ServiceFailed where it was stopped or is another's."""
-    from app.agent import conduct
+    from app.agent import perform_with_agents
     from app.wiring import wire
 
     state = private_directory(settings.state_dir)
-    settle(state, tell)
+    end_leftovers(state, tell)
     tell("starting the MCP server")
     with mcp_server(state, free_ports().mcp, settings.ibkr_gateway_url, settings.trading_mode) as variables:
         here = load_settings(
@@ -41,7 +42,7 @@ def run_locally(
             wiring = wire(here)
             desk = wiring.desk()
             try:
-                return await patiently(desk, lambda: job(desk, conduct, tell), patience, tell, slot)
+                return await patiently(desk, lambda: job(desk, perform_with_agents, tell), patience, tell, slot)
             finally:
                 await deliver(desk)
                 await wiring.close()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from app.commands.screen import show_report
+from app.commands.terminal import show_report
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
 from app.ledger.address import address, sqlite_file

@@ -20,7 +20,7 @@ from typing import NoReturn
 import httpx2
 
 from app.commands import child
-from app.commands.leftovers import LOGS, holder, settle
+from app.commands.leftovers import LOGS, end_leftovers, holder
 from app.commands.output import tell
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment
@@ -160,7 +160,7 @@ def everything(
 ) -> Iterator[str]:
     """All three, the simulator as the broker; yields the service's URL once all answer."""
     state = private_directory(state)
-    settle(state, tell)
+    end_leftovers(state, tell)
     with ExitStack() as stack:
         gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
         shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))

@@ -5,8 +5,9 @@ Session state carries ids and summaries only; arrays and money stay here, in the
 
 from collections.abc import Awaitable, Callable
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.journal import Journal
+from app.desk.states import Run
 
 OpenPreview = Callable[[str], Awaitable[tuple[Desk, Run]]]
 

@@ -1,21 +1,22 @@
 """What a stage found, in a few words and as small JSON: what the playground shows and session state carries."""
 
-from collections.abc import Callable
+from functools import singledispatch
 from typing import Any
 
-from app.desk.desk import Run, known
-from app.desk.stages.pipeline import Stage
+from app.desk.states import AccountRead, Decided, Evaluated, Executed, MarketRead, Run
 
 Summary = tuple[str, dict[str, Any]]
 
 
-def summary(stage: Stage, run: Run) -> Summary:
-    """(text for a person, JSON for the session)."""
-    return _SUMMARIES[stage.name](run)
+@singledispatch
+def summary(run: Run) -> Summary:
+    """(text for a person, JSON for the session) of what the run's last stage found."""
+    return f"run {run.run_id} is opened", {}
 
 
-def _account(run: Run) -> Summary:
-    portfolio = known(run.portfolio, "the portfolio")
+@summary.register
+def _account(run: AccountRead) -> Summary:
+    portfolio = run.portfolio
     text = (
         f"{len(portfolio.positions)} positions, net asset value {portfolio.nav:,.2f} {portfolio.currency}, "
         f"cash {portfolio.total_cash:,.2f} ({portfolio.source})"
@@ -23,16 +24,18 @@ def _account(run: Run) -> Summary:
     return text, {"positions": len(portfolio.positions), "nav": f"{portfolio.nav:.2f}", "currency": portfolio.currency}
 
 
-def _market(run: Run) -> Summary:
-    market = known(run.market, "the market")
+@summary.register
+def _market(run: MarketRead) -> Summary:
+    market = run.market
     vix = f"{market.vix.value:.1f} ({market.vix.source})" if market.vix else "unknown"
     untradable = f"; untradable today: {len(market.untradable)}" if market.untradable else ""
     text = f"{len(market.quotes)} quotes, {len(market.history)} histories, VIX {vix}{untradable} ({market.source})"
     return text, {"quotes": len(market.quotes), "histories": len(market.history), "source": market.source}
 
 
-def _evaluation(run: Run) -> Summary:
-    evaluation = known(run.evaluation, "the evaluation")
+@summary.register
+def _evaluation(run: Evaluated) -> Summary:
+    evaluation = run.evaluation
     lines = [
         f"{m.name}: {'unknown' if m.value is None else f'{m.value:.2%}'} against {m.limit:.2%}: {m.severity}"
         for m in evaluation.metrics
@@ -45,25 +48,18 @@ def _evaluation(run: Run) -> Summary:
     }
 
 
-def _decision(run: Run) -> Summary:
-    plan, choice = known(run.plan, "the plan"), known(run.choice, "the choice")
+@summary.register
+def _decision(run: Decided) -> Summary:
+    plan, choice = run.plan, run.choice
     text = f"{plan.action} ({plan.id}), chosen by {choice.chosen_by}: {choice.rationale}"
     return text, {"action": plan.action.value, "plan_id": choice.plan_id, "chosen_by": choice.chosen_by}
 
 
-def _orders(run: Run) -> Summary:
+@summary.register
+def _orders(run: Executed) -> Summary:
     lines = [
         f"{r.state}: {r.order.side} {r.order.quantity:f} {r.order.instrument.symbol}"
         + (f" ({r.reason})" if r.reason else "")
         for r in run.results
     ]
     return "\n".join(lines) or "no orders", {"orders": [{"coid": r.coid, "state": r.state} for r in run.results]}
-
-
-_SUMMARIES: dict[str, Callable[[Run], Summary]] = {
-    "ibkr_reader_agent": _account,
-    "market_reader_agent": _market,
-    "portfolio_evaluator_agent": _evaluation,
-    "decision_maker_agent": _decision,
-    "order_executor_agent": _orders,
-}

@@ -1,40 +1,19 @@
-"""What a run works with, and what it knows so far. Stages take a run and give back one that knows more."""
+"""What a run works with: the ports, the policy and the process's own facts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
 from app.desk.clock import steady_seconds
-from app.desk.journal import Journal
-from app.desk.ports import Broker, Calendar, Chooser, Clock, Ledger, MarketData, ModelUse, Notifier, Signer
-from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
-from app.desk.report.schema import ExplanationPart
-from app.desk.stages.continuity import Continuity
-from app.desk.stages.valuation import value_doubt
-from app.domain.evaluation import Evaluation
+from app.desk.ports import Broker, Calendar, Chooser, Ledger, MarketData, Notifier, Signer
 from app.domain.instrument import UNKNOWN_SECTOR
-from app.domain.lots import Fill
-from app.domain.market import Market, Session
-from app.domain.navs import NavPoint
-from app.domain.order import Order, OrderReport, Trade, WhatIf
-from app.domain.plan import NO_MEMORY, Choice, Memory, Plan
-from app.domain.policy import Mode, Policy
-from app.domain.portfolio import Portfolio
-from app.domain.questions import Question
-from app.domain.ruling import KillLevel, Refusal
-from app.domain.session import BrokerSession
+from app.domain.policy import Policy
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Progress = Callable[[str], None]
-
-
-NO_MODEL = ModelUse()
-NO_PAST = Continuity()
-NO_CONTROL = Control(KillLevel.ACTIVE, "nobody has set a level", "nobody", None)
 
 
 def real_time() -> datetime:
@@ -44,29 +23,6 @@ def real_time() -> datetime:
 
 def silent(_: str) -> None:
     """Progress nobody listens to."""
-
-
-@dataclass(frozen=True, slots=True)
-class EffectiveMode:
-    """How far this run goes and which of request, policy and setting made it so; `label` is for people."""
-
-    mode: Mode
-    label: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderResult:
-    """What became of one order; `state` is the ledger's word, or PREVIEWED for an order that was only previewed."""
-
-    coid: str
-    order: Order
-    state: str
-    filled_quantity: Decimal = Decimal(0)
-    average_price: Decimal | None = None
-    what_if: WhatIf | None = None
-    reason: str | None = None
-    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,72 +67,3 @@ class Desk:
     def sector(self, symbol: str) -> str:
         """GICS sector, "Unknown" where the table has none."""
         return self.sectors.get(symbol, UNKNOWN_SECTOR)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run in progress. `claim` is None for a preview that nobody scheduled; then nothing is ever sent.
-
-    `by_person`: a person asked for exactly this order. `approved`: a person approved the committed plan, having seen
-    `asked_prices` by order id. `at_close`: the day's close is being recorded.
-    """
-
-    run_id: str
-    key: RunKey
-    mode: EffectiveMode
-    broker_session: BrokerSession
-    session: Session
-    clock: Clock
-    journal: Journal
-    claim: Claim | None = None
-    progress: Progress = silent
-    by_person: bool = False
-    approved: bool = False
-    at_close: bool = False
-    asked_prices: Mapping[str, Decimal] = field(default_factory=dict)
-    level: Control = NO_CONTROL
-    portfolio: Portfolio | None = None
-    flows: tuple[Flow, ...] = ()
-    continuity: Continuity = NO_PAST
-    quarantined: tuple[Quarantine, ...] = ()
-    broker_report: OrderReport | None = None
-    trades: tuple[Trade, ...] = ()
-    navs: tuple[NavPoint, ...] = ()
-    fills: tuple[Fill, ...] = ()
-    memory: Memory = NO_MEMORY
-    market: Market | None = None
-    evaluation: Evaluation | None = None
-    plans: tuple[Plan, ...] = ()
-    choice: Choice | None = None
-    plan: Plan | None = None
-    explanations: tuple[ExplanationPart, ...] = ()
-    model: ModelUse = NO_MODEL
-    results: tuple[OrderResult, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    awaiting_approval: bool = False
-    note: str | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def resumes(self) -> bool:
-        """An earlier attempt committed a plan: it is carried on with, however late."""
-        return self.claim is not None and self.claim.plan is not None
-
-    @property
-    def unexplained_flow(self) -> Decimal:
-        """Money from outside that nobody has explained, in base currency; zero before the account is read."""
-        return self.continuity.unexplained(self.portfolio.nav) if self.portfolio else Decimal(0)
-
-    @property
-    def value_doubt(self) -> str | None:
-        """Why nothing may be concluded from the account's value today; None where it may, or nobody has read it."""
-        if self.unexplained_flow != 0:
-            return "money from outside is unexplained"
-        return value_doubt(self.portfolio) if self.portfolio else None
-
-
-def known(value: Result | None, what: str) -> Result:
-    """The value, which an earlier stage must have found."""
-    if value is None:
-        raise RuntimeError(f"{what} is not known yet: the stages ran out of order")
-    return value

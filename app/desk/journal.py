@@ -1,6 +1,7 @@
 """What one run says for the audit trail, and every call that it makes to the broker's server.
 
-Events wait in the journal until it is flushed, at the end of a stage and before anything is sent: one commit for many.
+Events wait in the journal until it is flushed: at the end of a stage that reads the world, with the plan that follows
+from what was read, before anything is sent, and with the run's end. One commit for many.
 """
 
 from collections import Counter
@@ -47,9 +48,13 @@ class Journal:
     async def flush(self) -> None:
         """Commit what waits; on an error it keeps waiting."""
         if self._waiting:
-            batch = tuple(self._waiting)
-            await self._write(batch)
-            del self._waiting[: len(batch)]
+            await self.flush_with(self._write)
+
+    async def flush_with(self, commit: Write) -> None:
+        """Have what waits committed together with something else; on an error it keeps waiting."""
+        batch = tuple(self._waiting)
+        await commit(batch)
+        del self._waiting[: len(batch)]
 
     def drain(self) -> tuple[Event, ...]:
         """Hand over what waits, for a commit that carries more than events."""

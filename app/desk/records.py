@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
@@ -285,6 +286,14 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversight:
+    """The level in force, and how many runs have sent orders since a person last set one."""
+
+    level: Control
+    runs_since_review: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """Money paid in (or out, negative) from outside, in base currency: neither gain nor loss."""
 
@@ -302,3 +311,22 @@ class Quarantine:
     symbol: str
     reason: str
     since: date
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """What the ledger holds of an account, all of one moment.
+
+    `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
+    `orders`: by the client order ids that were asked for; `open_intents`: of the session.
+    """
+
+    snapshot: Snapshot | None
+    evaluation: EvaluationRecord | None
+    navs: tuple[NavPoint, ...]
+    flows: tuple[Flow, ...]
+    quarantined: tuple[Quarantine, ...]
+    filled: tuple[IntentRecord, ...]
+    filled_since: tuple[IntentRecord, ...]
+    orders: Mapping[str, IntentRecord]
+    open_intents: tuple[IntentRecord, ...]

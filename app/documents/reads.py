@@ -8,7 +8,6 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 
 from app.domain.policy import Policy
 from app.domain.policy.fields import Section
@@ -65,9 +64,11 @@ def reads(tree: ast.Module) -> Mapping[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
     counted: set[ast.Attribute] = set()
     functions = [node for node in ast.walk(tree) if isinstance(node, _Function)]
-    for scope in chain([tree], functions):
+    for scope in (tree, *functions):
         names = _Names(by_attribute, by_class)
-        _bind_all(scope, names)
+        # A name means one thing within a function; in the module as a whole it may mean many.
+        if not isinstance(scope, ast.Module):
+            _bind_all(scope, names)
         for node in ast.walk(scope):
             if not isinstance(node, ast.Attribute) or node in counted:
                 continue
@@ -84,10 +85,7 @@ def _plain(section: type[Section]) -> frozenset[str]:
     return frozenset(name for name, info in section.model_fields.items() if inner[str(info.validation_alias)] is None)
 
 
-def _bind_all(scope: ast.Module | _Function, names: _Names) -> None:
-    # A name means one thing within a function; in the module as a whole it may mean many.
-    if isinstance(scope, ast.Module):
-        return
+def _bind_all(scope: _Function, names: _Names) -> None:
     for given in scope.args.args + scope.args.kwonlyargs:
         if isinstance(given.annotation, ast.Name) and given.annotation.id in names.by_class:
             names.bound[given.arg] = names.by_class[given.annotation.id]

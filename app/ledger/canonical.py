@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import Any, cast
 
 from app.domain.errors import LedgerError
+
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 def canonical(value: object) -> str:
@@ -39,12 +42,33 @@ def time_text(at: datetime) -> str:
 
 
 def _plain(value: object) -> object:
+    # Nearly all of a report is of these types, and a report has thousands of values.
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is dict:
+        return _mapping(cast(dict[object, object], value))
+    if kind is list:
+        return [item if type(item) in _AS_THEY_ARE else _plain(item) for item in cast(list[object], value)]
+    if kind is float:
+        return _finite(cast(float, value))
+    return _plain_of_any_type(value)
+
+
+def _mapping(value: Mapping[Any, object]) -> dict[str, object]:
+    return {
+        key if type(key) is str else _key(key): item if type(item) in _AS_THEY_ARE else _plain(item)
+        for key, item in value.items()
+    }
+
+
+def _plain_of_any_type(value: object) -> object:
     if isinstance(value, Enum):
         return _plain(value.value)
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, str | int):
         return value
     if isinstance(value, Mapping):
-        return {_key(key): _plain(item) for key, item in value.items()}
+        return _mapping(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return _scalar(value)
@@ -52,9 +76,7 @@ def _plain(value: object) -> object:
 
 def _scalar(value: object) -> float | str:
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise LedgerError(f"{value} cannot be recorded: a number that is not known is None")
-        return float(value)
+        return _finite(value)
     if isinstance(value, Decimal):
         return decimal_text(value)
     if isinstance(value, datetime):
@@ -62,6 +84,12 @@ def _scalar(value: object) -> float | str:
     if isinstance(value, date):
         return value.isoformat()
     raise LedgerError(f"a {type(value).__name__} has no canonical JSON form: {value!r}")
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise LedgerError(f"{value} cannot be recorded: a number that is not known is None")
+    return float(value)
 
 
 def _key(key: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from app.desk.records import PROCESS_ENDED, Busy, Claim, Done, RunKey, RunStatus
 from app.domain.errors import LedgerError, RunAtWork
@@ -17,6 +17,14 @@ from app.ledger.leases import NOBODY, Leases
 from app.ledger.runs import owned
 from app.ledger.schema import runs
 from app.ledger.transactions import insert_if_absent
+
+_OF_KEY = select(runs).where(runs.c.day_key == bindparam("key")).with_for_update()
+_OTHERS = (
+    select(runs)
+    .where(runs.c.book == bindparam("of"), runs.c.status == RunStatus.RUNNING, runs.c.day_key != bindparam("key"))
+    .order_by(runs.c.number)
+    .with_for_update()
+)
 
 
 def claim(
@@ -41,7 +49,7 @@ def claim(
     }
     _one_claim_at_a_time(connection, key.book)
     while True:
-        held = connection.execute(select(runs).where(runs.c.day_key == key.text).with_for_update()).one_or_none()
+        held = connection.execute(_OF_KEY, {"key": key.text}).one_or_none()
         if held is not None and held.status != RunStatus.RUNNING:
             _clear(connection, _running_others(connection, fresh), fresh, at, leases)
             return _result(held)
@@ -98,9 +106,7 @@ def _clear(connection: Connection, others: Iterable[Row[Any]], claimant: Claim, 
 
 
 def _running_others(connection: Connection, claimant: Claim) -> list[Row[Any]]:
-    query = select(runs).where(runs.c.book == claimant.key.book, runs.c.status == RunStatus.RUNNING)
-    query = query.where(runs.c.day_key != claimant.key.text).order_by(runs.c.number)
-    return list(connection.execute(query.with_for_update()))
+    return list(connection.execute(_OTHERS, {"of": claimant.key.book, "key": claimant.key.text}))
 
 
 def _keeps_its_key(row: Row[Any]) -> bool:

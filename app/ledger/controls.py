@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select, update
 
 from app.desk.records import Control, Event, Quarantine
 from app.domain.errors import LedgerError
@@ -17,13 +17,24 @@ from app.ledger.transactions import insert_if_absent
 ALL_BOOKS = "*"
 AUTOMATIC = "automatic"
 _STRICTNESS = {KillLevel.ACTIVE: 0, KillLevel.REDUCING: 1, KillLevel.HALTED: 2}
+_SET = select(control).where(control.c.book.in_((ALL_BOOKS, bindparam("of"))), control.c.at.is_not(None))
+_NAMES = select(quarantines).where(quarantines.c.book == bindparam("of"))
+_REVIEWED = select(func.coalesce(func.max(control.c.reviewed), 0)).where(
+    control.c.book.in_((ALL_BOOKS, bindparam("of")))
+)
+_SENT_SINCE = (
+    select(func.count())
+    .select_from(runs)
+    .where(runs.c.book == bindparam("of"), runs.c.number > _REVIEWED.scalar_subquery())
+    .where(exists().where(intents.c.run_id == runs.c.run_id, intents.c.sends == 1))
+)
 _NOBODY = Control(KillLevel.ACTIVE, "nobody has set a level", "", None)
 
 
 def level(connection: Connection, book: str | None) -> Control:
     """The stricter of the book's own and that of all books; of equals the one of all books."""
-    stored = select(control).where(control.c.book.in_((ALL_BOOKS, book or ALL_BOOKS)), control.c.at.is_not(None))
-    found = sorted(connection.execute(stored), key=lambda row: row.book != ALL_BOOKS)
+    stored = connection.execute(_SET, {"of": book or ALL_BOOKS})
+    found = sorted(stored, key=lambda row: row.book != ALL_BOOKS)
     return max(map(_as_control, found), key=_strictness, default=_NOBODY)
 
 
@@ -62,10 +73,7 @@ def set_level(
 
 def runs_since_review(connection: Connection, book: str) -> int:
     """Counted by when runs were made, as market time may be simulated."""
-    reviews = select(func.coalesce(func.max(control.c.reviewed), 0)).where(control.c.book.in_((ALL_BOOKS, book)))
-    sent = exists().where(intents.c.run_id == runs.c.run_id, intents.c.sends == 1)
-    later = select(func.count()).select_from(runs).where(runs.c.book == book, runs.c.number > reviews.scalar_subquery())
-    return connection.execute(later.where(sent)).scalar_one()
+    return connection.execute(_SENT_SINCE, {"of": book}).scalar_one()
 
 
 def quarantine(connection: Connection, book: str, name: Quarantine, at: datetime) -> None:
@@ -101,8 +109,8 @@ def release(connection: Connection, book: str, conid: int, reason: str, actor: s
 
 def quarantined(connection: Connection, book: str) -> tuple[Quarantine, ...]:
     """By symbol."""
-    stored = select(quarantines).where(quarantines.c.book == book)
-    names = [Quarantine(row.conid, row.symbol, row.reason, row.since) for row in connection.execute(stored)]
+    stored = connection.execute(_NAMES, {"of": book})
+    names = [Quarantine(row.conid, row.symbol, row.reason, row.since) for row in stored]
     return tuple(sorted(names, key=lambda name: (name.symbol, name.conid)))
 
 

@@ -15,7 +15,7 @@ from app.ledger.faults import DAMAGED, READ_ONLY, Fault, unavailable
 from app.ledger.transactions import ledger_errors
 
 _BESIDE = ("-wal", "-shm")
-_OPENED, _SEEN = "ledger_opened", "ledger_seen"
+_OPENED, _SEEN, _FOUND_SOUND = "ledger_opened", "ledger_seen", "ledger_found_sound"
 _LOOK_SECONDS = 2
 
 _BACK = "or stop the service, look at what is there (`portfolio audit verify`), and start it again"
@@ -81,13 +81,26 @@ class DatabaseFile:
     def require_sound(self, *, thorough: bool) -> None:
         """Walk the file's structure, as a stranger would find it on the disk, if it changed since it was sound.
 
-        `thorough`: also if what is committed and not yet in the file changed, as it does with every commit.
+        `thorough`: also if others changed what is committed and not yet in the file. A walk takes a millisecond a
+        megabyte, so what this process itself commits to a sound file is not walked again.
         """
-        now = (_stamp(self._path), _stamp(_beside(self._path, "-wal")))
+        now = self._stamps()
         if self._sound is not None and now[: 1 + thorough] == self._sound[: 1 + thorough]:
             return
         walk(self._path)
         self._sound = now
+
+    def locked(self, info: MutableMapping[str, Any]) -> None:
+        """Nobody else can write now: note whether what is there is still what was found sound."""
+        info[_FOUND_SOUND] = self._stamps() == self._sound
+
+    def released(self, info: MutableMapping[str, Any]) -> None:
+        """The transaction is over: what it added beside a sound file is no reason to walk. The file itself stays."""
+        if info.pop(_FOUND_SOUND, False) and self._sound is not None:
+            self._sound = (self._sound[0], self._stamps()[1])
+
+    def _stamps(self) -> tuple[Stamp, Stamp]:
+        return _stamp(self._path), _stamp(_beside(self._path, "-wal"))
 
     def _require_first(self) -> None:
         now = _identity(self._path)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.desk.records import Claim, Event
 from app.domain.errors import LedgerError
@@ -16,6 +16,10 @@ from app.ledger.transactions import insert_if_absent
 
 # What the first event of a book names as the hash before it.
 GENESIS = "0" * 64
+# Statements of every transaction are made once: to make one costs more than to execute it.
+_HEAD = select(chain.c.seq, chain.c.hash).where(chain.c.book == bindparam("of")).with_for_update()
+_APPEND = insert(events)
+_ADVANCE = update(chain).where(chain.c.book == bindparam("of")).values(seq=bindparam("newest"), hash=bindparam("link"))
 
 
 class OwnKind(StrEnum):
@@ -47,12 +51,11 @@ def refuse_own_kinds(reported: Sequence[Event]) -> None:
 
 def head(connection: Connection, book: str) -> Row[int, str]:
     """(seq, hash) of the book's newest event, locked until the transaction ends; (0, GENESIS) for a new book."""
-    locked = select(chain.c.seq, chain.c.hash).where(chain.c.book == book).with_for_update()
-    found = connection.execute(locked).one_or_none()
+    found = connection.execute(_HEAD, {"of": book}).one_or_none()
     if found is not None:
         return found
     insert_if_absent(connection, chain, {"book": book, "seq": 0, "hash": GENESIS})
-    return connection.execute(locked).one()
+    return connection.execute(_HEAD, {"of": book}).one()
 
 
 def observe(connection: Connection, book: str, batch: Sequence[Event], at: datetime) -> None:
@@ -104,8 +107,8 @@ def append(connection: Connection, book: str, run_id: str | None, batch: Sequenc
             }
         )
         previous = link
-    connection.execute(insert(events), rows)
-    connection.execute(update(chain).where(chain.c.book == book).values(seq=seq, hash=previous))
+    connection.execute(_APPEND, rows)
+    connection.execute(_ADVANCE, {"of": book, "newest": seq, "link": previous})
     return seq
 
 

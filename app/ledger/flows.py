@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from app.desk.records import Event, Flow
 from app.domain.errors import LedgerError
@@ -10,6 +10,8 @@ from app.domain.flows import MOST, impossible
 from app.ledger import events
 from app.ledger.events import OwnKind
 from app.ledger.schema import flows
+
+_OF_BOOK = select(flows).where(flows.c.book == bindparam("of")).order_by(flows.c.session_date, flows.c.seq)
 
 
 def add(connection: Connection, book: str, flow: Flow, at: datetime) -> None:
@@ -31,7 +33,7 @@ def add(connection: Connection, book: str, flow: Flow, at: datetime) -> None:
 
 def load(connection: Connection, book: str) -> tuple[Flow, ...]:
     """Oldest session first, and within one in the order of recording."""
-    stored = select(flows).where(flows.c.book == book).order_by(flows.c.session_date, flows.c.seq)
-    found = (Flow(row.session_date, row.amount, row.note, row.actor) for row in connection.execute(stored))
+    stored = connection.execute(_OF_BOOK, {"of": book})
+    found = (Flow(row.session_date, row.amount, row.note, row.actor) for row in stored)
     # Earlier versions recorded 1e400, which nobody could answer any more: it stays in the trail alone.
     return tuple(flow for flow in found if abs(flow.amount) < MOST)

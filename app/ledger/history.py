@@ -5,7 +5,7 @@ another one or an older copy, however it came to answer under the same name.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events
@@ -17,6 +17,8 @@ OLDER = Fault(
     "again; the next run compares with the broker before it sends",
 )
 Heads = Mapping[str, tuple[int, str]]
+_HEADS = select(chain.c.book, chain.c.seq, chain.c.hash)
+_LINK = select(events.c.seq, events.c.hash).where(events.c.book == bindparam("of"), events.c.seq == bindparam("at"))
 
 
 class History:
@@ -43,8 +45,7 @@ class History:
 
 
 def _heads(connection: Connection) -> Heads:
-    rows = connection.execute(select(chain.c.book, chain.c.seq, chain.c.hash))
-    return {row.book: (row.seq, row.hash) for row in rows}
+    return {book: (seq, digest) for book, seq, digest in connection.execute(_HEADS)}
 
 
 def _require_grown(connection: Connection, known: Heads) -> None:
@@ -55,8 +56,8 @@ def _require_grown(connection: Connection, known: Heads) -> None:
         head = now.get(book)
         if head is not None and head[0] > seq:
             # Others have written: what was known must still be below.
-            query = select(events.c.seq, events.c.hash).where(events.c.book == book, events.c.seq == seq)
-            head = next(((row.seq, row.hash) for row in connection.execute(query)), None)
+            below = connection.execute(_LINK, {"of": book, "at": seq})
+            head = next(((row.seq, row.hash) for row in below), None)
         if head != (seq, digest):
             words = f"event {seq} of a book is not there" if head is None or head[0] < seq else f"event {seq} differs"
             raise unavailable(OLDER, place(connection.engine.url), words)

@@ -4,13 +4,13 @@ An intent is sent once, and every change of its state has its event in the same 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, select, update
 
 from app.desk.records import Claim, Event, Intent, IntentRecord
 from app.domain.errors import LedgerError
@@ -43,6 +43,34 @@ _WITH_FILL = (_S.PARTIAL, _S.FILLED)
 _UNUSED = (_S.REJECTED, _S.NOT_SENT)
 
 
+class _Query(NamedTuple):
+    """Some intents, in the order in which they were made, and what was asked about them."""
+
+    intents: Select[Any]
+    questions: Select[Any]
+
+
+def _query(*conditions: ColumnElement[bool]) -> _Query:
+    chosen = select(intents).join(runs, runs.c.run_id == intents.c.run_id).where(*conditions)
+    ordered = chosen.order_by(intents.c.session_date, runs.c.number, intents.c.position)
+    return _Query(ordered, questions.about(*conditions))
+
+
+_OF_BOOK = intents.c.book == bindparam("of")
+_OF_DAY = (_OF_BOOK, intents.c.session_date == bindparam("day"))
+_BY_KEY = (intents.c.run_id == bindparam("run"), intents.c.coid == bindparam("id"))
+_OF_RUN = _query(intents.c.run_id == bindparam("run"))
+_ONE = _query(*_BY_KEY)
+_OPEN_OF_BOOK = _query(_OF_BOOK, intents.c.state.in_(_OPEN))
+_OPEN_OF_DAY = _query(*_OF_DAY, intents.c.state.in_(_OPEN))
+_BY_COID = _query(_OF_BOOK, intents.c.coid.in_(bindparam("coids", expanding=True)))
+_SENT = _query(_OF_BOOK, intents.c.sends == 1)
+_ASKED_ABOUT = _query(questions.was_asked())
+_USED = select(intents).where(*_OF_DAY, intents.c.sends == 1, intents.c.state.not_in(_UNUSED))
+_OWN = select(intents).where(*_BY_KEY).with_for_update()
+_SENT_AS = select(intents).where(_OF_BOOK, intents.c.coid == bindparam("id"), intents.c.sends == 1).with_for_update()
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """What is now known of an intent beside its state; None leaves what is stored."""
@@ -68,10 +96,16 @@ class News:
 
 
 def commit_plan(
-    connection: Connection, claim: Claim, plan: Mapping[str, Any], planned: Sequence[Intent], at: datetime
+    connection: Connection,
+    claim: Claim,
+    plan: Mapping[str, Any],
+    planned: Sequence[Intent],
+    at: datetime,
+    before: Sequence[Event] = (),
 ) -> None:
-    """The first plan wins; one without orders counts, or HOLD would be decided twice."""
+    """The first plan wins; one without orders counts, or HOLD would be decided twice. `before`: events up to then."""
     row = owned(connection, claim)
+    events.refuse_own_kinds(before)
     if row.plan is not None:
         raise LedgerError(f"run {claim.run_id} has committed a plan already", "Resume it from the claim's plan")
     if "action" not in plan:
@@ -89,7 +123,8 @@ def commit_plan(
         "policy_hash": row.policy_hash,
         "intents": [_told(values) for values in rows],
     }
-    events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.PLAN_COMMITTED, payload),), at)
+    batch = (*before, Event(OwnKind.PLAN_COMMITTED, payload))
+    events.append(connection, claim.key.book, claim.run_id, batch, at)
 
 
 def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[str, Any]:
@@ -180,36 +215,39 @@ def absent(connection: Connection, claim: Claim, coid: str, at: datetime) -> Int
     connection.execute(update(intents).where(is_intent(intent)).values(absent_reads=reads, fence=claim.fence))
     payload = {"fence": claim.fence, "coid": coid, "planned_by": intent.run_id, "absent_reads": reads}
     events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.INTENT_ABSENT, payload),), at)
-    (record,) = _records(connection, is_intent(intent))
+    (record,) = _records(connection, _ONE, {"run": intent.run_id, "id": intent.coid})
     return record
 
 
 def of_run(connection: Connection, run_id: str) -> tuple[IntentRecord, ...]:
     """In the order of the plan."""
-    return _records(connection, intents.c.run_id == run_id)
+    return _records(connection, _OF_RUN, {"run": run_id})
 
 
 def open_of_book(connection: Connection, book: str, session_date: date | None) -> tuple[IntentRecord, ...]:
     """Those that may still change at the broker; of every session where none is named."""
-    which = (intents.c.book == book,) if session_date is None else _of_day(book, session_date)
-    return _records(connection, *which, intents.c.state.in_(_OPEN))
+    if session_date is None:
+        return _records(connection, _OPEN_OF_BOOK, {"of": book})
+    return _records(connection, _OPEN_OF_DAY, {"of": book, "day": session_date})
 
 
-def find(connection: Connection, book: str, coid: str) -> IntentRecord | None:
-    """The one that was sent; where none was, the newest that was planned."""
-    found = _records(connection, intents.c.book == book, intents.c.coid == coid)
-    return sorted(found, key=lambda record: record.sends)[-1] if found else None
+def find(connection: Connection, book: str, coids: Collection[str]) -> dict[str, IntentRecord]:
+    """Of each id the one that was sent; where none was, the newest that was planned."""
+    found: dict[str, IntentRecord] = {}
+    for record in _records(connection, _BY_COID, {"of": book, "coids": list(coids)}) if coids else ():
+        if record.coid not in found or record.sends >= found[record.coid].sends:
+            found[record.coid] = record
+    return found
 
 
 def asked_about(connection: Connection, limit: int) -> tuple[IntentRecord, ...]:
     """The newest orders about which the broker asked anything, newest first."""
-    found = _records(connection, questions.was_asked())
-    return found[::-1][:limit]
+    return _records(connection, _ASKED_ABOUT)[::-1][:limit]
 
 
 def filled(connection: Connection, book: str) -> tuple[IntentRecord, ...]:
     """Every intent with a fill, oldest first."""
-    sent = _records(connection, intents.c.book == book, intents.c.sends == 1)
+    sent = _records(connection, _SENT, {"of": book})
     return tuple(record for record in sent if record.filled_quantity > 0)
 
 
@@ -218,9 +256,7 @@ def day_use(connection: Connection, book: str, session_date: date) -> DayUse:
 
     A cancelled order still was one of the day's orders.
     """
-    used = connection.execute(
-        select(intents).where(*_of_day(book, session_date), intents.c.sends == 1, intents.c.state.not_in(_UNUSED))
-    ).all()
+    used = connection.execute(_USED, {"of": book, "day": session_date}).all()
     return DayUse(orders=len(used), turnover=sum((_value(row) for row in used), Decimal(0)))
 
 
@@ -252,14 +288,12 @@ def tell(
 
 def own_intent(connection: Connection, claim: Claim, coid: str) -> Row[Any] | None:
     """The run's own, locked."""
-    query = select(intents).where(intents.c.run_id == claim.run_id, intents.c.coid == coid)
-    return connection.execute(query.with_for_update()).one_or_none()
+    return connection.execute(_OWN, {"run": claim.run_id, "id": coid}).one_or_none()
 
 
 def sent_intent(connection: Connection, book: str, coid: str) -> Row[Any] | None:
     """The one that went out under this id, locked."""
-    query = select(intents).where(intents.c.book == book, intents.c.coid == coid, intents.c.sends == 1)
-    return connection.execute(query.with_for_update()).one_or_none()
+    return connection.execute(_SENT_AS, {"of": book, "id": coid}).one_or_none()
 
 
 def is_positive(amount: Decimal) -> bool:
@@ -272,19 +306,12 @@ def is_intent(intent: Row[Any]) -> ColumnElement[bool]:
     return and_(intents.c.run_id == intent.run_id, intents.c.coid == intent.coid)
 
 
-def _of_day(book: str, session_date: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return intents.c.book == book, intents.c.session_date == session_date
-
-
-def _records(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[IntentRecord, ...]:
-    query = (
-        select(intents)
-        .join(runs, runs.c.run_id == intents.c.run_id)
-        .where(*conditions)
-        .order_by(intents.c.session_date, runs.c.number, intents.c.position)
-    )
-    asked = questions.of_intents(connection, *conditions)
-    return tuple(_as_record(row, asked.get((row.run_id, row.coid), ())) for row in connection.execute(query))
+def _records(
+    connection: Connection, query: _Query, values: Mapping[str, Any] | None = None
+) -> tuple[IntentRecord, ...]:
+    rows = connection.execute(query.intents, values).all()
+    asked = questions.of_intents(connection, query.questions, values) if rows else {}
+    return tuple(_as_record(row, asked.get((row.run_id, row.coid), ())) for row in rows)
 
 
 def _as_record(row: Row[Any], asked: tuple[Question, ...]) -> IntentRecord:

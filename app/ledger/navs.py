@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
 from app.desk.records import Event
 from app.domain.errors import LedgerError
@@ -14,6 +14,10 @@ from app.ledger import events
 from app.ledger.events import OwnKind
 from app.ledger.schema import navs
 
+_OF_BOOK = select(navs).where(navs.c.book == bindparam("of"))
+_LAST_SESSION = select(func.max(navs.c.session_date)).where(navs.c.book == bindparam("of")).scalar_subquery()
+_NEWEST = _OF_BOOK.where(navs.c.session_date == _LAST_SESSION)
+_ADD = insert(navs)
 # Within one session.
 _ORDER = {NavKind.BROKER: 0, NavKind.RUN: 1, NavKind.CLOSE: 2}
 
@@ -28,14 +32,15 @@ def add(connection: Connection, book: str, points: Sequence[NavPoint]) -> None:
         if latest is not None:
             _follow(connection, book, latest, point)
         connection.execute(
-            insert(navs).values(
-                book=book,
-                session_date=point.session_date,
-                kind=point.kind,
-                nav=point.nav,
-                idx=point.index,
-                peak=point.peak,
-            )
+            _ADD,
+            {
+                "book": book,
+                "session_date": point.session_date,
+                "kind": point.kind,
+                "nav": point.nav,
+                "idx": point.index,
+                "peak": point.peak,
+            },
         )
         latest = point
 
@@ -50,7 +55,7 @@ def add_from_outside(connection: Connection, book: str, points: Sequence[NavPoin
 
 def load(connection: Connection, book: str) -> tuple[NavPoint, ...]:
     """Oldest first."""
-    return _ordered(connection.execute(select(navs).where(navs.c.book == book)).all())
+    return _ordered(connection.execute(_OF_BOOK, {"of": book}).all())
 
 
 def as_payload(point: NavPoint) -> Mapping[str, Any]:
@@ -65,8 +70,7 @@ def as_payload(point: NavPoint) -> Mapping[str, Any]:
 
 
 def _newest(connection: Connection, book: str) -> NavPoint | None:
-    last_session = select(func.max(navs.c.session_date)).where(navs.c.book == book).scalar_subquery()
-    rows = connection.execute(select(navs).where(navs.c.book == book, navs.c.session_date == last_session)).all()
+    rows = connection.execute(_NEWEST, {"of": book}).all()
     return _ordered(rows)[-1] if rows else None
 
 

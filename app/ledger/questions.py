@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select
 
 from app.domain.questions import Question
 from app.ledger.canonical import canonical
@@ -41,17 +41,23 @@ def as_told(asked: Sequence[Question]) -> list[dict[str, Any]]:
     return [{"ids": q.ids, "text": q.text, "answered": q.answered, "why": q.why} for q in asked]
 
 
-def of_intents(connection: Connection, *conditions: ColumnElement[bool]) -> Mapping[Key, tuple[Question, ...]]:
-    """(run, client order id) → what was asked, for the intents that the conditions select."""
-    query = (
+def about(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """What was asked about the intents that the conditions select."""
+    return (
         select(questions)
         .join(intents, and_(intents.c.run_id == questions.c.run_id, intents.c.coid == questions.c.coid))
         .join(runs, runs.c.run_id == intents.c.run_id)
         .where(*conditions)
         .order_by(questions.c.run_id, questions.c.coid, questions.c.position)
     )
+
+
+def of_intents(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any] | None
+) -> Mapping[Key, tuple[Question, ...]]:
+    """(run, client order id) → what was asked, by a query of `about`."""
     found: defaultdict[Key, list[Question]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query, values):
         found[row.run_id, row.coid].append(Question(tuple(json.loads(row.ids)), row.text, row.answered, row.why))
     return {key: tuple(asked) for key, asked in found.items()}
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot, UnitValue
 from app.ledger.canonical import canonical
@@ -23,6 +23,23 @@ class Kind(StrEnum):
     EVALUATION = "evaluation"
     ACCOUNT = "account"
     ASKED_PRICES = "asked_prices"
+
+
+def _of(kind: Kind) -> Select[tuple[str, str]]:
+    query = select(run_memory.c.run_id, run_memory.c.content).join(runs, runs.c.run_id == run_memory.c.run_id)
+    return query.where(runs.c.book == bindparam("of"), run_memory.c.kind == kind)
+
+
+_LAST_EVALUATION = (
+    _of(Kind.EVALUATION)
+    .where(runs.c.dry_run.is_(False), runs.c.session_date < bindparam("before"), runs.c.status == RunStatus.DONE)
+    .order_by(runs.c.session_date.desc(), runs.c.number.desc())
+    .limit(1)
+)
+_LAST_SNAPSHOT = _of(Kind.ACCOUNT).where(runs.c.dry_run.is_(False)).order_by(runs.c.sealed_seq.desc()).limit(1)
+_SNAPSHOTS = _of(Kind.ACCOUNT).order_by(runs.c.number.desc())
+_FORGET = delete(run_memory).where(run_memory.c.run_id == bindparam("run"))
+_KEEP = insert(run_memory)
 
 
 def texts(memory: RunMemory) -> dict[str, str]:
@@ -44,10 +61,10 @@ def texts(memory: RunMemory) -> dict[str, str]:
 
 def replace(connection: Connection, run_id: str, stored: Mapping[str, str]) -> None:
     """What the run left when it was closed before counts no more."""
-    connection.execute(delete(run_memory).where(run_memory.c.run_id == run_id))
+    connection.execute(_FORGET, {"run": run_id})
     rows = [{"run_id": run_id, "kind": kind, "content": content} for kind, content in stored.items()]
     if rows:
-        connection.execute(insert(run_memory), rows)
+        connection.execute(_KEEP, rows)
 
 
 def of_all(connection: Connection) -> dict[str, dict[str, str]]:
@@ -60,10 +77,7 @@ def of_all(connection: Connection) -> dict[str, dict[str, str]]:
 
 def last_evaluation(connection: Connection, book: str, before: date) -> EvaluationRecord | None:
     """Of the newest session before that one whose run is done and measured."""
-    query = _of(Kind.EVALUATION, book).where(runs.c.dry_run.is_(False))
-    query = query.where(runs.c.session_date < before, runs.c.status == RunStatus.DONE)
-    newest = query.order_by(runs.c.session_date.desc(), runs.c.number.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
+    row = connection.execute(_LAST_EVALUATION, {"of": book, "before": before}).one_or_none()
     if row is None:
         return None
     told = json.loads(row.content)
@@ -72,15 +86,14 @@ def last_evaluation(connection: Connection, book: str, before: date) -> Evaluati
 
 def last_snapshot(connection: Connection, book: str) -> Snapshot | None:
     """Newest by its seal."""
-    query = _of(Kind.ACCOUNT, book).where(runs.c.dry_run.is_(False))
-    row = connection.execute(query.order_by(runs.c.sealed_seq.desc()).limit(1)).one_or_none()
+    row = connection.execute(_LAST_SNAPSHOT, {"of": book}).one_or_none()
     return None if row is None else _snapshot(row.run_id, json.loads(row.content))
 
 
 def snapshots(connection: Connection, book: str, limit: int) -> tuple[Snapshot, ...]:
     """Of the newest runs, dry ones too."""
-    newest = _of(Kind.ACCOUNT, book).order_by(runs.c.number.desc()).limit(limit)
-    return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in connection.execute(newest))
+    newest = connection.execute(_SNAPSHOTS.limit(limit), {"of": book})
+    return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in newest)
 
 
 def asked_prices(connection: Connection, run_id: str) -> dict[str, Decimal]:
@@ -88,11 +101,6 @@ def asked_prices(connection: Connection, run_id: str) -> dict[str, Decimal]:
     query = select(run_memory.c.content).where(run_memory.c.run_id == run_id)
     content = connection.execute(query.where(run_memory.c.kind == Kind.ASKED_PRICES)).scalar_one_or_none()
     return {} if content is None else _decimals(json.loads(content))
-
-
-def _of(kind: Kind, book: str) -> Select[tuple[str, str]]:
-    query = select(run_memory.c.run_id, run_memory.c.content).join(runs, runs.c.run_id == run_memory.c.run_id)
-    return query.where(runs.c.book == book, run_memory.c.kind == kind)
 
 
 def _account(told: Snapshot) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, not_, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, not_, or_, select, update
 
 from app.desk.records import HOLDS_KEY, Claim, Event, RunMemory, RunStatus
 from app.domain.errors import Fenced, LedgerError
@@ -18,6 +18,8 @@ from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
 
+_OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of")).with_for_update()
+_RENEW = update(runs).where(runs.c.run_id == bindparam("of")).values(lease_until=bindparam("until"))
 _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 _UNSETTLED = {
     RunStatus.DONE: (OrderState.PLANNED, *_IN_DOUBT),
@@ -26,10 +28,28 @@ _UNSETTLED = {
     RunStatus.AWAITING_APPROVAL: _IN_DOUBT,
 }
 
+_LEFT = (
+    select(intents.c.coid, intents.c.state)
+    .where(intents.c.run_id == bindparam("of"), intents.c.state.in_(bindparam("states", expanding=True)))
+    # Of an order that waits for an answer nothing is under way, and every later run of the book looks for it.
+    .where(or_(intents.c.state != OrderState.UNKNOWN, not_(questions.is_waiting())))
+    .order_by(intents.c.position)
+)
+_CLOSE = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("of"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("status", "day_key", "report", "report_hash", "error", "finished_at", "sealed_seq")
+        }
+    )
+)
+
 
 def owned(connection: Connection, claim: Claim) -> Row[Any]:
     """The run's row, locked; Fenced when the claim no longer holds. The first statement of every write of a run."""
-    row = connection.execute(select(runs).where(runs.c.run_id == claim.run_id).with_for_update()).one_or_none()
+    row = connection.execute(_OF_CLAIM, {"of": claim.run_id}).one_or_none()
     if row is None:
         raise LedgerError(f"run {claim.run_id} is not in the ledger", "Check that DATABASE_URL names the same database")
     if (row.fence, row.owner) != (claim.fence, claim.owner):
@@ -42,7 +62,7 @@ def owned(connection: Connection, claim: Claim) -> Row[Any]:
 def renew(connection: Connection, claim: Claim, lease_until: datetime) -> None:
     """Extend the lease."""
     owned(connection, claim)
-    connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(lease_until=lease_until))
+    connection.execute(_RENEW, {"of": claim.run_id, "until": lease_until})
 
 
 def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
@@ -89,31 +109,23 @@ def close(
     failed = status is RunStatus.FAILED
     # What failed after its orders had gone must not be followed by a second plan for the same day.
     held = (status in HOLDS_KEY or (failed and row.plan is not None)) and not row.dry_run
-    connection.execute(
-        update(runs)
-        .where(runs.c.run_id == claim.run_id)
-        .values(
-            status=status,
-            day_key=row.day_key if held else None,
-            report=text,
-            report_hash=seal["report_hash"],
-            # That of an earlier attempt is in the trail.
-            error=report.get("note") if failed else None,
-            finished_at=at,
-            sealed_seq=seq,
-        )
-    )
+    ended = {
+        "new_status": status,
+        "new_day_key": row.day_key if held else None,
+        "new_report": text,
+        "new_report_hash": seal["report_hash"],
+        # That of an earlier attempt is in the trail.
+        "new_error": report.get("note") if failed else None,
+        "new_finished_at": at,
+        "new_sealed_seq": seq,
+    }
+    connection.execute(_CLOSE, {"of": claim.run_id, **ended})
 
 
 def _check_settled(connection: Connection, claim: Claim, status: RunStatus) -> None:
     # A run that holds the day for good is never looked at again, and neither would its orders be.
-    unsettled = _UNSETTLED.get(status, ())
-    query = select(intents.c.coid, intents.c.state).where(
-        intents.c.run_id == claim.run_id, intents.c.state.in_(unsettled)
-    )
-    # Of an order that waits for an answer nothing is under way, and every later run of the book looks for it.
-    query = query.where(or_(intents.c.state != OrderState.UNKNOWN, not_(questions.is_waiting())))
-    left = [f"{row.coid} {row.state}" for row in connection.execute(query.order_by(intents.c.position))]
+    values = {"of": claim.run_id, "states": _UNSETTLED.get(status, ())}
+    left = [f"{row.coid} {row.state}" for row in connection.execute(_LEFT, values)]
     if left:
         raise LedgerError(
             f"run {claim.run_id} cannot be closed as {status} with {', '.join(left)}",

@@ -144,7 +144,7 @@ intents = Table(
     Column("sent_at", TimeText),
     Column("value", DecimalText),
     Column("absent_reads", Integer, nullable=False, server_default="0"),
-    Column("rules", Text, nullable=False, server_default=""),
+    Column("rules", Text, nullable=False),
     PrimaryKeyConstraint("run_id", "coid", name="pk_intents"),
     UniqueConstraint("run_id", "position", name="uq_intents_position"),
     CheckConstraint("side IN ('BUY', 'SELL')", name="ck_intents_side"),

@@ -1,6 +1,6 @@
 """The ledger as the desk sees it. Each call is one transaction, and what a call says it did is on disk."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,17 +10,18 @@ from sqlalchemy import Connection, Engine, func, select
 
 from app.desk.records import (
     NOTHING_LEFT,
+    AccountRecord,
     Book,
     Busy,
     Claim,
     Control,
     Done,
-    EvaluationRecord,
     Event,
     Flow,
     Intent,
     IntentRecord,
     Notice,
+    Oversight,
     Quarantine,
     RunKey,
     RunMemory,
@@ -35,6 +36,7 @@ from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
+from app.ledger.account import account_record
 from app.ledger.events import observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
@@ -103,9 +105,16 @@ class SqlLedger:
         with self._write() as connection:
             observe(connection, book, events, at)
 
-    def commit_plan(self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], at: datetime) -> None:
+    def commit_plan(
+        self,
+        claim: Claim,
+        plan: Mapping[str, Any],
+        intents: Sequence[Intent],
+        at: datetime,
+        events: Sequence[Event] = (),
+    ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at)
+            commit_plan(connection, claim, plan, intents, at, events)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -115,9 +124,13 @@ class SqlLedger:
         with self._read() as connection:
             return intents.open_of_book(connection, book, session_date)
 
+    def find_intents(self, book: str, coids: Collection[str]) -> Mapping[str, IntentRecord]:
+        with self._read() as connection:
+            return intents.find(connection, book, coids)
+
     def find_intent(self, book: str, coid: str) -> IntentRecord | None:
         with self._read() as connection:
-            return intents.find(connection, book, coid)
+            return intents.find(connection, book, (coid,)).get(coid)
 
     def reopen(self, run_id: str, owner: str, at: datetime) -> Claim:
         with self._write(thorough=True) as connection:
@@ -204,9 +217,9 @@ class SqlLedger:
         with self._write(thorough=True) as connection:
             return controls.set_level(connection, book, level, reason, actor, at)
 
-    def runs_since_review(self, book: str) -> int:
+    def oversight(self, book: str) -> Oversight:
         with self._read() as connection:
-            return controls.runs_since_review(connection, book)
+            return Oversight(controls.level(connection, book), controls.runs_since_review(connection, book))
 
     def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
         with self._write() as connection:
@@ -275,13 +288,9 @@ class SqlLedger:
         with self._write() as connection:
             notices.delivered(connection, key, self._now())
 
-    def history(self, book: str) -> tuple[IntentRecord, ...]:
+    def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:
         with self._read() as connection:
-            return intents.filled(connection, book)
-
-    def last_evaluation(self, book: str, before: date) -> EvaluationRecord | None:
-        with self._read() as connection:
-            return run_memory.last_evaluation(connection, book, before)
+            return account_record(connection, book, session_date, coids)
 
     def verify(self) -> Verification:
         with self._read() as connection:

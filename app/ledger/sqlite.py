@@ -25,6 +25,8 @@ def sqlite_engine(url: URL) -> Engine:
     if file is not None:
         _keep_to(engine, file)
     event.listen(engine, "begin", _begin)
+    if file is not None:
+        _keep_sound(engine, file)
     return engine
 
 
@@ -39,10 +41,22 @@ def _keep_to(engine: Engine, file: DatabaseFile) -> None:
             file.require_sound(thorough=options.get(THOROUGH_OPTION, False))
         if file.has_changed(connection.info):
             # Of a file that somebody else wrote over, remembered pages would hide what it has become.
-            connection.exec_driver_sql("PRAGMA shrink_memory")
+            _driver(connection).execute("PRAGMA shrink_memory")
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", beginning)
+
+
+def _keep_sound(engine: Engine, file: DatabaseFile) -> None:
+    def begun(connection: Connection) -> None:
+        if _opening(connection) != "BEGIN":
+            file.locked(connection.info)
+
+    def over(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        file.released(entry.info)
+
+    event.listen(engine, "begin", begun)
+    event.listen(engine, "checkin", over)
 
 
 def _opening(connection: Connection) -> str:
@@ -51,8 +65,17 @@ def _opening(connection: Connection) -> str:
 
 def _begin(connection: Connection) -> None:
     patience = connection.get_execution_options().get(PATIENCE_OPTION, LOCK_SECONDS)
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
-    connection.exec_driver_sql(_opening(connection))
+    driver = _driver(connection)
+    driver.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+    driver.execute(_opening(connection))
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    # Statements of every transaction, without values: the library's way costs more than they do.
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"a {type(driver).__name__} is no connection of SQLite")
+    return driver
 
 
 def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

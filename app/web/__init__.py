@@ -1,1 +1,1 @@
-"""What the service says to a browser and to callers that did not get their way."""
+"""What every call to the service passes, the routes that a person calls, and how a run becomes an answer."""

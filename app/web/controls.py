@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.desk.accounts import Whose
 from app.desk.controls.cash_flow import Explanation, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
@@ -21,13 +21,13 @@ from app.desk.run.daily import reconcile_now, take_back
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
-from app.web.front import SERVED, WITH_BODY
-from app.web.runs import AT_THE_DESK, RUN, answer, kept
-from app.web.texts import said
+from app.web.json_text import not_blank
+from app.web.middleware import SERVED, WITH_BODY
+from app.web.runs import AT_THE_DESK, RUN, response_of, run_to_end
 from app.wiring import Wiring
 
 
-def _moved(written: object) -> Decimal:
+def _cash_flow(written: object) -> Decimal:
     amount = amount_of(written)
     problem = impossible(amount, FIRST)
     if problem is not None:
@@ -35,14 +35,14 @@ def _moved(written: object) -> Decimal:
     return amount
 
 
-Amount = Annotated[Decimal, BeforeValidator(_moved)]
+Amount = Annotated[Decimal, BeforeValidator(_cash_flow)]
 Day = Annotated[date, BeforeValidator(day_of)]
 # Spaces and invisible characters are no reason.
-Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(said)]
+Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(not_blank)]
 router = APIRouter(responses=SERVED)
 
 
-class By(BaseModel):
+class PersonCall(BaseModel):
     """Who asks, and for which account; where there are several it must be named."""
 
     model_config = ConfigDict(extra="forbid")
@@ -51,26 +51,26 @@ class By(BaseModel):
     account: str | None = None
 
 
-class Asked(By):
-    """And why."""
+class ReasonedCall(PersonCall):
+    """Who asks, for which account, and why; it goes on record."""
 
     reason: Words
 
 
-class LevelAsked(Asked):
+class LevelCall(ReasonedCall):
     """`all` means every account, now and later."""
 
     all: bool = False
 
 
-class ExitAsked(By):
+class ExitCall(PersonCall):
     """`confirm` must be true: it sells."""
 
     confirm: bool = False
 
 
-class FlowAsked(By):
-    """Money paid in from outside, out where negative; base currency."""
+class FlowCall(PersonCall):
+    """A deposit, or a withdrawal where negative, in base currency; `note` says what it was."""
 
     amount: Amount
     note: Words
@@ -84,46 +84,48 @@ async def level(request: Request, account: str | None = None) -> dict[str, Any]:
 
 
 @router.post("/halt", responses=WITH_BODY)
-async def halt(request: Request, asked: LevelAsked) -> dict[str, Any]:
+async def halt(request: Request, call: LevelCall) -> dict[str, Any]:
     """Nothing is sent any more, for any account where none is named; own open buys are asked to be cancelled."""
-    told = await _set(request, KillLevel.HALTED, asked)
+    facts = await _set(request, KillLevel.HALTED, call)
     try:
         desk = await asyncio.to_thread(_wiring(request).desk)
     except PortfolioError as error:
-        return {**told, "open_buys": f"not cancelled: {error}"}
-    return {**told, "open_buys": await kept(request.app, take_back(desk, asked.account))}
+        return {**facts, "open_buys": f"not cancelled: {error}"}
+    return {**facts, "open_buys": await run_to_end(request.app, take_back(desk, call.account))}
 
 
 @router.post("/reduce", responses=WITH_BODY)
-async def reduce(request: Request, asked: LevelAsked) -> dict[str, Any]:
+async def reduce(request: Request, call: LevelCall) -> dict[str, Any]:
     """Only exits are sent."""
-    return await _set(request, KillLevel.REDUCING, asked)
+    return await _set(request, KillLevel.REDUCING, call)
 
 
 @router.post("/resume", responses=WITH_BODY)
-async def resume(request: Request, asked: LevelAsked) -> dict[str, Any]:
+async def resume(request: Request, call: LevelCall) -> dict[str, Any]:
     """Back to the policy's limits."""
-    return await _set(request, KillLevel.ACTIVE, asked)
+    return await _set(request, KillLevel.ACTIVE, call)
 
 
 @router.post("/runs/{run_id}/approve", responses=AT_THE_DESK | WITH_BODY)
-async def approve_run(request: Request, run_id: str, by: By) -> Response:
+async def approve_run(request: Request, run_id: str, call: PersonCall) -> Response:
     """Go on with a waiting run; everything is read and gated anew."""
-    return await _run(request, lambda desk: approve(desk, run_id, by.actor, conduct, silent, by.account))
+    return await _run(
+        request, lambda desk: approve(desk, run_id, call.actor, perform_with_agents, silent, call.account)
+    )
 
 
 @router.post("/runs/{run_id}/reject", responses=AT_THE_DESK | WITH_BODY)
-async def reject_run(request: Request, run_id: str, asked: Asked) -> Response:
+async def reject_run(request: Request, run_id: str, call: ReasonedCall) -> Response:
     """Never send the waiting orders."""
-    return await _run(request, lambda desk: reject(desk, run_id, asked.actor, asked.reason, silent, asked.account))
+    return await _run(request, lambda desk: reject(desk, run_id, call.actor, call.reason, silent, call.account))
 
 
 @router.post("/exit/{symbol}", responses=RUN | WITH_BODY)
-async def exit_symbol(request: Request, symbol: str, asked: ExitAsked) -> Response:
+async def exit_symbol(request: Request, symbol: str, call: ExitCall) -> Response:
     """Sell all that is held of one name, through the gate, under any kill level."""
-    if not asked.confirm:
+    if not call.confirm:
         raise UsageError(f"leaving {symbol} sells all of it", 'Send "confirm": true')
-    return await _run(request, lambda desk: exit_position(desk, symbol, asked.actor, asked.account))
+    return await _run(request, lambda desk: exit_position(desk, symbol, call.actor, call.account))
 
 
 @router.post("/reconcile", responses=RUN)
@@ -133,18 +135,18 @@ async def reconcile(request: Request, account: str | None = None) -> Response:
 
 
 @router.post("/flows", responses=WITH_BODY)
-async def flow(request: Request, asked: FlowAsked) -> dict[str, Any]:
-    """Say what money from outside was."""
-    whose = _whose(request, asked.account)
-    told = Explanation(asked.amount, asked.note, asked.actor, asked.session_date, whose)
-    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, told, datetime.now(UTC))
+async def flow(request: Request, call: FlowCall) -> dict[str, Any]:
+    """Explain a deposit or a withdrawal."""
+    whose = _whose(request, call.account)
+    explanation = Explanation(call.amount, call.note, call.actor, call.session_date, whose)
+    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, explanation, datetime.now(UTC))
 
 
 @router.post("/release/{symbol}", responses=WITH_BODY)
-async def release_symbol(request: Request, symbol: str, asked: Asked) -> dict[str, Any]:
+async def release_symbol(request: Request, symbol: str, call: ReasonedCall) -> dict[str, Any]:
     """Let automatic orders near a name again."""
-    told = Release(symbol, asked.reason, asked.actor, _whose(request, asked.account))
-    return await asyncio.to_thread(release, _wiring(request).ledger, told, datetime.now(UTC))
+    looked_at = Release(symbol, call.reason, call.actor, _whose(request, call.account))
+    return await asyncio.to_thread(release, _wiring(request).ledger, looked_at, datetime.now(UTC))
 
 
 def _wiring(request: Request) -> Wiring:
@@ -156,13 +158,13 @@ def _whose(request: Request, account: str | None, everywhere: bool = False) -> W
     return Whose(account, _wiring(request).settings.accounts, everywhere)
 
 
-async def _set(request: Request, level: KillLevel, asked: LevelAsked) -> dict[str, Any]:
-    ledger, whose = _wiring(request).ledger, _whose(request, asked.account, asked.all)
-    return await asyncio.to_thread(set_level, ledger, level, asked.reason, asked.actor, datetime.now(UTC), whose)
+async def _set(request: Request, level: KillLevel, call: LevelCall) -> dict[str, Any]:
+    ledger, whose = _wiring(request).ledger, _whose(request, call.account, call.all)
+    return await asyncio.to_thread(set_level, ledger, level, call.reason, call.actor, datetime.now(UTC), whose)
 
 
 async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> Response:
-    return answer(await kept(request.app, _job(request, work)))
+    return response_of(await run_to_end(request.app, _job(request, work)))
 
 
 async def _job(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> RunResult:

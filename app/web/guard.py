@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web.limits import CallLimits
+from app.web.call_limits import CallLimits
 from app.web.problems import problem
 
 OPEN_PATHS = frozenset({"/health"})

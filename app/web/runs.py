@@ -21,19 +21,19 @@ AT_THE_DESK = documented(500)
 RUN = {202: {"description": "in progress; see its address"}, **AT_THE_DESK}
 
 
-async def kept(app: FastAPI, work: Coroutine[Any, Any, Result]) -> Result:
-    """The service waits for the work before it ends."""
+async def run_to_end(app: FastAPI, work: Coroutine[Any, Any, Result]) -> Result:
+    """The work's result. It goes on where the caller hangs up, and the service waits for it before it ends."""
     task = asyncio.create_task(work)
     app.state.runs.add(task)
     task.add_done_callback(app.state.runs.discard)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        task.add_done_callback(_tell_the_log)
+        task.add_done_callback(_log_failure)
         raise
 
 
-def _tell_the_log(task: asyncio.Task[Any]) -> None:
+def _log_failure(task: asyncio.Task[Any]) -> None:
     """Of work that failed after its caller had hung up; what was foreseen is one line."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
@@ -41,7 +41,7 @@ def _tell_the_log(task: asyncio.Task[Any]) -> None:
         _logger.error("work that nobody waits for any more failed: %s", error, exc_info=None if foreseen else error)
 
 
-def answer(result: RunResult) -> Response:
+def response_of(result: RunResult) -> Response:
     """200 with the report, or 202 with the address of a run in progress."""
     if result.report is None:
         address = f"/runs/{result.run_id}"

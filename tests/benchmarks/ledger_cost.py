@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, cast
 
-from app.agent import conduct
+from app.agent import perform_with_agents
 from app.commands.processes import LOOPBACK
 from app.desk.ports import Ledger
 from app.desk.run.attempt import RunRequest
@@ -55,7 +55,7 @@ async def ledger_samples(world: World, move: Callable[[], None], count: int) -> 
             desk = wiring.desk()
             ledger = TimedLedger(desk.ledger)
             timed = replace(desk, ledger=cast(Ledger, ledger))
-            result = await run_daily(timed, RunRequest(), conduct)
+            result = await run_daily(timed, RunRequest(), perform_with_agents)
             if result.report is None:
                 raise MeasurementFailed(f"run {result.run_id} is another process's")
             samples.append(

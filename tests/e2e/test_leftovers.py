@@ -14,7 +14,7 @@ import pytest
 from app.commands import child
 from app.commands.checks import local
 from app.commands.checks.records import Status
-from app.commands.leftovers import holder, leftovers, settle
+from app.commands.leftovers import end_leftovers, holder, leftovers
 from app.commands.processes import StartFailed, free_ports, private_directory, simulator
 from app.domain.errors import UsageError
 from tests.e2e.command import PATIENCE_SECONDS, portfolio, until
@@ -56,7 +56,7 @@ def of(process: "subprocess.Popen[bytes]") -> list[str]:
 def settled(state: Path, process: "subprocess.Popen[bytes]") -> list[str]:
     """What is told of that process; others' may be left on the machine, too."""
     told: list[str] = []
-    settle(state, told.append)
+    end_leftovers(state, told.append)
     return [line for line in told if f"(pid {process.pid}," in line]
 
 

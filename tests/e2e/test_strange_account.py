@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from app.commands.processes import Simulated
-from app.commands.screen import show_report
+from app.commands.terminal import show_report
 from tests.e2e.command import Said, portfolio
 from tests.support.stack import running
 

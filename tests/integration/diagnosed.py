@@ -12,7 +12,7 @@ from api_gateway.diagnosis.diagnose import diagnose
 from api_gateway.diagnosis.records import Check, Diagnosis, Status
 from api_gateway.diagnosis.report import NAMES
 from api_gateway.settings import GatewaySettings
-from api_gateway.simulator.faults import RULES
+from api_gateway.simulator.faults.fault_box import RULES
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
 from api_gateway.simulator.world import Options, World
 from tests.support.certificates import Identity

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from api_gateway.simulator import Options
-from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.command import load_faults
-from api_gateway.simulator.faults import RULES
+from api_gateway.simulator.faults.broker_rules import BrokerChange
+from api_gateway.simulator.faults.fault_box import RULES
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order, synthetic_world, world_of
 
 SNAPSHOT = f"/iserver/marketdata/snapshot?conids={AAPL}&fields=31,55,84,86"

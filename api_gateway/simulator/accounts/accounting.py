@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from api_gateway.simulator.accounts.book import NOTHING, AccountBook, Balance, Valuation, in_base
+from api_gateway.simulator.accounts.account_book import NOTHING, AccountBook, Balance, Valuation, in_base
 from api_gateway.simulator.accounts.carried import amounts, close_values, price_of
-from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.errors import order_error
 from api_gateway.simulator.exchange.currencies import ExchangeRates
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Market, to_decimal
 from api_gateway.simulator.exchange.prices import Floats
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.faults.broker_rules import BrokerRules
 from api_gateway.simulator.orders.matching import commission
-from api_gateway.simulator.orders.orders import Order, OrderRequest
+from api_gateway.simulator.orders.order import Order, OrderRequest
 from api_gateway.simulator.scenario import Carried, Opening
 
 

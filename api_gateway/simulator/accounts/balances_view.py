@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from api_gateway.simulator.accounts.book import Balance, Valuation
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.accounts.account_book import Balance, Valuation
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.world import World
 
 _EMPTY_SEGMENTS = ("Crypto at Paxos", "commodities")

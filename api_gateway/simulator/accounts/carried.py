@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from api_gateway.simulator.exchange.currencies import ExchangeRates
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Market, to_decimal
 from api_gateway.simulator.exchange.prices import Floats
-from api_gateway.simulator.exchange.sessions import Moment
 from api_gateway.simulator.scenario import Carried
 
 # Where the ledger counts a security type. A currency pair is virtual: its cash is in the currencies' own rows. Futures

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from api_gateway.simulator.accounts.book import AccountBook
+from api_gateway.simulator.accounts.account_book import AccountBook
 from api_gateway.simulator.exchange.contracts import Contract
-from api_gateway.simulator.exchange.sessions import NEW_YORK, Moment
+from api_gateway.simulator.exchange.hours import NEW_YORK, Moment
 from api_gateway.simulator.wire import epoch_ms
 from api_gateway.simulator.world import World
 

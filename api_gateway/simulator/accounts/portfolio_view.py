@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from api_gateway.simulator.accounts.book import Balance, Position, Valuation
+from api_gateway.simulator.accounts.account_book import Balance, Position, Valuation
 from api_gateway.simulator.accounts.carried import row as carried_row
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.orders.validation import increment_rules
 from api_gateway.simulator.orders.visibility import Holdings
 from api_gateway.simulator.wire import epoch_ms, epoch_s

@@ -16,7 +16,7 @@ from api_gateway.simulator.exchange.history_bars import (
     envelope,
     window_of,
 )
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 

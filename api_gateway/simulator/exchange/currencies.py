@@ -10,10 +10,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import RATE, Market, bridged
 from api_gateway.simulator.exchange.noise import normals
 from api_gateway.simulator.exchange.prices import Floats
-from api_gateway.simulator.exchange.sessions import Moment
 
 Currency = Literal["USD", "EUR", "GBP", "CHF"]
 DOLLAR: Currency = "USD"

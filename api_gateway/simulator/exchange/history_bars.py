@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.exchange.contracts import VIX, Contract
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Bars, Market
 from api_gateway.simulator.exchange.prices import Floats
-from api_gateway.simulator.exchange.sessions import Moment
 
 MAXIMUM_POINTS = 1000
 _DEFAULT_COUNT = 84

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from api_gateway.simulator.exchange.contracts import SPX, STOCKS, VIX, Contract
+from api_gateway.simulator.exchange.hours import Moment, SessionCalendar
 from api_gateway.simulator.exchange.noise import normals, uniform, uniforms
 from api_gateway.simulator.exchange.prices import Floats, PriceHistory
-from api_gateway.simulator.exchange.sessions import Moment, SessionCalendar
 from api_gateway.simulator.exchange.universe import Universe, universe_of
 
 SESSIONS_PER_YEAR = 252

@@ -10,8 +10,8 @@ from typing import Any
 
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.exchange.contracts import Contract
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Market, Quote
-from api_gateway.simulator.exchange.sessions import Moment
 from api_gateway.simulator.wire import short_text
 
 # Documented: at most fifty results.

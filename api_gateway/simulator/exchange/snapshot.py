@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.exchange.contracts import VIX, Contract
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import SESSIONS_PER_YEAR, Market, Quote
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.faults.broker_rules import BrokerRules
 from api_gateway.simulator.wire import epoch_ms, percent_text, price_text, short_text, size_text
 
 SLOW_FIELDS = frozenset({"7282", "7289"})

@@ -1,1 +1,1 @@
-"""The order system, from the request to the fill, and what can go wrong in it."""
+"""The order system, from the request to the fill."""

@@ -10,9 +10,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
+from api_gateway.simulator.exchange.hours import Moment, SessionCalendar
 from api_gateway.simulator.exchange.market import SessionPath, to_decimal
-from api_gateway.simulator.exchange.sessions import Moment, SessionCalendar
-from api_gateway.simulator.orders.orders import Order, Side
+from api_gateway.simulator.orders.order import Order, Side
 
 _PER_SHARE, _LEAST, _LARGEST_SHARE = Decimal("0.005"), Decimal(1), Decimal("0.01")
 _CENT = Decimal("0.01")

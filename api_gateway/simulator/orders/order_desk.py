@@ -11,14 +11,12 @@ from decimal import Decimal
 from functools import partial
 
 from api_gateway.simulator.accounts.accounting import Accounting
-from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
+from api_gateway.simulator.exchange.hours import NEW_YORK, Moment
 from api_gateway.simulator.exchange.market import Market
-from api_gateway.simulator.exchange.sessions import NEW_YORK, Moment
-from api_gateway.simulator.faults import FaultBox
-from api_gateway.simulator.orders.arrivals import LIVE_LATER, Arrivals
-from api_gateway.simulator.orders.matching import Fill, commission, match
-from api_gateway.simulator.orders.order_faults import (
+from api_gateway.simulator.faults.broker_rules import BrokerRules
+from api_gateway.simulator.faults.fault_box import FaultBox
+from api_gateway.simulator.faults.order_faults import (
     Ask,
     CancelAsk,
     CancelTooLate,
@@ -27,6 +25,9 @@ from api_gateway.simulator.orders.order_faults import (
     LiveLater,
     Refusal,
 )
+from api_gateway.simulator.orders.arrivals import LIVE_LATER, Arrivals
+from api_gateway.simulator.orders.matching import Fill, commission, match
+from api_gateway.simulator.orders.order import Execution, Hold, Order, OrderRequest, Status
 from api_gateway.simulator.orders.order_outcomes import (
     changed_terms,
     left_over,
@@ -34,7 +35,6 @@ from api_gateway.simulator.orders.order_outcomes import (
     refused_on_purpose,
     working_status,
 )
-from api_gateway.simulator.orders.orders import Execution, Hold, Order, OrderRequest, Status
 from api_gateway.simulator.orders.questions import Question, questions_for
 
 _FIRST_ORDER_ID = 1370000001

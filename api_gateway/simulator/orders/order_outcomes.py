@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from api_gateway.simulator.errors import GatewayRefusal, order_error, refused
-from api_gateway.simulator.exchange.sessions import Moment, SessionCalendar
-from api_gateway.simulator.orders.order_faults import FillScript, Refusal
-from api_gateway.simulator.orders.orders import NEVER, Order, OrderRequest, Portion, Status
+from api_gateway.simulator.exchange.hours import Moment, SessionCalendar
+from api_gateway.simulator.faults.order_faults import FillScript, Refusal
+from api_gateway.simulator.orders.order import NEVER, Order, OrderRequest, Portion, Status
 
 
 def portion_of(script: FillScript, request: OrderRequest) -> Portion | None:

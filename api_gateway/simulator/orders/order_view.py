@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.orders.matching import commission
+from api_gateway.simulator.orders.order import Execution, Order, OrderRequest, Status
 from api_gateway.simulator.orders.order_desk import PendingReply
-from api_gateway.simulator.orders.orders import Execution, Order, OrderRequest, Status
 from api_gateway.simulator.wire import compact_time, epoch_ms, money_text, number_text, price_text
 from api_gateway.simulator.world import World
 

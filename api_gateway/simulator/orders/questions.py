@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from api_gateway.simulator.orders.orders import OrderRequest
+from api_gateway.simulator.orders.order import OrderRequest
 
 PRICE_SHARE_LIMIT = Decimal("0.03")
 SIZE_LIMIT = 10_000

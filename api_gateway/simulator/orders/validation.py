@@ -10,7 +10,7 @@ from typing import Any, cast
 from api_gateway.simulator.errors import order_error, refused
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.universe import Universe
-from api_gateway.simulator.orders.orders import OrderRequest, OrderType, Side, TimeInForce
+from api_gateway.simulator.orders.order import OrderRequest, OrderType, Side, TimeInForce
 from api_gateway.simulator.wire import whole_number
 
 _INCREMENTS = ((Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01")))

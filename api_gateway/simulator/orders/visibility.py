@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from api_gateway.simulator.accounts.book import Position
-from api_gateway.simulator.faults import FaultBox
+from api_gateway.simulator.accounts.account_book import Position
+from api_gateway.simulator.faults.fault_box import FaultBox
 
 Listed = Literal["orders", "trades"]
 # Positions with their prices.

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.accounts import balances_view as balances
-from api_gateway.simulator.accounts.book import Valuation
+from api_gateway.simulator.accounts.account_book import Valuation
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.exchange.sessions import Moment
-from api_gateway.simulator.web import Here, answer, check_account, json_object
+from api_gateway.simulator.exchange.hours import Moment
+from api_gateway.simulator.routes.http import Here, answer, check_account, json_object
 from api_gateway.simulator.wire import day_text
 from api_gateway.simulator.world import World
 

@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.faults import RULES
+from api_gateway.simulator.faults.fault_box import RULES
 from api_gateway.simulator.orders.arrivals import Arrival
-from api_gateway.simulator.orders.orders import Execution, Order
-from api_gateway.simulator.web import Here, answer, check_account, json_body, read_body, unprocessable
+from api_gateway.simulator.orders.order import Execution, Order
+from api_gateway.simulator.routes.http import Here, answer, check_account, json_body, read_body, unprocessable
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/simulator")

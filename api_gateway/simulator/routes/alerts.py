@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.accounts.boards import Alert
+from api_gateway.simulator.accounts.user_data import Alert
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, answer, check_account, json_object
+from api_gateway.simulator.routes.http import Here, answer, check_account, json_object
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
@@ -45,7 +45,7 @@ async def alerts(account: str, world: Here) -> JSONResponse:
             "alert_triggered": False,
             "alert_repeatable": one.terms["alertRepeatable"],
         }
-        for one in world.boards.alerts.values()
+        for one in world.user_data.alerts.values()
         if one.account == account
     ]
     return answer(rows)
@@ -62,9 +62,9 @@ async def create_or_modify(account: str, request: Request, world: Here) -> JSONR
         raise refused(400, f"Bad Request: {', '.join(missing) or 'conditions'} is required")
     if "orderId" in terms:
         kept = replace(_found(world, str(terms["orderId"])), terms=terms)
-        world.boards.alerts[kept.alert_id] = kept
+        world.user_data.alerts[kept.alert_id] = kept
     else:
-        kept = world.boards.add_alert(account, terms, world.clock.now())
+        kept = world.user_data.add_alert(account, terms, world.clock.now())
     told = {"request_id": None, "order_id": kept.alert_id, "success": True, "text": "Submitted"}
     return answer(told | {"order_status": None, "warning_message": None})
 
@@ -74,7 +74,7 @@ async def activate(account: str, request: Request, world: Here) -> JSONResponse:
     check_account(world, account)
     body = await json_object(request)
     found = _found(world, str(body.get("alertId")))
-    world.boards.alerts[found.alert_id] = replace(found, active=body.get("alertActive") == 1)
+    world.user_data.alerts[found.alert_id] = replace(found, active=body.get("alertActive") == 1)
     return answer(_submitted(found.alert_id))
 
 
@@ -82,7 +82,7 @@ async def activate(account: str, request: Request, world: Here) -> JSONResponse:
 async def delete(account: str, alert_id: str, world: Here) -> JSONResponse:
     """Alert 0 is all of them (documented)."""
     check_account(world, account)
-    alerts = world.boards.alerts
+    alerts = world.user_data.alerts
     number = whole_number(alert_id)
     gone = (
         [one for one, kept in alerts.items() if kept.account == account]
@@ -96,7 +96,7 @@ async def delete(account: str, alert_id: str, world: Here) -> JSONResponse:
 
 def _found(world: World, alert_id: str) -> Alert:
     number = whole_number(alert_id)
-    found = world.boards.alerts.get(number) if number is not None else None
+    found = world.user_data.alerts.get(number) if number is not None else None
     if found is None:
         raise refused(503, "Service Unavailable")
     return found

@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.exchange.contracts import Contract
+from api_gateway.simulator.exchange.hours import NEW_YORK
 from api_gateway.simulator.exchange.market import to_decimal
-from api_gateway.simulator.exchange.sessions import NEW_YORK
 from api_gateway.simulator.orders.validation import increment_at, increment_rules
-from api_gateway.simulator.web import Here, answer, contract_of, json_object, required
+from api_gateway.simulator.routes.http import Here, answer, contract_of, json_object, required
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 

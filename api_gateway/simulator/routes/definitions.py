@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.exchange.contracts import Contract
-from api_gateway.simulator.exchange.sessions import CLOSING, OPENING
-from api_gateway.simulator.web import Here, answer, contract_of, required
+from api_gateway.simulator.exchange.hours import CLOSING, OPENING
+from api_gateway.simulator.routes.http import Here, answer, contract_of, required
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")

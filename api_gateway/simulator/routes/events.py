@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api_gateway.simulator.broker_rules import BrokerChange
 from api_gateway.simulator.errors import StartError, refused
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.currencies import Currency
-from api_gateway.simulator.orders.orders import OrderRequest, Side
-from api_gateway.simulator.stage import Reset
-from api_gateway.simulator.web import Here, OnStage, answer, check_account, read_body, unprocessable
+from api_gateway.simulator.faults.broker_rules import BrokerChange
+from api_gateway.simulator.orders.order import OrderRequest, Side
+from api_gateway.simulator.routes.http import Here, Running, answer, check_account, read_body, unprocessable
+from api_gateway.simulator.running_world import Reset
 from api_gateway.simulator.world import Split, World
 
 router = APIRouter(prefix="/simulator")
@@ -100,10 +100,10 @@ def _broker(world: World) -> dict[str, Any]:
 
 
 @router.post("/reset")
-async def reset(request: Request, stage: OnStage) -> JSONResponse:
+async def reset(request: Request, running: Running) -> JSONResponse:
     """The world as at the start, or with another day, seed, account, broker and faults; the pacing stays."""
     try:
-        world = stage.reset(await read_body(request, Reset))
+        world = running.reset(await read_body(request, Reset))
     except StartError as error:
         raise refused(400, str(error)) from error
     except ValidationError as error:
@@ -189,7 +189,7 @@ async def dividend(request: Request, world: Here) -> JSONResponse:
 async def notify(request: Request, world: Here) -> JSONResponse:
     wanted = await read_body(request, Notification)
     if wanted.kind == "fyi":
-        notice = world.boards.post(wanted.code, wanted.title, wanted.text, world.clock.now())
+        notice = world.user_data.post(wanted.code, wanted.title, wanted.text, world.clock.now())
         return answer({"id": notice.notice_id})
     announced = world.sockets.announced
     number = len(announced) + 1

@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.login.brokerage import SessionEvent
-from api_gateway.simulator.login.pages import LOGIN_PATH, login_form, to_the_login
-from api_gateway.simulator.web import Here, answer, read_body
+from api_gateway.simulator.front.brokerage import SessionEvent
+from api_gateway.simulator.front.pages import LOGIN_PATH, login_form, to_the_login
+from api_gateway.simulator.routes.http import Here, answer, read_body
 from api_gateway.simulator.world import World
 
 router = APIRouter()

@@ -10,7 +10,7 @@ from api_gateway.simulator.exchange.charts import asked_chart, chart_envelope
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.history_bars import legacy_envelope
 from api_gateway.simulator.exchange.snapshot import snapshot_row
-from api_gateway.simulator.web import Here, answer, json_object
+from api_gateway.simulator.routes.http import Here, answer, json_object
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.accounts.boards import KINDS, Notice
+from api_gateway.simulator.accounts.user_data import KINDS, Notice
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, answer, json_object
+from api_gateway.simulator.routes.http import Here, answer, json_object
 from api_gateway.simulator.wire import epoch_s, whole_number
 from api_gateway.simulator.world import World
 
@@ -20,39 +20,39 @@ _DISCLAIMER = "This is a simulated gateway. Nothing it says is a recommendation,
 
 @router.get("/unreadnumber")
 async def unread(world: Here) -> JSONResponse:
-    return answer({"BN": sum(not one.read for one in world.boards.notices.values())})
+    return answer({"BN": sum(not one.read for one in world.user_data.notices.values())})
 
 
 @router.get("/notifications")
 async def notices(request: Request, world: Here) -> JSONResponse:
     """Newest first, ten at most."""
-    return answer([_row(one) for one in world.boards.newest()[: _most(request)]])
+    return answer([_row(one) for one in world.user_data.newest()[: _most(request)]])
 
 
 @router.get("/notifications/more")
 async def more_notices(request: Request, world: Here) -> JSONResponse:
     """Those that are older than the one whose `id` is given."""
-    newest = world.boards.newest()
+    newest = world.user_data.newest()
     last = _found(world, request.query_params.get("id", ""))
     return answer([_row(one) for one in newest[newest.index(last) + 1 :][: _most(request)]])
 
 
 @router.put("/notifications/{notice_id}")
 async def mark_read(notice_id: str, world: Here) -> JSONResponse:
-    notice = world.boards.mark_read(_found(world, notice_id))
+    notice = world.user_data.mark_read(_found(world, notice_id))
     return answer(_DONE | {"P": {"R": int(notice.read), "ID": notice.notice_id}})
 
 
 @router.get("/settings")
 async def settings(world: Here) -> JSONResponse:
     """`A` is whether notices of the kind are wanted, `H` whether its disclaimer was read."""
-    boards = world.boards
+    kept = world.user_data
     return answer(
         [
             {
                 "FC": kind,
-                "H": int(kind in boards.accepted),
-                "A": int(kind not in boards.silenced),
+                "H": int(kind in kept.accepted),
+                "A": int(kind not in kept.silenced),
                 "FD": text,
                 "FN": name,
             }
@@ -66,8 +66,8 @@ async def change_setting(kind: str, request: Request, world: Here) -> JSONRespon
     enabled = (await json_object(request)).get("enabled")
     if not isinstance(enabled, bool):
         raise refused(400, "Bad Request: enabled must be true or false")
-    boards = world.boards
-    boards.silenced = boards.silenced - {kind} if enabled else boards.silenced | {_known(kind)}
+    kept = world.user_data
+    kept.silenced = kept.silenced - {kind} if enabled else kept.silenced | {_known(kind)}
     return answer(_DONE)
 
 
@@ -78,14 +78,14 @@ async def disclaimer(kind: str) -> JSONResponse:
 
 @router.put("/disclaimer/{kind}")
 async def accept_disclaimer(kind: str, world: Here) -> JSONResponse:
-    world.boards.accepted |= {_known(kind)}
+    world.user_data.accepted |= {_known(kind)}
     return answer(_DONE)
 
 
 @router.get("/deliveryoptions")
 async def delivery(world: Here) -> JSONResponse:
     """No device is registered."""
-    return answer({"E": [], "M": int(world.boards.email)})
+    return answer({"E": [], "M": int(world.user_data.email)})
 
 
 @router.put("/deliveryoptions/email")
@@ -93,7 +93,7 @@ async def deliver_by_email(request: Request, world: Here) -> JSONResponse:
     enabled = request.query_params.get("enabled")
     if enabled not in ("true", "false"):
         raise refused(400, "Bad Request: enabled must be true or false")
-    world.boards.email = enabled == "true"
+    world.user_data.email = enabled == "true"
     return answer(_DONE)
 
 
@@ -111,7 +111,7 @@ def _most(request: Request) -> int:
 
 
 def _found(world: World, notice_id: str) -> Notice:
-    found = world.boards.notices.get(notice_id)
+    found = world.user_data.notices.get(notice_id)
     if found is None:
         raise refused(500, "unknown")
     return found

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.errors import GatewayRefusal, refused
 from api_gateway.simulator.orders import order_view as view
+from api_gateway.simulator.orders.order import Order
 from api_gateway.simulator.orders.order_desk import PendingReply
-from api_gateway.simulator.orders.orders import Order
 from api_gateway.simulator.orders.validation import parse_order, parse_terms, single_order
-from api_gateway.simulator.web import Here, answer, check_account, json_body, json_object
+from api_gateway.simulator.routes.http import Here, answer, check_account, json_body, json_object
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 

@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.accounts import performance_view as view
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, account_list, answer, json_object
+from api_gateway.simulator.routes.http import Here, account_list, answer, json_object
 
 router = APIRouter(prefix="/v1/api")
 

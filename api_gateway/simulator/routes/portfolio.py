@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.accounts import portfolio_view as view
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.web import Here, account_list, answer, check_account, required
+from api_gateway.simulator.routes.http import Here, account_list, answer, check_account, required
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 

@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse
 
 from api_gateway.simulator.accounts.balances_view import SERVER
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.login.brokerage import Tiers
-from api_gateway.simulator.web import Here, answer, json_object
+from api_gateway.simulator.front.brokerage import Tiers
+from api_gateway.simulator.routes.http import Here, answer, json_object
 from api_gateway.simulator.world import World
 
 router = APIRouter(prefix="/v1/api")

@@ -7,11 +7,11 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from api_gateway.simulator.login.connection import drop
+from api_gateway.simulator.front.hang_up import drop
+from api_gateway.simulator.routes.http import answer, parsed_json, rendered
 from api_gateway.simulator.routes.session import SESSION_COOKIE
 from api_gateway.simulator.streaming.streams import Message as Told
 from api_gateway.simulator.streaming.subscriber import Subscriber
-from api_gateway.simulator.web import answer, parsed_json, rendered
 from api_gateway.simulator.world import World
 
 SOCKET_PATH = "/v1/api/ws"

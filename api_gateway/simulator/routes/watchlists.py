@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api_gateway.simulator.accounts.boards import Watchlist
+from api_gateway.simulator.accounts.user_data import Watchlist
 from api_gateway.simulator.errors import refused
 from api_gateway.simulator.exchange.contracts import Contract
-from api_gateway.simulator.web import Here, answer, contract_of, json_object, required
+from api_gateway.simulator.routes.http import Here, answer, contract_of, json_object, required
 from api_gateway.simulator.wire import epoch_ms, whole_number
 from api_gateway.simulator.world import World
 
@@ -26,10 +26,10 @@ async def watchlists(world: Here) -> JSONResponse:
             "id": one.list_id,
             "type": "watchlist",
         }
-        for one in world.boards.watchlists.values()
+        for one in world.user_data.watchlists.values()
     ]
     data = {"scanners_only": False, "show_scanners": False, "bulk_delete": False, "user_lists": rows}
-    return answer({"data": data, "action": "content", "MID": world.boards.ask()})
+    return answer({"data": data, "action": "content", "MID": world.user_data.ask()})
 
 
 @router.get("/iserver/watchlist")
@@ -52,19 +52,19 @@ async def create(request: Request, world: Here) -> JSONResponse:
     if not isinstance(name, str) or not name.strip() or not isinstance(rows, list):
         raise refused(400, "Bad Request: name and rows are required")
     conids = tuple(_conid(world, row) for row in rows)
-    world.boards.watchlists[str(list_id)] = Watchlist(str(list_id), name, conids, world.clock.now())
-    return answer(_head(world.boards.watchlists[str(list_id)]) | {"instruments": []})
+    world.user_data.watchlists[str(list_id)] = Watchlist(str(list_id), name, conids, world.clock.now())
+    return answer(_head(world.user_data.watchlists[str(list_id)]) | {"instruments": []})
 
 
 @router.delete("/iserver/watchlist")
 async def delete(request: Request, world: Here) -> JSONResponse:
     found = _found(world, required(request, "id"))
-    del world.boards.watchlists[found.list_id]
-    return answer({"data": {"deleted": found.list_id}, "action": "context", "MID": world.boards.ask()})
+    del world.user_data.watchlists[found.list_id]
+    return answer({"data": {"deleted": found.list_id}, "action": "context", "MID": world.user_data.ask()})
 
 
 def _found(world: World, list_id: str) -> Watchlist:
-    found = world.boards.watchlists.get(list_id)
+    found = world.user_data.watchlists.get(list_id)
     if found is None:
         raise refused(503, "Service Unavailable")
     return found

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from api_gateway.simulator.web import parsed_json
+from api_gateway.simulator.routes.http import parsed_json
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from api_gateway.simulator.accounts.portfolio_view import ledger, summary
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.wire import epoch_s
 from api_gateway.simulator.world import World
 

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from api_gateway.simulator.accounts.balances_view import profit_and_loss
 from api_gateway.simulator.exchange.contracts import Contract
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.snapshot import snapshot_row
 from api_gateway.simulator.orders import order_view
-from api_gateway.simulator.orders.orders import Execution
+from api_gateway.simulator.orders.order import Execution
 from api_gateway.simulator.streaming.stream_view import ledger_rows, summary_rows
 from api_gateway.simulator.world import World
 

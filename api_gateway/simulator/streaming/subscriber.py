@@ -8,7 +8,8 @@ from typing import Any
 from api_gateway.simulator.accounts.balances_view import SERVER, brokerage_accounts
 from api_gateway.simulator.errors import GatewayRefusal, refused
 from api_gateway.simulator.exchange.charts import asked_chart, chart_envelope
-from api_gateway.simulator.login.brokerage import Tiers
+from api_gateway.simulator.front.brokerage import Tiers
+from api_gateway.simulator.routes.http import check_account, contract_of, parsed_json
 from api_gateway.simulator.streaming.frames import Frame, read_frame
 from api_gateway.simulator.streaming.sockets import CHARTS, MARKET_DATA_LINES
 from api_gateway.simulator.streaming.streams import (
@@ -24,7 +25,6 @@ from api_gateway.simulator.streaming.streams import (
     Summary,
     Trades,
 )
-from api_gateway.simulator.web import check_account, contract_of, parsed_json
 from api_gateway.simulator.world import World
 
 USER = "simulated"

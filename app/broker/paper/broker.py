@@ -23,7 +23,7 @@ from app.broker.paper.matching import (
     next_day,
     next_session,
 )
-from app.broker.paper.tickets import burnt, expiry, is_used, ticket_problem
+from app.broker.paper.tickets import expiry, is_used, ticket_problem, with_ticket_used
 from app.broker.paper.valuation import Wanted, funds_problem, shape_problem, short_problem, valued, what_if
 from app.desk.ports import Calendar, Clock, MarketData, Signer
 from app.domain.errors import BrokerUnavailable, DataError, PortfolioError, UsageError
@@ -145,7 +145,7 @@ class PaperBroker:
                 return Placement(Outcome.REFUSED, message=problem)
             if is_used(self._book, ticket, seconds):
                 return Placement(Outcome.ALREADY_REGISTERED, message="ticket: already used; see the order report")
-            self._book = burnt(self._book, ticket, seconds)
+            self._book = with_ticket_used(self._book, ticket, seconds)
             return await self._place(ticket)
 
     async def cancel(self, account: str, order_id: str) -> str:

@@ -37,7 +37,7 @@ def is_used(book: PaperBook, ticket: Ticket, seconds: float) -> bool:
     return any(one.coid == ticket.coid and one.expires > seconds for one in book.used_tickets)
 
 
-def burnt(book: PaperBook, ticket: Ticket, seconds: float) -> PaperBook:
+def with_ticket_used(book: PaperBook, ticket: Ticket, seconds: float) -> PaperBook:
     """The book that remembers the ticket, and forgets those that have expired."""
     kept = tuple(one for one in book.used_tickets if one.expires > seconds)
     return book.changed(used_tickets=(*kept, UsedTicket(coid=ticket.coid, expires=ticket.expires)))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from app.commands.checks import gateway, ledger, local, mcp
 from app.commands.checks.records import Check, Status, failure, ok
 from app.commands.processes import DEFAULT_PORTS
+from app.components.choosers import OFFLINE
 from app.components.model_call import ask_once
-from app.components.models import OFFLINE
 from app.desk.desk import Progress, silent
 from app.domain.errors import ModelError
 from app.settings import Settings, provide_google_project

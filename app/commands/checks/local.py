@@ -10,7 +10,7 @@ import httpx2
 from app.commands.checks.records import Check, failure, ok, skipped, warning
 from app.commands.leftovers import holder, leftovers
 from app.commands.processes import LOOPBACK, Ports
-from app.components.models import OFFLINE
+from app.components.choosers import OFFLINE
 from app.domain.errors import PolicyError, PortfolioError
 from app.domain.policy import Policy
 from app.market.calendar import NEW_YORK, ExchangeCalendar

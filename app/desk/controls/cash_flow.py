@@ -11,7 +11,7 @@ from typing import Any
 
 from app.desk.accounts import Whose, masked, meant
 from app.desk.controls.level import ANYBODY, spoken
-from app.desk.ports import Ledger
+from app.desk.ports import AccountMemory
 from app.desk.records import Flow
 from app.desk.stages.continuity import FLOW_THRESHOLD
 from app.domain.errors import UsageError
@@ -42,7 +42,7 @@ class Difference:
     sessions: tuple[date, ...]
 
 
-def explain_flow(ledger: Ledger, told: Explanation, at: datetime) -> dict[str, Any]:
+def explain_flow(ledger: AccountMemory, told: Explanation, at: datetime) -> dict[str, Any]:
     """The next run takes it into account. Raises UsageError, with the numbers, for what the account does not show."""
     spoken(told.note, "note")
     spoken(told.actor, "actor")
@@ -69,7 +69,7 @@ def explain_flow(ledger: Ledger, told: Explanation, at: datetime) -> dict[str, A
     }
 
 
-def _left(ledger: Ledger, book: str, shown: Difference, amount: Decimal) -> Decimal:
+def _left(ledger: AccountMemory, book: str, shown: Difference, amount: Decimal) -> Decimal:
     """What stays unexplained after `amount`; UsageError where the account does not show as much."""
     explained = sum((flow.amount for flow in ledger.flows(book)), Decimal(0))
     unexplained = shown.detected - explained
@@ -86,7 +86,7 @@ def _left(ledger: Ledger, book: str, shown: Difference, amount: Decimal) -> Deci
     return left
 
 
-def _shown(ledger: Ledger, book: str) -> Difference:
+def _shown(ledger: AccountMemory, book: str) -> Difference:
     """By the newest run that saw the account, a preview's too; UsageError before the first sealed one."""
     if ledger.last_snapshot(book) is None:
         raise UsageError(

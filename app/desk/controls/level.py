@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.desk.accounts import Whose, accounts_of, masked, meant, named, one_of
-from app.desk.ports import Ledger
+from app.desk.ports import Controls
 from app.desk.records import Book, Control
 from app.domain.errors import UsageError
 from app.domain.ruling import KillLevel
@@ -28,7 +28,7 @@ class Release:
 
 
 def set_level(
-    ledger: Ledger, level: KillLevel, reason: str, actor: str, at: datetime, whose: Whose = ANYBODY
+    ledger: Controls, level: KillLevel, reason: str, actor: str, at: datetime, whose: Whose = ANYBODY
 ) -> dict[str, Any]:
     """It takes a person and a reason, up or down. The level of one account; of all where all are meant.
 
@@ -55,14 +55,14 @@ def set_level(
     return told
 
 
-def level_of(ledger: Ledger, whose: Whose = ANYBODY) -> dict[str, Any]:
+def level_of(ledger: Controls, whose: Whose = ANYBODY) -> dict[str, Any]:
     """The level in force: of the named account, or the strictest with each account's own beside it."""
     books = ledger.books()
     account = named(whose.account)
     return _levels(ledger, books, account and meant(books, whose).account)
 
 
-def release(ledger: Ledger, told: Release, at: datetime) -> dict[str, Any]:
+def release(ledger: Controls, told: Release, at: datetime) -> dict[str, Any]:
     """Raises UsageError for a name that is not in quarantine."""
     spoken(told.reason, "reason")
     spoken(told.actor, "actor")
@@ -99,7 +99,7 @@ def _whom(books: Sequence[Book], whose: Whose, level: KillLevel) -> Book | None:
     return meant(books, whose)
 
 
-def _levels(ledger: Ledger, books: Sequence[Book], account: str | None) -> dict[str, Any]:
+def _levels(ledger: Controls, books: Sequence[Book], account: str | None) -> dict[str, Any]:
     """Of each account the world that ran last."""
     found = {}
     for book in books:

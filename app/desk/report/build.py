@@ -5,15 +5,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from app.desk.desk import Desk, OrderResult, Run
+from app.desk.desk import Desk
 from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report import schema as r
 from app.desk.report.question import question_part
+from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, OrderResult, Run, evaluation_of
 from app.domain.evaluation import Evaluation
 from app.domain.lots import Lot, by_name, lots, sold_from
 from app.domain.market import Market, Quote
 from app.domain.order import Side, Trade, WhatIf
-from app.domain.plan import Choice, Plan
+from app.domain.plan import Memory, Plan
 from app.domain.portfolio import Portfolio
 from app.domain.universe import realised_volatilities
 from app.domain.unmanaged import UnmanagedHolding
@@ -22,7 +23,12 @@ CENT = Decimal("0.01")
 
 
 def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> r.Report:
-    """Whatever is known; later parts of a run that ended early are null."""
+    """Of a run in whatever state it ended; later parts of one that ended early are null."""
+    account = run if isinstance(run, AccountRead) else None
+    seen = run if isinstance(run, MarketRead) else None
+    decided = run if isinstance(run, Decided) else None
+    evaluation = evaluation_of(run)
+    model = decided.model if decided else NO_MODEL
     return r.Report(
         run_id=run.run_id,
         account=run.key.account,
@@ -31,29 +37,29 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         status=status,
         mode=run.mode.label,
         mode_reason=run.mode.because,
-        as_of=run.market.as_of if run.market else run.clock.now(),
+        as_of=seen.market.as_of if seen else run.clock.now(),
         source=run.broker_session.source,
         policy=r.PolicyPart(name=desk.policy.name, version=desk.policy.version, hash=desk.policy.hash),
         level=r.LevelPart(level=run.level.level.value, reason=run.level.reason, actor=run.level.actor),
-        portfolio=_portfolio(run, run.portfolio) if run.portfolio else None,
-        continuity=_continuity(run) if run.portfolio else None,
-        market=_market(run.market, run.evaluation) if run.market else None,
-        evaluation=_evaluation(run, run.evaluation) if run.evaluation else None,
-        memory=_memory(run, run.market) if run.market else None,
-        plans=tuple(_plan(plan) for plan in run.plans),
-        decision=_decision(run.choice, run.plan) if run.choice and run.plan else None,
-        explanations=run.explanations,
+        portfolio=_portfolio(account) if account else None,
+        continuity=_continuity(account) if account else None,
+        market=_market(seen.market, evaluation) if seen else None,
+        evaluation=_evaluation(seen.memory, evaluation) if seen and evaluation else None,
+        memory=_memory(seen) if seen else None,
+        plans=tuple(_plan(plan) for plan in decided.plans) if decided else (),
+        decision=_decision(decided) if decided else None,
+        explanations=decided.explanations if decided else (),
         orders=_orders(run),
-        trades=tuple(_trade(trade) for trade in run.trades),
+        trades=tuple(_trade(trade) for trade in account.trades) if account else (),
         refusals=tuple(
             r.RefusalPart(rule=x.rule, symbol=x.symbol, value=x.value, limit=x.limit, largest=x.largest)
-            for x in run.refusals
+            for x in (decided.refusals if decided else ())
         ),
         model=r.ModelPart(
-            calls=run.model.calls,
-            input_tokens=run.model.input_tokens,
-            output_tokens=run.model.output_tokens,
-            cost=run.model.cost,
+            calls=model.calls,
+            input_tokens=model.input_tokens,
+            output_tokens=model.output_tokens,
+            cost=model.cost,
         ),
         broker=r.BrokerPart(**run.journal.call_totals()),
         timings_ms={stage: round(ms, 1) for stage, ms in run.timings.items()},
@@ -87,8 +93,8 @@ def lease_facts(lease: Lease | None) -> dict[str, Any]:
     }
 
 
-def _portfolio(run: Run, portfolio: Portfolio) -> r.PortfolioPart:
-    fills = by_name(run.fills)
+def _portfolio(run: AccountRead) -> r.PortfolioPart:
+    portfolio, fills = run.portfolio, by_name(run.fills)
     return r.PortfolioPart(
         currency=portfolio.currency,
         nav=portfolio.nav.quantize(CENT),
@@ -170,7 +176,7 @@ def _lot(lot: Lot, price: Decimal, today: date) -> r.LotPart:
     )
 
 
-def _continuity(run: Run) -> r.ContinuityPart:
+def _continuity(run: AccountRead) -> r.ContinuityPart:
     return r.ContinuityPart(
         detected_flows=run.continuity.detected,
         recorded_flows=run.continuity.recorded,
@@ -227,7 +233,7 @@ def _quote(symbol: str, quote: Quote) -> r.QuotePart:
     )
 
 
-def _evaluation(run: Run, evaluation: Evaluation) -> r.EvaluationPart:
+def _evaluation(memory: Memory, evaluation: Evaluation) -> r.EvaluationPart:
     return r.EvaluationPart(
         metrics=tuple(
             r.MetricPart(name=m.name, value=m.value, limit=m.limit, severity=m.severity.value, note=m.note)
@@ -243,13 +249,13 @@ def _evaluation(run: Run, evaluation: Evaluation) -> r.EvaluationPart:
             for d in evaluation.drifts
         ),
         exposure_caps=tuple(r.CapPart(rule=c.rule, limit=c.limit) for c in evaluation.caps),
-        drawdown_acted_at=evaluation.drawdown_acted_at(run.memory.drawdown_acted_at),
+        drawdown_acted_at=evaluation.drawdown_acted_at(memory.drawdown_acted_at),
     )
 
 
-def _memory(run: Run, market: Market) -> r.MemoryPart:
+def _memory(run: MarketRead) -> r.MemoryPart:
     memory = run.memory
-    symbols = {conid: instrument.symbol for conid, instrument in market.instruments.items()}
+    symbols = {conid: instrument.symbol for conid, instrument in run.market.instruments.items()}
     return r.MemoryPart(
         last_rebalance=memory.last_rebalance,
         last_rotation=memory.last_rotation,
@@ -284,9 +290,10 @@ def _plan(plan: Plan) -> r.PlanPart:
     )
 
 
-def _decision(choice: Choice, plan: Plan) -> r.DecisionPart:
+def _decision(run: Decided) -> r.DecisionPart:
+    choice = run.choice
     return r.DecisionPart(
-        action=plan.action.value,
+        action=run.plan.action.value,
         plan_id=choice.plan_id,
         chosen_by=choice.chosen_by,
         rationale=choice.rationale,
@@ -296,14 +303,15 @@ def _decision(choice: Choice, plan: Plan) -> r.DecisionPart:
 
 def _orders(run: Run) -> tuple[r.OrderPart, ...]:
     """Sales of one name take its lots one after the other."""
-    fills, sold = by_name(run.fills), defaultdict[int, Decimal](Decimal)
+    account = run if isinstance(run, AccountRead) else None
+    fills, sold = by_name(account.fills if account else ()), defaultdict[int, Decimal](Decimal)
     parts: list[r.OrderPart] = []
     for result in run.results:
         taken: tuple[r.LotPart, ...] = ()
         order = result.order
-        if order.side is Side.SELL and run.portfolio is not None:
+        if order.side is Side.SELL and account is not None:
             conid = order.instrument.conid
-            held = lots(fills.get(conid, ()), run.portfolio.held(conid))
+            held = lots(fills.get(conid, ()), account.portfolio.held(conid))
             taken = tuple(
                 _lot(lot, order.reference_price, run.key.session_date)
                 for lot in sold_from(held, order.quantity, sold[conid])

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from app.desk.records import RunStatus
 from app.desk.report.question import QuestionPart
 
+# Reports from before it was told had the fields of version 1.
+SCHEMA_VERSION = 1
+
 
 def _plain(amount: Decimal) -> str:
     return format(amount, "f")
@@ -409,8 +412,12 @@ class BrokerPart(Part):
 
 
 class Report(Part):
-    """One run, complete. The parts that a run did not come to are null."""
+    """One run, complete. The parts that a run did not come to are null.
 
+    `schema_version` counts the changes that a reader must follow; a field that is only added is none.
+    """
+
+    schema_version: int = SCHEMA_VERSION
     run_id: str
     account: str
     session_date: date

@@ -6,11 +6,10 @@ from datetime import timedelta
 
 from app.desk.accounts import Whose, masked, meant
 from app.desk.controls.level import spoken
-from app.desk.desk import Desk, Progress, Run, known, silent
+from app.desk.desk import Desk, Progress, silent
 from app.desk.records import PROCESS_ENDED, Event, RunRecord, RunStatus
 from app.desk.run.attempt import (
     Attempt,
-    Conduct,
     RunRequest,
     RunResult,
     attempt,
@@ -24,8 +23,9 @@ from app.desk.run.notify import tell
 from app.desk.stages.committed_plan import plan_record, restore_plan
 from app.desk.stages.decide import intents_of
 from app.desk.stages.execute import execute
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import PerformStages, perform_stages
 from app.desk.stages.read import read_account
+from app.desk.states import AccountRead, Decided, Executed, Run
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
@@ -45,7 +45,7 @@ async def approve(
     desk: Desk,
     run_id: str,
     actor: str,
-    conduct: Conduct = in_order,
+    conduct: PerformStages = perform_stages,
     progress: Progress = silent,
     account: str | None = None,
 ) -> RunResult:
@@ -62,7 +62,7 @@ async def approve(
     approved = replace(run, approved=True, asked_prices=asked_prices)
 
     def ended(run: Run) -> RunStatus:
-        return RunStatus.AWAITING_APPROVAL if run.awaiting_approval else RunStatus.DONE
+        return RunStatus.AWAITING_APPROVAL if isinstance(run, Executed) and run.awaiting_approval else RunStatus.DONE
 
     return await carried_out(desk, approved, conduct, ended)
 
@@ -96,7 +96,7 @@ async def exit_position(
     else:
         raise UsageError(f"{symbol} was sold by hand {MANUAL_EXITS_A_DAY} times today", "Try again tomorrow")
 
-    async def sell(desk: Desk, run: Run) -> Run:
+    async def sell(desk: Desk, run: Run) -> Executed:
         return await _sell_all(desk, await read_account(desk, run), symbol.upper(), actor)
 
     ended = RunStatus.DRY_RUN if run.key.dry_run else RunStatus.DONE
@@ -159,13 +159,13 @@ def _by_hand(tried: Attempt) -> Attempt:
     return replace(tried, mode=replace(tried.mode, mode=Mode.AUTO, because="a person asked for it"))
 
 
-async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
-    portfolio = known(run.portfolio, "the portfolio")
+async def _sell_all(desk: Desk, run: AccountRead, symbol: str, actor: str) -> Executed:
+    portfolio = run.portfolio
     if run.claim is not None and run.claim.plan is not None:
         held = {p.instrument.conid: p.instrument for p in portfolio.positions}
         choice, plan = restore_plan(run.claim.plan, held)
         market = await _market_of(desk, run, plan.orders[0].instrument)
-        return await execute(desk, replace(run, market=market, plan=plan, choice=choice, plans=(plan,)))
+        return await execute(desk, Decided(**vars(run), market=market, plan=plan, choice=choice, plans=(plan,)))
     position = next((p for p in portfolio.positions if p.instrument.symbol == symbol), None)
     if position is None or position.quantity <= 0:
         beside = next((line for line in portfolio.unmanaged if line.symbol == symbol), None)
@@ -191,12 +191,12 @@ async def _sell_all(desk: Desk, run: Run, symbol: str, actor: str) -> Run:
     )
     plan = Plan(Action.HOLD, (order,), f"{actor} asked to leave {symbol}")
     choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")
-    run = replace(run, market=market, plan=plan, choice=choice, plans=(plan,))
+    decided = Decided(**vars(run), market=market, plan=plan, choice=choice, plans=(plan,))
     if run.claim is not None and not run.key.dry_run:
         await run.journal.flush()
         at = run.clock.now()
         await desk.in_thread(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)
-    return await execute(desk, run)
+    return await execute(desk, decided)
 
 
 async def _market_of(desk: Desk, run: Run, instrument: Instrument) -> Market:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from app.desk.accounts import HOW, masked, named
 from app.desk.clock import SystemClock, market_clock
-from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
+from app.desk.desk import Desk, Progress, silent
 from app.desk.journal import Journal
 from app.desk.ports import Clock
 from app.desk.readiness import not_ready, session_lost
@@ -27,6 +27,7 @@ from app.desk.run.unfinished import close_left_behind
 from app.desk.stages.memory import run_memory
 from app.desk.stages.nav_history import nav_point
 from app.desk.stages.reconcile import reconcile
+from app.desk.states import EffectiveMode, Run
 from app.domain.errors import (
     BrokerUnavailable,
     Fenced,
@@ -46,7 +47,6 @@ from app.domain.slots import DAILY_SLOT, latest_starts
 
 _logger = logging.getLogger(__name__)
 Work = Callable[[Desk, Run], Awaitable[Run]]
-Conduct = Work
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
 
@@ -135,9 +135,7 @@ def journal_of(desk: Desk, claim: Claim, clock: Clock) -> Journal:
 
 async def carried_out(desk: Desk, run: Run, work: Work, ended: Callable[[Run], RunStatus]) -> RunResult:
     """Reconcile, work, close. What ends it early is on record before it goes on to the caller."""
-    claim = run.claim
-    if claim is None:
-        raise UsageError("a run without a claim cannot be carried out")
+    claim = run.own_claim
     started = time.perf_counter()
     try:
         async with _lease_kept(desk, run, claim):
@@ -200,19 +198,18 @@ async def _let_go(desk: Desk, run: Run, claim: Claim) -> None:
 
 async def closed(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> RunResult:
     """The report, the NAV point and the seal, in one commit. Where that fails the run ends as failed, and it raises."""
-    if run.claim is None:
-        raise UsageError("a run without a claim cannot be closed")
+    claim = run.own_claim
     waiting = run.journal.drain()
     try:
-        report = await _sealed(desk, run, run.claim, status, note, waiting, nav_point(run, status))
+        report = await _sealed(desk, run, claim, status, note, waiting, nav_point(run, status))
     except Fenced:
         raise
     except LedgerUnavailable as error:
         # Nothing is wrong with what it did: the next attempt closes it.
-        await _give_up(desk, run, run.claim, error)
+        await _give_up(desk, run, claim, error)
         raise
     except Exception as error:
-        await _closed_as_failed(desk, run, run.claim, _recordable(error), waiting)
+        await _closed_as_failed(desk, run, claim, _recordable(error), waiting)
         raise
     await tell_end(desk, run, status, note)
     run.progress(f"run {status.value}" + (f": {note}" if note else ""))
@@ -239,8 +236,17 @@ async def _closed_as_failed(
     desk: Desk, run: Run, claim: Claim, error: PortfolioError, waiting: Sequence[Event]
 ) -> None:
     """With all that can be recorded: the report without the value, else its orders, with the last events or not."""
-    bare = Run(run.run_id, run.key, run.mode, run.broker_session, run.session, run.clock, run.journal, claim)
-    orders = replace(bare, results=run.results)
+    orders = Run(
+        run_id=run.run_id,
+        key=run.key,
+        mode=run.mode,
+        broker_session=run.broker_session,
+        session=run.session,
+        clock=run.clock,
+        journal=run.journal,
+        claim=claim,
+        results=run.results,
+    )
     for each, events in ((run, waiting), (orders, waiting), (orders, ())):
         try:
             await _sealed(desk, each, claim, RunStatus.FAILED, str(error), events)

@@ -9,11 +9,11 @@ import logging
 from app.desk.clock import market_clock
 from app.desk.desk import Desk, Progress, silent
 from app.desk.records import RunKey
-from app.desk.run.attempt import Conduct, RunRequest, RunResult, key_of, too_late
+from app.desk.run.attempt import RunRequest, RunResult, key_of, too_late
 from app.desk.run.daily import run_daily
 from app.desk.run.mode import effective_mode
 from app.desk.run.notify import remind
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import PerformStages, perform_stages
 from app.domain.errors import NotReady, PortfolioError
 from app.domain.policy import Mode
 from app.domain.session import BrokerSession, SessionState
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 async def catch_up(
-    desk: Desk, session: BrokerSession, conduct: Conduct = in_order, progress: Progress = silent
+    desk: Desk, session: BrokerSession, conduct: PerformStages = perform_stages, progress: Progress = silent
 ) -> tuple[RunResult, ...]:
     """The runs that could be made up for now; after the latest start of their slot they are put on record as missed.
 

@@ -6,13 +6,14 @@ It sends nothing. Half days close early; the slot opens twenty minutes after the
 from dataclasses import replace
 from datetime import UTC, timedelta
 
-from app.desk.desk import Desk, Progress, Run
+from app.desk.desk import Desk, Progress
 from app.desk.records import Claim, Event, IntentRecord, RunStatus
 from app.desk.run.attempt import Attempt, RunResult, carried_out, claimed, closed
 from app.desk.run.unfinished import close_left_behind
 from app.desk.stages.order_results import result_of
 from app.desk.stages.read import read_account
-from app.desk.stages.reconcile import refuse_strangers, settle
+from app.desk.stages.reconcile import our_ids, refuse_strangers, settle
+from app.desk.states import AccountRead, Run
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.order import OrderState
 
@@ -35,26 +36,26 @@ async def close_day(desk: Desk, tried: Attempt, progress: Progress) -> RunResult
     return await carried_out(desk, replace(run, at_close=True, by_person=True), _record_close, lambda _: RunStatus.DONE)
 
 
-async def _record_close(desk: Desk, run: Run) -> Run:
-    if run.claim is None:
-        raise UsageError("the close slot needs a claim")
+async def _record_close(desk: Desk, run: Run) -> AccountRead:
+    claim = run.own_claim
     report = run.broker_report or await desk.broker.report(run.key.account)
-    await refuse_strangers(desk, run, report.orders)
+    orders = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(report.orders))
+    refuse_strangers(report.orders, orders)
     results = []
     for intent in await desk.in_thread(desk.ledger.open_intents, run.key.book, run.key.session_date):
-        ended = await settle(desk, run, run.claim, intent, report)
+        ended = await settle(desk, run, claim, intent, report)
         if ended.state in WORKING:
-            ended = await _last_word(desk, run, run.claim, ended)
+            ended = await _last_word(desk, run, claim, ended)
         results.append(result_of(ended))
     # What was planned for the day and not sent is not sent any more.
-    await close_left_behind(desk, run, run.claim, same_day=True)
-    run = await read_account(desk, replace(run, broker_report=report))
-    external = run.continuity.external_trades
+    await close_left_behind(desk, run, claim, same_day=True)
+    read = await read_account(desk, replace(run, broker_report=report))
+    external = read.continuity.external_trades
     for trade in external:
         facts = {"execution_id": trade.execution_id, "conid": trade.conid, "side": trade.side.value}
         run.journal.add(Event("external_trade", {**facts, "quantity": f"{trade.quantity:f}"}))
     run.progress(f"day closed: {len(results)} orders settled, {len(external)} trades of others")
-    return replace(run, results=tuple(results), trades=report.trades)
+    return replace(read, results=tuple(results), trades=report.trades)
 
 
 async def _last_word(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> IntentRecord:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.desk.accounts import masked
-from app.desk.desk import Desk, EffectiveMode, Progress, Run, silent
+from app.desk.desk import Desk, Progress, silent
 from app.desk.journal import Journal
 from app.desk.records import Event, RunStatus
 from app.desk.run.approvals import expire_waiting
 from app.desk.run.attempt import (
     Attempt,
-    Conduct,
     RunRequest,
     RunResult,
     attempt,
@@ -25,7 +24,8 @@ from app.desk.run.attempt import (
     too_late,
 )
 from app.desk.run.close_slot import close_day
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import PerformStages, perform_stages
+from app.desk.states import EffectiveMode, Executed, Run
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
@@ -33,7 +33,7 @@ from app.domain.slots import CLOSE_SLOT, DAILY_SLOT, PREVIEW_SLOT, RECONCILE_SLO
 
 
 async def run_daily(
-    desk: Desk, request: RunRequest, conduct: Conduct = in_order, progress: Progress = silent
+    desk: Desk, request: RunRequest, conduct: PerformStages = perform_stages, progress: Progress = silent
 ) -> RunResult:
     """One run of the day's slot, or the result of the one that was.
 
@@ -122,4 +122,4 @@ def _anyway(tried: Attempt) -> Attempt:
 def _ended(run: Run) -> RunStatus:
     if run.key.dry_run:
         return RunStatus.DRY_RUN
-    return RunStatus.AWAITING_APPROVAL if run.awaiting_approval else RunStatus.DONE
+    return RunStatus.AWAITING_APPROVAL if isinstance(run, Executed) and run.awaiting_approval else RunStatus.DONE

@@ -6,8 +6,9 @@ So nobody waits for the lease of a run that is over. Where the process ends firs
 import asyncio
 import time
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Claim, RunStatus
+from app.desk.states import Run
 from app.domain.errors import LedgerError, LedgerUnavailable, PortfolioError
 
 TRY_SECONDS = 1.0

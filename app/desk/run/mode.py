@@ -1,6 +1,6 @@
 """How far a run may go: the strictest of request, policy and setting, and which of them it was."""
 
-from app.desk.desk import EffectiveMode
+from app.desk.states import EffectiveMode
 from app.domain.errors import UsageError
 from app.domain.policy import Mode, Policy
 from app.domain.session import BrokerSession

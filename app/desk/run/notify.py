@@ -8,8 +8,9 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from app.desk.clock import market_clock
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Notice, RunKey, RunStatus
+from app.desk.states import MarketRead, Run, evaluation_of
 from app.domain.errors import LedgerError, OrderUncertain, PortfolioError
 from app.domain.policy import Occasion
 from app.domain.session import BrokerSession, SessionState
@@ -56,8 +57,9 @@ async def tell_end(desk: Desk, run: Run, status: RunStatus, note: str | None) ->
         await tell(desk, run.key, Occasion.APPROVAL_NEEDED, text, run.run_id)
     elif status in _ENDS:
         await tell(desk, run.key, _ENDS[status], note or status.value)
-    blocked = run.market.untradable if run.market else {}
-    for due in run.evaluation.exits_due if run.evaluation else ():
+    blocked = run.market.untradable if isinstance(run, MarketRead) else {}
+    evaluation = evaluation_of(run)
+    for due in evaluation.exits_due if evaluation else ():
         if due.conid in blocked:
             text = f"{due.rule} of {due.symbol}: {blocked[due.conid]}. Look at it in the broker's own program."
             await tell(desk, run.key, Occasion.EXIT_BLOCKED, text, due.symbol)

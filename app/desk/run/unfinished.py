@@ -5,12 +5,13 @@ Only after the books were reconciled. Must never send what was left unsent: the 
 
 from collections.abc import Sequence
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.journal import Journal
 from app.desk.records import PROCESS_ENDED, Claim, Event, RunStatus
 from app.desk.report.build import report_of
 from app.desk.run.notify import tell_failure
 from app.desk.stages.order_results import result_of
+from app.desk.states import Run
 from app.domain.errors import PortfolioError
 from app.domain.market import Session
 from app.domain.order import OrderState
@@ -30,9 +31,17 @@ async def close_left_behind(desk: Desk, run: Run, claim: Claim, *, same_day: boo
         results = tuple(result_of(intent) for intent in await desk.in_thread(desk.ledger.intents, old.run_id))
         session = Session(old.key.session_date, now, now)
         bare = Run(
-            old.run_id, old.key, run.mode, run.broker_session, session, run.clock, Journal(_nowhere), old,
-            level=run.level, results=results,
-        )  # fmt: skip
+            run_id=old.run_id,
+            key=old.key,
+            mode=run.mode,
+            broker_session=run.broker_session,
+            session=session,
+            clock=run.clock,
+            journal=Journal(_nowhere),
+            claim=old,
+            level=run.level,
+            results=results,
+        )
         report = report_of(desk, bare, RunStatus.FAILED, PROCESS_ENDED).as_json()
         event = Event("run_closed", {"status": RunStatus.FAILED.value, "note": PROCESS_ENDED})
         await desk.in_thread(desk.ledger.close, old, RunStatus.FAILED, report, (event,), run.clock.now())

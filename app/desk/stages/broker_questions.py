@@ -6,10 +6,12 @@ outcome, and until it was found or given up its name gets no other order.
 
 from dataclasses import replace
 
-from app.desk.desk import Desk, OrderResult, Run, known
+from app.desk.desk import Desk
 from app.desk.records import Claim, Intent, IntentRecord
 from app.desk.run.notify import tell
+from app.desk.stages.order_results import committed_intent
 from app.desk.stages.reconcile import ABSENT_READS, UNSETTLED, settle
+from app.desk.states import OrderResult, Run
 from app.domain.errors import BrokerUnavailable, NotReady
 from app.domain.order import OrderState
 from app.domain.policy import Occasion
@@ -34,7 +36,7 @@ async def left_unanswered(desk: Desk, run: Run, claim: Claim, result: OrderResul
 
 
 async def _looked_for(desk: Desk, run: Run, claim: Claim, coid: str) -> IntentRecord:
-    intent = known(await desk.in_thread(desk.ledger.find_intent, run.key.book, coid), "the intent that was sent")
+    intent = await committed_intent(desk, run, coid)
     for _ in range(ABSENT_READS):
         try:
             report = await desk.broker.report(run.key.account)

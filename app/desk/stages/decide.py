@@ -10,44 +10,44 @@ from typing import Any
 
 from app.decision import explain, offered, plans, rules
 from app.decision.explain import Decision
-from app.desk.desk import Desk, Run, known
+from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
 from app.desk.records import Event, Intent
 from app.desk.report.explanation import explanation_part
 from app.desk.stages.committed_plan import plan_record, restore_explanations, restore_plan
 from app.desk.stages.kill_level import level_in_force
+from app.desk.states import Decided, Evaluated, MarketRead, Run
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, client_order_id
-from app.domain.plan import Action, Choice, Plan
+from app.domain.plan import Action, Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
 from app.risk import feasible, measure
 
 
-async def evaluate(desk: Desk, run: Run) -> Run:
+async def evaluate(desk: Desk, run: MarketRead) -> Evaluated:
     """Measure the portfolio against the policy."""
-    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     # In doubt about the account's value, nothing can be concluded from its earlier ones.
     doubt = run.value_doubt
-    evaluation = measure(desk.policy, portfolio, market, run.navs if doubt is None else (), run.memory)
+    evaluation = measure(desk.policy, run.portfolio, run.market, run.navs if doubt is None else (), run.memory)
     if doubt is not None:
         evaluation = _without_past(evaluation, doubt)
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
-    return replace(run, evaluation=evaluation, level=await level_in_force(desk, run, evaluation))
+    level = await level_in_force(desk, run, evaluation)
+    return Evaluated(**vars(replace(run, level=level)), evaluation=evaluation)
 
 
-async def decide(desk: Desk, run: Run) -> Run:
+async def decide(desk: Desk, run: Evaluated) -> Decided:
     """Plans through the gate, one choice, and the commitment to it."""
     if run.claim is not None and run.claim.plan is not None:
-        choice, plan = restore_plan(run.claim.plan, known(run.market, "the market").instruments)
+        choice, plan = restore_plan(run.claim.plan, run.market.instruments)
         run.progress(f"decision kept from the interrupted attempt: {plan.action}")
         kept = restore_explanations(run.claim.plan)
-        return replace(run, choice=choice, plan=plan, plans=(plan,), explanations=kept)
-    evaluation = known(run.evaluation, "the evaluation")
-    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
+        return Decided(**vars(run), choice=choice, plan=plan, plans=(plan,), explanations=kept)
+    portfolio, market, evaluation = run.portfolio, run.market, run.evaluation
     candidates = plans(desk.policy, portfolio, market, evaluation, run.memory)
     left, refusals = await _through_the_gate(desk, run, candidates)
     default = rules(desk.policy, evaluation, left)
@@ -55,20 +55,20 @@ async def decide(desk: Desk, run: Run) -> Run:
     if desk.chooser.spends:
         await require_ready(desk)
     choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
-    plan = known(next((p for p in choosable if p.id == choice.plan_id), None), f"an offered plan {choice.plan_id!r}")
+    plan = {p.id: p for p in choosable}[choice.plan_id]
     decision = Decision(candidates, left, choosable, choice, refusals)
     explained = explain(desk.policy, portfolio, market, evaluation, run.memory, decision)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
-    decided = replace(
-        run,
+    decided = Decided(
+        **vars(run),
         plans=left,
         choice=choice,
         plan=plan,
         model=model,
         explanations=tuple(map(explanation_part, explained)),
-        refusals=run.refusals + _of_chosen(refusals, plan, left),
+        refusals=_of_chosen(refusals, plan, left),
     )
-    await _commit(desk, decided, plan, choice)
+    await _commit(desk, decided)
     return decided
 
 
@@ -79,11 +79,10 @@ def _without_past(evaluation: Evaluation, note: str) -> Evaluation:
     return replace(evaluation, metrics=metrics)
 
 
-def _tell_blocked_exits(run: Run, evaluation: Evaluation) -> None:
+def _tell_blocked_exits(run: MarketRead, evaluation: Evaluation) -> None:
     """An exit that cannot be ordered today is told, not forgotten."""
-    market = known(run.market, "the market")
     for due in evaluation.exits_due:
-        reason = market.untradable.get(due.conid)
+        reason = run.market.untradable.get(due.conid)
         if reason is not None:
             run.progress(f"exit blocked: {due.symbol} {due.rule}: {reason}")
             run.journal.add(Event("exit_blocked", {"symbol": due.symbol, "rule": due.rule.value, "reason": reason}))
@@ -106,16 +105,15 @@ def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
 
 
 async def _through_the_gate(
-    desk: Desk, run: Run, candidates: Sequence[Plan]
+    desk: Desk, run: Evaluated, candidates: Sequence[Plan]
 ) -> tuple[tuple[Plan, ...], dict[Action, tuple[Refusal, ...]]]:
     """(feasible plans with their post-trade numbers, refusals by action)."""
-    portfolio, market = known(run.portfolio, "the portfolio"), known(run.market, "the market")
     day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     left: list[Plan] = []
     refusals: dict[Action, tuple[Refusal, ...]] = {}
     for wanted in candidates:
         plan, refusals[wanted.action] = feasible(
-            desk.policy, portfolio, market, run.navs, wanted, day, run.level.level, run.memory
+            desk.policy, run.portfolio, run.market, run.navs, wanted, day, run.level.level, run.memory
         )
         if plan is not None:
             left.append(plan)
@@ -128,19 +126,17 @@ def _of_chosen(refusals: Mapping[Action, tuple[Refusal, ...]], plan: Plan, left:
     return refusals[plan.action] + tuple(r for action in sorted(gone) for r in refusals[action])
 
 
-async def _commit(desk: Desk, run: Run, plan: Plan, choice: Choice) -> None:
+async def _commit(desk: Desk, run: Decided) -> None:
     """The plan and its intents, durable before anything is sent; previews commit nothing."""
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
-        run.journal.add(Event("plan_previewed", {"plan_id": plan.id, "action": plan.action.value}))
+        run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
         return
-    await run.journal.flush()
-    await desk.in_thread(
-        desk.ledger.commit_plan,
-        run.claim,
-        plan_record(plan, choice, run.explanations),
-        intents_of(run, plan),
-        run.clock.now(),
-    )
+    claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run, run.plan)
+
+    async def commit(events: Sequence[Event]) -> None:
+        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events)
+
+    await run.journal.flush_with(commit)
 
 
 def _summary(evaluation: Evaluation) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from app.desk.desk import Desk, OrderResult, Run, known
+from app.desk.desk import Desk
 from app.desk.records import Claim, Event, Intent, SendBudget
 from app.desk.stages.broker_questions import left_unanswered, name_refusal, note_of, tell_questions
 from app.desk.stages.decide import intents_of, waiting
+from app.desk.stages.order_results import committed_intent
+from app.desk.states import Decided, Executed, OrderResult
 from app.domain.answering import answers_to
 from app.domain.errors import (
     BrokerUnavailable,
@@ -48,6 +50,7 @@ class Ready:
     """An order with its limit, through the gate and through the broker's preview."""
 
     order: Order
+    limit: Decimal
     what_if: WhatIf
     refusals: tuple[Refusal, ...]
     answers: tuple[tuple[str, Decimal | None], ...] = ()
@@ -66,12 +69,11 @@ class Refused:
         return "; ".join(str(refusal) for refusal in self.refusals)
 
 
-async def execute(desk: Desk, run: Run) -> Run:
+async def execute(desk: Desk, decided: Decided) -> Executed:
     """Preview or trade the chosen plan, sells before buys."""
-    plan = known(run.plan, "the plan")
+    run = Executed(**vars(decided))
+    plan, portfolio, claim = run.plan, run.portfolio, run.claim
     held_back = waiting(desk, plan) if run.mode.mode is Mode.APPROVE and not run.approved else ()
-    portfolio = known(run.portfolio, "the portfolio")
-    claim = run.claim
     for intent in intents_of(run, plan):
         if claim is None or run.mode.mode is Mode.PREVIEW:
             run, portfolio = await _preview(desk, run, intent, portfolio)
@@ -82,7 +84,7 @@ async def execute(desk: Desk, run: Run) -> Run:
     return replace(run, note=note_of(run))
 
 
-async def _preview(desk: Desk, run: Run, intent: Intent, portfolio: Portfolio) -> tuple[Run, Portfolio]:
+async def _preview(desk: Desk, run: Executed, intent: Intent, portfolio: Portfolio) -> tuple[Executed, Portfolio]:
     prepared = await _prepare(desk, run, intent.order, portfolio)
     if isinstance(prepared, Refused):
         refused = OrderResult(intent.coid, intent.order, "REFUSED", what_if=prepared.what_if, reason=prepared.reason)
@@ -94,8 +96,10 @@ async def _preview(desk: Desk, run: Run, intent: Intent, portfolio: Portfolio) -
     return _with(run, result, prepared.refusals), after(portfolio, (order,))
 
 
-async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: Portfolio) -> tuple[Run, Portfolio]:
-    record = known(await desk.in_thread(desk.ledger.find_intent, run.key.book, intent.coid), "the committed intent")
+async def _trade(
+    desk: Desk, run: Executed, claim: Claim, intent: Intent, portfolio: Portfolio
+) -> tuple[Executed, Portfolio]:
+    record = await committed_intent(desk, run, intent.coid)
     if record.state is not OrderState.PLANNED:
         order = replace(intent.order, quantity=record.quantity, limit_price=record.limit_price)
         earlier = OrderResult(
@@ -131,9 +135,8 @@ async def _trade(desk: Desk, run: Run, claim: Claim, intent: Intent, portfolio: 
     return _with(run, result, prepared.refusals), _filled(portfolio, result)
 
 
-async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> Ready | Refused:
+async def _prepare(desk: Desk, run: Executed, order: Order, portfolio: Portfolio) -> Ready | Refused:
     """Fresh price, gate on fresh data, the broker's preview."""
-    market = known(run.market, "the market")
     conid, symbol = order.instrument.conid, order.instrument.symbol
     try:
         quotes, missing = await desk.market_data.quotes((conid,))
@@ -146,10 +149,10 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
     if isinstance(limit, Refusal):
         return Refused((replace(limit, symbol=symbol),))
     market = replace(
-        market,
+        run.market,
         as_of=run.clock.now(),
-        quotes={**market.quotes, conid: quotes[conid]},
-        lots={**market.lots, conid: rules.quantity_increment},
+        quotes={**run.market.quotes, conid: quotes[conid]},
+        lots={**run.market.lots, conid: rules.quantity_increment},
     )
     priced = replace(order, limit_price=limit, reference_price=quotes[conid].price)
     day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
@@ -164,12 +167,12 @@ async def _prepare(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> 
         return Refused((*ruling.refusals, said), what_if)
     rate = portfolio.rate(order.instrument.currency)
     answers = answers_to(desk.policy, allowed, quotes[conid], rate, live=market.live)
-    return Ready(allowed, what_if, ruling.refusals, answers)
+    return Ready(allowed, limit, what_if, ruling.refusals, answers)
 
 
-async def _send(desk: Desk, run: Run, claim: Claim, coid: str, ready: Ready, portfolio: Portfolio) -> OrderResult:
+async def _send(desk: Desk, run: Executed, claim: Claim, coid: str, ready: Ready, portfolio: Portfolio) -> OrderResult:
     """SENDING committed, then at most one placement, then what became of it committed."""
-    order, limit = ready.order, known(ready.order.limit_price, "the limit price")
+    order, limit = ready.order, ready.limit
     due = desk.steady() + SEND_BUDGET_SECONDS
     # Counted from here too: a sender that is held up between its deadline check and the wire has an expired ticket.
     expires = int(time.time()) + TICKET_LIFE_SECONDS
@@ -235,18 +238,18 @@ def _unrecorded(order: Order, placement: Placement, error: LedgerUnavailable) ->
     )
 
 
-def _budget(desk: Desk, run: Run, order: Order, portfolio: Portfolio) -> SendBudget:
+def _budget(desk: Desk, run: Executed, order: Order, portfolio: Portfolio) -> SendBudget:
     rules = desk.policy.execution
     return SendBudget(
         value=order.notional * portfolio.rate(order.instrument.currency),
         exit=order.exit,
         max_orders=rules.max_orders_per_day,
-        max_turnover=Decimal(str(rules.max_turnover)) * known(run.portfolio, "the portfolio").nav,
+        max_turnover=Decimal(str(rules.max_turnover)) * run.portfolio.nav,
         by_person=run.by_person,
     )
 
 
-def _moved(desk: Desk, run: Run, intent: Intent, now: Order) -> bool:
+def _moved(desk: Desk, run: Executed, intent: Intent, now: Order) -> bool:
     """Since a person approved it, by more than the policy's tolerance; what needed no approval never waits."""
     if not run.approved or intent.coid not in run.asked_prices:
         return False
@@ -254,7 +257,7 @@ def _moved(desk: Desk, run: Run, intent: Intent, now: Order) -> bool:
     return not abs(float(now.reference_price / asked - 1)) <= desk.policy.approval.price_tolerance
 
 
-def _waits(run: Run, intent: Intent, order: Order, reason: str) -> Run:
+def _waits(run: Executed, intent: Intent, order: Order, reason: str) -> Executed:
     result = OrderResult(intent.coid, order, OrderState.PLANNED.value, reason=reason)
     return replace(run, results=(*run.results, result), awaiting_approval=True)
 
@@ -271,7 +274,7 @@ def _state(placement: Placement) -> OrderState:
     }[placement.outcome]
 
 
-async def _find(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> OrderResult:
+async def _find(desk: Desk, run: Executed, claim: Claim, result: OrderResult) -> OrderResult:
     """Look an order of unknown outcome up by its id; absence proves nothing, so the run stops where it is not found."""
     for _ in range(RECONCILE_READS):
         try:
@@ -287,11 +290,9 @@ async def _find(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Orde
     )
 
 
-async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> OrderResult:
+async def _follow(desk: Desk, run: Executed, claim: Claim, result: OrderResult) -> OrderResult:
     """Until it is final or the window ends; what is still open then rests at the broker as ACKED or PARTIAL."""
-    order_id = known(
-        (await desk.in_thread(desk.ledger.find_intent, run.key.book, result.coid)), "the intent"
-    ).broker_order_id
+    order_id = (await committed_intent(desk, run, result.coid)).broker_order_id
     if order_id is None:
         return result
     until = desk.steady() + desk.policy.execution.follow_seconds
@@ -309,7 +310,7 @@ async def _follow(desk: Desk, run: Run, claim: Claim, result: OrderResult) -> Or
         await desk.in_thread(desk.ledger.renew, claim)
 
 
-async def _settle_as(desk: Desk, run: Run, claim: Claim, result: OrderResult, row: BrokerOrder) -> OrderResult:
+async def _settle_as(desk: Desk, run: Executed, claim: Claim, result: OrderResult, row: BrokerOrder) -> OrderResult:
     """Record what the broker says of the order."""
     await desk.in_thread(
         desk.ledger.settle,
@@ -357,7 +358,7 @@ def _filled(portfolio: Portfolio, result: OrderResult) -> Portfolio:
     return after(portfolio, (fill,))
 
 
-def _with(run: Run, result: OrderResult, refusals: tuple[Refusal, ...]) -> Run:
+def _with(run: Executed, result: OrderResult, refusals: tuple[Refusal, ...]) -> Executed:
     for refusal in refusals:
         run.journal.add(Event("refusal", {"rule": refusal.rule, "symbol": refusal.symbol, "text": str(refusal)}))
     return replace(run, results=(*run.results, result), refusals=run.refusals + refusals)

@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from app.desk.desk import Run
 from app.desk.ports import Calendar
 from app.desk.records import EvaluationRecord, IntentRecord, RunMemory, RunStatus
 from app.desk.stages.continuity import snapshot_of
+from app.desk.states import AccountRead, Run, evaluation_of
 from app.domain.lots import Fill, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
 from app.domain.plan import Action, Memory
@@ -64,17 +64,19 @@ def remember(
 
 def run_memory(run: Run, status: RunStatus) -> RunMemory:
     """What the run leaves as it is closed with that status."""
-    found, portfolio = run.evaluation, run.portfolio
+    account, found = run if isinstance(run, AccountRead) else None, evaluation_of(run)
     asked = status is RunStatus.AWAITING_APPROVAL
     return RunMemory(
         evaluation=EvaluationRecord(
             severities={metric.name: metric.severity.value for metric in found.metrics},
             caps={cap.rule: cap.limit for cap in found.caps},
-            drawdown_acted_at=found.drawdown_acted_at(run.memory.drawdown_acted_at),
+            drawdown_acted_at=found.drawdown_acted_at(account.memory.drawdown_acted_at),
         )
-        if found
+        if account and found
         else None,
-        account=snapshot_of(run.run_id, run.key.session_date, portfolio, run.continuity) if portfolio else None,
+        account=snapshot_of(run.run_id, run.key.session_date, account.portfolio, account.continuity)
+        if account
+        else None,
         asked_prices={result.coid: result.order.reference_price for result in run.results} if asked else None,
     )
 

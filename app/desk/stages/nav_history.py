@@ -3,19 +3,21 @@
 from datetime import date
 from decimal import Decimal
 
-from app.desk.desk import Desk, Run
-from app.desk.records import Flow, RunStatus
+from app.desk.desk import Desk
+from app.desk.records import AccountRecord, Flow, RunStatus
+from app.desk.states import AccountRead, Run
 from app.domain.errors import LedgerError
 from app.domain.navs import NavKind, NavPoint, closes, follow
 
 
-async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
-    """The ledger's, with the closes since then, or on day one all of them, from the broker's own record.
+async def nav_history(desk: Desk, run: Run, known: AccountRecord, doubt: str | None) -> tuple[NavPoint, ...]:
+    """The `known` ones, with the closes since then, or on day one all of them, from the broker's own record.
 
-    A preview adds them for itself only, and nothing is added while money from outside is unexplained: the point would
-    count it as gain or loss for ever. Raises LedgerError where time would run backwards, or no return can be told.
+    A preview adds them for itself only, and nothing is added while there is a `doubt` about the account's value: the
+    point would count a cash flow as gain or loss for ever. Raises LedgerError where time would run backwards, or no
+    return can be told.
     """
-    navs = await desk.in_thread(desk.ledger.navs, run.key.book)
+    navs, flows = known.navs, known.flows
     for point in closes(navs):
         _sound(point)
     today = run.key.session_date
@@ -25,11 +27,8 @@ async def nav_history(desk: Desk, run: Run) -> tuple[NavPoint, ...]:
             "Time does not run backwards in one account: use another state directory",
         )
     newest = closes(navs)[-1] if closes(navs) else None
-    if run.value_doubt is not None or (
-        newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1
-    ):
+    if doubt is not None or (newest is not None and desk.calendar.sessions_between(newest.session_date, today) <= 1):
         return navs
-    flows = await desk.in_thread(desk.ledger.flows, run.key.book)
     # Before any close the first value counts: an account is judged from the day it is first seen.
     before = newest or (navs[-1] if navs else None)
     settled = _seen_since(flows, newest, today)
@@ -60,19 +59,19 @@ def _seen_since(flows: tuple[Flow, ...], newest: NavPoint | None, today: date) -
 
 
 def flow_since(flows: tuple[Flow, ...], newest: NavPoint | None, until: date) -> Decimal:
-    """Money from outside after the newest point, up to and including that date."""
+    """Cash flow after the newest point, up to and including that date."""
     if newest is None:
         return Decimal(0)
     between = (flow.amount for flow in flows if newest.session_date < flow.session_date <= until)
     return sum(between, Decimal(0))
 
 
-def today(run: Run) -> NavPoint | None:
-    """The account's value now, money from outside taken out of it; None without an account or with a doubt about it.
+def today(run: AccountRead) -> NavPoint | None:
+    """The account's value now, cash flows taken out of it; None with a doubt about it.
 
     Raises LedgerError where no return can be told from it.
     """
-    if run.portfolio is None or run.value_doubt is not None:
+    if run.value_doubt is not None:
         return None
     earlier = [point for point in run.navs if point.session_date < run.key.session_date]
     newest = next(reversed(closes(earlier) or earlier), None)
@@ -83,7 +82,9 @@ def today(run: Run) -> NavPoint | None:
 
 def nav_point(run: Run, status: RunStatus) -> NavPoint | None:
     """What the ledger keeps of this run's value: at the close slot the day's; of a dry run nothing."""
-    return today(run) if status in {RunStatus.DONE, RunStatus.AWAITING_APPROVAL} else None
+    if not isinstance(run, AccountRead) or status not in {RunStatus.DONE, RunStatus.AWAITING_APPROVAL}:
+        return None
+    return today(run)
 
 
 def _sound(point: NavPoint) -> NavPoint:

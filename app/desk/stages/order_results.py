@@ -1,9 +1,19 @@
 """What became of an order, from the ledger's record of it."""
 
-from app.desk.desk import OrderResult
+from app.desk.desk import Desk
 from app.desk.records import IntentRecord
+from app.desk.states import OrderResult, Run
+from app.domain.errors import LedgerError
 from app.domain.instrument import Instrument
 from app.domain.order import Order
+
+
+async def committed_intent(desk: Desk, run: Run, coid: str) -> IntentRecord:
+    """Raises LedgerError for one that is not on record: an order is committed before anything is done about it."""
+    found = await desk.in_thread(desk.ledger.find_intent, run.key.book, coid)
+    if found is None:
+        raise LedgerError(f"order {coid} is not in the ledger", "Run `portfolio audit verify` before anything is sent")
+    return found
 
 
 def result_of(intent: IntentRecord) -> OrderResult:

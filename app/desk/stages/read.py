@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from app.desk.desk import Desk, Run, known
-from app.desk.records import IntentRecord, Quarantine, Snapshot
-from app.desk.stages.continuity import continuity
+from app.desk.desk import Desk
+from app.desk.records import IntentRecord, Quarantine
+from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
 from app.desk.stages.nav_history import nav_history, today
-from app.desk.stages.reconcile import refuse_strange_trades, refuse_strangers
-from app.desk.stages.valuation import carried, refuse_contradiction, without_market
+from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers
+from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
+from app.desk.states import AccountRead, MarketRead, Run, doubt_of
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
@@ -24,39 +25,53 @@ VIX = "VIX"
 MOST_APART = 25
 
 
-async def read_account(desk: Desk, run: Run) -> Run:
+async def read_account(desk: Desk, run: Run) -> AccountRead:
     """Positions, cash and orders; whether they follow from what was; earlier values; what the ledger remembers."""
-    before = await desk.in_thread(desk.ledger.last_snapshot, run.key.book)
-    if run.broker_report is None:
-        # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
-        run = replace(run, broker_report=await desk.broker.report(run.key.account))
+    # Before the portfolio, which may then use the same order list: the broker shows it once in five seconds.
+    report = run.broker_report or await desk.broker.report(run.key.account)
     portfolio = await desk.broker.portfolio(run.key.account)
     if portfolio.currency != desk.policy.currency:
         raise PolicyError(
             f"the policy is in {desk.policy.currency}, the account's base currency is {portfolio.currency}",
             "Set `currency` in the policy to the account's",
         )
-    await refuse_strangers(desk, run, portfolio.orders)
-    await refuse_strange_trades(desk, run, known(run.broker_report, "the broker's report").trades)
+    # After the broker's answers: whatever they show of ours was committed as sent before it could reach the broker.
+    ids = our_ids(portfolio.orders, report.trades)
+    known = await desk.in_thread(desk.ledger.account_record, run.key.book, run.key.session_date, ids)
+    refuse_strangers(portfolio.orders, known.orders)
+    refuse_strange_trades(desk, run, report.trades, known.orders)
+    before = known.snapshot
     portfolio = carried(portfolio, before.values if before else {})
     refuse_contradiction(portfolio)
-    portfolio = _with_sectors(desk, await _with_unlisted(desk, run, portfolio))
-    run = replace(run, portfolio=portfolio)
+    portfolio = _with_sectors(desk, _with_unlisted(run, portfolio, known.open_intents))
     _tell_account(run, portfolio)
-    run = await _with_continuity(desk, run, portfolio, before)
-    past = await desk.in_thread(desk.ledger.history, run.key.book)
+    trades = report.trades + _fills_on_record(run, known.filled_since, report.trades) if before is not None else ()
+    recorded = sum((flow.amount for flow in known.flows), Decimal(0))
+    found = continuity(before, portfolio, trades, recorded)
+    quarantined = await _quarantine(desk, run, found) or known.quarantined
+    note = _tell_unexplained(run, portfolio, found)
     memory = remember(
-        past,
-        await desk.in_thread(desk.ledger.last_evaluation, run.key.book, run.key.session_date),
+        known.filled,
+        known.evaluation,
         desk.calendar,
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
     )
-    run = replace(run, navs=await nav_history(desk, run), fills=fills_of(past), memory=memory)
-    now = today(run)
-    earlier = tuple(point for point in run.navs if point.session_date < run.key.session_date)
+    read = AccountRead(
+        **vars(replace(run, broker_report=report, note=note or run.note)),
+        portfolio=portfolio,
+        flows=known.flows,
+        trades=trades,
+        continuity=found,
+        quarantined=quarantined,
+        navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
+        fills=fills_of(known.filled),
+        memory=memory,
+    )
+    now = today(read)
+    earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)
     # A young account has no earlier value: what it loses is counted from here.
-    return replace(run, navs=(*earlier, now)) if now is not None else run
+    return replace(read, navs=(*earlier, now)) if now is not None else read
 
 
 def _tell_account(run: Run, portfolio: Portfolio) -> None:
@@ -69,13 +84,14 @@ def _tell_account(run: Run, portfolio: Portfolio) -> None:
         run.progress(f"an {row.kind} of {row.symbol or 'an unknown name'} cannot be read: {row.reason}")
     for gap in portfolio.gaps:
         run.progress(gap)
-    if run.value_doubt is not None:
-        run.progress(f"drawdown and daily loss are unknown today: {run.value_doubt}")
+    doubt = value_doubt(portfolio)
+    if doubt is not None:
+        run.progress(f"drawdown and daily loss are unknown today: {doubt}")
 
 
-async def read_market(desk: Desk, run: Run) -> Run:
+async def read_market(desk: Desk, run: AccountRead) -> MarketRead:
     """Contracts, price histories and quotes of every name that is held or may be bought; quotes last, to be fresh."""
-    portfolio = known(run.portfolio, "the portfolio")
+    portfolio = run.portfolio
     instruments, unresolved = await desk.market_data.instruments(desk.policy.universe.symbols)
     for symbol, reason in unresolved.items():
         run.progress(f"{symbol} cannot be traded: {reason}")
@@ -107,10 +123,10 @@ async def read_market(desk: Desk, run: Run) -> Run:
         live=desk.trading_mode != "paper",
     )
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
-    return replace(run, market=market, portfolio=without_market(portfolio, market))
+    return MarketRead(**vars(replace(run, portfolio=without_market(portfolio, market))), market=market)
 
 
-async def _with_unlisted(desk: Desk, run: Run, portfolio: Portfolio) -> Portfolio:
+def _with_unlisted(run: Run, portfolio: Portfolio, sent: Sequence[IntentRecord]) -> Portfolio:
     """With our orders of today that may still fill and that the broker's list does not show, as it can lag behind.
 
     They only narrow what may be ordered: what they sell is not sold twice, what they buy is paid for.
@@ -118,7 +134,6 @@ async def _with_unlisted(desk: Desk, run: Run, portfolio: Portfolio) -> Portfoli
     if run.at_close:
         return portfolio
     listed = {order.coid for order in portfolio.orders}
-    sent = await desk.in_thread(desk.ledger.open_intents, run.key.book, run.key.session_date)
     unlisted = tuple(_as_open(intent) for intent in sent if intent.coid not in listed)
     return replace(portfolio, orders=(*portfolio.orders, *unlisted))
 
@@ -146,60 +161,45 @@ def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, positions=positions)
 
 
-async def _with_continuity(desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot | None) -> Run:
-    """Compare with what was; what does not follow is quarantined, or counts as money from outside."""
-    flows = await desk.in_thread(desk.ledger.flows, run.key.book)
-    recorded = sum((flow.amount for flow in flows), Decimal(0))
-    trades: tuple[Trade, ...] = ()
-    if before is not None and run.broker_report is not None:
-        trades = run.broker_report.trades
-        trades += await _fills_on_record(desk, run, before, trades)
-    found = continuity(before, portfolio, trades, recorded)
-    if run.claim is not None and not run.key.dry_run:
-        for doubt in found.doubts:
-            mark = Quarantine(doubt.conid, doubt.symbol, doubt.reason, run.key.session_date)
-            await desk.in_thread(desk.ledger.quarantine, run.key.book, mark, run.clock.now())
+async def _quarantine(desk: Desk, run: Run, found: Continuity) -> tuple[Quarantine, ...]:
+    """All names in quarantine after one that does not follow was added to them; a preview adds none."""
     for doubt in found.doubts:
         run.progress(f"{doubt.symbol} in quarantine: {doubt.reason}")
-    run = replace(
-        run,
-        flows=flows,
-        trades=trades,
-        continuity=found,
-        quarantined=await desk.in_thread(desk.ledger.quarantined, run.key.book),
-    )
-    if run.unexplained_flow != 0:
-        words = f"{run.unexplained_flow:,.2f} {portfolio.currency} came from outside and nobody has explained it"
-        run.progress(words)
-        run = replace(
-            run, note=f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
-        )
-    return run
+    if run.claim is None or run.key.dry_run or not found.doubts:
+        return ()
+    for doubt in found.doubts:
+        mark = Quarantine(doubt.conid, doubt.symbol, doubt.reason, run.key.session_date)
+        await desk.in_thread(desk.ledger.quarantine, run.key.book, mark, run.clock.now())
+    return await desk.in_thread(desk.ledger.quarantined, run.key.book)
 
 
-async def _fills_on_record(desk: Desk, run: Run, before: Snapshot, listed: Sequence[Trade]) -> tuple[Trade, ...]:
-    """Our own fills since then that the broker, who lists a few days only, no longer shows."""
-    since = await desk.in_thread(desk.ledger.run, before.run_id)
+def _tell_unexplained(run: Run, portfolio: Portfolio, found: Continuity) -> str | None:
+    """The note of a run that finds a cash flow nobody has explained."""
+    unexplained = found.unexplained(portfolio.nav)
+    if unexplained == 0:
+        return None
+    words = f"{unexplained:,.2f} {portfolio.currency} came from outside and nobody has explained it"
+    run.progress(words)
+    return f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
+
+
+def _fills_on_record(run: Run, filled: Sequence[IntentRecord], listed: Sequence[Trade]) -> tuple[Trade, ...]:
+    """Our own fills that the broker, who lists a few days only, no longer shows."""
     known_there = {trade.coid for trade in listed}
-    found: list[Trade] = []
-    for intent in await desk.in_thread(desk.ledger.history, run.key.book):
-        if since is None or intent.coid in known_there or intent.session_date < since.key.session_date:
-            continue
-        its_run = await desk.in_thread(desk.ledger.run, intent.run_id)
-        if its_run is not None and its_run.started_at >= since.started_at and intent.average_price is not None:
-            found.append(
-                Trade(
-                    execution_id=f"ledger:{intent.coid}",
-                    order_id=intent.broker_order_id or "",
-                    conid=intent.conid,
-                    side=intent.side,
-                    quantity=intent.filled_quantity,
-                    price=intent.average_price,
-                    time=run.clock.now(),
-                    coid=intent.coid,
-                )
-            )
-    return tuple(found)
+    return tuple(
+        Trade(
+            execution_id=f"ledger:{intent.coid}",
+            order_id=intent.broker_order_id or "",
+            conid=intent.conid,
+            side=intent.side,
+            quantity=intent.filled_quantity,
+            price=intent.average_price,
+            time=run.clock.now(),
+            coid=intent.coid,
+        )
+        for intent in filled
+        if intent.coid not in known_there and intent.average_price is not None
+    )
 
 
 async def _histories(desk: Desk, conids: Iterable[int], run: Run) -> tuple[dict[int, PriceSeries], dict[int, str]]:

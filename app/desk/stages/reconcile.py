@@ -5,13 +5,14 @@ time has passed for anything under way to have landed, and complete reads of ord
 then it is watched to the end of the day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Claim, Event, IntentRecord
+from app.desk.states import Run
 from app.domain.errors import Halted, OrderUncertain
 from app.domain.order import BrokerOrder, OrderReport, OrderState, Trade
 
@@ -33,7 +34,8 @@ async def reconcile(desk: Desk, run: Run, claim: Claim) -> Run:
     if not open_intents:
         return run
     report = await desk.broker.report(run.key.account)
-    await refuse_strangers(desk, run, report.orders)
+    orders = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(report.orders))
+    refuse_strangers(report.orders, orders)
     settled = [await settle(desk, run, claim, i, report) for i in open_intents]
     doubtful = [i for i in settled if i.state in UNSETTLED and not i.waits_for_an_answer]
     run.progress(f"reconciled {len(open_intents)} open orders; uncertain: {len(doubtful)}")
@@ -52,15 +54,24 @@ def _watched(desk: Desk, run: Run, intent: IntentRecord) -> bool:
     return intent.state is not OrderState.ABANDONED or ago <= 1
 
 
-async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) -> None:
-    """Halted where the broker holds an order under our name that the ledger never sent, or holds differently."""
+def our_ids(orders: Sequence[BrokerOrder], trades: Sequence[Trade] = ()) -> frozenset[str]:
+    """The client order ids of what the broker shows under our name."""
+    shown: list[BrokerOrder | Trade] = [*orders, *trades]
+    return frozenset(each.coid for each in shown if each.is_ours and each.coid is not None)
+
+
+def refuse_strangers(orders: Sequence[BrokerOrder], intents: Mapping[str, IntentRecord]) -> None:
+    """Halted where the broker holds an order under our name that the ledger never sent, or holds differently.
+
+    `intents`: those of `our_ids` that the ledger has.
+    """
     seen: dict[str, str] = {}
     for order in orders:
         if not order.is_ours or order.coid is None:
             continue
         if seen.setdefault(order.coid, order.order_id) != order.order_id:
             raise Halted(f"the broker holds two orders under {order.coid}", "Look at both before anything is sent")
-        intent = await desk.in_thread(desk.ledger.find_intent, run.key.book, order.coid)
+        intent = intents.get(order.coid)
         if intent is None or intent.sends == 0:
             raise Halted(
                 f"the broker holds order {order.coid} under our name and the ledger never sent it",
@@ -79,11 +90,10 @@ async def refuse_strangers(desk: Desk, run: Run, orders: Sequence[BrokerOrder]) 
             )
 
 
-async def refuse_strange_trades(desk: Desk, run: Run, trades: Sequence[Trade]) -> None:
+def refuse_strange_trades(desk: Desk, run: Run, trades: Sequence[Trade], intents: Mapping[str, IntentRecord]) -> None:
     """Halted where an order of ours filled today and the ledger never sent it, also after the broker delists it."""
-    ours = {trade.coid for trade in trades if trade.is_ours and _is_of_today(desk, run, trade)}
-    for coid in sorted(coid for coid in ours if coid is not None):
-        intent = await desk.in_thread(desk.ledger.find_intent, run.key.book, coid)
+    for coid in sorted(our_ids((), [trade for trade in trades if _is_of_today(desk, run, trade)])):
+        intent = intents.get(coid)
         if intent is None or intent.sends == 0:
             raise Halted(
                 f"order {coid} was filled today under our name and the ledger never sent it",

@@ -259,14 +259,14 @@ async def _approvals(case: Case) -> tuple[tuple[Request, str], tuple[Request, st
     case.model.fate = lambda _: Fate.FILLS
     case.policy = rules(mode=Mode.APPROVE)
     case.chooser.action = Action.CUT_LOSERS
-    result = await run_daily(case.desk("asks"), RunRequest(ACCOUNT), case.parts.conduct, case.progress)
+    result = await run_daily(case.desk("asks"), RunRequest(ACCOUNT), case.parts.perform, case.progress)
     case.odds, case.model.fate = odds, case.fate
     yes = _approve(case, result.run_id), "approve"
     return yes, case.rng.choice((yes, (_reject(case, result.run_id), "approve")))
 
 
 def _daily(case: Case, slot: str) -> Request:
-    return lambda desk: run_daily(desk, RunRequest(ACCOUNT, slot), case.parts.conduct, case.progress)
+    return lambda desk: run_daily(desk, RunRequest(ACCOUNT, slot), case.parts.perform, case.progress)
 
 
 def _exit(case: Case, symbol: str) -> Request:
@@ -278,7 +278,7 @@ def _reconcile(case: Case) -> Request:
 
 
 def _approve(case: Case, run_id: str) -> Request:
-    return lambda desk: approve(desk, run_id, "a person", case.parts.conduct, case.progress)
+    return lambda desk: approve(desk, run_id, "a person", case.parts.perform, case.progress)
 
 
 def _reject(case: Case, run_id: str) -> Request:

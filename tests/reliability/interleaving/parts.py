@@ -12,8 +12,7 @@ from sqlalchemy import Engine
 
 from app.desk.desk import Desk
 from app.desk.ports import Broker, Ledger, MarketData
-from app.desk.run.attempt import Conduct
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import PerformStages, perform_stages
 from app.domain.errors import LedgerUnavailable
 from app.ledger.engine import create_ledger_engine, migrate
 from app.ledger.schema import HEAD
@@ -90,7 +89,7 @@ class Parts:
     desk: type[InlineDesk] = InlineDesk
     broker: Callable[[Broker], Broker] = as_it_is
     market_data: Callable[[MarketData], MarketData] = lambda market: market
-    conduct: Conduct = in_order
+    perform: PerformStages = perform_stages
     sweep: bool = True
 
 

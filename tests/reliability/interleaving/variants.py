@@ -49,8 +49,15 @@ class WithoutFence(SqlLedger):
     def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
         super().record(self._now_mine(claim), events, at)
 
-    def commit_plan(self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], at: datetime) -> None:
-        super().commit_plan(self._now_mine(claim), plan, intents, at)
+    def commit_plan(
+        self,
+        claim: Claim,
+        plan: Mapping[str, Any],
+        intents: Sequence[Intent],
+        at: datetime,
+        events: Sequence[Event] = (),
+    ) -> None:
+        super().commit_plan(self._now_mine(claim), plan, intents, at, events)
 
     def sending(
         self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget

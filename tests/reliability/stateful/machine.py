@@ -75,7 +75,7 @@ class Days(RuleBasedStateMachine):
     def run(self, slot: str, fates: list[Fate], dies_in: int | None) -> None:
         self.fates.extend(fates)
         self._ask(
-            lambda desk: run_daily(desk, RunRequest(ACCOUNT, slot), self.parts.conduct, self._told), slot, dies_in
+            lambda desk: run_daily(desk, RunRequest(ACCOUNT, slot), self.parts.perform, self._told), slot, dies_in
         )
 
     @rule(fates=FATES, at=st.integers(1, 30), fault=st.sampled_from(Fault))

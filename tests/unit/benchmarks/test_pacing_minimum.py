@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_gateway.simulator.login import pacing as enforced
+from api_gateway.simulator.front import pacing as enforced
 from tests.benchmarks.pacing import GLOBAL, PER_ENDPOINT, Minimum, pacing_minimum, run_only
 
 # Exact in binary, so that the sums of intervals are.

@@ -12,17 +12,18 @@ from google.adk.workflow import START, Workflow
 from google.genai import types
 
 from app.agent import app as daily_app
-from app.agent import conduct, root_agent
+from app.agent import perform_with_agents, root_agent
 from app.components.agents.stage_agent import StageAgent
 from app.components.board import Board
+from app.components.choosers import OFFLINE, RulesChooser, chooser_for
 from app.components.model_chooser import ModelChooser
-from app.components.models import OFFLINE, RulesChooser, chooser_for
 from app.components.plugins.audit import AuditPlugin
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import preview_run, run_daily
 from app.desk.stages.pipeline import STAGES
+from app.desk.states import Run
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, PolicyError
 from app.domain.order import Side
 from app.domain.session import SessionState
@@ -38,7 +39,7 @@ NAMES = [stage.name for stage in STAGES]
 
 
 async def test_the_agents_do_the_days_work_as_the_stages_do(office: Office, ledger: SqlLedger, ledger_url: str) -> None:
-    result = await run_daily(office.desk(), DAY, conduct)
+    result = await run_daily(office.desk(), DAY, perform_with_agents)
     assert result.status is RunStatus.DONE
     assert office.broker.sent_symbols() == [("AAPL", Side.SELL), ("MSFT", Side.SELL)]
     assert result.report is not None
@@ -60,7 +61,7 @@ async def test_the_workflow_is_the_list_of_stages_with_the_audit_first() -> None
 
 
 async def test_every_agents_start_and_end_is_in_the_ledger(office: Office, ledger_url: str) -> None:
-    await run_daily(office.desk(), DAY, conduct)
+    await run_daily(office.desk(), DAY, perform_with_agents)
     assert [event["agent"] for event in events_of(ledger_url, "agent_started")] == NAMES
     assert [event["agent"] for event in events_of(ledger_url, "agent_ended")] == NAMES
     paths = [event["path"] for event in events_of(ledger_url, "agent_event")]
@@ -72,7 +73,7 @@ async def test_an_agents_error_keeps_its_type_and_is_on_record(
 ) -> None:
     office.world.currency = "EUR"
     with pytest.raises(PolicyError, match="base currency is EUR"):
-        await run_daily(office.desk(), DAY, conduct)
+        await run_daily(office.desk(), DAY, perform_with_agents)
     (failed,) = events_of(ledger_url, "agent_failed")
     assert failed["agent"] == "ibkr_reader_agent"
     assert "base currency is EUR" in failed["error"]
@@ -86,29 +87,29 @@ async def test_a_broker_that_is_gone_is_told_as_such_through_the_runtime(
 ) -> None:
     office.broker.unreachable = {tool}
     with pytest.raises(kind, match=f"no answer to {tool}"):
-        await run_daily(office.desk(), DAY, conduct)
+        await run_daily(office.desk(), DAY, perform_with_agents)
 
 
 async def test_an_uncertain_order_and_a_halt_come_through_the_runtime(office: Office, ledger: SqlLedger) -> None:
     office.broker.fates["AAPL"] = Fate.REQUEST_LOST
     with pytest.raises(OrderUncertain):
-        await run_daily(office.desk(), DAY, conduct)
+        await run_daily(office.desk(), DAY, perform_with_agents)
 
 
 async def test_an_unrecorded_order_halts_through_the_runtime(office: Office) -> None:
     office.broker.appear("PM0123456789abcdef0123", "KO", Side.BUY, office.world.positions[1000].quantity)
-    assert (await run_daily(office.desk(), DAY, conduct)).status is RunStatus.HALTED
+    assert (await run_daily(office.desk(), DAY, perform_with_agents)).status is RunStatus.HALTED
 
 
 async def test_the_board_forgets_a_run_that_ended(office: Office) -> None:
-    result = await run_daily(office.desk(), DAY, conduct)
+    result = await run_daily(office.desk(), DAY, perform_with_agents)
     assert board.journal(result.run_id) is None
 
 
 async def test_a_model_chooses_through_the_whole_run_and_is_on_record(office: Office, ledger_url: str) -> None:
     model = ScriptedLlm(script=says("nonsense"))
     desk = replace(office.desk(), chooser=ModelChooser(model, (AuditPlugin(board),)))
-    result = await run_daily(desk, DAY, conduct)
+    result = await run_daily(desk, DAY, perform_with_agents)
     assert result.report is not None
     assert result.report["decision"]["chosen_by"] == "rules"
     assert "not of the agreed form" in result.report["decision"]["fallback"]
@@ -120,7 +121,7 @@ async def test_a_model_chooses_through_the_whole_run_and_is_on_record(office: Of
 async def test_offline_the_rules_choose_and_no_model_is_asked(office: Office) -> None:
     chooser = chooser_for(OFFLINE, board)
     assert isinstance(chooser, RulesChooser)
-    result = await run_daily(replace(office.desk(), chooser=chooser), DAY, conduct)
+    result = await run_daily(replace(office.desk(), chooser=chooser), DAY, perform_with_agents)
     assert result.report is not None
     assert result.report["model"] == {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost": "0"}
     assert isinstance(chooser_for("gemini-2.5-flash", board), ModelChooser)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.decision import plans
-from app.domain.evaluation import Evaluation
+from app.domain.evaluation import Evaluation, ExitRule
 from app.domain.market import Market
 from app.domain.order import Order, Side
 from app.domain.plan import NO_MEMORY, Action, Plan
@@ -146,6 +146,16 @@ def test_hold_has_the_mandatory_exits_and_only_those(world: World) -> None:
             hold = mandatory
         assert all(order.exit and order.side is Side.SELL for order in mandatory)
     assert all(tuple(o for o in plan.orders if o.mandatory) == hold for plan in found_plans(world))
+
+
+@settings(settings.get_profile("brief"))
+@given(WORLDS)
+def test_every_order_says_by_which_rules_and_its_sentence_begins_with_them(world: World) -> None:
+    exits = {rule.value for rule in ExitRule}
+    for plan in found_plans(world):
+        for order in plan.orders:
+            assert order.reason.startswith("+".join(order.rules) + ": ")
+            assert {*order.rules} <= exits if order.mandatory else order.rules == (plan.action.lower(),)
 
 
 @given(WORLDS, st.randoms(use_true_random=False))

@@ -1,18 +1,18 @@
 """A day that the session holds up: stopped before it costs anything, made up for once, or on record as missed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.catch_up import catch_up
 from app.desk.run.daily import run_daily
-from app.desk.stages.pipeline import STAGES, in_order, perform
+from app.desk.stages.pipeline import STAGES, PerformStages, perform_stage, perform_stages
+from app.desk.states import Executed, Run
 from app.domain.errors import BrokerUnavailable, NotReady
 from app.domain.session import SessionState, Simulation
 from app.ledger.engine import open_ledger
@@ -44,18 +44,19 @@ def log_in(office: Office) -> None:
     office.world.set_session(state=SessionState.READY, accounts=(ACCOUNT,), message="ready", remedy=None)
 
 
-def logged_out_after(office: Office, stage: str) -> Callable[[Desk, Run], Awaitable[Run]]:
+def logged_out_after(office: Office, stage: str) -> PerformStages:
     """All stages in order; the session ends when that one has."""
 
-    async def conduct(desk: Desk, run: Run) -> Run:
+    async def perform(desk: Desk, run: Run) -> Executed:
         for each in STAGES:
-            run = await perform(each, desk, run)
+            run = await perform_stage(each, desk, run)
             if each.name == stage:
                 log_out(office)
                 office.broker.unreachable = {"portfolio", "order_report", "preview_order", "place_order"}
+        assert isinstance(run, Executed)
         return run
 
-    return conduct
+    return perform
 
 
 async def made_up(office: Office, owner: str = "one") -> tuple[RunResult, ...]:
@@ -92,9 +93,9 @@ async def test_a_session_that_is_lost_between_two_stages_stops_it_too(
 async def test_a_read_that_fails_because_the_session_is_lost_is_told_as_that(office: Office, ledger: SqlLedger) -> None:
     office.broker.unreachable = {"portfolio"}
 
-    async def lost(desk: Desk, run: Run) -> Run:
+    async def lost(desk: Desk, run: Run) -> Executed:
         log_out(office)
-        return await in_order(desk, run)
+        return await perform_stages(desk, run)
 
     with pytest.raises(NotReady) as caught:
         await run_daily(office.desk(), DAY, lost)

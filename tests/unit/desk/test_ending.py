@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Event, RunStatus
 from app.desk.run.approvals import reject
-from app.desk.run.attempt import Conduct, RunRequest
+from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import reconcile_now, run_daily
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import PerformStages, perform_stages
+from app.desk.states import Executed, Run
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState
 from app.domain.policy import Mode
@@ -22,20 +23,23 @@ from tests.support.world import ACCOUNT, TODAY
 from tests.unit.ledger.builders import execute
 
 DAY = RunRequest()
-Spoil = Callable[[Run], Run]
+Spoil = Callable[[Executed], Executed]
 
 
 def timings(value: object) -> Spoil:
     return lambda run: replace(run, timings={"odd": value})  # type: ignore[dict-item]  # what nobody foresaw
 
 
-def unrecordable(run: Run) -> Run:
-    run.journal.add(Event("odd", {"value": float("nan")}))
+def unrecordable(run: Executed) -> Executed:
+    odd_event(run)
     return run
 
 
-def worthless(run: Run) -> Run:
-    assert run.portfolio is not None
+def odd_event(run: Run) -> None:
+    run.journal.add(Event("odd", {"value": float("nan")}))
+
+
+def worthless(run: Executed) -> Executed:
     return replace(run, portfolio=replace(run.portfolio, positions=(), cash=()))
 
 
@@ -44,11 +48,11 @@ def full_disk(ledger_url: str) -> None:
     execute(ledger_url, "CREATE TRIGGER full BEFORE INSERT ON navs BEGIN SELECT RAISE(ABORT, 'disk full'); END")
 
 
-def afterwards(spoil: Spoil) -> Conduct:
-    async def conduct(desk: Desk, run: Run) -> Run:
-        return spoil(await in_order(desk, run))
+def afterwards(spoil: Spoil) -> PerformStages:
+    async def then_spoil(desk: Desk, run: Run) -> Executed:
+        return spoil(await perform_stages(desk, run))
 
-    return conduct
+    return then_spoil
 
 
 @pytest.mark.parametrize("dry", [False, True], ids=["run", "preview"])
@@ -130,7 +134,7 @@ async def test_a_value_that_the_database_refuses_ends_the_run_with_all_but_the_v
 async def test_an_error_that_nobody_foresaw_in_a_stage_ends_the_run_and_tells_nothing_secret(
     office: Office, ledger: SqlLedger
 ) -> None:
-    async def broken(desk: Desk, run: Run) -> Run:
+    async def broken(desk: Desk, run: Run) -> Executed:
         raise KeyError(ACCOUNT)
 
     with pytest.raises(KeyError):
@@ -146,8 +150,8 @@ async def test_an_error_that_nobody_foresaw_in_a_stage_ends_the_run_and_tells_no
 async def test_an_event_that_cannot_be_recorded_does_not_keep_the_end_from_being_recorded(
     office: Office, ledger: SqlLedger
 ) -> None:
-    async def odd(desk: Desk, run: Run) -> Run:
-        unrecordable(run)
+    async def odd(desk: Desk, run: Run) -> Executed:
+        odd_event(run)
         raise ValueError("odd")
 
     with pytest.raises(ValueError, match="odd"):
@@ -165,8 +169,8 @@ async def test_an_event_that_cannot_be_recorded_at_the_close_ends_the_run_too(
 
 
 async def test_orders_that_are_not_settled_keep_the_run_to_be_gone_on_with(office: Office, ledger: SqlLedger) -> None:
-    async def forgetful(desk: Desk, run: Run) -> Run:
-        planned = await in_order(desk, replace(run, mode=replace(run.mode, mode=Mode.APPROVE)))
+    async def forgetful(desk: Desk, run: Run) -> Executed:
+        planned = await perform_stages(desk, replace(run, mode=replace(run.mode, mode=Mode.APPROVE)))
         return replace(planned, awaiting_approval=False)
 
     with pytest.raises(LedgerError, match="cannot be closed as done"):

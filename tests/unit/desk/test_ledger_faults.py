@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import perform_stages
+from app.desk.states import Executed, Run
 from app.domain.errors import LedgerUnavailable, OrderUncertain
 from app.domain.order import BrokerOrder, OrderReport, OrderState, Placement, Ticket
 from app.ledger.engine import open_ledger
@@ -23,6 +24,8 @@ from tests.support.broker_model import Fate
 from tests.support.fakes import FakeBroker, Office
 from tests.support.world import TODAY
 from tests.unit.ledger.builders import ManualTime
+
+pytestmark = pytest.mark.slow
 
 DAY = RunRequest()
 
@@ -127,9 +130,9 @@ async def test_an_order_that_was_surely_not_taken_is_not_called_uncertain(
 async def test_a_ledger_that_is_gone_before_an_order_is_committed_sends_nothing(
     office: Office, broker: Watched, ledger: SqlLedger, taken: Taken, lease_time: ManualTime
 ) -> None:
-    async def after_the_decision(desk: Desk, run: Run) -> Run:
+    async def after_the_decision(desk: Desk, run: Run) -> Executed:
         taken.away()
-        return await in_order(desk, run)
+        return await perform_stages(desk, run)
 
     with pytest.raises(LedgerUnavailable):
         await run_daily(office.desk(), DAY, after_the_decision)
@@ -142,9 +145,9 @@ async def test_a_ledger_that_is_gone_before_an_order_is_committed_sends_nothing(
 async def test_the_end_of_a_run_is_on_record_once_the_ledger_is_back_and_nobody_waits_for_its_lease(
     office: Office, ledger: SqlLedger, taken: Taken
 ) -> None:
-    async def after_the_decision(desk: Desk, run: Run) -> Run:
+    async def after_the_decision(desk: Desk, run: Run) -> Executed:
         taken.away()
-        return await in_order(desk, run)
+        return await perform_stages(desk, run)
 
     with pytest.raises(LedgerUnavailable):
         await run_daily(office.desk(), DAY, after_the_decision)
@@ -160,8 +163,8 @@ async def test_the_end_of_a_run_is_on_record_once_the_ledger_is_back_and_nobody_
 async def test_a_run_that_only_cannot_be_closed_is_closed_by_the_next_and_is_not_failed(
     office: Office, broker: Watched, ledger: SqlLedger, taken: Taken, lease_time: ManualTime
 ) -> None:
-    async def and_then_gone(desk: Desk, run: Run) -> Run:
-        done = await in_order(desk, run)
+    async def and_then_gone(desk: Desk, run: Run) -> Executed:
+        done = await perform_stages(desk, run)
         taken.away()
         return done
 

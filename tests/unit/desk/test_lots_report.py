@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from app.commands.screen import show_report
+from app.commands.terminal import show_report
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
 from tests.support.fakes import Office, policy

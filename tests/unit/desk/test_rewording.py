@@ -48,7 +48,7 @@ def remembered(ledger: SqlLedger, orders: Sequence[Order]) -> Memory:
         sent(ledger, claim, intent)
         filled(ledger, claim, intent)
     held = {position.instrument.conid: position.quantity for position in ACCOUNT.positions}
-    return remember(ledger.history(BOOK), None, FakeCalendar(), TODAY + timedelta(days=1), held)
+    return remember(ledger.account_record(BOOK, TODAY).filled, None, FakeCalendar(), TODAY + timedelta(days=1), held)
 
 
 def without_words(orders: Sequence[Order]) -> list[Order]:

@@ -12,12 +12,14 @@ import pytest
 from app.desk.accounts import Whose
 from app.desk.controls.cash_flow import Explanation, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.records import Quarantine, RunStatus
 from app.desk.run.approvals import approve, exit_position, reject
 from app.desk.run.attempt import RunRequest
 from app.desk.run.catch_up import catch_up
 from app.desk.run.daily import preview_run, reconcile_now, run_daily, take_back
+from app.desk.stages.pipeline import perform_stages
+from app.desk.states import Executed, Run
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import KillLevel
@@ -26,6 +28,8 @@ from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office, policy
 from tests.support.world import ACCOUNT, TODAY, conid
 from tests.unit.desk.test_flows import idle
+
+pytestmark = pytest.mark.slow
 
 A, B, STRANGER = ACCOUNT, "DU7654321", "DU9999999"
 WORLD = f"@sim:{TODAY}:7:synthetic"
@@ -277,11 +281,11 @@ async def test_what_fails_for_one_account_is_raised_after_the_other_accounts_tur
     office.world.set_session(state=ready.state, accounts=ready.accounts)
     desk, tried = office.desk(), []
 
-    async def fails_once(_: Desk, run: Run) -> Run:
+    async def fails_once(desk: Desk, run: Run) -> Executed:
         tried.append(run.key.account)
         if len(tried) == 1:
             raise BrokerUnavailable("no answer")
-        return run
+        return await perform_stages(desk, run)
 
     with pytest.raises(BrokerUnavailable):
         await catch_up(desk, await desk.broker.session(), fails_once)

@@ -50,6 +50,14 @@ def test_every_file_and_module_that_a_page_names_is_there(page: Path) -> None:
     assert [name for name in named(_MODULE, page) if not is_module(name)] == []
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    for page in EVERY_PAGE:
+        # A name may be cut short, with dots after it.
+        for name in re.findall(r"(?<=[`:])test_\w+(?=[`…])", page.read_text(encoding="utf-8")):
+            assert f"def {name}" in tests, f"{page.name}: {name}"
+
+
 @pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for link, anchor in _LINK.findall(page.read_text(encoding="utf-8")):

@@ -14,7 +14,7 @@ from api_gateway.clientportal.errors import PacingViolation
 from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import Pacer
 from api_gateway.clientportal.request_limits import PacingRules
-from api_gateway.simulator.login import pacing as enforced
+from api_gateway.simulator.front import pacing as enforced
 from tests.support.virtual_time import run
 
 ENDPOINTS = (

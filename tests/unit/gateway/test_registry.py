@@ -18,14 +18,11 @@ from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.raw_tools import gateway_tools
 from api_gateway.mcp_server.registry import TOOLS, reference
 from api_gateway.mcp_server.registry.tool import Call, GatewayTool, Local, Mapped, Surroundings, Unsupported
-from api_gateway.mcp_server.server import create_server
-from api_gateway.settings import Settings
 from api_gateway.simulator.application import gateway_routes
-from api_gateway.simulator.login.pacing import CONCURRENT, PER_ENDPOINT
+from api_gateway.simulator.front.pacing import CONCURRENT, PER_ENDPOINT
 from tests.unit.gateway.scripted import ACCOUNT, portal_to, ready_gateway
 
 NAMES = Path(__file__).with_name("tool_names.txt")
-WHERE = (Path(__file__).resolve().parents[3] / "docs/where.md").read_text(encoding="utf-8")
 ADDITIONAL = {
     "get_brokerage_accounts_iserver_accounts_get",
     "switch_account_iserver_account_post",
@@ -134,15 +131,6 @@ def test_the_document_is_what_the_registry_says() -> None:
     text = path.read_text(encoding="utf-8")
     assert documents.tables(text) == text
     assert all(f"| `{tool.name}` | {tool.kind} |" in text for tool in TOOLS)
-
-
-async def test_every_tool_of_a_server_that_trades_has_one_place() -> None:
-    assert documents.places(WHERE) == WHERE
-    rows = WHERE.partition("<!-- tools: begin -->")[2].splitlines()
-    named = [name for row in rows if ".py` | " in row for name in row.split(" | ")[1].strip(" |").split(", ")]
-    settings = Settings.model_validate({"mcp_token": "t" * 32, "ticket_key": "k" * 32, "trading_mode": "paper"})
-    server = create_server(settings, portal_to(ready_gateway()))
-    assert sorted(named) == sorted(f"`{tool.name}`" for tool in await server.list_tools())
 
 
 def test_an_outdated_document_is_told_and_then_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,7 +97,7 @@ def test_nothing_is_set_without_a_reason_and_a_name(ledger: SqlLedger, reason: s
 
 
 def test_runs_since_a_review_are_those_that_sent_orders(ledger: SqlLedger) -> None:
-    assert ledger.runs_since_review(BOOK) == 0
+    assert ledger.oversight(BOOK).runs_since_review == 0
     for day, sends in enumerate([True, True, False]):
         key = replace(KEY, session_date=TODAY + timedelta(days=day))
         order = intent(1, key=key)
@@ -108,10 +108,10 @@ def test_runs_since_a_review_are_those_that_sent_orders(ledger: SqlLedger) -> No
         else:
             ledger.settle(claim, order.coid, OrderState.NOT_SENT, AT)
         ledger.close(claim, RunStatus.DONE, {}, [], AT)
-    assert (ledger.runs_since_review(BOOK), ledger.runs_since_review("DU200")) == (2, 0)
+    assert (ledger.oversight(BOOK).runs_since_review, ledger.oversight("DU200").runs_since_review) == (2, 0)
     # An alarm is no review.
     ledger.tighten(BOOK, KillLevel.REDUCING, "two runs", AT)
-    assert ledger.runs_since_review(BOOK) == 2
+    assert ledger.oversight(BOOK).runs_since_review == 2
 
 
 @pytest.mark.parametrize("where", [BOOK, None])
@@ -121,13 +121,13 @@ def test_a_person_who_sets_the_level_has_reviewed_the_runs_before(ledger: SqlLed
     sent(ledger, claim, order)
     ledger.close(claim, RunStatus.HALTED, {}, [], AT)
     ledger.set_level(where, KillLevel.ACTIVE, "looked", "ana", AT)
-    assert ledger.runs_since_review(BOOK) == 0
+    assert ledger.oversight(BOOK).runs_since_review == 0
     key = replace(KEY, slot="manual")
     later = intent(key=key)
     sent(ledger, planned(ledger, [later], key), later)
-    assert ledger.runs_since_review(BOOK) == 1
+    assert ledger.oversight(BOOK).runs_since_review == 1
     ledger.set_level("DU200", KillLevel.ACTIVE, "looked", "ana", AT)
-    assert ledger.runs_since_review(BOOK) == 1
+    assert ledger.oversight(BOOK).runs_since_review == 1
 
 
 def test_flows_are_read_back_by_session_and_within_one_as_they_came(ledger: SqlLedger) -> None:

@@ -323,8 +323,8 @@ def test_history_is_every_fill_of_the_book_oldest_first(ledger: SqlLedger) -> No
     filled(ledger, claim, first, "4")
     ledger.settle(claim, first.coid, OrderState.CANCELLED, AT)
     ledger.settle(claim, none.coid, OrderState.CANCELLED, AT)
-    assert [record.coid for record in ledger.history(BOOK)] == [first.coid, later.coid]
-    assert ledger.history("DU200") == ()
+    assert [record.coid for record in ledger.account_record(BOOK, TODAY).filled] == [first.coid, later.coid]
+    assert ledger.account_record("DU200", TODAY).filled == ()
 
 
 def test_a_crashed_senders_intent_is_found_as_sending_by_the_next_claimant(

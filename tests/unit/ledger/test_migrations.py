@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from app.desk.records import Event, RunStatus
 from app.domain.errors import LedgerError
@@ -20,6 +21,8 @@ from app.ledger.transactions import reading, writing
 from app.ledger.usable import stored_revision
 from tests.support.ledgers import Databases
 from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, budget, claimed, dump, execute, intent, planned, sent
+
+pytestmark = pytest.mark.slow
 
 OBJECTS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE name != 'alembic_version' AND sql IS NOT NULL",
@@ -115,6 +118,16 @@ def test_records_live_through_a_migration_down_and_up(empty: Engine, empty_url: 
     ledger.abandon(claim, RunStatus.FAILED, "the broker was away", AT)
     claimed(ledger, replace(KEY, slot="manual"))
     ledger.dispose()
+
+
+def test_a_version_before_the_rules_that_still_runs_can_plan_nothing(empty_url: str) -> None:
+    ledger = open_ledger(empty_url)
+    planned(ledger, [intent(1)])
+    ledger.dispose()
+    columns = [column.name for column in metadata.tables["intents"].columns if column.name != "rules"]
+    as_then = ", ".join(columns), ", ".join(columns).replace("position", "position + 1").replace("coid", "'PMx'")
+    with pytest.raises(DBAPIError, match="rules"):
+        execute(empty_url, f"INSERT INTO intents ({as_then[0]}) SELECT {as_then[1]} FROM intents")  # noqa: S608
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: Engine) -> None:

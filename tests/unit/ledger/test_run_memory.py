@@ -54,7 +54,7 @@ def _nav(found: Snapshot | None) -> Decimal | None:
 
 def test_what_a_run_left_is_read_back_as_it_was(ledger: SqlLedger) -> None:
     run_id = _closed(ledger, 0, MEMORY)
-    assert ledger.last_evaluation(BOOK, TODAY + timedelta(days=1)) == EVALUATION
+    assert ledger.account_record(BOOK, TODAY + timedelta(days=1)).evaluation == EVALUATION
     assert ledger.last_snapshot(BOOK) == replace(ACCOUNT, run_id=run_id)
     assert ledger.asked_prices(run_id) == MEMORY.asked_prices
     assert ledger.verify().ok
@@ -68,22 +68,22 @@ def test_a_run_that_asked_nobody_has_no_asked_prices(ledger: SqlLedger) -> None:
 def test_the_last_evaluation_is_of_the_newest_session_before(ledger: SqlLedger) -> None:
     for days, drawdown in ((-3, 0.03), (-1, 0.01), (-2, 0.02), (0, 0.0)):
         _closed(ledger, days, _measured(drawdown))
-    assert _acted_at(ledger.last_evaluation(BOOK, TODAY)) == 0.01
-    assert ledger.last_evaluation(BOOK, TODAY - timedelta(days=3)) is None
-    assert ledger.last_evaluation("DU200", TODAY) is None
+    assert _acted_at(ledger.account_record(BOOK, TODAY).evaluation) == 0.01
+    assert ledger.account_record(BOOK, TODAY - timedelta(days=3)).evaluation is None
+    assert ledger.account_record("DU200", TODAY).evaluation is None
 
 
 def test_the_last_evaluation_is_not_a_dry_runs_nor_an_unfinished_ones(ledger: SqlLedger) -> None:
     _closed(ledger, -2, _measured(0.02))
     _closed(ledger, -1, _measured(0.5), dry_run=True)
     _closed(ledger, -1, _measured(0.9), RunStatus.HALTED)
-    assert _acted_at(ledger.last_evaluation(BOOK, TODAY)) == 0.02
+    assert _acted_at(ledger.account_record(BOOK, TODAY).evaluation) == 0.02
 
 
 def test_a_run_that_measured_nothing_does_not_hide_the_one_before(ledger: SqlLedger) -> None:
     _closed(ledger, -1, _measured(0.01))
     _closed(ledger, -1, RunMemory(), slot="close")
-    assert _acted_at(ledger.last_evaluation(BOOK, TODAY)) == 0.01
+    assert _acted_at(ledger.account_record(BOOK, TODAY).evaluation) == 0.01
 
 
 def test_the_last_snapshot_is_of_the_newest_run_that_saw_the_account_and_was_not_dry(ledger: SqlLedger) -> None:
@@ -115,6 +115,6 @@ def test_a_run_that_is_closed_again_leaves_only_what_it_left_last(ledger: SqlLed
 def test_nothing_is_read_out_of_a_report(ledger: SqlLedger, ledger_url: str) -> None:
     run_id = _closed(ledger, 0, MEMORY)
     execute(ledger_url, "UPDATE runs SET report = '{}'")
-    assert ledger.last_evaluation(BOOK, TODAY + timedelta(days=1)) == EVALUATION
+    assert ledger.account_record(BOOK, TODAY + timedelta(days=1)).evaluation == EVALUATION
     assert ledger.last_snapshot(BOOK) == replace(ACCOUNT, run_id=run_id)
     assert ledger.asked_prices(run_id) == MEMORY.asked_prices

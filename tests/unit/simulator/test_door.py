@@ -30,6 +30,8 @@ from api_gateway.simulator.routes import (
 from tests.support.serving import served
 from tests.unit.simulator.worlds import ACCOUNT, FakeTime, synthetic_world
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = (
     account, admin, alerts, contracts, definitions, events, login, marketdata, notifications, orders, performance,
     portfolio, scanner, session, watchlists,

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from api_gateway.simulator.exchange.universe import universe_of
-from api_gateway.simulator.faults import FaultBox, FaultRule
-from api_gateway.simulator.login.gate import template_of, tidy
-from api_gateway.simulator.orders.order_faults import Lag, Refusal
-from api_gateway.simulator.orders.orders import OrderRequest
+from api_gateway.simulator.faults.fault_box import FaultBox, FaultRule
+from api_gateway.simulator.faults.order_faults import Lag, Refusal
+from api_gateway.simulator.front.middleware import template_of, tidy
+from api_gateway.simulator.orders.order import OrderRequest
 from tests.unit.simulator.worlds import AAPL, ACCOUNT
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from api_gateway.simulator.errors import GatewayRefusal
 from api_gateway.simulator.exchange.history_bars import MAXIMUM_POINTS, Chart, Window, chart_of, window_of
-from api_gateway.simulator.exchange.sessions import Moment
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.universe import universe_of
 from tests.unit.simulator.worlds import AAPL, market_of, wavy_closes
 

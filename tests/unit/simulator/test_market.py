@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from api_gateway.simulator.exchange.contracts import SPX, STOCKS, Contract
 from api_gateway.simulator.exchange.contracts import VIX as VIX_CONTRACT
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Market, to_decimal, trailing_deviation
 from api_gateway.simulator.exchange.noise import normals, uniforms
-from api_gateway.simulator.exchange.sessions import Moment
 from api_gateway.simulator.exchange.universe import universe_of
 from tests.unit.simulator.worlds import AAPL, VIX, decimal, market_of, wavy_closes
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from api_gateway.simulator.accounts.book import AccountBook, Position, in_base
+from api_gateway.simulator.accounts.account_book import AccountBook, Position, in_base
 from api_gateway.simulator.exchange.currencies import ExchangeRates
+from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import SessionPath
-from api_gateway.simulator.exchange.sessions import Moment
 from api_gateway.simulator.exchange.universe import universe_of
 from api_gateway.simulator.orders.matching import Fill, commission, first_fill, match
-from api_gateway.simulator.orders.orders import Execution, Order, OrderRequest, Side, Status, TimeInForce
+from api_gateway.simulator.orders.order import Execution, Order, OrderRequest, Side, Status, TimeInForce
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, market_of, wavy_closes
 
 STOCK = universe_of().by_conid[AAPL]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api_gateway.simulator.login.pacing import Pacer
+from api_gateway.simulator.front.pacing import Pacer
 from tests.unit.simulator.worlds import FakeTime
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from api_gateway.simulator.clock import SessionClock
 from api_gateway.simulator.errors import GatewayRefusal
-from api_gateway.simulator.login.brokerage import IDLE, POLLS_UNTIL_ESTABLISHED, BrokerageSession, SessionMode
-from api_gateway.simulator.login.session_windows import RESET, in_maintenance, in_reset, last_reset
+from api_gateway.simulator.front.brokerage import IDLE, POLLS_UNTIL_ESTABLISHED, BrokerageSession, SessionMode
+from api_gateway.simulator.front.session_windows import RESET, in_maintenance, in_reset, last_reset
 from tests.unit.simulator.worlds import FakeTime
 
 WEDNESDAY = datetime(2022, 12, 28, 15, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from api_gateway.simulator.clock import MarketClock
 from api_gateway.simulator.errors import GatewayRefusal
-from api_gateway.simulator.exchange.sessions import EARLY_CLOSES, NEW_YORK, at, calendar_of, minutes_of
+from api_gateway.simulator.exchange.hours import EARLY_CLOSES, NEW_YORK, at, calendar_of, minutes_of
 from tests.unit.simulator.worlds import FakeTime, weekdays
 
 START = datetime(2022, 12, 28, 15, 0, tzinfo=UTC)

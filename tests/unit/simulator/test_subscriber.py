@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api_gateway.simulator.orders.orders import OrderRequest
+from api_gateway.simulator.orders.order import OrderRequest
 from api_gateway.simulator.streaming.subscriber import Subscriber
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, decimal, fresh_world
 

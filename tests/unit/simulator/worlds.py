@@ -16,9 +16,9 @@ import pytest
 from api_gateway.simulator import Options, World, build_world, create_app
 from api_gateway.simulator.clock import Monotonic
 from api_gateway.simulator.exchange.contracts import STOCKS
+from api_gateway.simulator.exchange.hours import calendar_of
 from api_gateway.simulator.exchange.market import Market
 from api_gateway.simulator.exchange.prices import DataChoice, Floats, PriceHistory
-from api_gateway.simulator.exchange.sessions import calendar_of
 from api_gateway.simulator.scenario import load_scenario
 from api_gateway.simulator.world import renewed
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.desk.desk import Desk, Run
+from app.desk.desk import Desk
 from app.desk.run.approvals import approve
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
 from app.desk.stages.continuity import Continuity
-from app.desk.stages.pipeline import in_order
+from app.desk.stages.pipeline import perform_stages
+from app.desk.states import Executed, Run
 from app.domain.errors import PortfolioError
 from app.domain.order import BrokerOrder, Trade
 from app.domain.plan import Action, Choice, Memory, Plan
@@ -185,10 +186,10 @@ async def approved(office: Office) -> Told:
 
 
 async def _seen(office: Office, request: RunRequest) -> Told:
-    seen: list[Run] = []
+    seen: list[Executed] = []
 
-    async def watched(desk: Desk, run: Run) -> Run:
-        seen.append(await in_order(desk, run))
+    async def watched(desk: Desk, run: Run) -> Executed:
+        seen.append(await perform_stages(desk, run))
         return seen[-1]
 
     try:
@@ -197,7 +198,7 @@ async def _seen(office: Office, request: RunRequest) -> Told:
         return {"error": str(error), **_left(office)}
     (run,) = seen
     return {
-        "nav": f"{run.portfolio.nav:f}" if run.portfolio else None,
+        "nav": f"{run.portfolio.nav:f}",
         "memory": TypeAdapter(Memory).dump_python(run.memory, mode="json"),
         "continuity": TypeAdapter(Continuity).dump_python(run.continuity, mode="json"),
         "plans": [_plan(plan) for plan in run.plans],

@@ -1,4 +1,4 @@
-"""Who may come in: programs of this machine and the simulator's own pages, no page of another site.
+"""Who may call: programs of this machine and the simulator's own pages, no page of another site.
 
 A browser sends any page's request to a loopback port. A name that was bound to loopback for the occasion shows in Host,
 the page that asked in Origin and Sec-Fetch-Site.
@@ -9,14 +9,14 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_gateway.simulator.web import answer
+from api_gateway.simulator.routes.http import answer
 
 _AUTHORITY = re.compile(rb"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
 _SAID_ONCE = (b"host", b"origin", b"sec-fetch-site")
 _OWN = (None, b"same-origin", b"none")
 
 
-class Door:
+class LoopbackOnly:
     """Outermost. Answers 400 to headers that are none, 403 to strangers, in the gateway's envelope."""
 
     def __init__(self, app: ASGIApp) -> None:

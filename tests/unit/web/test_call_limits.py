@@ -4,8 +4,8 @@ import httpx2
 import pytest
 from starlette.types import ASGIApp
 
+from app.web.call_limits import CallLimits
 from app.web.guard import CallerGuard
-from app.web.limits import CallLimits
 from tests.unit.web.test_guard import TOKEN, guarded
 
 

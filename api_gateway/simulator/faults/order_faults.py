@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_gateway.simulator.orders.orders import OrderRequest, Side
+from api_gateway.simulator.orders.order import OrderRequest, Side
 from api_gateway.simulator.orders.questions import Question
 
 Looks = Annotated[int, Field(ge=0)]

@@ -11,13 +11,13 @@ from decimal import ROUND_FLOOR, Decimal
 import numpy as np
 import numpy.typing as npt
 
-from api_gateway.simulator.broker_rules import AccountType
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.currencies import ExchangeRates
 from api_gateway.simulator.exchange.market import Market, to_decimal
 from api_gateway.simulator.exchange.prices import Floats
-from api_gateway.simulator.orders.orders import Execution
+from api_gateway.simulator.faults.broker_rules import AccountType
+from api_gateway.simulator.orders.order import Execution
 from api_gateway.simulator.scenario import Opening
 
 _CENT = Decimal("0.01")

@@ -43,24 +43,24 @@ def text_problem(text: str) -> str | None:
     return None if found is None else f"U+{ord(found[0]):04X} is not a character of a text"
 
 
-def said(text: str) -> str:
+def not_blank(text: str) -> str:
     """The text, where it says something. Raises: ValueError."""
     if not any(one.isprintable() and not one.isspace() for one in text):
         raise ValueError("it is blank")
     return text
 
 
-def texts(value: object, where: Where = ()) -> Iterator[tuple[Where, str]]:
+def all_texts(value: object, where: Where = ()) -> Iterator[tuple[Where, str]]:
     """Every text of a JSON value with its place, names included."""
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, dict):
         for name, inner in value.items():
             yield (*where, name), name
-            yield from texts(inner, (*where, name))
+            yield from all_texts(inner, (*where, name))
     elif isinstance(value, list):
         for row, inner in enumerate(value):
-            yield from texts(inner, (*where, row))
+            yield from all_texts(inner, (*where, row))
 
 
 def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:

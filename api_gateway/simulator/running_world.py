@@ -1,4 +1,4 @@
-"""Holds the world that is being played, which a reset replaces by a fresh one within milliseconds.
+"""Holds the world that the application serves, which a reset replaces by a fresh one within milliseconds.
 
 What belongs to the world is forgotten: book, orders, session, faults, clock. The pacing belongs to how the process is
 run; it stays as it was last set unless the reset says otherwise.
@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_gateway.simulator.broker_rules import BrokerChange
-from api_gateway.simulator.faults import AnyRule
-from api_gateway.simulator.login.brokerage import SessionMode
+from api_gateway.simulator.faults.broker_rules import BrokerChange
+from api_gateway.simulator.faults.fault_box import AnyRule
+from api_gateway.simulator.front.brokerage import SessionMode
 from api_gateway.simulator.scenario import Scenario
 from api_gateway.simulator.world import World, renewed
 
@@ -31,7 +31,7 @@ class Reset(BaseModel):
     session: SessionMode | None = None
 
 
-class Stage:
+class RunningWorld:
     def __init__(self, world: World) -> None:
         self._opening = world
         self.world = world

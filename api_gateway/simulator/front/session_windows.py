@@ -6,7 +6,7 @@ hour, 00:00 in one set of IBKR's pages and 01:00 in the other. How long each las
 
 from datetime import UTC, datetime, time, timedelta
 
-from api_gateway.simulator.exchange.sessions import NEW_YORK, at
+from api_gateway.simulator.exchange.hours import NEW_YORK, at
 
 RESET = timedelta(minutes=5)
 _SATURDAY = 5

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.domain.errors import BrokerUnavailable
-from app.web.runs import kept
+from app.web.runs import run_to_end
 
 
 @pytest.mark.parametrize(("error", "traced"), [(BrokerUnavailable("the broker is away"), False), (KeyError("x"), True)])
@@ -21,7 +21,7 @@ async def test_what_fails_after_its_caller_hung_up_is_told_to_the_log(
         await told.wait()
         raise error
 
-    caller = asyncio.create_task(kept(app, work()))
+    caller = asyncio.create_task(run_to_end(app, work()))
     await asyncio.sleep(0)
     (running,) = app.state.runs
     caller.cancel()

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from api_gateway.simulator.broker_rules import BrokerRules
 from api_gateway.simulator.clock import SessionClock
 from api_gateway.simulator.errors import refused
-from api_gateway.simulator.login.session_windows import RESET, in_maintenance, in_reset, last_reset
+from api_gateway.simulator.faults.broker_rules import BrokerRules
+from api_gateway.simulator.front.session_windows import RESET, in_maintenance, in_reset, last_reset
 
 ColdRead = Literal["orders", "trades", "pnl", "position_names", "watchlist"]
 SessionMode = Literal["lenient", "strict"]

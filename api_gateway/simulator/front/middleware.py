@@ -1,8 +1,8 @@
-"""The gateway's front door: every request passes here before a route sees it, so that it can also be cut off here.
+"""What every request to the gateway passes before a route sees it; here it can also be cut off.
 
-A socket's handshake is a request like others. The door tidies the path (clients send doubled and trailing slashes),
-counts, paces, spoils what a fault rule says and turns away a session that is logged out. Admin requests are none of
-these.
+The path is tidied (clients send doubled and trailing slashes), the request is counted and paced, a fault rule is
+applied, and a session that is logged out is refused. A socket's handshake is a request like others; the simulator's own
+endpoints pass untouched.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ import re
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway.simulator.broker_rules import Upstream
-from api_gateway.simulator.faults import FaultRule
-from api_gateway.simulator.login.brokerage import COMPETING, LOGGED_OUT, NO_BRIDGE, BrokerageSession
-from api_gateway.simulator.login.connection import drop, until_gone
-from api_gateway.simulator.login.pages import access_denied, not_authenticated, page, to_the_login
+from api_gateway.simulator.faults.broker_rules import Upstream
+from api_gateway.simulator.faults.fault_box import FaultRule
+from api_gateway.simulator.front.brokerage import COMPETING, LOGGED_OUT, NO_BRIDGE, BrokerageSession
+from api_gateway.simulator.front.hang_up import drop, until_gone
+from api_gateway.simulator.front.pages import access_denied, not_authenticated, page, to_the_login
+from api_gateway.simulator.routes.http import answer
 from api_gateway.simulator.routes.session import auth_status, no_bridge_answer
-from api_gateway.simulator.stage import Stage
-from api_gateway.simulator.web import answer
+from api_gateway.simulator.running_world import RunningWorld
 from api_gateway.simulator.world import World
 
 BASE = "/v1/api"
@@ -53,19 +53,19 @@ def template_of(path: str) -> str:
     return _VARIABLE.sub(lambda found: "/{account}" if found["account"] else "/{id}", path)
 
 
-class Gate:
+class GatewayMiddleware:
     """Outermost, with the server's own `send` in hand: a layer in between would answer where the line shall go dead."""
 
-    def __init__(self, app: ASGIApp, stage: Stage) -> None:
+    def __init__(self, app: ASGIApp, running: RunningWorld) -> None:
         self._app = app
-        self._stage = stage
+        self._running = running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         path = tidy(scope["path"])
-        world = self._stage.world
+        world = self._running.world
         # One request belongs to one world, also when a reset comes in between.
         scope = {**scope, "path": path, "world": world}
         if not world.rules.caller_allowed and not path.startswith("/simulator/"):
@@ -82,11 +82,11 @@ class Gate:
             return
         world.pacer.started(method, gateway_path)
         try:
-            await self._admitted(world, scope, receive, send, method, gateway_path)
+            await self._admit(world, scope, receive, send, method, gateway_path)
         finally:
             world.pacer.finished(method, gateway_path)
 
-    async def _admitted(self, world: World, scope: Scope, receive: Receive, send: Send, method: str, path: str) -> None:
+    async def _admit(self, world: World, scope: Scope, receive: Receive, send: Send, method: str, path: str) -> None:
         if world.rules.upstream != "up" and path not in _ANSWERED_ALONE:
             await _cut_off(world.rules.upstream, receive, send)
             return
@@ -105,21 +105,21 @@ class Gate:
         elif fault.kind in _CONDITIONS:
             await self._condition(world, fault, scope, receive, send, path)
         else:
-            await self._spoiled(world, fault, reached, scope, receive, send)
+            await self._answer_with_fault(world, fault, reached, scope, receive, send)
 
-    async def _spoiled(
+    async def _answer_with_fault(
         self, world: World, fault: FaultRule, reached: ASGIApp, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
             await reached(scope, receive, send)
         elif fault.kind in ("cut_before", "cut_after", "hang_before", "hang_after"):
-            await _darkened(fault, reached, scope, receive, send)
+            await _go_dark(fault, reached, scope, receive, send)
         elif fault.kind in ("denied", "redirect", "html", "blank", "penalty"):
             await _instead(world, fault)(scope, receive, send)
         else:
             without_effect = fault.kind in ("status", "drop_before")
-            status, body = (504, b"") if without_effect else await _captured(reached, scope, receive)
+            status, body = (504, b"") if without_effect else await _capture(reached, scope, receive)
             status, body = _spoil(fault, status, body)
             await Response(body, status, media_type="application/json")(scope, receive, send)
 
@@ -147,15 +147,15 @@ async def _cut_off(upstream: Upstream, receive: Receive, send: Send) -> None:
     await _cut(receive, send)
 
 
-async def _darkened(fault: FaultRule, reached: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _go_dark(fault: FaultRule, reached: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     if fault.kind.endswith("_after"):
-        await _captured(reached, scope, receive)
+        await _capture(reached, scope, receive)
     if fault.kind.startswith("hang"):
         await _hang(receive, fault.seconds or _LONGEST_HANG)
     await _cut(receive, send)
 
 
-async def _captured(reached: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+async def _capture(reached: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
     """Run the request for its effect and keep the answer."""
     status, chunks = 500, [b""]
 

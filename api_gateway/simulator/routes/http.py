@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal, refused
 from api_gateway.simulator.exchange.contracts import Contract
-from api_gateway.simulator.stage import Stage
+from api_gateway.simulator.running_world import RunningWorld
 from api_gateway.simulator.wire import whole_number
 from api_gateway.simulator.world import World
 
@@ -25,15 +25,15 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 # Asynchronous, although they wait for nothing: others are sent to a thread for every request.
-async def stage_of(request: Request) -> Stage:
-    return cast(Stage, request.app.state.stage)
+async def running_world_of(request: Request) -> RunningWorld:
+    return cast(RunningWorld, request.app.state.running)
 
 
 async def world_of(request: Request) -> World:
     return cast(World, request.scope["world"])
 
 
-OnStage = Annotated[Stage, Depends(stage_of)]
+Running = Annotated[RunningWorld, Depends(running_world_of)]
 Here = Annotated[World, Depends(world_of)]
 
 

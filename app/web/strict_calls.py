@@ -1,4 +1,4 @@
-"""What a call may ask with: the names in the service's own description, each once, and nothing else.
+"""What a call may carry: the names in the service's own description, each once, and nothing else.
 
 A name that is not there is a slip that could do what nobody meant, so the call is refused before its route sees it. No
 route can be forgotten: what is not described takes nothing.
@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.spelling import nearest, shortened
 from app.web.bodies import again
+from app.web.json_text import Unreadable, all_texts, read_json, text_problem
 from app.web.problems import problem, unprocessable
-from app.web.texts import Unreadable, read_json, text_problem, texts
 
 Described = Mapping[str, Any]
 _LISTED = "GET /openapi.json lists the paths"
@@ -29,7 +29,7 @@ _MOST_NAMES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Takes:
+class CallParameters:
     """The parameters of one call, and the fields of its body; None where none belongs."""
 
     call: str
@@ -44,13 +44,13 @@ class Refused(Exception):
         self.response = response
 
 
-class AskedStrictly:
+class StrictCalls:
     """ASGI middleware, innermost; the body has been read whole. `description` gives the OpenAPI document."""
 
     def __init__(self, app: ASGIApp, description: Callable[[], Described]) -> None:
         self._app = app
         self._description = description
-        self._calls: tuple[tuple[re.Pattern[str], Mapping[str, Takes]], ...] | None = None
+        self._calls: tuple[tuple[re.Pattern[str], Mapping[str, CallParameters]], ...] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with hyphens in names read as underscores; or answer 400, 415 or 422."""
@@ -72,7 +72,7 @@ class AskedStrictly:
             return
         await self._app(scope, receive, send)
 
-    def _methods(self, scope: Scope) -> Mapping[str, Takes] | None:
+    def _methods(self, scope: Scope) -> Mapping[str, CallParameters] | None:
         """None where the description has no such path; methods that it has not are the framework's to refuse."""
         if self._calls is None:
             self._calls = tuple(calls(self._description()))
@@ -80,13 +80,13 @@ class AskedStrictly:
         return next((methods for path, methods in self._calls if path.match(route)), None)
 
 
-def calls(description: Described) -> Iterator[tuple[re.Pattern[str], Mapping[str, Takes]]]:
+def calls(description: Described) -> Iterator[tuple[re.Pattern[str], Mapping[str, CallParameters]]]:
     """Of every path that is described, in the order of the routes: its pattern, and what each method takes."""
     for path, methods in description["paths"].items():
         yield (
             compile_path(path)[0],
             {
-                method.upper(): Takes(
+                method.upper(): CallParameters(
                     f"{method.upper()} {path}",
                     tuple(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"),
                     _fields(operation, description),
@@ -120,11 +120,11 @@ def _sent(scope: Scope) -> list[tuple[str, str]]:
     return pairs
 
 
-def _parameters(takes: Takes, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _parameters(takes: CallParameters, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     asked: dict[str, str] = {}
     errors: list[dict[str, Any]] = []
     for given, value in pairs:
-        name = _own(given, takes.query)
+        name = _known_name(given, takes.query)
         if name is None:
             errors.append(_unknown(given, takes.query, f"a parameter of {takes.call}", "query"))
         elif not value:
@@ -137,7 +137,7 @@ def _parameters(takes: Takes, pairs: Iterable[tuple[str, str]]) -> dict[str, str
     return asked
 
 
-def _body(takes: Takes, scope: Scope, raw: bytes) -> bytes:
+def _body(takes: CallParameters, scope: Scope, raw: bytes) -> bytes:
     """The body for the route, its names as the route has them."""
     if not raw:
         return raw
@@ -150,7 +150,7 @@ def _body(takes: Takes, scope: Scope, raw: bytes) -> bytes:
         value = read_json(raw)
     except Unreadable as error:
         raise Refused(unprocessable([_entry("json_invalid", ("body",), str(error))])) from None
-    for where, text in texts(value):
+    for where, text in all_texts(value):
         wrong = text_problem(text)
         if wrong is not None:
             place = [shortened(part) if isinstance(part, str) else part for part in ("body", *where)]
@@ -158,11 +158,11 @@ def _body(takes: Takes, scope: Scope, raw: bytes) -> bytes:
     return json.dumps(_named(takes, takes.body, value)).encode() if isinstance(value, dict) else raw
 
 
-def _named(takes: Takes, fields: Sequence[str], value: Mapping[str, object]) -> dict[str, object]:
+def _named(takes: CallParameters, fields: Sequence[str], value: Mapping[str, object]) -> dict[str, object]:
     named: dict[str, object] = {}
     errors: list[dict[str, Any]] = []
     for given, inner in list(value.items())[:_MOST_NAMES]:
-        name = _own(given, fields)
+        name = _known_name(given, fields)
         if name is None:
             errors.append(_unknown(given, fields, f"a field of {takes.call}", "body"))
         elif name in named:
@@ -184,7 +184,7 @@ def _require_json(headers: Headers) -> None:
         raise Refused(problem(415, "Unsupported Media Type", "the body is not sent as JSON", remedy))
 
 
-def _own(given: str, names: Sequence[str]) -> str | None:
+def _known_name(given: str, names: Sequence[str]) -> str | None:
     """The name that it is; the command line's spelling is taken, too."""
     name = given.replace("-", "_")
     return name if name in names else None

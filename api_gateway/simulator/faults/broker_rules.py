@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api_gateway.simulator.exchange.universe import stock
-from api_gateway.simulator.login.pages import DeniedStatus, LoginAnswer
+from api_gateway.simulator.front.pages import DeniedStatus, LoginAnswer
 
 AccountType = Literal["margin", "cash"]
 Upstream = Literal["up", "cut", "silent"]

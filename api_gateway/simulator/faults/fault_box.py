@@ -13,9 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
-from api_gateway.simulator.broker_rules import BrokerChange
-from api_gateway.simulator.login.brokerage import SessionEvent
-from api_gateway.simulator.orders.order_faults import (
+from api_gateway.simulator.faults.broker_rules import BrokerChange
+from api_gateway.simulator.faults.order_faults import (
     Ask,
     CancelAsk,
     CancelTooLate,
@@ -27,7 +26,8 @@ from api_gateway.simulator.orders.order_faults import (
     Refusal,
     Rule,
 )
-from api_gateway.simulator.orders.orders import OrderRequest
+from api_gateway.simulator.front.brokerage import SessionEvent
+from api_gateway.simulator.orders.order import OrderRequest
 
 Kind = Literal[
     "status",

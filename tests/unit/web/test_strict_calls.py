@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from app.fast_api_app import create_app
 from app.settings import load_settings
-from app.web.front import put_before
-from app.web.texts import MOST_NESTED
+from app.web.json_text import MOST_NESTED
+from app.web.middleware import add_middleware
 
 JSON = {"content-type": "application/json"}
 PAGES = {"/openapi.json", "/docs", "/redoc"}
@@ -319,7 +319,7 @@ def another() -> FastAPI:
 
     app = FastAPI()
     app.include_router(router, prefix="/new")
-    put_before(app, None)
+    add_middleware(app, None)
     return app
 
 

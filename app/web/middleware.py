@@ -1,4 +1,4 @@
-"""Everything that stands before the routes: each part is added to the whole application, never to a route."""
+"""What every call passes before its route: each part is added to the whole application, never to one route."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.domain.errors import PortfolioError
-from app.web.asked import AskedStrictly
 from app.web.bodies import BODY_SECONDS, BodyBounds
+from app.web.call_limits import CallLimits
 from app.web.guard import CallerGuard
-from app.web.limits import CallLimits
 from app.web.problems import SCHEMA, documented, handle, handle_fault, handle_framework, handle_invalid
 from app.web.startup import StartupErrors
+from app.web.strict_calls import StrictCalls
 
 # What every call can be answered with; the guard's own are not given on its open paths.
 ANY_CALL = documented(400, 408, 413, 422)
@@ -22,11 +22,11 @@ SERVED = GUARDED | documented(503)
 WITH_BODY = documented(415)
 
 
-def put_before(
+def add_middleware(
     app: FastAPI, token: str | None, limits: CallLimits | None = None, body_seconds: float = BODY_SECONDS
 ) -> None:
     """Guard, bounds, spelling and errors of a service whose routes are all included."""
-    app.add_middleware(AskedStrictly, description=lambda: described(app))
+    app.add_middleware(StrictCalls, description=lambda: openapi_document(app))
     app.add_middleware(BodyBounds, seconds=body_seconds)
     app.add_middleware(CallerGuard, token=token, limits=limits)
     app.add_middleware(StartupErrors)
@@ -35,10 +35,10 @@ def put_before(
     app.add_exception_handler(RequestValidationError, handle_invalid)
     app.add_exception_handler(Exception, handle_fault)
     # The description is asked for as an attribute of the application, by its own route, too.
-    app.openapi = lambda: described(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
 
 
-def described(app: FastAPI) -> dict[str, Any]:
+def openapi_document(app: FastAPI) -> dict[str, Any]:
     """The service's OpenAPI document, problems included."""
     document = FastAPI.openapi(app)
     document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = dict(SCHEMA)

@@ -49,7 +49,7 @@ class Notice:
 
 
 @dataclass(eq=False)
-class Boards:
+class UserData:
     """`accepted` are the kinds whose disclaimer was read, `silenced` those that nobody wants."""
 
     watchlists: dict[str, Watchlist] = field(default_factory=dict)

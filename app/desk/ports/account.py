@@ -1,0 +1,46 @@
+"""The ledger's memory of an account between its runs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from app.desk.ports.books import Books
+from app.desk.records import AccountRecord, Flow, Snapshot
+from app.domain.navs import NavPoint
+
+
+class AccountMemory(Books, Protocol):
+    """What is remembered of an account between its runs."""
+
+    def add_navs(self, book: str, points: Sequence[NavPoint]) -> None:
+        """Append; a point before its book's newest raises LedgerError, the same session's `run` point is replaced."""
+        ...
+
+    def navs(self, book: str) -> tuple[NavPoint, ...]:
+        """Oldest first."""
+        ...
+
+    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
+        """Record money from outside."""
+        ...
+
+    def flows(self, book: str) -> tuple[Flow, ...]:
+        """Oldest first."""
+        ...
+
+    def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:
+        """All that a session's run is to know of the account, and of the orders that the broker shows as ours."""
+        ...
+
+    def last_snapshot(self, book: str) -> Snapshot | None:
+        """Of the run of the book that was sealed last, dry runs aside, and those that did not come so far."""
+        ...
+
+    def snapshots(self, book: str, limit: int) -> tuple[Snapshot, ...]:
+        """Of the newest runs, dry ones too, newest first."""
+        ...
+
+    def asked_prices(self, run_id: str) -> Mapping[str, Decimal]:
+        """What a person was asked about when the run was last closed, by order id."""
+        ...

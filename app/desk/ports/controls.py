@@ -1,0 +1,40 @@
+"""What people and alarms have set: kill levels and quarantined names."""
+
+from datetime import datetime
+from typing import Protocol
+
+from app.desk.ports.books import Books
+from app.desk.records import Control, Oversight, Quarantine
+from app.domain.ruling import KillLevel
+
+
+class Controls(Books, Protocol):
+    """What people and alarms have set."""
+
+    def level(self, book: str | None) -> Control:
+        """The stricter of the book's own level and that of all books, None: of all books' alone; ACTIVE by default."""
+        ...
+
+    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime) -> Control:
+        """Raise the level automatically; a stricter one that is in force stays."""
+        ...
+
+    def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
+        """A person sets the level of one book, or of all; this also counts as a review of the automatic runs."""
+        ...
+
+    def oversight(self, book: str) -> Oversight:
+        """`level`, and how long nobody has looked, of one moment."""
+        ...
+
+    def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
+        """Keep automatic orders off a name; a name that is in quarantine stays as it is."""
+        ...
+
+    def release(self, book: str, conid: int, reason: str, actor: str, at: datetime) -> None:
+        """A person has looked; LedgerError for a name that is not in quarantine."""
+        ...
+
+    def quarantined(self, book: str) -> tuple[Quarantine, ...]:
+        """By symbol."""
+        ...

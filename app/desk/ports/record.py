@@ -1,0 +1,38 @@
+"""The ledger's audit trail, and the runs as they ended."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from app.desk.records import Claim, Event, RunKey, RunRecord, Verification
+
+
+class Record(Protocol):
+    """The audit trail, and the runs as they ended."""
+
+    def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
+        """Append to the book's hash chain."""
+        ...
+
+    def observe(self, book: str, events: Sequence[Event], at: datetime) -> None:
+        """Append events that belong to no run."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run."""
+        ...
+
+    def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
+        """Newest first."""
+        ...
+
+    def held_up(self, session_date: date, slot: str, *, previews: bool) -> tuple[RunKey, ...]:
+        """The keys of that day's slot whose newest attempt met a broker's session that was not ready.
+
+        `previews`: a preview that came later counts as the run that was missing.
+        """
+        ...
+
+    def verify(self) -> Verification:
+        """Walk every chain from its first event."""
+        ...

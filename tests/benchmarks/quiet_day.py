@@ -1,0 +1,214 @@
+"""What a day without orders costs the desk and the ledger: transactions, and CPU time, of a run in this process.
+
+`python -m tests.benchmarks.quiet_day [--json]`. Twenty names are held, the broker answers from memory and its own time
+is taken out; the ledger is a real one, on SQLite and on PostgreSQL where one can be had.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from time import process_time, thread_time
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Engine, event
+
+from app.desk.ports import Broker, Ledger, MarketData
+from app.desk.records import RunStatus
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
+from app.domain.portfolio import Position
+from app.ledger.engine import create_ledger_engine, migrate
+from app.ledger.schema import HEAD
+from app.ledger.sql_ledger import SqlLedger
+from app.ledger.transactions import writing
+from tests.benchmarks.world import MeasurementFailed
+from tests.support.fakes import Office
+from tests.support.postgres import own_server
+from tests.support.world import PRICE, SYMBOLS, TODAY, World, conid, instrument
+
+TRANSACTIONS: Final = 12
+CPU_MILLISECONDS: Final = 20.0
+DAYS: Final = 30
+# Until everything is imported and every statement compiled.
+WARM_UP: Final = 5
+HELD: Final = Decimal(110)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietDay:
+    """One run: transactions by kind of call, CPU milliseconds of desk and ledger, and of the ledger's calls alone."""
+
+    transactions: int
+    cpu: float
+    ledger_cpu: float
+    calls: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class QuietDays:
+    """Medians over the days."""
+
+    database: str
+    days: int
+    transactions: int
+    cpu: float
+    ledger_cpu: float
+    calls: dict[str, int]
+
+
+def quiet_world() -> World:
+    """Twenty names in equal parts, bought at today's price: nothing is due, nothing drifts."""
+    held = {conid(symbol): Position(instrument(symbol), HELD, PRICE, PRICE) for symbol in SYMBOLS}
+    return World(positions=held, cash=Decimal(250_000) - PRICE * HELD * len(SYMBOLS))
+
+
+@dataclass
+class _Spent:
+    """CPU seconds that one thread after the other spent in what is wrapped, and how often each call was made."""
+
+    seconds: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+class _Timed:
+    """Passes every call on. The fakes never wait, so that all of a thread's time in a call is theirs."""
+
+    def __init__(self, wrapped: object, spent: _Spent) -> None:
+        self._wrapped = wrapped
+        self._spent = spent
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._wrapped, name)
+
+        def timed(*args: object, **kwargs: object) -> object:
+            self._spent.calls[name] += 1
+            started = thread_time()
+            try:
+                answer = call(*args, **kwargs)
+            finally:
+                self._spent.seconds += thread_time() - started
+            return self._awaited(answer) if asyncio.iscoroutine(answer) else answer
+
+        timed.__name__ = name
+        return timed
+
+    async def _awaited(self, answer: Awaitable[object]) -> object:
+        started = thread_time()
+        try:
+            return await answer
+        finally:
+            self._spent.seconds += thread_time() - started
+
+
+def count_transactions(engine: Engine) -> Counter[str]:
+    """Counts from now on under "begun"."""
+    count: Counter[str] = Counter()
+
+    def begun(_: Connection) -> None:
+        count["begun"] += 1
+
+    event.listen(engine, "begin", begun)
+    return count
+
+
+async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
+    """Of the consecutive sessions of one account those without orders, under the default policy and by the rules.
+
+    Raises: MeasurementFailed where too few were.
+    """
+    with writing(engine) as connection:
+        migrate(connection, HEAD)
+    office = Office(SqlLedger(engine), quiet_world())
+    begun = count_transactions(engine)
+    found: list[QuietDay] = []
+    for number in range(2 * (days + WARM_UP)):
+        office.world.next_day(_session(number))
+        day = await _one(office, begun)
+        if day is not None:
+            found.append(day)
+        if len(found) == days + WARM_UP:
+            return tuple(found[WARM_UP:])
+    raise MeasurementFailed(f"only {len(found)} days were quiet")
+
+
+def _session(number: int) -> date:
+    weeks, days = divmod(number, 5)
+    return TODAY + timedelta(weeks=weeks, days=days)
+
+
+async def _one(office: Office, begun: Counter[str]) -> QuietDay | None:
+    world, ledger = _Spent(), _Spent()
+    desk = replace(
+        office.desk(),
+        broker=cast(Broker, _Timed(office.broker, world)),
+        market_data=cast(MarketData, _Timed(office.market_data, world)),
+        ledger=cast(Ledger, _Timed(office.ledger, ledger)),
+    )
+    before, started = begun["begun"], process_time()
+    result = await run_daily(desk, RunRequest())
+    spent = process_time() - started - world.seconds
+    if result.report is None or result.status is not RunStatus.DONE:
+        raise MeasurementFailed(f"a day was not done: {result.status}")
+    if result.report["orders"]:
+        return None
+    return QuietDay(begun["begun"] - before, spent * 1000, ledger.seconds * 1000, dict(ledger.calls))
+
+
+def _summed(database: str, days: tuple[QuietDay, ...]) -> QuietDays:
+    return QuietDays(
+        database,
+        len(days),
+        max(day.transactions for day in days),
+        median(day.cpu for day in days),
+        median(day.ledger_cpu for day in days),
+        days[-1].calls,
+    )
+
+
+def measure(days: int = DAYS) -> tuple[QuietDays, ...]:
+    """On SQLite, and on a durable PostgreSQL where one can be had."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = [_on(f"sqlite:///{Path(folder) / 'ledger.db'}", "SQLite", days)]
+    with own_server(durable=True) as server:
+        if server is not None:
+            found.append(_on(server.create(), "PostgreSQL", days))
+    return tuple(found)
+
+
+def _on(url: str, database: str, days: int) -> QuietDays:
+    engine = create_ledger_engine(url)
+    try:
+        return _summed(database, asyncio.run(quiet_days(engine, days)))
+    finally:
+        engine.dispose()
+
+
+def main() -> int:
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quiet_day", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
+    given = parser.parse_args()
+    found = measure()
+    if given.json:
+        sys.stdout.write(json.dumps([asdict(each) for each in found], indent=2) + "\n")
+        return 0
+    for each in found:
+        sys.stdout.write(
+            f"{each.database}: a quiet day of {len(SYMBOLS)} names: {each.transactions} transactions, target "
+            f"{TRANSACTIONS}; {each.cpu:.1f} ms CPU in desk and ledger, target {CPU_MILLISECONDS:g}, of which "
+            f"{each.ledger_cpu:.1f} ms in the ledger ({each.days} days)\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
