@@ -160,7 +160,7 @@ async def test_a_session_that_is_not_ready_is_blamed_on_whoever_knows_more(stack
         side = GatewaySide((failure("competing", "another session", "Log out there."),))
         known = await told_by_the_server(stack.settings(tmp_path), side)
     finally:
-        httpx2.delete(f"{stack.gateway}/simulator/faults", trust_env=False)
+        httpx2.delete(f"{stack.gateway}/simulator/faults", timeout=60, trust_env=False)
     assert alone["mcp_session"].status is Status.FAILURE
     assert "COMPETING" in alone["mcp_session"].finding
     assert known["mcp_session"].status is Status.SKIPPED

@@ -27,6 +27,8 @@ from tests.support.world import ACCOUNT, OPENING, PRICE, TODAY, conid, instrumen
 from tests.unit.desk.test_execute import orders_of
 from tests.unit.ledger.builders import ManualTime, execute
 
+pytestmark = pytest.mark.slow
+
 DAY = RunRequest()
 
 

@@ -21,6 +21,8 @@ from tests.support.world import ACCOUNT, TODAY, steady
 from tests.unit.desk.test_nav_history import idle
 from tests.unit.ledger.builders import execute, rows
 
+pytestmark = pytest.mark.slow
+
 BOOK = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
 SECOND = TODAY + timedelta(days=1)
 DEPOSIT = Decimal(20_000)

@@ -32,6 +32,8 @@ from tests.support.fakes import Office, policy
 from tests.support.world import ACCOUNT, TODAY, conid
 from tests.unit.desk.test_nav_history import idle
 
+pytestmark = pytest.mark.slow
+
 A, B, STRANGER = ACCOUNT, "DU7654321", "DU9999999"
 WORLD = f"@sim:{TODAY}:7:synthetic"
 AT = datetime(2022, 3, 14, 15, tzinfo=UTC)
