@@ -176,7 +176,7 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, arrays: PortfolioArrays) 
 
 
 def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
-    """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither.
+    """Loss since the previous session's close, 0 for a gain; a cash flow that `navs` knows of is neither.
 
     On the first day of an account without any earlier value it is counted from the first value of that day.
     """
