@@ -80,7 +80,7 @@ _listening: ContextVar[Journal | None] = ContextVar("journal_listening", default
 
 
 def record_call(call: Call) -> None:
-    """Tell the journal that listens; a call outside every run is nobody's."""
+    """Tell the journal that listens; a call outside every run is not recorded."""
     journal = _listening.get()
     if journal is not None:
         journal.add_call(call)
