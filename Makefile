@@ -37,7 +37,7 @@ quick test test-long bench-risk: GROUPS := --group oracles
 PYTEST = $(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 quick: install ## The unit tests that a change needs; a minute and a half
-	@$(PYTEST) tests/unit -m "not slow and not long" $(ARGS)
+	@$(PYTEST) tests/unit -m "not slow and not long" --hypothesis-profile=brief $(ARGS)
 
 test: check ## Checks, then all tests but the long ones
 	@$(PYTEST) -m "not long" $(ARGS)

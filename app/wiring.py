@@ -14,7 +14,7 @@ from app.broker.signing import HmacSigner
 from app.components.board import Board
 from app.components.choosers import chooser_for
 from app.desk.desk import Desk
-from app.desk.run.daily import preview_run
+from app.desk.run.preview import open_preview
 from app.desk.states import Run
 from app.domain.errors import UsageError
 from app.ledger.engine import open_ledger
@@ -92,7 +92,7 @@ def shared() -> Wiring:
 
 async def _open_preview(session_id: str) -> tuple[Desk, Run]:
     desk = shared().desk()
-    return desk, await preview_run(desk, session_id)
+    return desk, await open_preview(desk, session_id)
 
 
 board = Board(_open_preview)

@@ -187,13 +187,13 @@ def fingerprint(port: int) -> str:
 
 
 def _orders(broker: str) -> list[dict[str, Any]]:
-    answer = httpx2.get(f"{broker}/simulator/orders", trust_env=False)
+    answer = httpx2.get(f"{broker}/simulator/orders", timeout=60, trust_env=False)
     orders: list[dict[str, Any]] = answer.json()["orders"]
     return orders
 
 
 def _tell_broker(broker: str, path: str, body: object) -> None:
-    httpx2.post(f"{broker}/simulator/{path}", json=body, trust_env=False).raise_for_status()
+    httpx2.post(f"{broker}/simulator/{path}", json=body, timeout=60, trust_env=False).raise_for_status()
 
 
 def try_certificates(trial: Trial, person: Person, port: int, directory: Path) -> Person:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from app.decision import plans, rules
 from app.domain.evaluation import Evaluation, Metric
 from app.domain.order import Side
-from app.domain.plan import NO_MEMORY, Plan
+from app.domain.plan import Plan
 from app.domain.policy import Policy
 from app.domain.ruling import DayUse, KillLevel
-from app.risk import feasible, measure
+from app.domain.tolerance import TOLERANCE
+from app.engine import decide
+from app.risk import Today
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import Day, day
 
@@ -44,27 +45,19 @@ LIMITED = {
 
 
 @dataclass(frozen=True)
-class Decided:
-    """One day under one policy."""
+class StressDay:
+    """One day under one policy, as the desk decides it with the rules as chooser."""
 
-    policy: Policy
     evaluation: Evaluation
     plan: Plan
     offered: int
 
 
-def decided(policy: Policy, inputs: Day) -> Decided:
-    """What the desk would decide with the rules as chooser."""
-    portfolio, market, navs = inputs.portfolio, inputs.market, inputs.navs
-    evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
-    found: list[Plan] = []
-    for wanted in plans(policy, portfolio, market, evaluation, NO_MEMORY):
-        plan, _ = feasible(policy, portfolio, market, navs, wanted, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
-        if plan is not None:
-            found.append(plan)
-    choice = rules(policy, evaluation, found)
-    chosen = next(plan for plan in found if plan.id == choice.plan_id)
-    return Decided(policy, evaluation, chosen, len(found))
+def stress_day(policy: Policy, inputs: Day) -> StressDay:
+    """By a desk whose level no loss raises: what would be bought is shown too."""
+    today = Today(policy, inputs.portfolio, inputs.market, inputs.navs)
+    found = decide(today, DayUse(), KillLevel.ACTIVE)
+    return StressDay(found.evaluation, found.chosen, len(found.options.feasible))
 
 
 def tables() -> str:
@@ -72,11 +65,11 @@ def tables() -> str:
     policies = {name: load_policy(shipped_policy().with_name(f"{file}.yaml")) for name, file in POLICIES.items()}
     lines: list[str] = []
     for on, what in DAYS.items():
-        lines += _day(on, what, {name: decided(policy, day(on)) for name, policy in policies.items()})
+        lines += _day(on, what, {name: stress_day(policy, day(on)) for name, policy in policies.items()})
     return "\n".join(lines)
 
 
-def _day(on: date, what: str, found: dict[str, Decided]) -> Iterator[str]:
+def _day(on: date, what: str, found: dict[str, StressDay]) -> Iterator[str]:
     one = next(iter(found.values())).evaluation
     yield f"\n### {on.day} {on:%B %Y}: {what}"
     yield f"Trend {one.trend}, volatility index {one.vix:.0f} (derived from the index).\n"
@@ -99,16 +92,16 @@ def _against(metric: Metric) -> str:
     return f"**{words} {metric.severity}**" if metric.breached else f"{words} {metric.severity}"
 
 
-def _exits(found: Decided) -> str:
+def _exits(found: StressDay) -> str:
     rules_due = Counter(due.metric or due.rule.value for due in found.evaluation.exits_due)
     return ", ".join(f"{count} {rule}" for rule, count in rules_due.items()) or "none"
 
 
-def _choice(found: Decided) -> str:
+def _choice(found: StressDay) -> str:
     return f"{found.plan.action}, {f'one of {found.offered} plans' if found.offered > 1 else 'the only plan'}"
 
 
-def _turnover(found: Decided) -> str:
+def _turnover(found: StressDay) -> str:
     nav = found.evaluation.nav
 
     def share(side: Side) -> float:
@@ -117,7 +110,7 @@ def _turnover(found: Decided) -> str:
     return f"{_percent(share(Side.SELL))}, {_percent(share(Side.BUY))}"
 
 
-def _after(found: Decided) -> str:
+def _after(found: StressDay) -> str:
     """What is still over its limit once the plan is carried out."""
     then = found.plan.post_trade
     if then is None:
@@ -133,7 +126,7 @@ def _after(found: Decided) -> str:
 def _met(metric: Metric, value: float | None) -> bool:
     if value is None or metric.limit is None:
         return False
-    return value >= metric.limit - 1e-9 if metric.floor else value <= metric.limit + 1e-9
+    return value >= metric.limit - TOLERANCE if metric.floor else value <= metric.limit + TOLERANCE
 
 
 def renewed(text: str) -> str:

@@ -26,11 +26,12 @@ from app.commands.output import (
 )
 from app.commands.service_client import Call, Report, ask_service
 from app.desk.accounts import Whose
-from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import EVERYBODY, Release, level_of, release, set_level
 from app.desk.ports import Ledger
-from app.desk.run.approvals import approve, exit_position, reject
-from app.desk.run.daily import reconcile_now
+from app.desk.run.approvals import approve, reject
+from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.reconcile_now import reconcile_now
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
@@ -213,7 +214,7 @@ def flow_add(
     settings, who = settings_of(state), actor or getpass.getuser()
     session = None if day is None else day_of(day)
     body = {"amount": amount, "note": note, "actor": who, "account": account, "session_date": session and f"{session}"}
-    asked = Explanation(amount_of(amount), note, who, session, Whose(account, settings.accounts))
+    asked = FlowStatement(amount_of(amount), note, who, session, Whose(account, settings.accounts))
     call = Call("/flows", {name: value for name, value in body.items() if value is not None})
     _print(_facts(settings, url, call, lambda ledger: explain_flow(ledger, asked, datetime.now(UTC))), as_json)
 

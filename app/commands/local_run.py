@@ -11,7 +11,7 @@ from app.commands.signals import run_cancellable
 from app.desk.desk import Desk, Progress
 from app.desk.run.attempt import RunResult
 from app.desk.run.notify import deliver
-from app.desk.run.wait import Patience, lease_words, patiently
+from app.desk.run.wait import Patience, lease_words, wait_and_start
 from app.desk.stages.pipeline import PerformStages
 from app.domain.slots import DAILY_SLOT
 from app.settings import Settings, load_settings
@@ -42,7 +42,7 @@ def run_locally(
             wiring = wire(here)
             desk = wiring.desk()
             try:
-                return await patiently(desk, lambda: job(desk, perform_with_agents, tell), patience, tell, slot)
+                return await wait_and_start(desk, lambda: job(desk, perform_with_agents, tell), patience, tell, slot)
             finally:
                 await deliver(desk)
                 await wiring.close()

@@ -22,7 +22,7 @@ from app.commands.processes import Simulated, everything, free_ports
 from app.commands.service_client import Call, ask_service
 from app.desk.accounts import Whose, accounts_of, meant
 from app.explain.difference import Change, Decided, changes, decided
-from app.explain.settings import Setting, noise, settings, usable
+from app.explain.settings import PolicyField, noise, policy_fields, usable
 from app.settings import Settings, read_policy, shipped_policy
 
 SEARCHED = 200
@@ -64,18 +64,18 @@ def explain(
     configured = settings_of(state)
     policy, findings = read_policy(file or configured.policy_file)
     report = _newest(configured, account)
-    told = settings(policy, comments(shipped_policy().read_text(encoding="utf-8")), report)
+    fields = policy_fields(policy, comments(shipped_policy().read_text(encoding="utf-8")), report)
     stop = noise(policy, report) if report is not None else None
     warnings = [str(finding) for finding in (*findings, *([stop] if stop else []))]
     run = {name: report[name] for name in ("run_id", "account", "session_date", "as_of")} if report else None
     if as_json:
-        fields = [asdict(setting) for setting in told]
-        print_json({"name": policy.name, "hash": policy.hash, "run": run, "warnings": warnings, "fields": fields})
+        rows = [asdict(field) for field in fields]
+        print_json({"name": policy.name, "hash": policy.hash, "run": run, "warnings": warnings, "fields": rows})
         return
     for warning in warnings:
         typer.echo(f"warning: {warning}")
     typer.echo(f"policy {policy.name!r}: {_against(run)}")
-    _print_settings(told)
+    _print_fields(fields)
 
 
 def diff(
@@ -129,16 +129,16 @@ def _against(run: dict[str, Any] | None) -> str:
     return f"as of run {run['run_id']} of {run['session_date']}, account {run['account']}"
 
 
-def _print_settings(told: tuple[Setting, ...]) -> None:
+def _print_fields(fields: tuple[PolicyField, ...]) -> None:
     section = ""
-    for setting in told:
-        head = setting.field.rpartition(".")[0]
+    for field in fields:
+        head = field.field.rpartition(".")[0]
         if head != section:
             section = head
             typer.echo(f"\n{section}")
-        typer.echo(f"  {setting.field.rpartition('.')[2]}: {_value(setting.value)}  {setting.does}")
-        if setting.today is not None:
-            typer.echo(f"      today: {setting.today}")
+        typer.echo(f"  {field.field.rpartition('.')[2]}: {_value(field.value)}  {field.does}")
+        if field.today is not None:
+            typer.echo(f"      today: {field.today}")
 
 
 def _value(value: object) -> str:

@@ -10,12 +10,13 @@ from types import MappingProxyType
 
 from app.decision.rebalance import CURABLE, breaches
 from app.decision.rotation import change, from_to, momentum
-from app.decision.situation import EPSILON, Situation
+from app.decision.situation import Situation
 from app.decision.strategies import kept_from_growing
 from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
 from app.domain.plan import Action
 from app.domain.policy import TrendFilter
 from app.domain.portfolio import Position
+from app.domain.tolerance import TOLERANCE
 
 # Measurement → the policy's field that limits it.
 LIMIT_OF = MappingProxyType(
@@ -91,7 +92,7 @@ def _remoteness(condition: Condition) -> float:
     distance = condition.distance
     if distance is None or condition.threshold is None:
         return float("inf")
-    return abs(distance) / max(abs(condition.threshold), EPSILON)
+    return abs(distance) / max(abs(condition.threshold), TOLERANCE)
 
 
 def _enabled(section: str, enabled: bool) -> Condition:
@@ -130,7 +131,7 @@ def _return(position: Position, rule: str, threshold: float, *, fall: bool, held
     gain, symbol = position.unrealized_return, position.instrument.symbol
     if gain is None:
         return Condition(rule, symbol, False, f"{symbol}: the average cost is unknown")
-    there = gain <= threshold + EPSILON if fall else gain >= threshold - EPSILON
+    there = gain <= threshold + TOLERANCE if fall else gain >= threshold - TOLERANCE
     text = f"{symbol} unrealised {gain:.1%} against {threshold:.1%}"
     if there and held_back is not None:
         return Condition(rule, symbol, False, f"{text}, but {held_back}", gain, threshold, f"{symbol}: not {held_back}")
@@ -154,7 +155,7 @@ def _reinforce(situation: Situation) -> Conditions:
             fall=False,
             held_back=kept_from_growing(situation, position),
         )
-        for position in situation.at_leisure
+        for position in situation.without_exit
     )
     required = (
         _enabled("reinforce_winners", rules.enabled),
@@ -216,7 +217,7 @@ def _frequency(situation: Situation) -> Condition:
 
 def _drift(situation: Situation, name: str, difference: float, rested: Condition) -> Condition:
     threshold = situation.policy.allocation.drift_threshold
-    beyond = abs(difference) > threshold + EPSILON
+    beyond = abs(difference) > threshold + TOLERANCE
     text = f"{name} {difference:+.1%} of NAV from its attainable target, threshold {threshold:.1%}"
     rule, away = "allocation.drift_threshold_pct", abs(difference)
     if beyond and not rested.met:

@@ -3,20 +3,20 @@
 Explains a decision that was made and must never make one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app.decision.conditions import Condition, Conditions, conditions
+from app.decision.options import Options
 from app.decision.plans import situation_of
 from app.decision.shortfall import Shortfall, shortfalls
 from app.decision.situation import Situation
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market
-from app.domain.plan import Action, Choice, Memory, Plan
+from app.domain.plan import Action, Choice, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from app.domain.ruling import Refusal
 
 # By precedence, as the rules would choose.
 ACTIONS = (Action.CUT_LOSERS, Action.ROTATE, Action.REINFORCE, Action.REBALANCE, Action.HOLD)
@@ -51,52 +51,49 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """A day's decision: `candidates` before the gate, `feasible` after it, `choosable` as offered to the chooser.
+class _Decision:
+    """What was offered, and what became of it."""
 
-    `refusals` by action: what the gate cut.
-    """
-
-    candidates: Sequence[Plan]
-    feasible: Sequence[Plan]
-    choosable: Sequence[Plan]
+    options: Options
     choice: Choice
-    refusals: Mapping[Action, Sequence[Refusal]]
-
-    @property
-    def chosen(self) -> Action:
-        """The action of the chosen plan."""
-        return next(plan.action for plan in self.choosable if plan.id == self.choice.plan_id)
+    chosen: Action
 
 
 def explain(
-    policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory, decision: Decision
+    policy: Policy,
+    portfolio: Portfolio,
+    market: Market,
+    evaluation: Evaluation,
+    memory: Memory,
+    options: Options,
+    choice: Choice,
 ) -> tuple[Explanation, ...]:
-    """All five actions, in the order of precedence."""
+    """All five actions, in the order of precedence. Raises: KeyError for a choice that was not offered."""
     situation = situation_of(policy, portfolio, market, evaluation, memory)
+    decision = _Decision(options, choice, options.plan(choice).action)
     return tuple(_one(situation, decision, action) for action in ACTIONS)
 
 
-def _one(situation: Situation, decision: Decision, action: Action) -> Explanation:
+def _one(situation: Situation, decision: _Decision, action: Action) -> Explanation:
     found = conditions(situation, action)
     standing = _standing(decision, action, found)
     changes = () if standing in {Standing.CHOSEN, Standing.OFFERED} else _changes(standing, found)
     because = _because(decision, action, standing, found)
     short: tuple[Shortfall, ...] = ()
     if action is Action.REBALANCE:
-        plan = next((plan for plan in decision.feasible if plan.action is action), None)
+        plan = next((plan for plan in decision.options.feasible if plan.action is action), None)
         orders = plan.orders if plan is not None else situation.mandatory
-        short = shortfalls(situation, orders, decision.refusals.get(action, ()))
+        short = shortfalls(situation, orders, decision.options.refusals.get(action, ()))
     return Explanation(action, standing, because, found, changes, short)
 
 
-def _standing(decision: Decision, action: Action, found: Conditions) -> Standing:
+def _standing(decision: _Decision, action: Action, found: Conditions) -> Standing:
     if action is decision.chosen:
         return Standing.CHOSEN
     for plans, standing in (
-        (decision.choosable, Standing.OFFERED),
-        (decision.feasible, Standing.WITHHELD),
-        (decision.candidates, Standing.REFUSED),
+        (decision.options.choosable, Standing.OFFERED),
+        (decision.options.feasible, Standing.WITHHELD),
+        (decision.options.candidates, Standing.REFUSED),
     ):
         if any(plan.action is action for plan in plans):
             return standing
@@ -105,8 +102,10 @@ def _standing(decision: Decision, action: Action, found: Conditions) -> Standing
     return Standing.IMPOSSIBLE if found.triggered else Standing.NOT_TRIGGERED
 
 
-def _because(decision: Decision, action: Action, standing: Standing, found: Conditions) -> str:
-    plan = next((plan for plan in (*decision.feasible, *decision.candidates) if plan.action is action), None)
+def _because(decision: _Decision, action: Action, standing: Standing, found: Conditions) -> str:
+    plan = next(
+        (plan for plan in (*decision.options.feasible, *decision.options.candidates) if plan.action is action), None
+    )
     reason = plan.reason if plan is not None else ""
     met, asked = (_listed([c.text for c in found.triggers if c.met or every]) for every in (False, True))
     return {
@@ -115,7 +114,7 @@ def _because(decision: Decision, action: Action, standing: Standing, found: Cond
         Standing.WITHHELD: "Withheld: a CRITICAL breach outlasts the mandatory exits, and another plan answers it: "
         f"{_listed([c.text for c in found.missing])}.",
         Standing.REFUSED: f"Called for ({reason}), and the gate left nothing of it: "
-        f"{_listed([str(r) for r in decision.refusals.get(action, ())])}.",
+        f"{_listed([str(r) for r in decision.options.refusals.get(action, ())])}.",
         Standing.IMPOSSIBLE: f"Called for ({met}), and no order of it fits: the mandatory sales, limits, cash, "
         "order sizes, rests and the day's number of orders leave nothing to do.",
         Standing.NOT_TRIGGERED: f"Not called for: {asked or 'nothing triggers it'}.",

@@ -17,6 +17,7 @@ from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 
 MOST_PLANS = 6
+NOTHING_TO_DO = Plan(Action.HOLD, (), "Nothing is due")
 
 
 def situation_of(
@@ -48,6 +49,6 @@ def _within_count(situation: Situation, plan: Plan) -> Plan:
 def _hold(situation: Situation) -> Plan:
     due = situation.evaluation.exits_due
     if not due:
-        return Plan(Action.HOLD, (), "Nothing is due")
+        return NOTHING_TO_DO
     named = ", ".join(f"{exit.symbol} {exit.rule} ({words(exit)})" for exit in due)
     return Plan(Action.HOLD, situation.mandatory, f"Mandatory exits only: {named}")

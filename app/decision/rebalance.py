@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from app.decision.situation import Situation, Wish, buys, trim
+from app.decision.situation import DesiredBuy, Situation, buys, trim
 from app.domain.evaluation import Drift, ExitRule, Metric
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.sizing import HEADROOM
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
@@ -39,15 +40,20 @@ def rebalance(situation: Situation) -> Plan | None:
     return Plan(Action.REBALANCE, (*situation.mandatory, *orders), reason, on_breach=bool(broken))
 
 
+def called_for(situation: Situation) -> bool:
+    """Whether a breach or drift calls for it."""
+    return situation.policy.strategies.rebalance.enabled and bool(breaches(situation) or _drifted(situation))
+
+
 def breaches(situation: Situation) -> tuple[Metric, ...]:
     """Limits over which the portfolio stays when the mandatory sales are done."""
     exits = situation.evaluation.exits_due
+    breached = [m for m in situation.evaluation.breaches if m.name in CURABLE]
+    if not breached:
+        return ()
     dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
-    breached = situation.evaluation.breaches
     now = _weights(situation)
-    return tuple(
-        m for m in breached if m.name in CURABLE and m.name not in dealt_with and not _cured(situation, m, now)
-    )
+    return tuple(m for m in breached if m.name not in dealt_with and not _cured(situation, m, now))
 
 
 def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
@@ -55,18 +61,18 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
     limits = situation.policy.risk_limits
     invested = sum(abs(weight) for weight in now.values())
     if metric.name == "exposure":
-        return invested <= situation.evaluation.max_exposure + 1e-9
+        return invested <= situation.evaluation.max_exposure + TOLERANCE
     if metric.name == "cash_reserve" and metric.value is not None:
-        return metric.value + situation.evaluation.managed_exposure - invested >= limits.min_cash_reserve - 1e-9
+        return metric.value + situation.evaluation.managed_exposure - invested >= limits.min_cash_reserve - TOLERANCE
     held = [position.instrument for position in situation.portfolio.positions]
     if metric.name == "max_position":
-        return all(abs(now[i.conid]) <= position_limit(situation.policy, i.symbol) + 1e-9 for i in held)
+        return all(abs(now[i.conid]) <= position_limit(situation.policy, i.symbol) + TOLERANCE for i in held)
     if metric.name == "max_sector":
         sectors: dict[str, float] = defaultdict(float)
         for instrument in held:
             if instrument.symbol not in situation.policy.universe.diversified_funds:
                 sectors[situation.sector(instrument)] += abs(now[instrument.conid])
-        return all(weight <= limits.max_sector + 1e-9 for weight in sectors.values())
+        return all(weight <= limits.max_sector + TOLERANCE for weight in sectors.values())
     return False
 
 
@@ -76,7 +82,7 @@ def _drifted(situation: Situation) -> tuple[Drift, ...]:
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
     if any(ago < allocation.frequency.sessions for ago in moved):
         return ()
-    beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + 1e-9]
+    beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
 
 
@@ -100,17 +106,17 @@ def _on_target(situation: Situation, now: Targets) -> Targets:
     """Every drift corrected: names to their own targets, groups as a whole."""
     targets = dict(now)
     drifts = situation.evaluation.drifts
-    by_symbol = {p.instrument.symbol: p.instrument for p in situation.at_leisure}
+    by_symbol = {p.instrument.symbol: p.instrument for p in situation.without_exit}
     for drift in drifts:
         if drift.kind == "name" and drift.name in by_symbol:
             targets[by_symbol[drift.name].conid] = drift.attainable
     if any(drift.kind == "name" for drift in drifts):
         return targets
     held = _grouped(situation, (position.instrument for position in situation.portfolio.positions))
-    takers = _grouped(situation, situation.buyable)
+    buyable = _grouped(situation, situation.buyable)
     for drift in drifts:
         group = (drift.kind, drift.name)
-        targets = _toward(situation, targets, drift.attainable, held[group], takers[group])
+        targets = _toward(situation, targets, drift.attainable, held[group], buyable[group])
     return targets
 
 
@@ -138,17 +144,17 @@ def _rested(situation: Situation, now: Targets, targets: Targets) -> Targets:
 
 
 def _toward(
-    situation: Situation, targets: Targets, goal: float, held: Sequence[Instrument], takers: Sequence[Instrument]
+    situation: Situation, targets: Targets, goal: float, held: Sequence[Instrument], buyable: Sequence[Instrument]
 ) -> Targets:
     """A group's weight brought to its goal: sold pro rata, bought evenly, held names first."""
     inside = {name.conid for name in held}
     difference = goal - sum(targets[name.conid] for name in held)
     if difference < 0:
-        free = [p.instrument.conid for p in situation.at_leisure if p.instrument.conid in inside]
+        free = [p.instrument.conid for p in situation.without_exit if p.instrument.conid in inside]
         sellable = sum(targets[conid] for conid in free)
         factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
         return {**targets, **{conid: targets[conid] * factor for conid in free}}
-    ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in takers}
+    ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
     first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
     enough = sum(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
     return _poured(targets, first if enough else ceilings, difference)
@@ -169,7 +175,7 @@ def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
 def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) -> Targets:
     """No name above its limit, the whole within the exposure allowed, statistics scaled inside their limits."""
     inside = dict(targets)
-    free = [p.instrument for p in situation.at_leisure]
+    free = [p.instrument for p in situation.without_exit]
     for instrument in free:
         limit = position_limit(situation.policy, instrument.symbol)
         if inside[instrument.conid] > limit:
@@ -199,7 +205,7 @@ def _sectors_inside(situation: Situation, targets: Targets, limit: float) -> Tar
         held = [p.instrument.conid for p in situation.portfolio.positions if situation.sector(p.instrument) == sector]
         weight = sum(targets[conid] for conid in held)
         if weight > limit:
-            free = {p.instrument.conid for p in situation.at_leisure}
+            free = {p.instrument.conid for p in situation.without_exit}
             targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
     return targets
 
@@ -241,7 +247,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order
     scale = min(1.0, budget / total) if total > 0 else 0.0
     sells = [
         order
-        for position in situation.at_leisure
+        for position in situation.without_exit
         if (change := changes[position.instrument.conid]) < 0
         for order in trim(
             situation,
@@ -251,12 +257,12 @@ def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order
             _words(now, targets, position.instrument),
         )
     ]
-    wishes = [
-        Wish(i, changes[i.conid] * scale * nav, targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
+    desired = [
+        DesiredBuy(i, changes[i.conid] * scale * nav, targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
         for i in sorted(situation.buyable, key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))
         if changes.get(i.conid, 0.0) > 0
     ]
-    return (*sells, *buys(situation, (*situation.mandatory, *sells), wishes))
+    return (*sells, *buys(situation, (*situation.mandatory, *sells), desired))
 
 
 def _words(now: Targets, targets: Targets, instrument: Instrument) -> str:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from app.decision.situation import Situation, Wish, buys, trim
-from app.domain.instrument import UNKNOWN_SECTOR, Instrument
+from app.decision.situation import DesiredBuy, Situation, buys, trim
+from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.order import OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import RotationTrigger
@@ -27,22 +28,37 @@ def momentum(situation: Situation, ago: int = 0) -> Mapping[str, float]:
     return {sector: sum(values) / len(values) for sector, values in sorted(returns.items())}
 
 
-def rotate(situation: Situation) -> Plan | None:
-    """Offered once per evaluation period; with `regime_change` only if the ranking's first or last sector changed.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What calls for a rotation, in words, and the sectors that it would go between; `momentum` by sector."""
+
+    reason: str
+    source: str
+    goal: str
+    momentum: Mapping[str, float]
+
+
+def turn(situation: Situation) -> Turn | None:
+    """Once per evaluation period; with `regime_change` only if the ranking's first or last sector changed.
 
     The ranking by return over the period up to the newest close is compared with that of the period before.
     """
     rules = situation.policy.strategies.sector_rotation
     last = situation.memory.last_rotation
     rested = last is None or last >= rules.evaluation_sessions
-    if not rules.enabled or not rested or not situation.allows(rules.require_trend):
+    may_buy = situation.allows(rules.require_trend) and situation.evaluation.risk_may_rise
+    if not rules.enabled or not rested or not may_buy:
         return None
     now = momentum(situation)
-    turn = change(situation, now)
-    if turn is None:
-        return None
-    pair = from_to(situation, now)
-    return _move(situation, now, pair, turn) if pair is not None else None
+    reason = change(situation, now)
+    pair = None if reason is None else from_to(situation, now)
+    return None if reason is None or pair is None else Turn(reason, *pair, now)
+
+
+def rotate(situation: Situation) -> Plan | None:
+    """From the weakest sector held to the strongest one preferred, where the ranking has turned."""
+    found = turn(situation)
+    return None if found is None else _move(situation, found)
 
 
 def change(situation: Situation, now: Mapping[str, float]) -> str | None:
@@ -70,7 +86,7 @@ def _pick(ranking: Mapping[str, float], best: bool) -> str:
 
 def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] | None:
     """(weakest sector that can be sold, strongest preferred sector that can be bought)."""
-    held = {situation.sector(position.instrument) for position in situation.at_leisure}
+    held = {situation.sector(position.instrument) for position in situation.without_exit}
     preferred = situation.policy.strategies.sector_rotation.preferred_sectors
     open_to_buy = {situation.sector(instrument) for instrument in situation.buyable}
     sources = {sector: now[sector] for sector in held if sector in now}
@@ -81,16 +97,16 @@ def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] |
     return (source, goal) if now[source] < now[goal] else None
 
 
-def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str], turn: str) -> Plan | None:
-    source, goal = pair
+def _move(situation: Situation, turn: Turn) -> Plan | None:
+    source, goal, now = turn.source, turn.goal, turn.momentum
     rules = situation.policy.strategies.sector_rotation
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
-    givers = [p for p in situation.at_leisure if situation.sector(p.instrument) == source]
-    weight = sum(situation.weight(p.instrument) for p in givers)
+    sources = [p for p in situation.without_exit if situation.sector(p.instrument) == source]
+    weight = sum(situation.weight(p.instrument) for p in sources)
     share = min(1.0, rules.move / weight) if weight > 0 else 0.0
     sells = [
         order
-        for position in givers
+        for position in sources
         for order in trim(
             situation,
             position,
@@ -99,15 +115,11 @@ def _move(situation: Situation, now: Mapping[str, float], pair: tuple[str, str],
             f"rotate: {text}",
         )
     ]
-    takers = [i for i in situation.buyable if situation.sector(i) == goal]
+    goals = [i for i in situation.buyable if situation.sector(i) == goal]
     proceeds = sum(situation.base_value(order) for order in sells)
-    wishes = [_wish(situation, taker, proceeds / len(takers), text) for taker in takers]
-    bought = buys(situation, (*situation.mandatory, *sells), wishes) if sells else ()
+    desired = [DesiredBuy(i, proceeds / len(goals), 1.0, OrderRule.ROTATE, f"rotate: {text}") for i in goals]
+    bought = buys(situation, (*situation.mandatory, *sells), desired) if sells else ()
     if not bought:
         return None
-    reason = f"Sector regime: {turn}; from {text}"
+    reason = f"Sector regime: {turn.reason}; from {text}"
     return Plan(Action.ROTATE, (*situation.mandatory, *sells, *bought), reason)
-
-
-def _wish(situation: Situation, instrument: Instrument, value: float, text: str) -> Wish:
-    return Wish(instrument, value, 1.0, OrderRule.ROTATE, f"rotate: {text}")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.domain.evaluation import Evaluation, Metric, Severity
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Policy
+from app.domain.tolerance import TOLERANCE
 
 # A drawdown or a day's loss is past: no plan cures it, so that none is preferred for it.
 _PAST = frozenset({"drawdown", "daily_loss"})
@@ -60,7 +61,7 @@ def _cured(metric: Metric, hold: Plan) -> bool:
     value = after.get(metric.name)
     if value is None or metric.limit is None:
         return False
-    return value >= metric.limit - 1e-9 if metric.floor else value <= metric.limit + 1e-9
+    return value >= metric.limit - TOLERANCE if metric.floor else value <= metric.limit + TOLERANCE
 
 
 def _rationale(policy: Policy, evaluation: Evaluation, plan: Plan) -> str:
@@ -77,6 +78,8 @@ def _state(evaluation: Evaluation) -> str:
     known = [(m, m.value, m.limit) for m in evaluation.metrics if m.value is not None and m.limit]
     if not known:
         return "no limited metric is known"
-    metric, value, limit = max(known, key=lambda one: one[2] / max(one[1], 1e-9) if one[0].floor else one[1] / one[2])
+    metric, value, limit = max(
+        known, key=lambda one: one[2] / max(one[1], TOLERANCE) if one[0].floor else one[1] / one[2]
+    )
     bound = "floor" if metric.floor else "limit"
     return f"nearest to its limit is {metric.name} at {value:.1%}, {bound} {limit:.1%}"

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.decision.situation import EPSILON, Situation
+from app.decision.situation import Situation
 from app.domain.evaluation import Drift
 from app.domain.instrument import Instrument
 from app.domain.order import Order
 from app.domain.ruling import Refusal
 from app.domain.sizing import HEADROOM
+from app.domain.tolerance import TOLERANCE
 
 # A gap smaller than this comes of whole shares.
 NEAR = 0.005
@@ -65,7 +66,7 @@ def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool
 
 def _out_of_reach(situation: Situation, drift: Drift) -> tuple[str, ...]:
     """Why the attainable target is not the policy's own."""
-    if abs(drift.attainable - drift.target) <= EPSILON:
+    if abs(drift.attainable - drift.target) <= TOLERANCE:
         return ()
     if drift.attainable > drift.target:
         return ("names that must not be ordered today hold it there",)
@@ -73,7 +74,7 @@ def _out_of_reach(situation: Situation, drift: Drift) -> tuple[str, ...]:
         return ("no name of it may be bought today; its share stays in cash",)
     caps, alike = situation.evaluation.caps, [d for d in situation.evaluation.drifts if d.kind == drift.kind]
     tightest = min(caps, key=lambda cap: cap.limit)
-    if sum(d.target for d in alike) > tightest.limit - HEADROOM + EPSILON:
+    if sum(d.target for d in alike) > tightest.limit - HEADROOM + TOLERANCE:
         return (f"{tightest.rule} allows {tightest.limit:.1%} to be invested, and one point is kept free",)
     return (f"the limits of its names and of the group leave room for {drift.attainable:.1%}",)
 
@@ -92,7 +93,7 @@ def _today(
     if (
         gap > 0
         and any(order.mandatory for order in orders)
-        and not any(_belongs(situation, drift, position.instrument) for position in situation.at_leisure)
+        and not any(_belongs(situation, drift, position.instrument) for position in situation.without_exit)
     ):
         return ("nothing is left of it to sell but what the mandatory sales leave",)
     used = sum(situation.base_value(order) for order in orders) / situation.nav
@@ -100,6 +101,6 @@ def _today(
         return (f"max_turnover: {used:.1%} of NAV is traded today, limit {rules.execution.max_turnover:.1%}",)
     if gap < 0 and not situation.evaluation.risk_may_rise:
         return ("nothing is bought while a limited metric is unknown",)
-    if abs(drift.difference) <= rules.allocation.drift_threshold + EPSILON:
+    if abs(drift.difference) <= rules.allocation.drift_threshold + TOLERANCE:
         return (f"the drift is within the threshold of {rules.allocation.drift_threshold:.1%}",)
     return ("limits, cash, order sizes and what was traded recently leave no more",)

@@ -1,4 +1,4 @@
-"""What every strategy looks at, and how wishes become orders: never beyond a limit, the cash or the budget."""
+"""What every strategy looks at, and how its desired buys become orders: never beyond a limit, cash or the budget."""
 
 import math
 from collections import Counter, defaultdict
@@ -15,9 +15,8 @@ from app.domain.plan import Memory
 from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.sizing import HEADROOM, ZERO, cash_for, in_legs, is_margin, sellable, spendable
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import blocked, position_limit, sector_of
-
-EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Situation:
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @cached_property
-    def at_leisure(self) -> tuple[Position, ...]:
+    def without_exit(self) -> tuple[Position, ...]:
         """Holdings without a mandatory sale."""
         sold = {order.instrument.conid for order in self.mandatory}
         return tuple(position for position in self.holdings if position.instrument.conid not in sold)
@@ -110,7 +109,7 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DesiredBuy:
     """A buy that a strategy would like: `value` in base currency, up to the weight `ceiling`."""
 
     instrument: Instrument
@@ -191,7 +190,7 @@ def _sale(
 
 def shares(fraction: float, quantity: Decimal) -> Decimal:
     """That part of a holding in whole shares, rounded up: a reduction must reach its goal."""
-    return Decimal(math.ceil(fraction * float(quantity) - EPSILON))
+    return Decimal(math.ceil(fraction * float(quantity) - TOLERANCE))
 
 
 def trim(situation: Situation, position: Position, value: float, rule: OrderRule, reason: str) -> tuple[Order, ...]:
@@ -201,7 +200,7 @@ def trim(situation: Situation, position: Position, value: float, rule: OrderRule
         return ()
     each = float(price * situation.portfolio.rate(position.instrument.currency))
     rules = situation.policy.execution
-    count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + EPSILON))
+    count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + TOLERANCE))
     order = _sale(situation, position, count, (rule,), reason)
     if order is None:
         return ()
@@ -210,7 +209,7 @@ def trim(situation: Situation, position: Position, value: float, rule: OrderRule
     return (order,) if everything or not small else ()
 
 
-def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -> tuple[Order, ...]:
+def buys(situation: Situation, sells: Sequence[Order], desired: Iterable[DesiredBuy]) -> tuple[Order, ...]:
     """Wishes as orders, in their order, as far as limits, cash and the day's turnover carry them less one point."""
     if not situation.evaluation.risk_may_rise:
         return ()
@@ -218,13 +217,13 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
     placed = Placed(situation, sells)
     allowed = {instrument.conid for instrument in situation.buyable}
     taken = {order.instrument.conid for order in sells}
-    for wish in wishes:
-        conid = wish.instrument.conid
-        price = situation.reference(wish.instrument)
+    for one in desired:
+        conid = one.instrument.conid
+        price = situation.reference(one.instrument)
         if conid not in allowed or conid in taken or price is None:
             continue
-        quantity = _affordable(situation, placed, wish, price)
-        order = Order(wish.instrument, Side.BUY, quantity, price, wish.reason, rules=(wish.rule,))
+        quantity = _affordable(situation, placed, one, price)
+        order = Order(one.instrument, Side.BUY, quantity, price, one.reason, rules=(one.rule,))
         value = situation.base_value(order)
         if quantity > 0 and value >= situation.policy.execution.min_order_value:
             orders.append(order)
@@ -233,25 +232,25 @@ def buys(situation: Situation, sells: Sequence[Order], wishes: Iterable[Wish]) -
     return tuple(orders)
 
 
-def _affordable(situation: Situation, placed: Placed, wish: Wish, price: Decimal) -> Decimal:
+def _affordable(situation: Situation, placed: Placed, one: DesiredBuy, price: Decimal) -> Decimal:
     """Whole shares inside every room, at the worst price that the limit order may pay.
 
     What the cash in the name's own currency does not cover is cut off under `fx: hold`, and ends the buy otherwise.
     """
-    rate = situation.portfolio.rate(wish.instrument.currency)
+    rate = situation.portfolio.rate(one.instrument.currency)
     each = float(price * rate) * (1 + situation.policy.execution.limit_offset)
-    value = min(wish.value, _room(situation, placed, wish), _money(situation, placed))
-    fits, funded = (max(0, math.floor(most / each)) for most in (value, _funds(situation, placed, wish.instrument)))
+    value = min(one.value, _room(situation, placed, one), _money(situation, placed))
+    fits, funded = (max(0, math.floor(most / each)) for most in (value, _funds(situation, placed, one.instrument)))
     if fits <= funded:
         return Decimal(fits)
     return Decimal(funded) if situation.policy.execution.fx is Fx.HOLD else ZERO
 
 
-def _room(situation: Situation, placed: Placed, wish: Wish) -> float:
+def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
     """What position, sector and exposure limits leave, in base currency."""
-    policy, evaluation, own, nav = situation.policy, situation.evaluation, wish.instrument, situation.nav
+    policy, evaluation, own, nav = situation.policy, situation.evaluation, one.instrument, situation.nav
     sector = situation.sector(own)
-    position = min(wish.ceiling, position_limit(policy, own.symbol) - HEADROOM) - (
+    position = min(one.ceiling, position_limit(policy, own.symbol) - HEADROOM) - (
         situation.weight(own) + placed.by_name[own.conid] / nav
     )
     invested = evaluation.exposure + (placed.bought - placed.sold) / nav

@@ -1,22 +1,30 @@
 """CUT_LOSERS and REINFORCE: what single positions call for by their gain or loss on cost."""
 
-from app.decision.situation import EPSILON, Situation, Wish, buys, sell, shares
+from app.decision.situation import DesiredBuy, Situation, buys, sell, shares
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
+from app.domain.tolerance import TOLERANCE
+
+
+def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
+    """Holdings whose loss calls for a cut, each with its gain."""
+    rules = situation.policy.strategies.cut_losers
+    if not rules.enabled:
+        return ()
+    return tuple(
+        (position, gain)
+        for position in situation.holdings
+        if (gain := position.unrealized_return) is not None and not gain > -rules.trigger_loss + TOLERANCE
+    )
 
 
 def cut_losers(situation: Situation) -> Plan | None:
     """Sell losers before the stop does; what a mandatory sale takes already is not counted twice."""
     rules = situation.policy.strategies.cut_losers
-    if not rules.enabled:
-        return None
     orders: list[Order] = []
     losses: list[str] = []
-    for position in situation.holdings:
-        gain = position.unrealized_return
-        if gain is None or gain > -rules.trigger_loss + EPSILON:
-            continue
+    for position, gain in losers(situation):
         conid = position.instrument.conid
         already = sum(order.quantity for order in situation.mandatory if order.instrument.conid == conid)
         more = shares(rules.sell, position.quantity) - already
@@ -29,22 +37,34 @@ def cut_losers(situation: Situation) -> Plan | None:
     return Plan(Action.CUT_LOSERS, (*situation.mandatory, *orders), f"Losers to cut: {', '.join(losses)}")
 
 
+def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
+    """Holdings that may be added to, each with its gain, the strongest first."""
+    rules = situation.policy.strategies.reinforce_winners
+    may_buy = rules.enabled and situation.allows(rules.require_trend) and situation.evaluation.risk_may_rise
+    if not may_buy:
+        return ()
+    found = (
+        (position, gain)
+        for position in situation.without_exit
+        if (gain := position.unrealized_return) is not None
+        and gain >= rules.trigger_gain - TOLERANCE
+        and kept_from_growing(situation, position) is None
+    )
+    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0].instrument.symbol)))
+
+
 def reinforce(situation: Situation) -> Plan | None:
     """Add to winners, the strongest first, within their target and its band."""
     rules = situation.policy.strategies.reinforce_winners
-    if not rules.enabled or not situation.allows(rules.require_trend):
-        return None
-    winners = [(gain, p) for p in situation.at_leisure if (gain := p.unrealized_return) is not None]
-    wishes: list[Wish] = []
+    desired: list[DesiredBuy] = []
     told: dict[int, str] = {}
-    for gain, position in sorted(winners, key=lambda pair: (-pair[0], pair[1].instrument.symbol)):
-        if gain >= rules.trigger_gain - EPSILON and kept_from_growing(situation, position) is None:
-            text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
-            value = rules.add * float(situation.portfolio.value(position))
-            ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
-            wishes.append(Wish(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
-            told[position.instrument.conid] = text
-    orders = buys(situation, situation.mandatory, wishes)
+    for position, gain in winners(situation):
+        text = f"unrealised {gain:.1%} against {rules.trigger_gain:.1%}"
+        value = rules.add * float(situation.portfolio.value(position))
+        ceiling = _target(situation, position) + situation.policy.allocation.drift_threshold
+        desired.append(DesiredBuy(position.instrument, value, ceiling, OrderRule.REINFORCE, f"reinforce: {text}"))
+        told[position.instrument.conid] = text
+    orders = buys(situation, situation.mandatory, desired) if desired else ()
     if not orders:
         return None
     names = ", ".join(f"{o.instrument.symbol} {told[o.instrument.conid]}" for o in orders)

@@ -27,7 +27,7 @@ def masked(account: str) -> str:
 
 
 def named(account: str | None) -> str | None:
-    """UsageError for the blank that an unset variable leaves: it names nobody, and nobody is not everybody."""
+    """UsageError for the blank that an unset variable leaves: it names no account, which is not all of them."""
     if account is not None and not account.strip():
         raise UsageError("the account is named and blank", f"Name it whole: {HOW}")
     return account

@@ -22,7 +22,7 @@ def real_time() -> datetime:
 
 
 def silent(_: str) -> None:
-    """Progress nobody listens to."""
+    """For callers that show no progress."""
 
 
 @dataclass(frozen=True)

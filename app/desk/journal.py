@@ -1,6 +1,6 @@
 """What one run says for the audit trail, and every call that it makes to the broker's server.
 
-Events wait in the journal until it is flushed: at the end of a stage that reads the world, with the plan that follows
+Events wait in the journal until it is flushed: once account and market are read, with the plan that follows
 from what was read, before anything is sent, and with the run's end. One commit for many.
 """
 
@@ -80,7 +80,7 @@ _listening: ContextVar[Journal | None] = ContextVar("journal_listening", default
 
 
 def record_call(call: Call) -> None:
-    """Tell the journal that listens; a call outside every run is nobody's."""
+    """Tell the journal that listens; a call outside every run is not recorded."""
     journal = _listening.get()
     if journal is not None:
         journal.add_call(call)

@@ -34,7 +34,7 @@ HOLDS_KEY = frozenset(
 )
 
 
-# Why a run came to nothing that nobody ended.
+# The error of a run that was neither closed nor given up.
 PROCESS_ENDED = "the process that worked on it ended before the run did"
 
 
@@ -295,7 +295,7 @@ class Oversight:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Money paid in (or out, negative) from outside, in base currency: neither gain nor loss."""
+    """A cash flow: a deposit, or a withdrawal where negative, in base currency. Neither gain nor loss."""
 
     session_date: date
     amount: Decimal

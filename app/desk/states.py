@@ -11,7 +11,7 @@ from app.desk.desk import Progress, silent
 from app.desk.journal import Journal
 from app.desk.ports import Clock, ModelUse
 from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
-from app.desk.report.schema import ExplanationPart
+from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
 from app.domain.errors import UsageError
@@ -110,7 +110,7 @@ class AccountRead(Run):
 
     @property
     def unexplained_flow(self) -> Decimal:
-        """Cash flow that nobody has explained, in base currency."""
+        """Cash flow that no person has explained, in base currency."""
         return self.continuity.unexplained(self.portfolio.nav)
 
     @property

@@ -5,12 +5,9 @@ PortfolioError
 ├── PolicyError           do not start: correct the policy file
 ├── DataError             that symbol is untradable today
 │   ├── MissingQuote
-│   ├── StaleQuote
-│   ├── DisputedQuote
 │   └── InsufficientHistory
 ├── BrokerUnavailable     nothing was sent; reads may be retried
 ├── NotReady              a person must act (login, second factor, competing session)
-├── OrderRejected         final: the broker said no
 ├── OrderUncertain        never retry: reconcile
 ├── ModelError            the rules choose
 ├── OutOfTime             the caller's time limit passed: what was begun elsewhere may go on
@@ -55,14 +52,6 @@ class MissingQuote(DataError):
     """No source gave a usable price."""
 
 
-class StaleQuote(DataError):
-    """The newest price is older than the policy allows."""
-
-
-class DisputedQuote(DataError):
-    """Two sources disagree beyond tolerance."""
-
-
 class InsufficientHistory(DataError):
     """Too few observations for the statistic."""
 
@@ -77,10 +66,6 @@ class NotReady(PortfolioError):
     def __init__(self, state: str, cause: str, remedy: str | None = None) -> None:
         super().__init__(cause, remedy)
         self.state = state
-
-
-class OrderRejected(PortfolioError):
-    """The broker refused the order."""
 
 
 class OrderUncertain(PortfolioError):

@@ -1,4 +1,4 @@
-"""Money from outside: how a person writes it, and which amounts and dates can be true of an account at all."""
+"""Cash flows: how a person writes one, and which amounts and dates can be true of an account at all."""
 
 import re
 from datetime import date

@@ -12,7 +12,8 @@ from app.domain.order import BrokerOrder, Side
 from app.domain.unmanaged import UnmanagedHolding, UnreadableRow
 
 # Dividends and interest that are owed and not yet paid; the broker counts them into its own net liquidation.
-ACCRUALS = ("dividends", "interest")
+DIVIDENDS, INTEREST = "dividends", "interest"
+ACCRUALS = (DIVIDENDS, INTEREST)
 
 
 @dataclass(frozen=True, slots=True)

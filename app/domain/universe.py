@@ -12,6 +12,7 @@ import numpy as np
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, QuoteKind, known
 from app.domain.policy import Policy
+from app.domain.tolerance import TOLERANCE
 
 VOLATILITY_SESSIONS = 30
 SESSIONS_PER_YEAR = 252
@@ -47,7 +48,7 @@ def blocked(policy: Policy, market: Market, instrument: Instrument) -> str | Non
     quote = market.quotes.get(instrument.conid)
     if quote is not None and quote.kind is QuoteKind.HALTED:
         return "trading is halted"
-    return market.untradable.get(instrument.conid)
+    return market.untradable.get(instrument.conid) if market.untradable else None
 
 
 def realised_volatilities(histories: Mapping[int, PriceSeries]) -> dict[int, float]:
@@ -69,34 +70,41 @@ def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> O
         return Obstacle("universe.symbols", instrument.symbol, "a name on the list")
     if instrument.asset_class is AssetClass.INDEX or instrument.asset_class not in universe.asset_classes:
         return Obstacle("universe.asset_classes", instrument.asset_class.value, ", ".join(universe.asset_classes))
-    sector = sector_of(policy, market, instrument)
-    if universe.sectors and sector not in universe.sectors and instrument.symbol not in universe.diversified_funds:
-        return Obstacle("universe.sectors", sector, ", ".join(universe.sectors))
+    if universe.sectors and instrument.symbol not in universe.diversified_funds:
+        sector = sector_of(policy, market, instrument)
+        if sector not in universe.sectors:
+            return Obstacle("universe.sectors", sector, ", ".join(universe.sectors))
     return None
 
 
 def _least(rule: str, value: Decimal | None, least: Decimal) -> Obstacle | None:
-    if least <= 0 or (known(value) and value >= least):
+    if least <= 0 or (value is not None and value.is_finite() and value >= least):
         return None
     return Obstacle(rule, f"{value}" if known(value) else "unknown", f"at least {least}")
 
 
+def _volatilities(market: Market) -> Mapping[int, float]:
+    """Kept with the market: whoever asks for one name asks for many."""
+    found = market.aligned.get(realised_volatilities)
+    if not isinstance(found, dict):
+        found = market.aligned[realised_volatilities] = realised_volatilities(market.history)
+    return found
+
+
 def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
     """Why this name may not be bought; None where the policy's universe admits it."""
-    series = market.history.get(instrument.conid)
-    known_volatility = realised_volatilities({instrument.conid: series} if series is not None else {})
-    return _obstacle(policy, market, instrument, known_volatility.get(instrument.conid))
+    return _obstacle(policy, market, instrument, _volatilities(market).get(instrument.conid))
 
 
 def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
     """Every instrument that may be bought today, by symbol."""
-    volatilities = realised_volatilities(market.history)
-    names = (
+    volatilities = _volatilities(market)
+    names = [
         instrument
         for instrument in market.instruments.values()
         if blocked(policy, market, instrument) is None
         and _obstacle(policy, market, instrument, volatilities.get(instrument.conid)) is None
-    )
+    ]
     return tuple(sorted(names, key=lambda instrument: instrument.symbol))
 
 
@@ -105,7 +113,7 @@ def _obstacle(policy: Policy, market: Market, instrument: Instrument, volatility
     if found is not None:
         return found
     quote, universe = market.quotes.get(instrument.conid), policy.universe
-    if volatility is None or not volatility <= universe.max_volatility_30d + 1e-9:
+    if volatility is None or not volatility <= universe.max_volatility_30d + TOLERANCE:
         value = "unknown" if volatility is None else f"{volatility:.3f}"
         return Obstacle("universe.max_volatility_30d", value, f"{universe.max_volatility_30d:.3f}")
     return _least("universe.min_market_cap", quote.market_cap if quote else None, universe.min_market_cap) or _least(

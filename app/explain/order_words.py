@@ -197,7 +197,7 @@ def _channels(day: Day, _: str) -> str:
     return f"{len(day.policy.notifications.urls)} channels are written to"
 
 
-def _told(day: Day, _: str) -> str:
+def _notifications(day: Day, _: str) -> str:
     return f"the newest run ended as {day.report['status']}; told are {listed(day.policy.notifications.on) or 'none'}"
 
 
@@ -244,6 +244,6 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "approval.price_tolerance_pct": _waiting,
         "approval.review_after_runs": _level,
         "notifications.urls": _channels,
-        "notifications.on": _told,
+        "notifications.on": _notifications,
     }
 )

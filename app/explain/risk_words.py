@@ -7,6 +7,7 @@ from types import MappingProxyType
 from app.decision.conditions import LIMIT_OF
 from app.domain.policy import Policy
 from app.domain.policy.fields import CASH
+from app.domain.tolerance import TOLERANCE
 from app.explain.day import Day, Words, listed
 from app.risk.limits import severity
 
@@ -44,7 +45,7 @@ def _drawdown_action(day: Day, _: str) -> str:
     drawdown, limit = day.report["evaluation"]["drawdown"], day.policy.risk_limits.max_drawdown
     if drawdown is None:
         return "the drawdown is unknown: nothing is done on its account"
-    due = drawdown >= limit - 1e-9
+    due = drawdown >= limit - TOLERANCE
     return f"the drawdown is {drawdown:.1%}: {'due' if due else f'not due before {limit:.1%}'}"
 
 

@@ -18,7 +18,7 @@ SESSIONS_A_MONTH, SESSIONS_PER_YEAR = 21, 252
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PolicyField:
     """One field: its value as the file writes it, what it does, and what that comes to today; None for nothing."""
 
     field: str
@@ -32,11 +32,11 @@ def usable(report: Report | None) -> bool:
     return report is not None and report.get("portfolio") is not None and report.get("evaluation") is not None
 
 
-def settings(policy: Policy, does: Mapping[str, str], report: Report | None) -> tuple[Setting, ...]:
+def policy_fields(policy: Policy, does: Mapping[str, str], report: Report | None) -> tuple[PolicyField, ...]:
     """Every field in the file's order. `does`: path without numbers of list items → what the field does."""
     day = Day(policy, report) if report is not None and usable(report) else None
     return tuple(
-        Setting(path, masked(path, value), does.get(_unnumbered(path), ""), _today(day, path) if day else None)
+        PolicyField(path, masked(path, value), does.get(_unnumbered(path), ""), _today(day, path) if day else None)
         for path, value in written(policy)
     )
 

@@ -1,11 +1,11 @@
 """What a run is to know of its account, read in one transaction: values of different moments may contradict."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import Connection, bindparam, select
 
-from app.desk.records import AccountRecord
+from app.desk.records import AccountRecord, IntentRecord
 from app.ledger import controls, flows, intents, navs, run_memory
 from app.ledger.schema import runs
 
@@ -32,6 +32,15 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
             for intent in filled
             if snapshot and intent.run_id in later and intent.session_date >= snapshot.session_date
         ),
-        orders=intents.find(connection, book, coids),
+        orders=_orders(connection, book, coids, filled),
         open_intents=intents.open_of_book(connection, book, session_date),
     )
+
+
+def _orders(
+    connection: Connection, book: str, coids: Collection[str], filled: Sequence[IntentRecord]
+) -> Mapping[str, IntentRecord]:
+    """Most of what a broker shows has filled, and an id is sent once."""
+    known = {intent.coid: intent for intent in filled}
+    others = [coid for coid in coids if coid not in known]
+    return {coid: known[coid] for coid in coids if coid in known} | intents.find(connection, book, others)

@@ -14,12 +14,13 @@ from typing import Any, cast
 
 from app.domain.errors import LedgerError
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 def canonical(value: object) -> str:
     """ASCII JSON with sorted keys and no spaces; LedgerError for NaN, naive times and types without a JSON form."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(_plain(value))
 
 
 def digest(text: str) -> str:

@@ -19,12 +19,12 @@ from app.ledger.schema import runs
 from app.ledger.transactions import insert_if_absent
 
 _OF_KEY = select(runs).where(runs.c.day_key == bindparam("key")).with_for_update()
-_OTHERS = (
+_OTHERS_SEEN = (
     select(runs)
     .where(runs.c.book == bindparam("of"), runs.c.status == RunStatus.RUNNING, runs.c.day_key != bindparam("key"))
     .order_by(runs.c.number)
-    .with_for_update()
 )
+_OTHERS = _OTHERS_SEEN.with_for_update()
 
 
 def claim(
@@ -183,15 +183,25 @@ def reopen(connection: Connection, run_id: str, owner: str, at: datetime, leases
 def adopt(connection: Connection, claim: Claim, at: datetime, leases: Leases, *, same_day: bool) -> tuple[Claim, ...]:
     """The book's runs of earlier sessions that nobody can go on with, for the claim's owner to close."""
     owned(connection, claim)
-    last = claim.key.session_date
     adopted = []
     for row in _running_others(connection, claim):
-        late = row.session_date < last or (same_day and row.session_date == last)
-        if late and _keeps_its_key(row) and not leases.holds(row):
+        if _is_to_adopt(row, claim, leases, same_day=same_day):
             key = RunKey(row.book, row.account, row.session_date, row.slot)
             taken = replace(claim, run_id=row.run_id, key=key)
             adopted.append(_take_over(connection, row, taken, row.policy_hash, at, leases))
     return tuple(adopted)
+
+
+def any_to_adopt(connection: Connection, claim: Claim, leases: Leases, *, same_day: bool) -> bool:
+    """Whether `adopt` has something to do; takes no lock."""
+    rows = connection.execute(_OTHERS_SEEN, {"of": claim.key.book, "key": claim.key.text})
+    return any(_is_to_adopt(row, claim, leases, same_day=same_day) for row in rows)
+
+
+def _is_to_adopt(row: Row[Any], claim: Claim, leases: Leases, *, same_day: bool) -> bool:
+    last = claim.key.session_date
+    late = row.session_date < last or (same_day and row.session_date == last)
+    return late and _keeps_its_key(row) and not leases.holds(row)
 
 
 def any_left_behind(connection: Connection, leases: Leases) -> bool:

@@ -16,6 +16,7 @@ from app.ledger.transactions import insert_if_absent
 
 # What the first event of a book names as the hash before it.
 GENESIS = "0" * 64
+_APPENDED = "ledger_appended"
 # Statements of every transaction are made once: to make one costs more than to execute it.
 _HEAD = select(chain.c.seq, chain.c.hash).where(chain.c.book == bindparam("of")).with_for_update()
 _APPEND = insert(events)
@@ -109,7 +110,14 @@ def append(connection: Connection, book: str, run_id: str | None, batch: Sequenc
         previous = link
     connection.execute(_APPEND, rows)
     connection.execute(_ADVANCE, {"of": book, "newest": seq, "link": previous})
+    appended(connection)[book] = (seq, previous)
     return seq
+
+
+def appended(connection: Connection) -> dict[str, tuple[int, str]]:
+    """(seq, hash) of the newest event of each book to which events were appended since this was last emptied."""
+    heads: dict[str, tuple[int, str]] = connection.info.setdefault(_APPENDED, {})
+    return heads
 
 
 def link_hash(previous: str, book: str, seq: int, run_id: str | None, kind: str, at: str, payload: str) -> str:

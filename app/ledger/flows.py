@@ -1,4 +1,4 @@
-"""Money from outside. A flow is written once; one that was wrong is answered by another, never changed."""
+"""Cash flows. One is written once; one that was wrong is answered by another, never changed."""
 
 from datetime import datetime
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
+from app.ledger.events import appended
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events
 from app.ledger.transactions import writing
@@ -33,9 +34,12 @@ class History:
         # Taken before the transaction begins to see: whatever is known by then was committed, and it must see it.
         known = dict(self._heads)
         with writing(engine, thorough=thorough, patience=patience) as connection:
-            _require_grown(connection, known)
+            before = _heads(connection)
+            _require_grown(connection, known, before)
+            added = appended(connection)
+            added.clear()
             yield connection
-            after = _heads(connection)
+            after = {**before, **added}
         self._learn(after)
 
     def _learn(self, heads: Heads) -> None:
@@ -48,10 +52,7 @@ def _heads(connection: Connection) -> Heads:
     return {book: (seq, digest) for book, seq, digest in connection.execute(_HEADS)}
 
 
-def _require_grown(connection: Connection, known: Heads) -> None:
-    if not known:
-        return
-    now = _heads(connection)
+def _require_grown(connection: Connection, known: Heads, now: Heads) -> None:
     for book, (seq, digest) in known.items():
         head = now.get(book)
         if head is not None and head[0] > seq:

@@ -59,6 +59,12 @@ def _query(*conditions: ColumnElement[bool]) -> _Query:
 _OF_BOOK = intents.c.book == bindparam("of")
 _OF_DAY = (_OF_BOOK, intents.c.session_date == bindparam("day"))
 _BY_KEY = (intents.c.run_id == bindparam("run"), intents.c.coid == bindparam("id"))
+_COMMIT = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("run"))
+    .values(plan=bindparam("new_plan"), plan_hash=bindparam("new_hash"))
+)
+_PLAN = insert(intents)
 _OF_RUN = _query(intents.c.run_id == bindparam("run"))
 _ONE = _query(*_BY_KEY)
 _OPEN_OF_BOOK = _query(_OF_BOOK, intents.c.state.in_(_OPEN))
@@ -111,11 +117,10 @@ def commit_plan(
     if "action" not in plan:
         raise LedgerError(f"the plan of run {claim.run_id} does not name its action")
     text = canonical(plan)
-    committed = update(runs).where(runs.c.run_id == claim.run_id).values(plan=text, plan_hash=digest(text))
-    connection.execute(committed)
+    connection.execute(_COMMIT, {"run": claim.run_id, "new_plan": text, "new_hash": digest(text)})
     rows = [_planned(claim, plan["action"], position, intent) for position, intent in enumerate(planned)]
     if rows:
-        connection.execute(insert(intents), rows)
+        connection.execute(_PLAN, rows)
     payload = {
         "fence": claim.fence,
         "action": plan["action"],

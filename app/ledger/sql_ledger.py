@@ -137,6 +137,9 @@ class SqlLedger:
             return claims.reopen(connection, run_id, owner, at, self._leases(connection))
 
     def adopt(self, claim: Claim, at: datetime, *, same_day: bool) -> tuple[Claim, ...]:
+        with self._read() as connection:
+            if not claims.any_to_adopt(connection, claim, self._leases(connection), same_day=same_day):
+                return ()
         with self._write() as connection:
             return claims.adopt(connection, claim, at, self._leases(connection), same_day=same_day)
 

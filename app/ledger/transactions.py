@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
@@ -61,5 +62,10 @@ def ledger_errors(where: str = "") -> Iterator[None]:
 
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Whether the row is new; a row with one of the same unique keys stays as it is."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing().inline()).rowcount == 1
+    return connection.execute(_insert(table, connection.dialect.name), values).rowcount == 1
+
+
+@cache
+def _insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing().inline()

@@ -6,5 +6,16 @@ from app.risk.gate import gate
 from app.risk.measure import measure
 from app.risk.preview import what_if_refusal
 from app.risk.restraint import restrain
+from app.risk.today import Today, share_statistics
 
-__all__ = ["after", "feasible", "gate", "measure", "post_trade", "restrain", "what_if_refusal"]
+__all__ = [
+    "Today",
+    "after",
+    "feasible",
+    "gate",
+    "measure",
+    "post_trade",
+    "restrain",
+    "share_statistics",
+    "what_if_refusal",
+]

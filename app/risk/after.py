@@ -5,16 +5,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from app.domain.errors import DataError
-from app.domain.market import Market
-from app.domain.navs import NavPoint
 from app.domain.order import Order, Side
-from app.domain.plan import NO_MEMORY, PostTrade
-from app.domain.policy import Policy
+from app.domain.plan import PostTrade
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.sizing import ZERO, is_margin
-from app.risk import limits, regime
-from app.risk.book import read
-from app.risk.measure import history, measured
+from app.risk.today import Today
 
 
 def after(portfolio: Portfolio, orders: Sequence[Order]) -> Portfolio:
@@ -48,28 +43,21 @@ def after(portfolio: Portfolio, orders: Sequence[Order]) -> Portfolio:
     )
 
 
-def post_trade(
-    policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint], orders: Sequence[Order]
-) -> PostTrade:
-    """Weights and metrics after the orders; exposure caps as they are before them."""
-    then = after(portfolio, orders)
-    book = read(policy, then, market)
-    panel = history(market, book)
-    drawdown = limits.drawdown(policy, then, market, navs)
-    before = limits.drawdown(policy, portfolio, market, navs)
-    caps = regime.caps(policy, regime.regime(policy, market), NO_MEMORY, before.value)
-    values = (*measured(policy, then, market, navs, book, panel, drawdown, caps), *limits.shown(policy, book, panel))
+def post_trade(today: Today, orders: Sequence[Order]) -> PostTrade:
+    """Weights and metrics after the orders."""
+    portfolio = today.portfolio
+    then = replace(today, portfolio=after(portfolio, orders)) if orders else today
     turnover = sum((order.notional * portfolio.rate(order.instrument.currency) for order in orders), Decimal(0))
     return PostTrade(
-        cash_weight=float(then.total_cash / then.nav),
-        exposure=book.exposure,
+        cash_weight=float(then.portfolio.total_cash / then.portfolio.nav),
+        exposure=then.arrays.exposure,
         turnover=float(turnover / portfolio.nav),
-        metrics={metric.name: metric.value for metric in values},
+        metrics={metric.name: metric.value for metric in (*then.limited, *then.unlimited)},
     )
 
 
 def _paid(balance: CashBalance, change: Decimal, settled: Decimal) -> CashBalance:
-    return replace(balance, cash=balance.cash + change, settled_cash=balance.settled_cash + settled)
+    return CashBalance(balance.currency, balance.cash + change, balance.settled_cash + settled, balance.exchange_rate)
 
 
 def _filled(held: Position | None, order: Order) -> Position:
@@ -80,4 +68,4 @@ def _filled(held: Position | None, order: Order) -> Position:
     cost = held.average_cost
     if order.side is Side.BUY and held.quantity > 0:
         cost = (held.quantity * cost + order.quantity * price) / quantity
-    return replace(held, quantity=quantity, average_cost=cost)
+    return Position(held.instrument, quantity, held.price, cost, held.realized_pnl)

@@ -31,26 +31,13 @@ def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
     label = np.arange(unit.shape[1])
     for first in range(0, unit.shape[1], BLOCK):
         ties = _ties(unit, rough, first, threshold)
-        for row in np.flatnonzero(np.count_nonzero(ties, axis=1) > 1).tolist():
+        tied = np.count_nonzero(ties, axis=1) > 1
+        for row in np.flatnonzero(tied).tolist() if tied.any() else ():
             label = _joined(label, first + np.flatnonzero(ties[row]))
     groups: dict[int, list[int]] = {}
     for column, group in zip(held, label.tolist(), strict=True):
         groups.setdefault(group, []).append(column)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
-
-
-def cluster_weight(weights: Array, returns: Array, threshold: float) -> Array:
-    """Weight of the heaviest cluster of held names, 0 where no two held names are tied. Shape: [K, N], [T, N] → [K]."""
-    sizes = np.abs(weights)
-    found: dict[bytes, Groups] = {}
-    heaviest = np.zeros(len(weights))
-    for row, size in enumerate(sizes):
-        held = size > 0
-        key = held.tobytes()
-        if key not in found:
-            found[key] = clusters(returns, np.flatnonzero(held).tolist(), threshold)
-        heaviest[row] = heaviest_group(size, found[key])
-    return heaviest
 
 
 def heaviest_group(size: Array, groups: Groups) -> float:

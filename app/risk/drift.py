@@ -1,7 +1,7 @@
 """How far the portfolio is from targets that can be reached. What nobody can buy or sell makes no drift."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.evaluation import Drift
@@ -9,21 +9,25 @@ from app.domain.instrument import Instrument
 from app.domain.market import Market
 from app.domain.policy import Policy
 from app.domain.sizing import HEADROOM
-from app.domain.universe import blocked, position_limit, sector_of
-from app.risk.book import Book
+from app.domain.universe import position_limit, sector_of
+from app.risk.arrays import PortfolioArrays
 
 CASH = "CASH"
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Who can be bought, what is held, and what is held but must not be ordered; weights as fractions of NAV."""
+    """Who can be bought, what is held, and what is held but must not be ordered; weights as fractions of NAV.
+
+    By conid: `sectors`, and `rooms`, the largest weight that is aimed at.
+    """
 
     policy: Policy
-    market: Market
     buyable: tuple[Instrument, ...]
     held: tuple[tuple[Instrument, float], ...]
-    locked: frozenset[int]
+    locked: Container[int]
+    sectors: Mapping[int, str]
+    rooms: Mapping[int, float]
 
     def grouped(self, label: Callable[[Instrument], str]) -> "Groups":
         """Each name in the group that `label` puts it in."""
@@ -31,48 +35,53 @@ class Names:
         for instrument, weight in self.held:
             groups.held[label(instrument)].append((instrument, weight))
         for instrument in self.buyable:
-            groups.buyable[label(instrument)].append(instrument)
+            groups.rooms[label(instrument)].append(self.rooms[instrument.conid])
         return groups
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Names by group."""
+    """Names by group: what is held, and the rooms of those that can be bought."""
 
     names: Names
     held: defaultdict[str, list[tuple[Instrument, float]]]
-    buyable: defaultdict[str, list[Instrument]]
+    rooms: defaultdict[str, list[float]]
 
     def drift(self, kind: str, name: str, target: float, scale: float, limit: float) -> Drift:
         """The drift of one group."""
-        inside, members = self.held[name], self.buyable[name]
-        weight = sum(weight for _, weight in inside)
-        if not members and target > 0:
+        inside, rooms, locked = self.held[name], self.rooms[name], self.names.locked
+        weight = sum([weight for _, weight in inside])
+        if not rooms and target > 0:
             return Drift(kind, name, weight, target, attainable=weight)
-        room = sum(max(0.0, position_limit(self.names.policy, i.symbol) - HEADROOM) for i in members)
-        stuck = sum(weight for instrument, weight in inside if instrument.conid in self.names.locked)
-        return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, room)))
+        stuck = sum([weight for instrument, weight in inside if instrument.conid in locked])
+        return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, sum(rooms))))
 
 
 def drifts(
-    policy: Policy, market: Market, book: Book, buyable: tuple[Instrument, ...], max_exposure: float
+    policy: Policy,
+    market: Market,
+    arrays: PortfolioArrays,
+    buyable: tuple[Instrument, ...],
+    max_exposure: float,
+    locked: Container[int],
 ) -> tuple[Drift, ...]:
     """Asset classes against their targets, then sectors, or without sector targets the names held.
 
     Targets are scaled down together where they exceed the exposure allowed less one point. What is not managed takes
-    room from what may be bought, and is no reason to sell.
+    room from what may be bought, and is no reason to sell. `locked`: conids that must not be ordered.
     """
-    held = tuple(
-        (instrument, abs(float(weight)))
-        for instrument, weight, dust in zip(book.instruments, book.weights, book.dust, strict=True)
-        if weight != 0 and not dust
-    )
-    locked = frozenset(i.conid for i, _ in held if blocked(policy, market, i) is not None)
-    names = Names(policy, market, buyable, held, locked)
+    columns = zip(arrays.instruments, arrays.weights.tolist(), arrays.dust.tolist(), strict=True)
+    held = tuple((instrument, abs(weight)) for instrument, weight, dust in columns if weight != 0 and not dust)
+    sectors = dict(zip((i.conid for i in arrays.instruments), arrays.sector_of, strict=True))
+    for one in buyable:
+        if one.conid not in sectors:
+            sectors[one.conid] = sector_of(policy, market, one)
+    rooms = {i.conid: max(0.0, position_limit(policy, i.symbol) - HEADROOM) for i in buyable}
+    names = Names(policy, buyable, held, locked, sectors, rooms)
     allowed = _towards(names, max(0.0, max_exposure - HEADROOM))
-    if book.unmanaged == 0:
+    if arrays.unmanaged == 0:
         return allowed
-    left = _towards(names, max(0.0, max_exposure - book.unmanaged - HEADROOM))
+    left = _towards(names, max(0.0, max_exposure - arrays.unmanaged - HEADROOM))
     return tuple(
         replace(most, attainable=min(max(most.weight, least.attainable), most.attainable))
         for most, least in zip(allowed, left, strict=True)
@@ -100,7 +109,7 @@ def _classes(names: Names, room: float) -> tuple[Drift, ...]:
 
 
 def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
-    groups = names.grouped(lambda instrument: sector_of(names.policy, names.market, instrument))
+    groups = names.grouped(lambda instrument: names.sectors[instrument.conid])
     targets = dict(names.policy.allocation.sectors)
     scale = _scale(targets, room)
     # A sector that is held without a target has the target zero; a diversified fund is of no sector.
@@ -113,14 +122,13 @@ def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
 
 def _even(names: Names, classes: Sequence[Drift], room: float) -> tuple[Drift, ...]:
     """Each class spread evenly over its eligible names held; without class targets all that may be invested."""
-    buyable = {instrument.conid for instrument in names.buyable}
-    spread = [(instrument, weight) for instrument, weight in names.held if instrument.conid in buyable]
+    spread = [(instrument, weight) for instrument, weight in names.held if instrument.conid in names.rooms]
     attainable = {drift.name: drift.attainable for drift in classes}
     found: list[Drift] = []
     for instrument, weight in spread:
         alike = [i for i, _ in spread if not classes or i.asset_class is instrument.asset_class]
         total = attainable.get(instrument.asset_class.value, 0.0) if classes else room
         target = total / len(alike)
-        limit = max(0.0, position_limit(names.policy, instrument.symbol) - HEADROOM)
-        found.append(Drift("name", instrument.symbol, weight, target, min(target, limit)))
+        attain = min(target, names.rooms[instrument.conid])
+        found.append(Drift("name", instrument.symbol, weight, target, attain))
     return tuple(sorted(found, key=lambda drift: drift.name))

@@ -14,10 +14,10 @@ from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
 from app.domain.market import Array
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 from app.risk import metrics
-from app.risk.book import Book, Mask, Panel
-from app.risk.limits import TOLERANCE
+from app.risk.arrays import Mask, Panel, PortfolioArrays
 from app.risk.regime import drawdown_breached
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.
@@ -33,7 +33,7 @@ class Holdings:
     """
 
     policy: Policy
-    book: Book
+    arrays: PortfolioArrays
     panel: Panel | InsufficientHistory
     measured: dict[str, Metric]
     memory: Memory
@@ -45,7 +45,7 @@ class Holdings:
         self, rule: ExitRule, column: int, sold: float, value: float, threshold: float, metric: str | None = None
     ) -> ExitDue:
         """One exit of the name in that column."""
-        name = self.book.instruments[column]
+        name = self.arrays.instruments[column]
         return ExitDue(rule, name.conid, name.symbol, min(1.0, sold), value, threshold, metric)
 
 
@@ -117,17 +117,17 @@ def _reduces(metric: Metric, memory: Memory) -> bool:
 
 
 def _positions(holdings: Holdings, kept: Array) -> Array:
-    allowed = np.array([position_limit(holdings.policy, i.symbol) for i in holdings.book.instruments])
-    sizes = np.abs(holdings.book.weights) * kept
+    allowed = np.array([position_limit(holdings.policy, i.symbol) for i in holdings.arrays.instruments])
+    sizes = np.abs(holdings.arrays.weights) * kept
     over = holdings.free & ~(sizes <= allowed + TOLERANCE)
     return np.where(over, kept * INSIDE * allowed / np.where(sizes > 0, sizes, 1.0), kept)
 
 
 def _sectors(holdings: Holdings, kept: Array) -> Array:
-    groups = [np.flatnonzero(row > 0).tolist() for row in holdings.book.membership]
+    groups = [np.flatnonzero(row > 0).tolist() for row in holdings.arrays.membership]
     funds = holdings.policy.universe.diversified_funds
     limit = holdings.policy.risk_limits.max_sector
-    for sector, group in zip(holdings.book.sectors, groups, strict=True):
+    for sector, group in zip(holdings.arrays.sectors, groups, strict=True):
         if sector not in funds:
             kept = _group_to(holdings, kept, group, limit)
     return kept
@@ -137,7 +137,7 @@ def _clusters(holdings: Holdings, kept: Array) -> Array:
     if isinstance(holdings.panel, InsufficientHistory):
         return kept
     limits = holdings.policy.risk_limits
-    held = np.flatnonzero(np.abs(holdings.book.weights) * kept > 0).tolist()
+    held = np.flatnonzero(np.abs(holdings.arrays.weights) * kept > 0).tolist()
     for group in holdings.panel.groups(held, limits.correlation):
         kept = _group_to(holdings, kept, list(group), limits.max_correlated)
     return kept
@@ -157,7 +157,7 @@ def _statistic(name: str, of: Callable[[Array], Array]) -> Callable[[Holdings, A
     def values(holdings: Holdings, kept: Array) -> Array:
         if isinstance(holdings.panel, InsufficientHistory):
             raise holdings.panel
-        return of(metrics.portfolio_returns(holdings.book.weights * kept, holdings.panel.returns))
+        return of(metrics.portfolio_returns(holdings.arrays.weights * kept, holdings.panel.returns))
 
     def reduce(holdings: Holdings, kept: Array) -> Array:
         limit = holdings.measured[name].limit
@@ -171,7 +171,7 @@ def _statistic(name: str, of: Callable[[Array], Array]) -> Callable[[Holdings, A
 def _cash(holdings: Holdings, kept: Array) -> Array:
     """Sell pro rata until the reserve is restored a little above its floor."""
     sold = _exposure(holdings, (1 - kept)[None, :])[0]
-    missing = holdings.policy.risk_limits.min_cash_reserve / INSIDE - holdings.book.cash_weight - sold
+    missing = holdings.policy.risk_limits.min_cash_reserve / INSIDE - holdings.arrays.cash_weight - sold
     if missing <= 0:
         return kept
     target = max(0.0, float(_exposure(holdings, kept[None, :])[0]) - missing)
@@ -190,7 +190,7 @@ _REDUCTIONS: dict[str, Callable[[Holdings, Array], Array]] = {
 
 def _exposure(holdings: Holdings, kept: Array) -> Array:
     """Invested share. Shape: kept [K, N] → [K]."""
-    result: Array = (np.abs(holdings.book.weights) * kept).sum(axis=1)
+    result: Array = (np.abs(holdings.arrays.weights) * kept).sum(axis=1)
     return result
 
 
@@ -201,7 +201,7 @@ def _scaled_to(
     now = float(measure(holdings, kept[None, :])[0])
     if now <= target + TOLERANCE:
         return kept
-    if not (np.abs(holdings.book.weights) * kept)[~free].any():
+    if not (np.abs(holdings.arrays.weights) * kept)[~free].any():
         # Every measure used here is proportional to the size of the whole.
         return kept * (target / now)
     scales = np.linspace(1, 0, SCALES)
@@ -223,7 +223,7 @@ def _take_profits(holdings: Holdings) -> list[ExitDue]:
     exits = holdings.policy.exits
     found: list[ExitDue] = []
     for column in np.flatnonzero(holdings.whole).tolist():
-        conid = holdings.book.instruments[column].conid
+        conid = holdings.arrays.instruments[column].conid
         level = (holdings.memory.profit_levels_taken.get(conid, 0) + 1) * exits.take_profit
         gain = float(holdings.gains[column])
         if gain >= level - TOLERANCE:

@@ -10,72 +10,46 @@ from decimal import Decimal
 
 from app.domain.errors import DataError
 from app.domain.market import Market
-from app.domain.navs import NavPoint
 from app.domain.order import Order, Side
-from app.domain.plan import Memory
-from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Refusal, Ruling
 from app.risk.after import after
-from app.risk.book import read
-from app.risk.budget import Stage, bought, counted, judge
-from app.risk.integrity import Setting, screen
-from app.risk.measure import history, standing
+from app.risk.budget import GateState, judge, used_with, with_buy
+from app.risk.integrity import possible
+from app.risk.today import Today
 
 
-def gate(
-    policy: Policy,
-    portfolio: Portfolio,
-    market: Market,
-    navs: Sequence[NavPoint],
-    orders: Sequence[Order],
-    day: DayUse,
-    level: KillLevel,
-    memory: Memory,
-) -> Ruling:
+def gate(today: Today, orders: Sequence[Order], day: DayUse, level: KillLevel) -> Ruling:
     """Sells first, then buys in the order given, each on the portfolio that the ones before it leave.
 
     Where the account cannot be valued nothing is bought, and exits pass.
     """
-    possible, refusals = screen(Setting(policy, portfolio, market, level), orders)
-    sells = tuple(order for order in possible if order.side is Side.SELL)
-    buys = tuple(order for order in possible if order.side is Side.BUY)
+    left, refusals = possible(today, level, orders)
+    sells = tuple(order for order in left if order.side is Side.SELL)
+    buys = tuple(order for order in left if order.side is Side.BUY)
     if not buys:
         return Ruling(sells, refusals)
     try:
-        stage = _stage(policy, portfolio, market, navs, sells, day, memory)
+        state = _after_sells(today, sells, day)
     except DataError as error:
         unknown = tuple(Refusal("unknown_risk", o.instrument.symbol, error.cause, "an account's value") for o in buys)
         return Ruling(sells, (*refusals, *unknown))
-    allowed, cuts = _buys(stage, buys)
+    allowed, cuts = _buys(state, buys)
     return Ruling((*sells, *allowed), (*refusals, *cuts))
 
 
-def _stage(
-    policy: Policy,
-    portfolio: Portfolio,
-    market: Market,
-    navs: Sequence[NavPoint],
-    sells: Sequence[Order],
-    day: DayUse,
-    memory: Memory,
-) -> Stage:
+def _after_sells(today: Today, sells: Sequence[Order], day: DayUse) -> GateState:
     """The account with the sells applied, which count and reserve their budget before any buy."""
-    used = day
+    portfolio, used = today.portfolio, day
     for sell in sells:
-        used = counted(used, portfolio, sell)
-    book = read(policy, portfolio, market)
-    return Stage(
-        policy=policy,
-        market=market,
-        before=standing(policy, portfolio, market, navs, memory, book, history(market, book)),
-        memory=memory,
-        today=portfolio,
-        then=after(_with_open_buys(portfolio, market), sells),
+        used = used_with(used, portfolio, sell)
+    return GateState(
+        today=today,
+        before=today.before,
+        then=after(_with_open_buys(portfolio, today.market), sells),
         proceeds=sum((o.notional * portfolio.rate(o.instrument.currency) for o in sells), Decimal(0)),
         bought=Decimal(0),
         used=used,
-        book=book,
     )
 
 
@@ -93,14 +67,14 @@ def _with_open_buys(portfolio: Portfolio, market: Market) -> Portfolio:
     return replace(filled, orders=tuple(left))
 
 
-def _buys(stage: Stage, buys: Sequence[Order]) -> tuple[list[Order], list[Refusal]]:
+def _buys(state: GateState, buys: Sequence[Order]) -> tuple[list[Order], list[Refusal]]:
     allowed: list[Order] = []
     refusals: list[Refusal] = []
     for order in buys:
-        fits, refusal = judge(stage, order)
+        fits, refusal = judge(state, order)
         if refusal is not None:
             refusals.append(refusal)
         if fits is not None:
             allowed.append(fits)
-            stage = bought(stage, fits)
+            state = with_buy(state, fits)
     return allowed, refusals

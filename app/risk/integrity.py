@@ -1,21 +1,20 @@
 """The gate's first class: what makes any order impossible, exits included."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, Quote, QuoteKind, known
 from app.domain.order import Order, Side
 from app.domain.policy import Policy
-from app.domain.portfolio import Portfolio
 from app.domain.pricing import collar_width
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.sizing import sellable, whole
 from app.domain.universe import blocked
+from app.risk.today import Today
 
 EXCHANGE_ZONE = "America/New_York"
 NOTHING = Decimal(0)
@@ -24,45 +23,17 @@ ONE_SHARE = Decimal(1)
 MOST_SHARES = Decimal(10**9)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What every integrity rule is judged by."""
-
-    policy: Policy
-    portfolio: Portfolio
-    market: Market
-    level: KillLevel
-
-    @cached_property
-    def closed(self) -> tuple[str, str, str] | None:
-        """(rule, time, hours) where no order may be sent now."""
-        now, session, rules = self.market.as_of, self.market.session, self.policy.execution
-        if not session.opens <= now < session.closes:
-            rule = "session_open"
-            return rule, _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}"
-        opens = session.opens + timedelta(minutes=rules.avoid_open_minutes)
-        closes = session.closes - timedelta(minutes=rules.avoid_close_minutes)
-        local = now.astimezone(ZoneInfo(EXCHANGE_ZONE)).time()
-        if opens <= now < closes and rules.trade_from <= local < rules.trade_until:
-            return None
-        rule = "trading_hours"
-        return (
-            rule,
-            _clock(now),
-            f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}",
-        )
-
-
-def screen(setting: Setting, orders: Sequence[Order]) -> tuple[tuple[Order, ...], tuple[Refusal, ...]]:
+def possible(today: Today, level: KillLevel, orders: Sequence[Order]) -> tuple[tuple[Order, ...], tuple[Refusal, ...]]:
     """(orders that may be judged further, sells first and cut to the holding; refusals)."""
     allowed: list[Order] = []
     refusals: list[Refusal] = []
+    closed = _closed(today.policy, today.market) if orders else None
     for order in sorted(orders, key=lambda one: one.side.sign):
-        refusal = _impossible(setting, order) or _conflict(setting, order, allowed)
+        refusal = _impossible(today, level, closed, order) or _conflict(today, order, allowed)
         if refusal is not None:
             refusals.append(refusal)
             continue
-        fits, cut = _quantity(setting, order, allowed)
+        fits, cut = _quantity(today, order, allowed)
         if fits > 0:
             allowed.append(order if fits == order.quantity else replace(order, quantity=fits))
         if cut is not None:
@@ -74,21 +45,40 @@ def _refuse(order: Order, rule: str, value: str, limit: str) -> Refusal:
     return Refusal(rule, order.instrument.symbol, value, limit)
 
 
-def _impossible(setting: Setting, order: Order) -> Refusal | None:
-    return _level(setting, order) or _identity(setting, order) or _hours(setting, order) or _quote(setting, order)
+Closed = tuple[str, str, str]
 
 
-def _level(setting: Setting, order: Order) -> Refusal | None:
-    stopped = setting.level is KillLevel.HALTED or (setting.level is KillLevel.REDUCING and order.side is Side.BUY)
-    allowed = "nothing is sent" if setting.level is KillLevel.HALTED else "sells only"
-    return _refuse(order, "kill_level", setting.level.value, allowed) if stopped else None
+def _closed(policy: Policy, market: Market) -> Closed | None:
+    """(rule, time, hours) where no order may be sent now."""
+    now, session, rules = market.as_of, market.session, policy.execution
+    if not session.opens <= now < session.closes:
+        rule = "session_open"
+        return rule, _clock(now), f"{_clock(session.opens)} to {_clock(session.closes)}"
+    opens = session.opens + timedelta(minutes=rules.avoid_open_minutes)
+    closes = session.closes - timedelta(minutes=rules.avoid_close_minutes)
+    local = now.astimezone(ZoneInfo(EXCHANGE_ZONE)).time()
+    if opens <= now < closes and rules.trade_from <= local < rules.trade_until:
+        return None
+    rule = "trading_hours"
+    return rule, _clock(now), f"{_clock(opens)} to {_clock(closes)}, within {rules.trade_from} to {rules.trade_until}"
 
 
-def _identity(setting: Setting, order: Order) -> Refusal | None:
+def _impossible(today: Today, level: KillLevel, closed: Closed | None, order: Order) -> Refusal | None:
+    out_of_hours = None if closed is None else _refuse(order, *closed)
+    return _stopped(level, order) or _identity(today, order) or out_of_hours or _quote(today, order)
+
+
+def _stopped(level: KillLevel, order: Order) -> Refusal | None:
+    stopped = level is KillLevel.HALTED or (level is KillLevel.REDUCING and order.side is Side.BUY)
+    allowed = "nothing is sent" if level is KillLevel.HALTED else "sells only"
+    return _refuse(order, "kill_level", level.value, allowed) if stopped else None
+
+
+def _identity(today: Today, order: Order) -> Refusal | None:
     instrument = order.instrument
-    listed = setting.market.instruments.get(instrument.conid)
+    listed = today.market.instruments.get(instrument.conid)
     if listed is None:
-        held = setting.portfolio.position(instrument.conid)
+        held = today.portfolio.position(instrument.conid)
         listed = held.instrument if held is not None else None
     if listed is None:
         return _refuse(order, "identity", f"conid {instrument.conid}", "a known instrument")
@@ -97,7 +87,7 @@ def _identity(setting: Setting, order: Order) -> Refusal | None:
         return _refuse(order, "identity", f"conid {instrument.conid} as {said}", found)
     if instrument.asset_class is AssetClass.INDEX:
         return _refuse(order, "identity", "an index", "a stock or fund")
-    reason = blocked(setting.policy, setting.market, instrument)
+    reason = blocked(today.policy, today.market, instrument)
     return _refuse(order, "untradable", reason, "no order today") if reason is not None else None
 
 
@@ -105,37 +95,31 @@ def _names(instrument: Instrument) -> tuple[str, str, str]:
     return instrument.symbol, instrument.asset_class, instrument.currency
 
 
-def _hours(setting: Setting, order: Order) -> Refusal | None:
-    return _refuse(order, *setting.closed) if setting.closed is not None else None
-
-
 def _clock(moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(EXCHANGE_ZONE)).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def _quote(setting: Setting, order: Order) -> Refusal | None:
-    quote = setting.market.quotes.get(order.instrument.conid)
+def _quote(today: Today, order: Order) -> Refusal | None:
+    quote = today.market.quotes.get(order.instrument.conid)
     if quote is None:
         return _refuse(order, "quote", "none", "a quote")
     if not quote.two_sided:
         return _refuse(order, "two_sided_quote", f"bid {quote.bid}, ask {quote.ask}", "a bid and an ask")
-    rules = setting.policy.execution
-    if not _kind_allowed(setting, quote):
+    rules = today.policy.execution
+    if not _kind_allowed(today, quote):
         return _refuse(order, "quote_kind", quote.kind.value, "live")
     # A quote from the future is as wrong as an old one.
-    age = abs((setting.market.as_of - quote.as_of).total_seconds())
+    age = abs((today.market.as_of - quote.as_of).total_seconds())
     if not age <= rules.max_quote_age_seconds:
         return _refuse(order, "quote_age", f"{age:.0f} s", f"{rules.max_quote_age_seconds} s")
-    return _price(setting.policy, order, quote)
+    return _price(today.policy, order, quote)
 
 
-def _kind_allowed(setting: Setting, quote: Quote) -> bool:
+def _kind_allowed(today: Today, quote: Quote) -> bool:
     """Delayed prices move no real money unless the policy says so."""
     if quote.kind is QuoteKind.LIVE:
         return True
-    return quote.kind is QuoteKind.DELAYED and (
-        not setting.market.live or setting.policy.execution.allow_delayed_quotes
-    )
+    return quote.kind is QuoteKind.DELAYED and (not today.market.live or today.policy.execution.allow_delayed_quotes)
 
 
 def _price(policy: Policy, order: Order, quote: Quote) -> Refusal | None:
@@ -148,14 +132,14 @@ def _price(policy: Policy, order: Order, quote: Quote) -> Refusal | None:
     return None
 
 
-def _conflict(setting: Setting, order: Order, allowed: Sequence[Order]) -> Refusal | None:
+def _conflict(today: Today, order: Order, allowed: Sequence[Order]) -> Refusal | None:
     conid = order.instrument.conid
     same = [one for one in allowed if one.instrument.conid == conid]
     if any((one.side, one.leg) == (order.side, order.leg) for one in same):
         return _refuse(order, "duplicate", f"{order.side} leg {order.leg} twice", "once")
     if any(one.side is not order.side for one in same):
         return _refuse(order, "one_side_per_session", "buy and sell", "one side in a session")
-    ours = [one for one in setting.portfolio.orders if one.is_ours and one.conid == conid]
+    ours = [one for one in today.portfolio.orders if one.is_ours and one.conid == conid]
     if any(one.side is not order.side and (one.is_open or one.filled_quantity > 0) for one in ours):
         return _refuse(order, "one_side_per_session", f"{order.side} after the other side", "one side in a session")
     # A sell does not come this far beside an open buy.
@@ -164,18 +148,18 @@ def _conflict(setting: Setting, order: Order, allowed: Sequence[Order]) -> Refus
     return None
 
 
-def _quantity(setting: Setting, order: Order, allowed: Sequence[Order]) -> tuple[Decimal, Refusal | None]:
+def _quantity(today: Today, order: Order, allowed: Sequence[Order]) -> tuple[Decimal, Refusal | None]:
     """(quantity that fits, refusal for what does not): whole lots, a sell no more than held less other sells."""
     conid = order.instrument.conid
-    lot = setting.market.lot(conid)
+    lot = today.market.lot(conid)
     if lot is None:
-        step = f"the broker's step is {setting.market.lots[conid]}"
+        step = f"the broker's step is {today.market.lots[conid]}"
         return NOTHING, _refuse(order, "quantity_increment", step, "a whole number of shares")
     most, rule = _in_lots(order, lot), "quantity"
     limit = "whole shares above zero" if lot == 1 else f"lots of {lot} above zero"
     if order.side is Side.SELL and known(order.quantity):
         earlier = sum((one.quantity for one in allowed if one.instrument.conid == conid), NOTHING)
-        left = max(NOTHING, sellable(setting.portfolio, conid) - earlier)
+        left = max(NOTHING, sellable(today.portfolio, conid) - earlier)
         if order.quantity >= left:
             # All that is left may go whatever the lot: an odd one cannot be sold in any other way.
             most = left

@@ -14,12 +14,12 @@ from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.sizing import unbounded_buys
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 from app.risk import metrics
-from app.risk.book import Book, Panel, previous_sessions
+from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
 
-TOLERANCE = 1e-9
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
 UNLIMITED = {
@@ -74,29 +74,6 @@ def statistics(weights: Array, panel: Panel, groups: Groups) -> dict[str, float]
     }
 
 
-def of_book(policy: Policy, book: Book, panel: Panel) -> dict[str, float]:
-    """The limited statistics of what the book holds."""
-    held = np.flatnonzero(np.abs(book.weights) > 0).tolist()
-    return statistics(book.weights, panel, panel.groups(held, policy.risk_limits.correlation))
-
-
-def unlimited(weights: Array, panel: Panel) -> dict[str, Array]:
-    """What is shown of the same returns. Shape: weights [K, N] → [K] each; NaN where it is undefined."""
-    series = metrics.portfolio_returns(weights, panel.returns)
-    missing = np.full(len(weights), np.nan)
-    return {
-        "var_95_historical": metrics.historical_var(series),
-        "var_95_ewma": metrics.ewma_var(series),
-        "es_95": metrics.expected_shortfall(series),
-        "implied_correlation": metrics.implied_correlation(weights, metrics.spreads(panel.returns), series),
-        "beta": missing if panel.index is None else metrics.beta(series, panel.index),
-        "sharpe": metrics.sharpe(series),
-        "sortino": metrics.sortino(series),
-        "max_drawdown": metrics.max_drawdown(series),
-        "winning_days": metrics.win_rate(series),
-    }
-
-
 def statistic_limits(policy: Policy) -> Mapping[str, float]:
     """Limits of the statistics that have one."""
     limits = policy.risk_limits
@@ -107,45 +84,45 @@ def statistic_limits(policy: Policy) -> Mapping[str, float]:
     }
 
 
-def concentration(policy: Policy, book: Book) -> tuple[Metric, Metric]:
-    """(largest position against its own limit, largest sector)."""
+def concentration(policy: Policy, arrays: PortfolioArrays, sectors: Sequence[float]) -> tuple[Metric, Metric]:
+    """(largest position against its own limit, largest sector); `sectors`: the weights of the sectors."""
     limits = policy.risk_limits
-    sizes = book.sizes
-    allowed = [position_limit(policy, instrument.symbol) for instrument in book.instruments]
-    if not len(sizes):
+    sizes: list[float] = arrays.sizes.tolist()
+    allowed = [position_limit(policy, instrument.symbol) for instrument in arrays.instruments]
+    if not sizes:
         return limited("max_position", 0.0, limits.max_position), limited("max_sector", 0.0, limits.max_sector)
     ratios = [_ratio(size, limit) for size, limit in zip(sizes, allowed, strict=True)]
-    worst = int(np.argmax(ratios))
+    worst = _largest(ratios)
     funds = policy.universe.diversified_funds
-    sectors = metrics.group_weights(book.weights[None, :], book.membership)[0]
-    sector_limits = [position_limit(policy, s) if s in funds else limits.max_sector for s in book.sectors]
-    fullest = int(np.argmax([_ratio(size, limit) for size, limit in zip(sectors, sector_limits, strict=True)]))
+    sector_limits = [position_limit(policy, s) if s in funds else limits.max_sector for s in arrays.sectors]
+    fullest = _largest([_ratio(size, limit) for size, limit in zip(sectors, sector_limits, strict=True)])
     return (
-        limited("max_position", float(sizes[worst]), allowed[worst], book.instruments[worst].symbol),
-        limited("max_sector", float(sectors[fullest]), sector_limits[fullest], book.sectors[fullest]),
+        limited("max_position", sizes[worst], allowed[worst], arrays.instruments[worst].symbol),
+        limited("max_sector", sectors[fullest], sector_limits[fullest], arrays.sectors[fullest]),
     )
 
 
-def risk(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
+def risk(
+    policy: Policy, arrays: PortfolioArrays, values: Mapping[str, float] | InsufficientHistory
+) -> tuple[Metric, ...]:
     """The limited statistics."""
     limits = statistic_limits(policy)
-    if isinstance(panel, InsufficientHistory):
-        return tuple(unknown(name, limits[name], panel.cause) for name in STATISTICS)
-    values = of_book(policy, book, panel)
-    note = left_out(policy, book)
+    if isinstance(values, InsufficientHistory):
+        return tuple(unknown(name, limits[name], values.cause) for name in STATISTICS)
+    note = left_out(policy, arrays)
     return tuple(limited(name, values[name], limits[name], note) for name in STATISTICS)
 
 
-def left_out(policy: Policy, book: Book) -> str | None:
+def left_out(policy: Policy, arrays: PortfolioArrays) -> str | None:
     """What statistics over the managed names' own prices do not know: holdings that are not managed, and rates.
 
     No source has a history of exchange rates.
     """
-    held = zip(book.instruments, book.weights, strict=True)
+    held = zip(arrays.instruments, arrays.weights.tolist(), strict=True)
     abroad = sorted({name.currency for name, weight in held if weight != 0} - {policy.currency})
     notes = []
-    if book.unmanaged > 0:
-        notes.append(f"covers {book.managed_exposure:.1%} of NAV; exposure of {book.unmanaged:.1%} is not managed")
+    if arrays.unmanaged > 0:
+        notes.append(f"covers {arrays.managed_exposure:.1%} of NAV; exposure of {arrays.unmanaged:.1%} is not managed")
     if abroad:
         notes.append(
             f"without the moves of {', '.join(abroad)} against {policy.currency}: no history of exchange rates"
@@ -153,13 +130,14 @@ def left_out(policy: Policy, book: Book) -> str | None:
     return "; ".join(notes) or None
 
 
-def shown(policy: Policy, book: Book, panel: Panel | InsufficientHistory) -> tuple[Metric, ...]:
+def shown(
+    policy: Policy, arrays: PortfolioArrays, values: Mapping[str, float] | InsufficientHistory
+) -> tuple[Metric, ...]:
     """The unlimited ones."""
-    if isinstance(panel, InsufficientHistory):
-        return tuple(unknown(name, None, panel.cause) for name in UNLIMITED)
-    values = unlimited(book.weights[None, :], panel)
-    note = left_out(policy, book)
-    return tuple(_shown(name, float(values[name][0]), note) for name in UNLIMITED)
+    if isinstance(values, InsufficientHistory):
+        return tuple(unknown(name, None, values.cause) for name in UNLIMITED)
+    note = left_out(policy, arrays)
+    return tuple(_shown(name, values[name], note) for name in UNLIMITED)
 
 
 def winning_trades(memory: Memory) -> Metric:
@@ -180,7 +158,7 @@ def _shown(name: str, value: float, missing: str | None) -> Metric:
     return Metric(name, value, None, Severity.LOW, note="; ".join(notes) or None)
 
 
-def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
+def cash_reserve(policy: Policy, portfolio: Portfolio, arrays: PortfolioArrays) -> Metric:
     """Trade-date cash less open buys; a negative balance in any currency is a breach of its own."""
     floor = policy.risk_limits.min_cash_reserve
     if unbounded_buys(portfolio):
@@ -193,12 +171,12 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, book: Book) -> Metric:
     negative = sorted(balance.currency for balance in portfolio.cash if balance.cash < 0)
     if negative:
         note = f"negative balance in {', '.join(negative)}"
-        return Metric("cash_reserve", book.cash_weight, floor, Severity.CRITICAL, True, note)
-    return limited("cash_reserve", book.cash_weight, floor, floor=True)
+        return Metric("cash_reserve", arrays.cash_weight, floor, Severity.CRITICAL, True, note)
+    return limited("cash_reserve", arrays.cash_weight, floor, floor=True)
 
 
 def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
-    """Loss since the previous session's close, 0 for a gain; money from outside that `navs` knows of is neither.
+    """Loss since the previous session's close, 0 for a gain; a cash flow that `navs` knows of is neither.
 
     On the first day of an account without any earlier value it is counted from the first value of that day.
     """
@@ -240,3 +218,8 @@ def _ratio(size: float, limit: float) -> float:
     if limit > 0:
         return size / limit
     return math.inf if size > 0 else 0.0
+
+
+def _largest(values: Sequence[float]) -> int:
+    """The place of the first of the largest."""
+    return max(range(len(values)), key=values.__getitem__)

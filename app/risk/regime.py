@@ -1,5 +1,6 @@
 """What the market's state allows: trend, volatility index and the exposure caps. Unknown allows no increase."""
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -9,7 +10,8 @@ from app.domain.evaluation import ExposureCap
 from app.domain.market import Market, Trend
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
-from app.risk.book import previous_sessions
+from app.domain.tolerance import TOLERANCE
+from app.risk.arrays import previous_sessions
 
 TREND_SESSIONS = 200
 VIX_SESSIONS = 3
@@ -17,16 +19,25 @@ VIX_SESSIONS = 3
 
 def trend(policy: Policy, market: Market) -> Trend | None:
     """The index's last close against its 200-session average; None without 200 closes."""
-    if market.index is None:
+    distance = market.aligned.get(trend)
+    if distance is None:
+        distance = market.aligned[trend] = _distance(market)
+    if not isinstance(distance, float) or math.isnan(distance):
         return None
-    end = bisect_left(market.index.dates, market.session.date)
-    if end < TREND_SESSIONS:
-        return None
-    closes = market.index.closes[end - TREND_SESSIONS : end]
-    distance = float(closes[-1] / closes.mean() - 1)
     if distance >= policy.market.bull_threshold:
         return Trend.BULL
     return Trend.BEAR if distance <= -policy.market.bear_threshold else Trend.NEUTRAL
+
+
+def _distance(market: Market) -> float:
+    """As a fraction of the average; NaN without 200 closes."""
+    if market.index is None:
+        return math.nan
+    end = bisect_left(market.index.dates, market.session.date)
+    if end < TREND_SESSIONS:
+        return math.nan
+    closes = market.index.closes[end - TREND_SESSIONS : end]
+    return float(closes[-1] / closes.mean() - 1)
 
 
 def vix(market: Market) -> float | None:
@@ -71,7 +82,7 @@ def caps(policy: Policy, state: Regime, memory: Memory, drawdown: float | None) 
 
 def drawdown_breached(policy: Policy, drawdown: float) -> bool:
     """At the limit the drawdown action is due already."""
-    return not drawdown < policy.risk_limits.max_drawdown - 1e-9
+    return not drawdown < policy.risk_limits.max_drawdown - TOLERANCE
 
 
 def _vix_cap(policy: Policy, value: float | None, previous: float | None) -> float | None:

@@ -9,17 +9,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from app.domain.errors import InsufficientHistory
-from app.domain.market import Market
 from app.domain.order import Order, Side
 from app.domain.plan import Action, Plan
-from app.domain.policy import Policy
-from app.domain.portfolio import Portfolio
 from app.domain.ruling import Refusal
 from app.domain.sizing import ZERO, whole
+from app.domain.tolerance import TOLERANCE
 from app.risk.after import after
-from app.risk.book import read
-from app.risk.limits import TOLERANCE, of_book, statistic_limits
-from app.risk.measure import history
+from app.risk.bisection import largest_passing
+from app.risk.limits import statistic_limits
+from app.risk.today import Today
 
 Bounds = Mapping[str, float]
 
@@ -28,16 +26,14 @@ Bounds = Mapping[str, float]
 class Remainder:
     """What a plan's mandatory sales leave of the account, and what its other sales would make of that."""
 
-    policy: Policy
-    market: Market
-    account: Portfolio
+    today: Today
     mandatory: Sequence[Order]
 
     def statistics(self, sales: Sequence[Order]) -> Mapping[str, float]:
         """After those sales; empty where they are not known, for then nothing can be said of a sale."""
-        book = read(self.policy, after(self.account, [*self.mandatory, *sales]), self.market)
-        panel = history(self.market, book)
-        return {} if isinstance(panel, InsufficientHistory) else of_book(self.policy, book, panel)
+        then = after(self.today.portfolio, [*self.mandatory, *sales])
+        found = replace(self.today, portfolio=then).limited_statistics
+        return {} if isinstance(found, InsufficientHistory) else found
 
     def beyond(self, sales: Sequence[Order], bounds: Bounds) -> str | None:
         """The first statistic that those sales take over its bound."""
@@ -46,10 +42,10 @@ class Remainder:
 
     def value(self, order: Order) -> Decimal:
         """Base currency."""
-        return order.notional * self.account.rate(order.instrument.currency)
+        return order.notional * self.today.portfolio.rate(order.instrument.currency)
 
 
-def restrain(policy: Policy, portfolio: Portfolio, market: Market, plan: Plan) -> tuple[Plan, tuple[Refusal, ...]]:
+def restrain(today: Today, plan: Plan) -> tuple[Plan, tuple[Refusal, ...]]:
     """(the plan with its discretionary sales cut, what was cut).
 
     They take no statistic over its limit, and none that was over it farther: measured from what the mandatory sales
@@ -58,8 +54,8 @@ def restrain(policy: Policy, portfolio: Portfolio, market: Market, plan: Plan) -
     wanted = [order for order in plan.orders if order.side is Side.SELL and not order.mandatory]
     if not wanted:
         return plan, ()
-    remainder = Remainder(policy, market, portfolio, [order for order in plan.orders if order.mandatory])
-    limits = statistic_limits(policy)
+    remainder = Remainder(today, [order for order in plan.orders if order.mandatory])
+    limits = statistic_limits(today.policy)
     if remainder.beyond(wanted, limits) is None:
         return plan, ()
     now = remainder.statistics(())
@@ -85,7 +81,7 @@ def _cut(remainder: Remainder, bounds: Bounds, wanted: Sequence[Order]) -> tuple
             continue
         reached = remainder.statistics([*kept, order])[rule]
         part = replace(order, quantity=_largest(remainder, bounds, kept, order))
-        worth_it = part.quantity > 0 and remainder.value(part) >= remainder.policy.execution.min_order_value
+        worth_it = part.quantity > 0 and remainder.value(part) >= remainder.today.policy.execution.min_order_value
         kept += [part] if worth_it else []
         largest = part.quantity if worth_it else ZERO
         text = f"{reached:.4f} once {order.quantity} are sold"
@@ -94,16 +90,13 @@ def _cut(remainder: Remainder, bounds: Bounds, wanted: Sequence[Order]) -> tuple
 
 
 def _largest(remainder: Remainder, bounds: Bounds, kept: Sequence[Order], order: Order) -> Decimal:
-    """The largest part in whole lots that stays within the bounds, by bisection; 0 where none does."""
-    lot = remainder.market.lot(order.instrument.conid) or Decimal(1)
-    passes, fails = 0, int(order.quantity / lot)
-    while fails - passes > 1:
-        middle = (passes + fails) // 2
-        if remainder.beyond([*kept, replace(order, quantity=middle * lot)], bounds) is None:
-            passes = middle
-        else:
-            fails = middle
-    return passes * lot
+    """The largest part in whole lots that stays within the bounds; 0 where none does."""
+    lot = remainder.today.market.lot(order.instrument.conid) or Decimal(1)
+
+    def stays(lots: int) -> bool:
+        return remainder.beyond([*kept, replace(order, quantity=lots * lot)], bounds) is None
+
+    return largest_passing(int(order.quantity / lot), stays) * lot
 
 
 def _with_sales(remainder: Remainder, plan: Plan, wanted: Sequence[Order], kept: Sequence[Order]) -> Plan:

@@ -12,12 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.agent import perform_with_agents
 from app.desk.accounts import Whose
-from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
 from app.desk.desk import Desk, silent
-from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunResult
-from app.desk.run.daily import reconcile_now, take_back
+from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
@@ -91,7 +92,7 @@ async def halt(request: Request, call: LevelCall) -> dict[str, Any]:
         desk = await asyncio.to_thread(_wiring(request).desk)
     except PortfolioError as error:
         return {**facts, "open_buys": f"not cancelled: {error}"}
-    return {**facts, "open_buys": await run_to_end(request.app, take_back(desk, call.account))}
+    return {**facts, "open_buys": await run_to_end(request.app, cancel_buys_after_halt(desk, call.account))}
 
 
 @router.post("/reduce", responses=WITH_BODY)
@@ -138,8 +139,8 @@ async def reconcile(request: Request, account: str | None = None) -> Response:
 async def flow(request: Request, call: FlowCall) -> dict[str, Any]:
     """Explain a deposit or a withdrawal."""
     whose = _whose(request, call.account)
-    explanation = Explanation(call.amount, call.note, call.actor, call.session_date, whose)
-    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, explanation, datetime.now(UTC))
+    statement = FlowStatement(call.amount, call.note, call.actor, call.session_date, whose)
+    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, statement, datetime.now(UTC))
 
 
 @router.post("/release/{symbol}", responses=WITH_BODY)

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Returns the exit status."""
     given = _parser().parse_args()
-    counts = Counts(2, 1, 1, 1, 1) if given.quick else Counts()
+    counts = Counts(2, 1, 1, 1, 1, 2) if given.quick else Counts()
     load = os.getloadavg()
     try:
         with tempfile.TemporaryDirectory() as state:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any, Final
 
 from tests.benchmarks.ledger_cost import LedgerSample
+from tests.benchmarks.quiet_day import CPU_MILLISECONDS, TRANSACTIONS, QuietDays
 from tests.benchmarks.runs import HISTORY_TOOL, RunSample, median_of, stage_medians
 from tests.benchmarks.series import FRESH, QUIET, TRADING, Group, Measured
 from tests.benchmarks.starts import bytecode_missing
@@ -54,6 +55,7 @@ def figures(measured: Measured) -> tuple[Figure, ...]:
         *(figure for group in measured.groups for figure in _times(group)),
         *_call_figures(measured),
         *_process_figures(measured),
+        *(figure for days in measured.quiet_days for figure in _quiet_figures(days)),
         *_cost_figures(measured),
     )
 
@@ -132,6 +134,15 @@ def _process_figures(measured: Measured) -> tuple[Figure, ...]:
         Figure("resident memory after the first run", median(memory), "MiB", MEMORY_MEBIBYTES, len(memory)),
         Figure("resident memory after the later runs", measured.later.memory, "MiB", MEMORY_MEBIBYTES, 1),
         Figure("resident memory that each of them added", measured.later.growth, "MiB", None, 1),
+    )
+
+
+def _quiet_figures(days: QuietDays) -> tuple[Figure, ...]:
+    name = f"quiet day, {days.database}"
+    return (
+        Figure(f"{name}: ledger transactions", days.transactions, "", TRANSACTIONS, days.days),
+        Figure(f"{name}: CPU of desk and ledger", days.cpu, "ms", CPU_MILLISECONDS, days.days),
+        Figure(f"{name}: of which in the ledger", days.ledger_cpu, "ms", None, days.days),
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -45,24 +45,22 @@ HELD: Final = Decimal(110)
 
 @dataclass(frozen=True, slots=True)
 class QuietDay:
-    """One run: transactions by kind of call, CPU milliseconds of desk and ledger, and of the ledger's calls alone."""
+    """One run: transactions, CPU milliseconds of desk and ledger, and of the ledger's calls alone."""
 
     transactions: int
     cpu: float
     ledger_cpu: float
-    calls: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class QuietDays:
-    """Medians over the days."""
+    """Of so many days the most transactions, and the medians of the rest."""
 
     database: str
     days: int
     transactions: int
     cpu: float
     ledger_cpu: float
-    calls: dict[str, int]
 
 
 def quiet_world() -> World:
@@ -73,14 +71,13 @@ def quiet_world() -> World:
 
 @dataclass
 class _Spent:
-    """CPU seconds that one thread after the other spent in what is wrapped, and how often each call was made."""
+    """CPU seconds that threads spent in what is wrapped."""
 
     seconds: float = 0.0
-    calls: Counter[str] = field(default_factory=Counter)
 
 
 class _Timed:
-    """Passes every call on. The fakes never wait, so that all of a thread's time in a call is theirs."""
+    """Passes every call on. The fakes never wait, so all of a thread's time in a call is theirs."""
 
     def __init__(self, wrapped: object, spent: _Spent) -> None:
         self._wrapped = wrapped
@@ -90,7 +87,6 @@ class _Timed:
         call = getattr(self._wrapped, name)
 
         def timed(*args: object, **kwargs: object) -> object:
-            self._spent.calls[name] += 1
             started = thread_time()
             try:
                 answer = call(*args, **kwargs)
@@ -98,7 +94,6 @@ class _Timed:
                 self._spent.seconds += thread_time() - started
             return self._awaited(answer) if asyncio.iscoroutine(answer) else answer
 
-        timed.__name__ = name
         return timed
 
     async def _awaited(self, answer: Awaitable[object]) -> object:
@@ -160,7 +155,7 @@ async def _one(office: Office, begun: Counter[str]) -> QuietDay | None:
         raise MeasurementFailed(f"a day was not done: {result.status}")
     if result.report["orders"]:
         return None
-    return QuietDay(begun["begun"] - before, spent * 1000, ledger.seconds * 1000, dict(ledger.calls))
+    return QuietDay(begun["begun"] - before, spent * 1000, ledger.seconds * 1000)
 
 
 def _summed(database: str, days: tuple[QuietDay, ...]) -> QuietDays:
@@ -170,11 +165,10 @@ def _summed(database: str, days: tuple[QuietDay, ...]) -> QuietDays:
         max(day.transactions for day in days),
         median(day.cpu for day in days),
         median(day.ledger_cpu for day in days),
-        days[-1].calls,
     )
 
 
-def measure(days: int = DAYS) -> tuple[QuietDays, ...]:
+def measure_quiet_days(days: int = DAYS) -> tuple[QuietDays, ...]:
     """On SQLite, and on a durable PostgreSQL where one can be had."""
     with tempfile.TemporaryDirectory() as folder:
         found = [_on(f"sqlite:///{Path(folder) / 'ledger.db'}", "SQLite", days)]
@@ -197,7 +191,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quiet_day", description=__doc__)
     parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
     given = parser.parse_args()
-    found = measure()
+    found = measure_quiet_days()
     if given.json:
         sys.stdout.write(json.dumps([asdict(each) for each in found], indent=2) + "\n")
         return 0

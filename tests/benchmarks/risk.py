@@ -23,18 +23,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.decision import offered, plans, rules
-from app.domain.market import Array, Market
-from app.domain.navs import NavPoint
-from app.domain.plan import NO_MEMORY
-from app.domain.policy import Policy
-from app.domain.portfolio import Portfolio
-from app.domain.ruling import DayUse, KillLevel, Ruling
-from app.risk import feasible, gate, measure, metrics, restrain
+from app.decision import Situation, anything_to_decide
+from app.domain.market import Array
+from app.domain.ruling import DayUse, KillLevel
+from app.engine import DayDecision, Given, decide, decide_all
+from app.risk import Today, metrics
 from app.risk.clusters import clusters
-from app.risk.screen import State, anything_to_decide, triggers
 from tests.benchmarks.figures import Figure
-from tests.support.sample import Day, day_of, default_policy, prices
+from tests.support.sample import day_of, default_policy, prices
+from tests.support.walk import Account
 
 ROUNDS = 7
 LEAST_SECONDS = 0.03
@@ -42,7 +39,9 @@ SESSIONS = 252
 GROUPS = 11
 # Names → milliseconds allowed for the statistics, and for the clusters.
 TARGETS = {20: (0.15, 0.2), 500: (0.4, 2.0), 10_000: (8.0, 300.0)}
-DECISION_TARGET = 2.0
+# Milliseconds of processor time, and days in a hundred.
+DAY_TARGET, WORST_DAY_TARGET, FIRES_TARGET = 1.2, 6.0, 30.0
+DAY_ROUNDS = 3
 # Nothing due and a rebalance; a calm year; two crashes.
 DAYS = (date(2014, 5, 12), date(2017, 6, 1), date(2008, 10, 10), date(2020, 3, 16))
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -201,49 +200,53 @@ def _libraries(series: Array, one: Array) -> dict[str, Comparison]:
 
 
 def decision_figures() -> Iterator[Figure]:
-    """Twenty positions: the choice through the gate; and every plan gated and measured, as the desk does."""
+    """Twenty positions on days with much to do: every plan made, gated and measured after it, as the desk does."""
     for on in DAYS:
-        inputs = day_of(on, dict.fromkeys(prices().symbols, Decimal("4.4")))
-        spent = milliseconds(partial(decide, inputs))
-        yield Figure(f"{on}: evaluate, decide and gate", spent, "ms", DECISION_TARGET, ROUNDS)
-        every = milliseconds(partial(decide_all, inputs))
-        yield Figure(f"{on}: every plan gated and measured", every, "ms", None, ROUNDS)
+        spent = milliseconds(partial(decide_fresh, twenty(on)))
+        yield Figure(f"{on}: decide twenty positions", spent, "ms", None, ROUNDS)
 
 
-def screen_figures() -> Iterator[Figure]:
-    """Is there anything to decide, for many policies and accounts of twenty names at once."""
-    count, policy = 1000, default_policy()
-    generator = np.random.default_rng(1)
-    flags = generator.random((3, count)) < 0.2
-    state = State(generator.normal(0, 0.1, (count, 20)), generator.random(count) * 0.1, *flags)
-    at = triggers([policy] * count, [NO_MEMORY] * count)
-    each = milliseconds(partial(anything_to_decide, at, state)) / count * 1e6
-    yield Figure("screen, 1,000 accounts at once, each", each, "ns", None, ROUNDS)
+def day_figures() -> Iterator[Figure]:
+    """An account of the default policy led through every day of the sample after its first year."""
+    spent, fires, account = [], 0, Account()
+    while account.at < len(prices().dates):
+        day = account.today()
+        today = Today(default_policy(), day.portfolio, day.market, day.navs, day.memory)
+        spent.append(min(_spent(partial(decide_fresh, today), 1) for _ in range(DAY_ROUNDS)) * 1000)
+        decided = decide_fresh(today)
+        situation = Situation(today.policy, day.portfolio, day.market, decided.evaluation, day.memory)
+        fires += anything_to_decide(situation)
+        account.carry_out(decided)
+    days = len(spent)
+    yield Figure("decide a day, mean", sum(spent) / days, "ms", DAY_TARGET, days)
+    yield Figure("decide a day, 99 of 100 within", sorted(spent)[days * 99 // 100], "ms", WORST_DAY_TARGET, days)
+    yield Figure("days on which the screen fires", fires / days * 100, "%", FIRES_TARGET, days)
 
 
-def decide(inputs: Day) -> Ruling:
-    """One decision under the default policy, and what the gate says of it."""
-    policy, portfolio, market, navs = _fresh(inputs)
-    evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
-    found = plans(policy, portfolio, market, evaluation, NO_MEMORY)
-    choice = rules(policy, evaluation, found)
-    chosen, _ = restrain(policy, portfolio, market, next(plan for plan in found if plan.id == choice.plan_id))
-    return gate(policy, portfolio, market, navs, chosen.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
+def replay_figures() -> Iterator[Figure]:
+    """Accounts of many policies on one day of one market, as a replay has them."""
+    for count in (1, 100):
+        spent = milliseconds(partial(decide_together, twenty(DAYS[1]), count)) / count
+        yield Figure(f"decide a day, {count} accounts of twenty names at once, each", spent, "ms", None, ROUNDS)
 
 
-def decide_all(inputs: Day) -> int:
-    """How many plans may be chosen from."""
-    policy, portfolio, market, navs = _fresh(inputs)
-    evaluation = measure(policy, portfolio, market, navs, NO_MEMORY)
-    found = plans(policy, portfolio, market, evaluation, NO_MEMORY)
-    for plan in found:
-        feasible(policy, portfolio, market, navs, plan, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
-    return len(offered(policy, evaluation, found))
+def twenty(on: date) -> Today:
+    """The sample's names, as much of each."""
+    inputs = day_of(on, dict.fromkeys(prices().symbols, Decimal("4.4")))
+    return Today(default_policy(), inputs.portfolio, inputs.market, inputs.navs)
 
 
-def _fresh(inputs: Day) -> tuple[Policy, Portfolio, Market, tuple[NavPoint, ...]]:
-    """Copies that nothing was worked out of before: what they keep for the next who asks is paid for each time."""
-    return default_policy(), replace(inputs.portfolio), replace(inputs.market), inputs.navs
+def decide_fresh(today: Today) -> DayDecision:
+    """With copies that nothing was worked out of before: what they keep for the next who asks is paid for each time."""
+    fresh = replace(today, portfolio=replace(today.portfolio), market=replace(today.market))
+    return decide(fresh, DayUse(), KillLevel.ACTIVE)
+
+
+def decide_together(today: Today, count: int) -> tuple[DayDecision, ...]:
+    """Accounts that are alike, each with copies of its own, in one fresh market."""
+    market = replace(today.market)
+    accounts = [replace(today, portfolio=replace(today.portfolio), market=market) for _ in range(count)]
+    return decide_all([Given(account, DayUse(), KillLevel.ACTIVE) for account in accounts])
 
 
 def figures() -> Iterator[Figure]:
@@ -251,8 +254,9 @@ def figures() -> Iterator[Figure]:
     yield from statistics_figures()
     yield from cluster_figures()
     yield from library_figures()
-    yield from screen_figures()
     yield from decision_figures()
+    yield from replay_figures()
+    yield from day_figures()
 
 
 def show(found: list[Figure]) -> None:

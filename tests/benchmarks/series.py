@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.benchmarks.ledger_cost import LedgerSample, ledger_samples
 from tests.benchmarks.overhead import Overhead, mcp_overheads
+from tests.benchmarks.quiet_day import QuietDays, measure_quiet_days
 from tests.benchmarks.runs import RunSample, collect, measure_run, with_orders, without_orders
 from tests.benchmarks.starts import health_seconds, import_seconds
 from tests.benchmarks.world import World, clients, idle_policy, open_world, resident_mebibytes
@@ -30,6 +31,7 @@ class Counts:
     real_quiet: int = 5
     real_trading: int = 3
     ledger_runs: int = 5
+    quiet_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Measured:
     starts_with_ledger: tuple[float, ...]
     starts_without_ledger: tuple[float, ...]
     memory_after_first: tuple[float, ...]
+    quiet_days: tuple[QuietDays, ...]
     later: Later
 
     def group(self, name: str, pacing: float = DEMO_PACING) -> Group:
@@ -71,6 +74,8 @@ class Measured:
 
 def measure(state: Path, counts: Counts, tell: Callable[[str], None]) -> Measured:
     """Everything, one after the other, so that nothing disturbs what is being measured. Takes minutes."""
+    tell("quiet days in this process")
+    quiet_days = measure_quiet_days(counts.quiet_days)
     tell("import and start of fresh processes")
     imports = _after_one([lambda: import_seconds(state / "import")] * (counts.starts + 1))
     kept = state / "kept"
@@ -95,6 +100,7 @@ def measure(state: Path, counts: Counts, tell: Callable[[str], None]) -> Measure
         starts_with_ledger=with_ledger,
         starts_without_ledger=without,
         memory_after_first=memory,
+        quiet_days=quiet_days,
         later=later,
     )
 

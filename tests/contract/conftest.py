@@ -8,10 +8,11 @@ import pytest
 from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
-from api_gateway.simulator.world import Options, build_world
+from api_gateway.simulator.world import Options
 from tests.contract.exchange import SYMBOLS, Exchange
 from tests.contract.model import ModelAccount
 from tests.contract.venue import Account, McpVenue, PaperVenue, Venue
+from tests.unit.simulator.worlds import world_of
 
 OpenExchange = Callable[..., Awaitable[Exchange]]
 OpenVenue = Callable[..., Awaitable[Venue]]
@@ -22,7 +23,7 @@ AS_OF = date(2022, 3, 14)
 @pytest.fixture(scope="session")
 def market() -> ASGIApp:
     """Synthetic prices, so that a case does not depend on the sample; no time passes by itself."""
-    return application.create_app(build_world(Options(AS_OF, 7, 0, data="synthetic"), lambda: 0.0))
+    return application.create_app(world_of(Options(AS_OF, 7, 0, data="synthetic"), lambda: 0.0))
 
 
 @pytest.fixture

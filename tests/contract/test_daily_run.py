@@ -10,7 +10,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
-from api_gateway.simulator.world import Options, build_world
+from api_gateway.simulator.world import Options
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
@@ -19,6 +19,7 @@ from tests.contract.conftest import OpenExchange
 from tests.contract.desks import desk_at
 from tests.contract.venue import McpVenue, PaperVenue, Venue
 from tests.support.fakes import policy
+from tests.unit.simulator.worlds import world_of
 
 # Two days on which the rules sell, one of them in a crash, and one on which they rotate.
 DAYS = (date(2022, 12, 28), date(2020, 3, 16), date(2017, 6, 1))
@@ -28,7 +29,7 @@ OWN = frozenset({"run_id", "as_of", "timings_ms", "broker"})
 
 @pytest.fixture(scope="module")
 def sample() -> ASGIApp:
-    return application.create_app(build_world(Options(DAYS[0], 7, 0), lambda: 0.0))
+    return application.create_app(world_of(Options(DAYS[0], 7, 0), lambda: 0.0))
 
 
 async def told(venue: Venue, database: str) -> Mapping[str, Any]:

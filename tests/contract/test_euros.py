@@ -11,7 +11,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from api_gateway.simulator import application
-from api_gateway.simulator.world import Options, build_world
+from api_gateway.simulator.world import Options
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
 from app.domain.errors import BrokerUnavailable, PolicyError
@@ -23,6 +23,7 @@ from tests.contract.conftest import AS_OF, OpenExchange, OpenVenue
 from tests.contract.desks import desk_at
 from tests.contract.venue import McpVenue, Venue
 from tests.support.fakes import policy
+from tests.unit.simulator.worlds import world_of
 
 HELD = ("JPM", "JNJ", "XOM", "PG")
 EURO: dict[str, object] = {
@@ -236,7 +237,7 @@ async def test_without_a_rate_nothing_is_ordered_and_dollars_are_never_worth_a_e
 def running() -> ASGIApp:
     """The same market; time passes, so that what is traded is later than what was read."""
     options = Options(AS_OF, 7, 0, data="synthetic")
-    return application.create_app(build_world(options, time.monotonic))
+    return application.create_app(world_of(options, time.monotonic))
 
 
 async def test_rates_that_moved_over_night_are_no_money_from_outside(

@@ -91,7 +91,7 @@ def until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
 
 def wait_for_an_order(gateway: str) -> None:
     """Until the first order is at the gateway, which takes its time to answer."""
-    with httpx2.Client(base_url=gateway, trust_env=False) as http:
+    with httpx2.Client(base_url=gateway, timeout=60, trust_env=False) as http:
 
         def is_there() -> bool:
             calls = http.get("/simulator/calls").json()["calls"]

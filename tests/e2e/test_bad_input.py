@@ -9,6 +9,7 @@ import pytest
 from app.commands.processes import free_ports
 from app.settings import shipped_policy
 from tests.e2e.command import Said, portfolio
+from tests.support.thinning import thin
 
 POLICIES = {
     "typo": ("max_drawdown_pct: 15", "max_drawdwn_pct: 15", r"max_drawdwn_pct.*max_drawdown_pct"),
@@ -38,7 +39,7 @@ def spoiled(home: Path, name: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["typo", "range", "syntax", "twice"])
+@pytest.mark.parametrize("name", thin(["typo", "range", "syntax", "twice"], 4))
 def test_a_mistake_in_the_policy_is_named_in_one_line(tmp_path: Path, name: str) -> None:
     path = spoiled(tmp_path, name)
     one_line(portfolio(tmp_path, "policy", "check", path), 2, POLICIES[name][2])
@@ -92,7 +93,7 @@ CASES: Mapping[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", thin(CASES, 3))
 def test_a_mistake_is_one_line_with_a_remedy(tmp_path: Path, case: str) -> None:
     arguments, variables, status, pattern = CASES[case]
     said = portfolio(tmp_path, *arguments, **variables)
@@ -109,15 +110,18 @@ def test_an_unknown_option_is_wrong_usage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "meant"),
-    [
-        (("run", "--dryrun"), "--dry-run"),
-        (("run", "--dry_run"), "--dry-run"),
-        (("run", "--slott", "close"), "--slot"),
-        (("exit", "PFE", "--confrim"), "--confirm"),
-        (("hallt", "--reason", "x"), "halt"),
-        (("flow", "ad", "5", "--note", "x"), "add"),
-        (("policy", "chek"), "check"),
-    ],
+    thin(
+        [
+            (("run", "--dryrun"), "--dry-run"),
+            (("run", "--dry_run"), "--dry-run"),
+            (("run", "--slott", "close"), "--slot"),
+            (("exit", "PFE", "--confrim"), "--confirm"),
+            (("hallt", "--reason", "x"), "halt"),
+            (("flow", "ad", "5", "--note", "x"), "add"),
+            (("policy", "chek"), "check"),
+        ],
+        4,
+    ),
 )
 def test_a_misspelt_option_or_command_is_refused_by_the_name_that_was_meant(
     tmp_path: Path, arguments: tuple[str, ...], meant: str
@@ -130,14 +134,17 @@ def test_a_misspelt_option_or_command_is_refused_by_the_name_that_was_meant(
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ("halt", "--reason", "\udcff"),
-        ("exit", "K\udce4", "--confirm"),
-        ("show", "\udced"),
-        ("halt", "--reason", "\x1b[2J"),
-    ],
+    thin(
+        [
+            ["halt", "--reason", "\udcff"],
+            ["exit", "K\udce4", "--confirm"],
+            ["show", "\udced"],
+            ["halt", "--reason", "\x1b[2J"],
+        ],
+        3,
+    ),
 )
-def test_an_argument_that_is_no_text_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_an_argument_that_is_no_text_is_refused(tmp_path: Path, arguments: list[str]) -> None:
     one_line(
         portfolio(tmp_path, *arguments),
         2,
@@ -150,7 +157,7 @@ def test_a_closed_day_leaves_no_run_behind(tmp_path: Path) -> None:
     assert not (tmp_path / ".portfolio" / "portfolio.db").exists()
 
 
-@pytest.mark.parametrize("command", ["runs", "halt", "up"])
+@pytest.mark.parametrize("command", thin(["runs", "halt", "up"], 3))
 def test_a_damaged_ledger_is_one_line_with_what_to_do(tmp_path: Path, command: str) -> None:
     (tmp_path / ".portfolio").mkdir(mode=0o700)
     (tmp_path / ".portfolio" / "portfolio.db").write_text("no database " * 999, encoding="ascii")

@@ -28,7 +28,7 @@ def slow_gateway(state: Path, seconds: float) -> Iterator[str]:
     """It takes its time over each order."""
     with simulator(private_directory(state), free_ports().gateway, SIMULATED) as gateway:
         fault = {"path": PLACING, "method": "POST", "kind": "delay", "seconds": seconds}
-        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, trust_env=False).status_code == 200
+        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, timeout=60, trust_env=False).status_code == 200
         yield gateway
 
 
@@ -61,7 +61,9 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def orders(gateway: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
+    found: list[dict[str, Any]] = httpx2.get(f"{gateway}/simulator/orders", timeout=60, trust_env=False).json()[
+        "orders"
+    ]
     return found
 
 

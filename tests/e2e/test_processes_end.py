@@ -26,9 +26,10 @@ from tests.e2e.command import (
     wait_for_an_order,
 )
 from tests.e2e.test_up import DAY, up_arguments
+from tests.support.thinning import thin
 
 # Nothing of ours is alive so long after its parent.
-END_SECONDS = 10
+END_SECONDS = 60
 # A program that takes its standard input for its terminal and becomes another.
 ON_A_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
@@ -58,7 +59,7 @@ def test_an_order_on_the_wire_gets_its_answer_on_record_where_up_is_killed(tmp_p
         started = children(process.pid)
         gateway, url = (f"http://127.0.0.1:{port}" for port in (ports.gateway, ports.service))
         fault = {"path": "/iserver/account/*/orders", "method": "POST", "kind": "delay", "seconds": 1}
-        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, trust_env=False).status_code == 200
+        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, timeout=60, trust_env=False).status_code == 200
         with subprocess.Popen(
             [PROGRAM, "run", "--url", url], cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
         ) as run:
@@ -75,11 +76,15 @@ def test_an_order_on_the_wire_gets_its_answer_on_record_where_up_is_killed(tmp_p
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [
-        (signal.SIGQUIT, 0),
-        (signal.SIGINT, 130),
-        (signal.SIGKILL, -signal.SIGKILL),
-    ],
+    thin(
+        [
+            (signal.SIGQUIT, 0),
+            (signal.SIGINT, 130),
+            (signal.SIGKILL, -signal.SIGKILL),
+        ],
+        3,
+        first=2,
+    ),
 )
 def test_what_a_command_started_ends_with_it_whatever_signal_it_gets(
     tmp_path: Path, number: signal.Signals, status: int
@@ -94,12 +99,16 @@ def test_what_a_command_started_ends_with_it_whatever_signal_it_gets(
 
 @pytest.mark.parametrize(
     ("arguments", "number", "status"),
-    [
-        (("demo",), signal.SIGQUIT, 131),
-        (("playground",), signal.SIGHUP, 0),
-        (("run",), signal.SIGKILL, -signal.SIGKILL),
-        (("up",), signal.SIGKILL, -signal.SIGKILL),
-    ],
+    thin(
+        [
+            (("demo",), signal.SIGQUIT, 131),
+            (("playground",), signal.SIGHUP, 0),
+            (("run",), signal.SIGKILL, -signal.SIGKILL),
+            (("up",), signal.SIGKILL, -signal.SIGKILL),
+        ],
+        4,
+        first=3,
+    ),
 )
 def test_a_command_that_is_stopped_while_it_starts_leaves_nothing(
     tmp_path: Path, arguments: tuple[str, ...], number: signal.Signals, status: int
@@ -176,6 +185,6 @@ def test_a_command_under_nohup_goes_on_when_the_terminal_closes(tmp_path: Path) 
         ignored = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn"))
         assert int(ignored, 16) >> (signal.SIGHUP - 1) & 1
         process.send_signal(signal.SIGHUP)
-        assert httpx2.get(f"http://127.0.0.1:{port}/simulator/state", trust_env=False).status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/simulator/state", timeout=60, trust_env=False).status_code == 200
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0

@@ -17,10 +17,10 @@ def test_the_day_goes_on_and_everything_about_the_question_is_told(tmp_path: Pat
     url, gateway = (f"http://127.0.0.1:{port}" for port in (ports.service, ports.gateway))
     with foreground(tmp_path, *up_arguments(tmp_path, ports)):
         ask = {"kind": "question", "questions": [{"id": "o10331", "text": CAP}]}
-        httpx2.post(f"{gateway}/simulator/faults", json=ask, trust_env=False).raise_for_status()
+        httpx2.post(f"{gateway}/simulator/faults", json=ask, timeout=60, trust_env=False).raise_for_status()
         first = portfolio(tmp_path, "run", "--url", url, "--state", tmp_path / "state", "--json")
         again = portfolio(tmp_path, "run", "--url", url, "--state", tmp_path / "state")
-        sent = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
+        sent = httpx2.get(f"{gateway}/simulator/orders", timeout=60, trust_env=False).json()["orders"]
     assert (first.status, first.errors, again.status) == (0, [], 0)
     asked, *others = json.loads(first.out)["orders"]
     assert (asked["state"], {order["state"] for order in others}) == ("UNKNOWN", {"FILLED"})

@@ -20,7 +20,7 @@ def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_
     port = free_ports().gateway
     with simulator(private_directory(tmp_path / "simulator"), port, SIMULATED) as gateway:
         fault = {"path": PLACING, "method": "POST", "kind": "delay", "seconds": 2}
-        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, trust_env=False).status_code == 200
+        assert httpx2.post(f"{gateway}/simulator/faults", json=fault, timeout=60, trust_env=False).status_code == 200
         with subprocess.Popen(
             [PROGRAM, "run", "--state", tmp_path / "state"],
             cwd=tmp_path,
@@ -33,7 +33,7 @@ def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_
             for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
                 process.send_signal(number)
             _, err = process.communicate(timeout=PATIENCE_SECONDS)
-        orders = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
+        orders = httpx2.get(f"{gateway}/simulator/orders", timeout=60, trust_env=False).json()["orders"]
 
     assert process.returncode == 1, err
     (line,) = [line for line in err.splitlines() if line.startswith("portfolio: ")]

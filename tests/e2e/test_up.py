@@ -15,6 +15,7 @@ from app.commands.processes import Ports, free_ports, private_directory, simulat
 from app.settings import shipped_policy
 from tests.e2e.command import PATIENCE_SECONDS, children, foreground, is_alive, portfolio
 from tests.support.stack import SIMULATED
+from tests.support.thinning import thin
 
 DAY = ("--as-of", "2022-03-14", "--data", "synthetic")
 
@@ -48,9 +49,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_up_says_where_everything_is_and_all_three_answer(up: Up) -> None:
     assert up.url in up.said
     assert up.gateway in up.said
-    assert httpx2.get(f"{up.url}/ready", trust_env=False).json()["ready"] is True
-    assert httpx2.get(f"{up.gateway}/simulator/state", trust_env=False).status_code == 200
-    assert httpx2.get(f"http://127.0.0.1:{up.ports.mcp}/mcp", trust_env=False).status_code == 401
+    assert httpx2.get(f"{up.url}/ready", timeout=60, trust_env=False).json()["ready"] is True
+    assert httpx2.get(f"{up.gateway}/simulator/state", timeout=60, trust_env=False).status_code == 200
+    assert httpx2.get(f"http://127.0.0.1:{up.ports.mcp}/mcp", timeout=60, trust_env=False).status_code == 401
 
 
 def test_the_state_directory_and_its_secrets_are_private(up: Up) -> None:
@@ -74,7 +75,7 @@ def test_a_run_by_address_previews_then_trades_then_reports_what_was_done(up: Up
     assert any(line.startswith("· filled: SELL") for line in first.err.splitlines())
     again = portfolio(tmp_path, "run", "--url", up.url, "--json")
     assert json.loads(again.out) == report
-    orders = httpx2.get(f"{up.gateway}/simulator/orders", trust_env=False).json()["orders"]
+    orders = httpx2.get(f"{up.gateway}/simulator/orders", timeout=60, trust_env=False).json()["orders"]
     assert sorted(order["cOID"] for order in orders) == sorted(order["coid"] for order in report["orders"])
     assert {order["arrivals"] for order in orders} == {1}
 
@@ -105,24 +106,27 @@ def test_a_level_by_address_is_the_services_and_is_told_with_what_became_of_open
     )
     assert json.loads(resumed.out)["level"] == "ACTIVE"
     told = portfolio(tmp_path, "level", "--url", up.url, "--json")
-    assert json.loads(told.out) == httpx2.get(f"{up.url}/level", trust_env=False).json()
+    assert json.loads(told.out) == httpx2.get(f"{up.url}/level", timeout=60, trust_env=False).json()
 
 
 @pytest.mark.parametrize(
     ("arguments", "path", "body"),
-    [
-        (("release", "KO", "--reason", "x"), "/release/KO", {"reason": "x"}),
-        (
-            ("flow", "add", "-2.50", "--note", "x", "--date", "2022-03-11"),
-            "/flows",
-            {"amount": "-2.50", "note": "x", "session_date": "2022-03-11"},
-        ),
-    ],
+    thin(
+        [
+            (("release", "KO", "--reason", "x"), "/release/KO", {"reason": "x"}),
+            (
+                ("flow", "add", "-2.50", "--note", "x", "--date", "2022-03-11"),
+                "/flows",
+                {"amount": "-2.50", "note": "x", "session_date": "2022-03-11"},
+            ),
+        ],
+        2,
+    ),
 )
 def test_a_release_and_a_cash_flow_by_address_are_refused_in_the_services_words(
     up: Up, tmp_path: Path, arguments: tuple[str, ...], path: str, body: dict[str, str]
 ) -> None:
-    refusal = httpx2.post(f"{up.url}{path}", json=body, trust_env=False).json()
+    refusal = httpx2.post(f"{up.url}{path}", json=body, timeout=60, trust_env=False).json()
     answer = portfolio(tmp_path, *arguments, "--url", up.url)
     assert answer.errors == [f"portfolio: {refusal['detail']}. {refusal['remedy']}"]
     assert answer.status == 2
@@ -170,7 +174,7 @@ def test_a_run_here_trades_in_paper_mode_against_a_simulator_that_runs_alone(tmp
         assert real.status == 0, real.err
         report = json.loads(real.out)
         assert (report["status"], report["mode"]) == ("done", "paper")
-        orders = httpx2.get(f"{gateway}/simulator/orders", trust_env=False).json()["orders"]
+        orders = httpx2.get(f"{gateway}/simulator/orders", timeout=60, trust_env=False).json()["orders"]
     assert len(orders) == len(report["orders"]) > 0
     assert {order["state"] for order in report["orders"]} == {"FILLED"}
 

@@ -14,8 +14,9 @@ from api_gateway.diagnosis.report import NAMES
 from api_gateway.settings import GatewaySettings
 from api_gateway.simulator.faults.fault_box import RULES
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
-from api_gateway.simulator.world import Options, World, build_world
+from api_gateway.simulator.world import Options, World
 from tests.support.certificates import Identity
+from tests.unit.simulator.worlds import world_of
 
 ACCOUNT = "DU7654321"
 Answers = Mapping[str, object]
@@ -35,7 +36,7 @@ GOOD: Answers = {
 
 def world(*faults: Mapping[str, object]) -> World:
     """A simulated gateway with those fault rules in force."""
-    return build_world(Options(None, 7, 0.001, DEFAULT_SCENARIO, "synthetic", RULES.validate_python(list(faults))))
+    return world_of(Options(None, 7, 0.001, DEFAULT_SCENARIO, "synthetic", RULES.validate_python(list(faults))))
 
 
 def settings(url: str, **changes: object) -> GatewaySettings:

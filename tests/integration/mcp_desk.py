@@ -27,7 +27,8 @@ from api_gateway.mcp_server.server import create_app
 from api_gateway.settings import Settings, TradingMode
 from api_gateway.simulator import application
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
-from api_gateway.simulator.world import Options, build_world
+from api_gateway.simulator.world import Options
+from tests.unit.simulator.worlds import world_of
 
 TOKEN = "token-of-the-test"
 KEY = "key-of-the-test"
@@ -101,7 +102,7 @@ async def desk(
     max_order_value: int = 50_000,
     scenario: Path = DEFAULT_SCENARIO,
 ) -> AsyncIterator[Desk]:
-    world = build_world(Options(None, 7, pacing, scenario, "auto"))
+    world = world_of(Options(None, 7, pacing, scenario, "auto"))
     async with served(application.create_app(world), "off") as gateway:
         settings = Settings(
             ibkr_gateway_url=gateway,
@@ -115,7 +116,7 @@ async def desk(
         async with (
             served(create_app(settings, portal), "on") as server,
             connected(server) as mcp,
-            httpx2.AsyncClient(base_url=gateway, trust_env=False) as admin,
+            httpx2.AsyncClient(base_url=gateway, timeout=60, trust_env=False) as admin,
         ):
             yield Desk(gateway, server, mcp, admin)
 
@@ -124,7 +125,7 @@ async def desk(
 async def connected(server: str, token: str = TOKEN) -> AsyncIterator[ClientSession]:
     headers = {"Authorization": f"Bearer {token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+        httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
         streamable_http_client(f"{server}/mcp", http_client=http) as (read, write),
         ClientSession(read, write) as session,
     ):

@@ -32,10 +32,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def away(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
     # Whoever logged in anew is primed anew.
     stack.post("session", {"event": "sso_expired"})
-    httpx2.post(f"{stack.gateway}/simulator/login", trust_env=False)
+    httpx2.post(f"{stack.gateway}/simulator/login", timeout=60, trust_env=False)
     stack.post("faults", AWAY[request.param])
     yield stack
-    httpx2.delete(f"{stack.gateway}/simulator/faults", trust_env=False)
+    httpx2.delete(f"{stack.gateway}/simulator/faults", timeout=60, trust_env=False)
     stack.post("broker", {"upstream": "up"})
 
 

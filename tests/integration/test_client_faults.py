@@ -13,10 +13,10 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import GatewayDown, Incomplete, LoginRequired
 from api_gateway.clientportal.records import Cancellation, Limit, OrderRow, Placement, Trade
 from api_gateway.clientportal.transport import base_url
-from api_gateway.simulator import Options, build_world, create_app
+from api_gateway.simulator import Options, create_app
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
 from tests.integration.mcp_desk import served
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, synthetic_world
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, synthetic_world, world_of
 
 PATIENCE = 60.0
 """Read timeout (s) of a call that is answered: a busy machine's answer is late, not lost."""
@@ -81,7 +81,7 @@ async def _soon_given_up(request: httpx2.Request) -> None:
 async def line() -> AsyncIterator[Line]:
     async with served(create_app(synthetic_world(FakeTime(), pacing=0)), "off") as address:
         http = httpx2.AsyncClient(base_url=base_url(address), timeout=PATIENCE, trust_env=False)
-        async with http, httpx2.AsyncClient(base_url=address, trust_env=False) as admin:
+        async with http, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as admin:
             yield Line(ClientPortal(http, refuse_simulator=False), admin, http)
 
 
@@ -247,8 +247,8 @@ async def test_each_of_two_accounts_has_orders_and_trades_of_its_own() -> None:
     options = Options(seed=7, pacing=0, data="synthetic", scenario=TWO_ACCOUNTS)
     first, second = ACCOUNT, "DU7654322"
     async with (
-        served(create_app(build_world(options, FakeTime())), "off") as address,
-        httpx2.AsyncClient(base_url=base_url(address), trust_env=False) as http,
+        served(create_app(world_of(options, FakeTime())), "off") as address,
+        httpx2.AsyncClient(base_url=base_url(address), timeout=60, trust_env=False) as http,
     ):
         portal = ClientPortal(http, refuse_simulator=False)
         (quote,), _ = await portal.market.quotes([AAPL])

@@ -7,14 +7,14 @@ from typing import Any
 import requests
 from easyib import REST
 
-from api_gateway.simulator import Options, build_world, create_app
+from api_gateway.simulator import Options, create_app
 from tests.support.serving import served
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, decimal
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, decimal, world_of
 
 
 async def beside(work: Callable[[Any], None]) -> None:
     """Runs the work in a thread, for the client blocks, and the simulator on a socket meanwhile."""
-    world = build_world(Options(pacing=0, data="synthetic"), FakeTime())
+    world = world_of(Options(pacing=0, data="synthetic"), FakeTime())
 
     async with served(create_app(world)) as address:
         await asyncio.to_thread(lambda: work(REST(url=address)))

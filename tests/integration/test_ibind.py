@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from api_gateway.simulator import Options, build_world, create_app
+from api_gateway.simulator import Options, create_app
 from tests.integration.ibind_library import loaded
 from tests.support.serving import served
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, world_of
 
 FIELDS: Final = ["31", "84", "86", "7741", "55", "6509", "7762"]
 
@@ -35,7 +35,7 @@ def client(ibind: Any, address: str) -> Iterator[Any]:  # noqa: ANN401
 
 async def beside(ibind: Any, work: Callable[[Any], None], **options: Any) -> None:  # noqa: ANN401
     """Runs the work in a thread, for the client blocks, and the simulator on a socket meanwhile."""
-    world = build_world(Options(pacing=0, data="synthetic", **options), FakeTime())
+    world = world_of(Options(pacing=0, data="synthetic", **options), FakeTime())
 
     async with served(create_app(world)) as address:
 

@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import pytest
 
-from api_gateway.simulator import Options, build_world, create_app
+from api_gateway.simulator import Options, create_app
 from tests.integration.ibind_library import loaded
 from tests.support.certificates import identity
 from tests.support.serving import served_beside
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, world_of
 
 FIELDS: Final = ["31", "84", "86", "6509"]
 # Seconds that a message may take on a busy machine; it is waited for, not slept for.
-SOON: Final = 20.0
+SOON: Final = 60.0
 
 
 class Streaming:
@@ -55,7 +55,7 @@ def having(field: str) -> Callable[[Any], bool]:
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
     ibind = loaded()
-    world = build_world(Options(pacing=0, data="synthetic"), FakeTime())
+    world = world_of(Options(pacing=0, data="synthetic"), FakeTime())
     certificate = identity("gateway").save(tmp_path_factory.mktemp("tls"), "gateway")
     with served_beside(create_app(world), certificate) as address:
         client = ibind.IbkrClient(

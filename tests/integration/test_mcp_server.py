@@ -60,7 +60,7 @@ async def test_with_trading_the_tools_that_trade_say_so() -> None:
 
 
 async def test_a_request_without_the_right_token_is_refused() -> None:
-    async with desk("off") as here, httpx2.AsyncClient(base_url=here.server, trust_env=False) as http:
+    async with desk("off") as here, httpx2.AsyncClient(base_url=here.server, timeout=60, trust_env=False) as http:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}):
             answer = await http.post("/mcp", json={}, headers=headers)
             assert answer.status_code == 401
@@ -71,7 +71,10 @@ async def test_a_request_without_the_right_token_is_refused() -> None:
 
 async def test_a_foreign_host_or_origin_is_refused_even_with_the_token() -> None:
     token = {"Authorization": f"Bearer {TOKEN}"}
-    async with desk("off") as here, httpx2.AsyncClient(base_url=here.server, headers=token, trust_env=False) as http:
+    async with (
+        desk("off") as here,
+        httpx2.AsyncClient(base_url=here.server, headers=token, timeout=60, trust_env=False) as http,
+    ):
         assert (await http.post("/mcp", json={}, headers={"Host": "evil.example"})).status_code == 421
         assert (await http.post("/mcp", json={}, headers={"Origin": "https://evil.example"})).status_code == 403
 
@@ -357,10 +360,10 @@ def test_the_key_and_the_token_of_the_tests_differ() -> None:
 def test_the_server_is_reachable_on_loopback_alone_unless_it_is_told_otherwise(tmp_path: Path) -> None:
     with mcp_server(private_directory(tmp_path), free_ports().mcp, "http://127.0.0.1:9", "off") as shared:
         address = httpx2.URL(shared["MCP_URL"])
-        assert httpx2.get(address.copy_with(path="/health"), trust_env=False).status_code == 200
+        assert httpx2.get(address.copy_with(path="/health"), timeout=60, trust_env=False).status_code == 200
         # Another address of the same machine, which a server that listens everywhere would answer, too.
         with pytest.raises(httpx2.ConnectError):
-            httpx2.get(address.copy_with(host="127.0.0.2", path="/health"), trust_env=False)
+            httpx2.get(address.copy_with(host="127.0.0.2", path="/health"), timeout=60, trust_env=False)
 
 
 STRANGE: dict[str, tuple[dict[str, str], bytes]] = {
@@ -384,7 +387,10 @@ async def test_what_no_client_means_is_refused_and_no_fault() -> None:
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
     }
-    async with desk("off") as here, httpx2.AsyncClient(base_url=here.server, headers=sent, trust_env=False) as http:
+    async with (
+        desk("off") as here,
+        httpx2.AsyncClient(base_url=here.server, headers=sent, timeout=60, trust_env=False) as http,
+    ):
         for kind, (headers, body) in STRANGE.items():
             answer = await http.post("/mcp", content=body, headers=headers)
             assert 400 <= answer.status_code < 500, (kind, answer.text)

@@ -39,7 +39,7 @@ async def without_gateway(trading: bool = True) -> AsyncIterator[Desk]:
     async with (
         served(create_app(settings, portal), "on") as server,
         connected(server) as mcp,
-        httpx2.AsyncClient(trust_env=False) as nobody,
+        httpx2.AsyncClient(timeout=60, trust_env=False) as nobody,
     ):
         yield Desk("", server, mcp, nobody)
 

@@ -15,9 +15,10 @@ from api_gateway.mcp_server.notifier import Notifier
 from api_gateway.mcp_server.server import create_app
 from api_gateway.settings import Settings
 from api_gateway.simulator.application import create_app as simulator_app
-from api_gateway.simulator.world import Options, build_world
+from api_gateway.simulator.world import Options
 from tests.support.mailbox import Mailbox
 from tests.support.serving import served
+from tests.unit.simulator.worlds import world_of
 
 TOKEN = {"Authorization": "Bearer t0ken"}
 NOTICE = Notice(State.LOGIN_REQUIRED, "LOGIN_REQUIRED: log in", "the gateway is not logged in. Log in.")
@@ -30,7 +31,7 @@ async def no_pause(_: float) -> None:
 @asynccontextmanager
 async def servers() -> AsyncIterator[tuple[httpx2.AsyncClient, httpx2.AsyncClient]]:
     """(client of the MCP server, client of the simulator's own endpoints)."""
-    world = build_world(Options(data="synthetic", pacing=0.001))
+    world = world_of(Options(data="synthetic", pacing=0.001))
     async with served(simulator_app(world)) as gateway:
         settings = Settings(
             _env_file=None, ibkr_gateway_url=gateway, mcp_token="t0ken", ibkr_account_id=(), trading_mode="off"
@@ -38,8 +39,8 @@ async def servers() -> AsyncIterator[tuple[httpx2.AsyncClient, httpx2.AsyncClien
         portal = ClientPortal(open_http(gateway), refuse_simulator=False)
         async with (
             served(create_app(settings, portal)) as address,
-            httpx2.AsyncClient(base_url=address, trust_env=False) as mine,
-            httpx2.AsyncClient(base_url=gateway, trust_env=False) as admin,
+            httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as mine,
+            httpx2.AsyncClient(base_url=gateway, timeout=60, trust_env=False) as admin,
         ):
             yield mine, admin
 

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from api_gateway.simulator import Options, StartError, build_world
+from api_gateway.simulator import Options, StartError
 from api_gateway.simulator.exchange.universe import catalogue, stock, universe_of
 from api_gateway.simulator.scenario import scenario_file
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order, world_of
 
 OTHER = "DU7654322"
 
@@ -19,13 +19,13 @@ def time() -> FakeTime:
 
 @pytest.fixture
 async def two(time: FakeTime) -> Gateway:
-    world = build_world(Options(pacing=0, data="synthetic", scenario=scenario_file("two_accounts")), time)
+    world = world_of(Options(pacing=0, data="synthetic", scenario=scenario_file("two_accounts")), time)
     return await Gateway(world, time).ready()
 
 
 def large(time: FakeTime) -> Gateway:
     scenario = scenario_file("five_hundred")
-    return Gateway(build_world(Options(pacing=0, data="synthetic", scenario=scenario, instruments=500), time), time)
+    return Gateway(world_of(Options(pacing=0, data="synthetic", scenario=scenario, instruments=500), time), time)
 
 
 async def test_five_hundred_positions_come_in_five_pages_and_then_none(time: FakeTime) -> None:
@@ -72,7 +72,7 @@ def test_contracts_of_the_catalogue_are_all_different() -> None:
 )
 def test_a_universe_that_cannot_be_refuses_the_start(options: Options, named: str) -> None:
     with pytest.raises(StartError, match=named):
-        build_world(options)
+        world_of(options)
 
 
 async def test_every_account_is_listed_with_books_of_its_own(two: Gateway) -> None:
@@ -148,7 +148,7 @@ async def test_the_status_of_an_order_needs_its_account_selected(two: Gateway) -
 async def test_splits_and_dividends_reach_every_account(time: FakeTime) -> None:
     scenario = scenario_file("two_accounts")
     options = Options(pacing=0, data="synthetic", scenario=scenario, as_of=date(2021, 6, 1))
-    gateway = await Gateway(build_world(options, time), time).ready()
+    gateway = await Gateway(world_of(options, time), time).ready()
 
     async def state(account: str) -> tuple[int, float]:
         found = await gateway.get(f"/simulator/state?account={account}")

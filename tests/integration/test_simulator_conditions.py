@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from api_gateway.simulator import Options, build_world
+from api_gateway.simulator import Options
 from api_gateway.simulator.command import load_faults
 from api_gateway.simulator.faults.broker_rules import BrokerChange
 from api_gateway.simulator.faults.fault_box import RULES
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order, synthetic_world
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order, synthetic_world, world_of
 
 SNAPSHOT = f"/iserver/marketdata/snapshot?conids={AAPL}&fields=31,55,84,86"
 HISTORY = f"/iserver/marketdata/history?conid={AAPL}"
@@ -66,7 +66,7 @@ async def test_fields_can_be_left_out_of_an_answer(gateway: Gateway) -> None:
 
 
 async def test_the_penalty_box_can_be_ordered_and_has_the_length_that_was_chosen(time: FakeTime) -> None:
-    world = build_world(Options(pacing=0.1, data="synthetic", penalty_seconds=900), time)
+    world = world_of(Options(pacing=0.1, data="synthetic", penalty_seconds=900), time)
     gateway = Gateway(world, time)
     await _fault(gateway, path="/tickle", kind="penalty")
     assert (await gateway.send("POST", "/tickle")).status_code == 429
@@ -216,7 +216,7 @@ async def test_every_kind_of_fault_and_condition_can_be_written_in_a_file(tmp_pa
         "- {kind: partial_fill, fraction: 0.5, rest: later, rest_looks: 2}\n"
         "- {kind: lag, list: trades, reads: 1}\n"
     )
-    world = build_world(Options(pacing=0, data="synthetic", faults=load_faults(script)), time)
+    world = world_of(Options(pacing=0, data="synthetic", faults=load_faults(script)), time)
     gateway = Gateway(world, time)
     broker = await gateway.get("/simulator/broker")
     assert (broker["availability"], broker["login_answer"], broker["halted"]) == ("DPB", "html", ["KO"])
@@ -228,7 +228,7 @@ async def test_every_kind_of_fault_and_condition_can_be_written_in_a_file(tmp_pa
 async def _life(time: FakeTime) -> list[bytes]:
     """One day of a client and what surrounds it; every answer byte for byte."""
     scenario = Options(pacing=0, data="synthetic", as_of=date(2021, 6, 1), session="strict", seed=11)
-    gateway = await Gateway(build_world(scenario, time), time).ready()
+    gateway = await Gateway(world_of(scenario, time), time).ready()
     answers: list[bytes] = []
 
     async def call(method: str, path: str, body: object = None) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api_gateway.simulator import Options, build_world
+from api_gateway.simulator import Options
 from api_gateway.simulator.exchange.currencies import CURRENCIES, ExchangeRates
 from api_gateway.simulator.scenario import scenario_file
-from tests.unit.simulator.worlds import AAPL, FakeTime, Gateway, error_of, order
+from tests.unit.simulator.worlds import AAPL, FakeTime, Gateway, error_of, order, world_of
 
 ACCOUNT = "DU7654323"
 AS_OF = date(2022, 3, 14)
@@ -23,7 +23,7 @@ def time() -> FakeTime:
 
 def opened(time: FakeTime, scenario: str = "euro", seed: int = 7) -> Gateway:
     options = Options(AS_OF, seed, 0, data="synthetic", scenario=scenario_file(scenario))
-    return Gateway(build_world(options, time), time)
+    return Gateway(world_of(options, time), time)
 
 
 @pytest.fixture

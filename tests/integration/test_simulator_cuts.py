@@ -19,7 +19,7 @@ PLACE = {"path": "/iserver/account/*/orders", "method": "POST"}
 async def http() -> AsyncIterator[httpx2.AsyncClient]:
     async with (
         served(create_app(synthetic_world(FakeTime(), pacing=0)), "off") as address,
-        httpx2.AsyncClient(base_url=address, trust_env=False) as client,
+        httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as client,
     ):
         assert (await client.get("/v1/api/iserver/accounts")).status_code == 200
         yield client

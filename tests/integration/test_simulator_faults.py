@@ -149,7 +149,7 @@ def test_the_simulator_serves_over_a_real_socket_and_keeps_its_port(
     time: FakeTime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with _served(time) as address:
-        assert httpx2.get(f"{address}/v1/api/iserver/auth/status").json()["authenticated"] is True
+        assert httpx2.get(f"{address}/v1/api/iserver/auth/status", timeout=60).json()["authenticated"] is True
         port = address.rsplit(":", 1)[1]
         assert main(["--port", port, "--data", "synthetic"]) == 1
     message = capsys.readouterr().err

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from api_gateway.simulator import Options, build_world
+from api_gateway.simulator import Options
 from api_gateway.simulator.command import load_faults
-from tests.unit.simulator.worlds import ACCOUNT, FakeTime, Gateway, error_of, instant, synthetic_world
+from tests.unit.simulator.worlds import ACCOUNT, FakeTime, Gateway, error_of, instant, synthetic_world, world_of
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def time() -> FakeTime:
 
 @pytest.fixture
 def gateway(time: FakeTime) -> Gateway:
-    return Gateway(build_world(Options(pacing=1e-6, data="synthetic", session="strict"), time), time)
+    return Gateway(world_of(Options(pacing=1e-6, data="synthetic", session="strict"), time), time)
 
 
 async def _event(gateway: Gateway, event: str) -> None:
@@ -28,7 +28,7 @@ async def _wait(gateway: Gateway, seconds: float) -> None:
 
 
 async def test_the_market_clock_expires_no_login_and_the_session_clock_opens_no_market(time: FakeTime) -> None:
-    world = build_world(
+    world = world_of(
         Options(as_of=synthetic_world(time).market.history.sessions[400], data="synthetic", session="strict"), time
     )
     gateway = Gateway(world, time)
@@ -141,7 +141,7 @@ async def test_session_events_happen_from_a_file_at_their_time(tmp_path: Path, t
         "- {kind: session, event: competing_ended, seconds: 120}\n"
         "- {kind: session, event: sso_expired, path: /tickle, after: 1}\n"
     )
-    world = build_world(Options(pacing=1e-6, data="synthetic", faults=load_faults(script)), time)
+    world = world_of(Options(pacing=1e-6, data="synthetic", faults=load_faults(script)), time)
     gateway = Gateway(world, time)
     assert (await gateway.get("/iserver/auth/status"))["competing"] is False
     await _wait(gateway, 60)

@@ -19,14 +19,14 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from api_gateway.simulator import Options, build_world, create_app
+from api_gateway.simulator import Options, create_app
 from api_gateway.simulator.routes.socket import Socket
 from tests.support.certificates import identity
 from tests.support.serving import served_beside
-from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime
+from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, world_of
 
 # Seconds that something may take on a busy machine; it is waited for, not slept for.
-SOON: Final = 20.0
+SOON: Final = 60.0
 PATIENCE: Final = 1.0
 
 
@@ -63,7 +63,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Site]:
-    world = build_world(Options(pacing=0, data="synthetic"), FakeTime())
+    world = world_of(Options(pacing=0, data="synthetic"), FakeTime())
     with served_beside(create_app(world, Socket(PATIENCE))) as address:
         site = Site(address)
         yield site

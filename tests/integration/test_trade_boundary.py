@@ -23,8 +23,9 @@ from api_gateway.clientportal.client import ClientPortal
 from api_gateway.mcp_server.server import create_server
 from api_gateway.settings import Settings
 from api_gateway.simulator import application
-from api_gateway.simulator.world import Options, World, build_world
+from api_gateway.simulator.world import Options, World
 from tests.integration.mcp_desk import KEY, signature_of, signed, ticket
+from tests.unit.simulator.worlds import world_of
 
 STARTED: Final = 1_800_000_000
 AAPL: Final = 265598
@@ -126,7 +127,7 @@ def settings(key: str = KEY) -> Settings:
 
 @asynccontextmanager
 async def trader(now: Callable[[], float] = lambda: STARTED) -> AsyncIterator[Trader]:
-    world = build_world(Options(None, 7, 0, data="synthetic"))
+    world = world_of(Options(None, 7, 0, data="synthetic"))
     transport = httpx2.ASGITransport(app=application.create_app(world))
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway/v1/api") as http:
         portal = ClientPortal(http, refuse_simulator=False)

@@ -68,7 +68,7 @@ async def test_no_request_of_any_kind_changes_the_orders() -> None:
             for variant in variants if name in trade else variants[:3]:
                 result = await here.call(name, **variant)
                 assert not (name in trade and not result.is_error), name
-        async with httpx2.AsyncClient(base_url=here.server, headers=HEADERS, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=here.server, headers=HEADERS, timeout=60, trust_env=False) as http:
             for name in sorted(trade):
                 for envelope in _envelopes(name, names[name]):
                     await http.post("/mcp", content=json.dumps(envelope))

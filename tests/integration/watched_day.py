@@ -21,7 +21,8 @@ from api_gateway.mcp_server.admission import Admission
 from api_gateway.mcp_server.readiness import Readiness
 from api_gateway.settings import Settings
 from api_gateway.simulator.application import create_app
-from api_gateway.simulator.world import Options, World, build_world
+from api_gateway.simulator.world import Options, World
+from tests.unit.simulator.worlds import world_of
 
 MINUTE, HOUR = 60.0, 3_600.0
 # From Friday 20:30 to Saturday 20:30 in New York: a midnight reset and Saturday's maintenance lie in it.
@@ -326,7 +327,7 @@ async def day(seed: int) -> AsyncIterator[Day]:
     """Everything on the loop's time: the simulator, the client's pacing, the watchdog, the memory."""
     loop = asyncio.get_running_loop()
     options = Options(as_of=FRIDAY, data="synthetic", session="strict")
-    world = build_world(options, loop.time)
+    world = world_of(options, loop.time)
     inner = httpx2.ASGITransport(create_app(world))
     gateway = Gateway(world, loop, inner)
     began = loop.time()

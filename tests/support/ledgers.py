@@ -83,9 +83,10 @@ def no_server() -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """One server for the whole session."""
-    with server() as found:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the whole session, whose workers' folders lie beside each other."""
+    mine = tmp_path_factory.getbasetemp()
+    with server(mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) as found:
         if found is None:
             no_server()
         else:

@@ -3,7 +3,9 @@
 Unless told, it is not durable against a power cut; it survives being killed, which is what tests do to it.
 """
 
+import fcntl
 import importlib.util
+import json
 import os
 import pwd
 import shutil
@@ -13,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 from uuid import uuid4
 
 from sqlalchemy import URL, create_engine, make_url
@@ -28,6 +31,7 @@ _FAST = {
     "autovacuum": "off",
     "shared_buffers": "64MB",
 }
+_QUICK = {**_ALONE, **_FAST}
 
 
 class Server:
@@ -90,22 +94,73 @@ class OwnServer(Server):
             [self._control, "-D", self._folder / "data", "-l", log, "-w", "-o", f"-p {self._port} {options}", "start"],
         )
 
+    @property
+    def place(self) -> dict[str, str | int | None]:
+        """What another process must know to take it over."""
+        return {"control": str(self._control), "folder": str(self._folder), "port": self._port, "user": self._as}
+
+    def remove(self) -> None:
+        """It ends, and its data with it."""
+        self.dispose()
+        if self.running:
+            self.kill()
+        shutil.rmtree(self._folder)
+
     def kill(self) -> None:
         """As a crash would end it: nothing is written any more."""
         _as_user(self._as, [self._control, "-D", self._folder / "data", "-m", "immediate", "-w", "stop"])
 
 
 @contextmanager
-def server() -> Iterator[Server | None]:
-    """One to share; None where there is none to be had."""
+def server(meeting: Path) -> Iterator[Server | None]:
+    """The one server of all processes that meet in that folder; None where there is none to be had.
+
+    Who comes first starts it, and who leaves last ends it.
+    """
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         shared = Server(make_url(given))
         yield shared
         shared.dispose()
-        return
-    with own_server() as own:
-        yield own
+    elif next(found(), None) is None:
+        yield None
+    else:
+        # A process that is killed lets go of its lock.
+        with (meeting / "postgres-users").open("a") as users:
+            with _alone(meeting):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                own = _met(meeting / "postgres.json")
+            yield own
+            own.dispose()
+            with _alone(meeting):
+                fcntl.flock(users, fcntl.LOCK_UN)
+                if _is_last(users):
+                    own.remove()
+                    (meeting / "postgres.json").unlink()
+
+
+@contextmanager
+def _alone(meeting: Path) -> Iterator[None]:
+    with (meeting / "postgres-lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _met(place: Path) -> OwnServer:
+    if place.exists():
+        known = json.loads(place.read_text(encoding="utf-8"))
+        return OwnServer(Path(known["control"]), Path(known["folder"]), known["port"], known["user"], _QUICK)
+    started = _started(next(found()), _QUICK)
+    place.write_text(json.dumps(started.place), encoding="utf-8")
+    return started
+
+
+def _is_last(users: TextIO) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
@@ -118,23 +173,25 @@ def own_server(binaries: Path | None = None, *, durable: bool = False) -> Iterat
     if binaries is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="portfolio-postgres-") as name:
-        folder = Path(name)
-        user = _unprivileged()
-        if user is not None:
-            # PostgreSQL refuses to run as root.
-            shutil.chown(folder, user)
-            binaries = _reachable(binaries, folder)
-        setup = ["-U", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        _as_user(user, [binaries / "initdb", "-D", folder / "data", *setup])
-        own = OwnServer(binaries / "pg_ctl", folder, _free_port(), user, _ALONE if durable else {**_ALONE, **_FAST})
-        own.start()
-        try:
-            yield own
-        finally:
-            own.dispose()
-            if own.running:
-                own.kill()
+    own = _started(binaries, _ALONE if durable else _QUICK)
+    try:
+        yield own
+    finally:
+        own.remove()
+
+
+def _started(binaries: Path, settings: Mapping[str, str]) -> OwnServer:
+    folder = Path(tempfile.mkdtemp(prefix="portfolio-postgres-"))
+    user = _unprivileged()
+    if user is not None:
+        # PostgreSQL refuses to run as root.
+        shutil.chown(folder, user)
+        binaries = _reachable(binaries, folder)
+    setup = ["-U", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    _as_user(user, [binaries / "initdb", "-D", folder / "data", *setup])
+    own = OwnServer(binaries / "pg_ctl", folder, _free_port(), user, settings)
+    own.start()
+    return own
 
 
 def found() -> Iterator[Path]:

@@ -106,7 +106,6 @@ def day_of(on: date, percent: Mapping[str, Decimal | int]) -> Day:
     """The same of an account that put other shares of its capital into each name."""
     at = prices().dates.index(on)
     bought = at - HELD_SESSIONS
-    now = datetime(on.year, on.month, on.day, 11, tzinfo=NEW_YORK).astimezone(UTC)
     positions = tuple(_position(symbol, percent[symbol], bought, at) for symbol in sorted(percent))
     cash = CAPITAL - sum((p.quantity * p.average_cost for p in positions), Decimal(0))
     portfolio = Portfolio(
@@ -116,11 +115,11 @@ def day_of(on: date, percent: Mapping[str, Decimal | int]) -> Day:
         cash=(CashBalance("USD", cash, cash),),
         available_funds=cash + sum((p.market_value for p in positions), Decimal(0)) / 2,
         buying_power=cash * 4,
-        as_of=now,
+        as_of=eleven(on),
         source=SOURCE,
         account_type="MARGIN",
     )
-    return Day(portfolio, _market(on, at, now), _navs(positions, cash, bought, at))
+    return Day(portfolio, market_at(at), _navs(positions, cash, bought, at))
 
 
 def price(symbol: str, at: int) -> Decimal:
@@ -135,8 +134,16 @@ def _position(symbol: str, percent: Decimal | int, bought: int, at: int) -> Posi
     return Position(instrument(symbol), quantity, price(symbol, at), cost)
 
 
-def _market(on: date, at: int, now: datetime) -> Market:
+def eleven(on: date) -> datetime:
+    """11:00 New York."""
+    return datetime(on.year, on.month, on.day, 11, tzinfo=NEW_YORK).astimezone(UTC)
+
+
+def market_at(at: int) -> Market:
+    """The market on the day of that row, prices as of its close, and up to 520 closes before it."""
     sample = prices()
+    on = sample.dates[at]
+    now = eleven(on)
     opens = datetime(on.year, on.month, on.day, 9, 30, tzinfo=NEW_YORK).astimezone(UTC)
     changes = sample.index[at - 20 : at + 1] / sample.index[at - 21 : at] - 1
     first = max(0, at - 520)

@@ -47,13 +47,13 @@ class Stack:
 
     def orders(self) -> list[dict[str, Any]]:
         """Every order that ever reached the gateway."""
-        answer = httpx2.get(f"{self.gateway}/simulator/orders", trust_env=False)
+        answer = httpx2.get(f"{self.gateway}/simulator/orders", timeout=60, trust_env=False)
         orders: list[dict[str, Any]] = answer.json()["orders"]
         return orders
 
     def post(self, path: str, body: object) -> None:
         """One of the simulator's own endpoints."""
-        answer = httpx2.post(f"{self.gateway}/simulator/{path}", json=body, trust_env=False)
+        answer = httpx2.post(f"{self.gateway}/simulator/{path}", json=body, timeout=60, trust_env=False)
         assert answer.status_code == 200, answer.text
 
 

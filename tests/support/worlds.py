@@ -17,7 +17,7 @@ from app.domain.policy import Policy
 from app.domain.policy.fields import Section
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.ruling import DayUse, KillLevel, Ruling
-from app.risk import gate, measure
+from app.risk import Today, gate, measure
 from tests.support.sample import default_policy
 
 TODAY = date(2026, 11, 19)
@@ -158,7 +158,7 @@ def evaluate(
     history: tuple[NavPoint, ...] | None = None,
 ) -> Evaluation:
     """Measured with yesterday's close at today's value unless `history` says otherwise."""
-    return measure(rules, account, on or market(), navs(account.nav) if history is None else history, memory)
+    return measure(Today(rules, account, on or market(), navs(account.nav) if history is None else history, memory))
 
 
 def order(symbol: str, side: Side, quantity: float | str, **more: object) -> Order:
@@ -190,7 +190,7 @@ def rule_on(
     """The gate on the even account and the calm market unless told otherwise."""
     account = account or even()
     past = navs(account.nav) if history is None else history
-    return gate(rules or policy(), account, on or market(), past, orders, day or DayUse(), level, memory)
+    return gate(Today(rules or policy(), account, on or market(), past, memory), orders, day or DayUse(), level)
 
 
 def working(

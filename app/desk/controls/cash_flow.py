@@ -1,4 +1,4 @@
-"""A person says what money from outside was. It is believed as far as the account's values show it, and no further.
+"""A person says what a cash flow was. It is believed as far as the account's values show it, and no further.
 
 A statement that does not fit would count as a gain or a loss for ever, and a loss sells.
 """
@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from app.desk.accounts import Whose, masked, meant
-from app.desk.controls.level import ANYBODY, spoken
+from app.desk.controls.level import ANYBODY, require_text
 from app.desk.ports import AccountMemory
 from app.desk.records import Flow
 from app.desk.stages.continuity import FLOW_THRESHOLD
@@ -21,8 +21,8 @@ SEARCHED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """Money from outside, in base currency; of the session that the newest run is of unless it says otherwise."""
+class FlowStatement:
+    """A cash flow as a person states it, in base currency; of the newest run's session unless it says otherwise."""
 
     amount: Decimal
     note: str
@@ -33,7 +33,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the newest run shows of money from outside, base currency; `sessions`, newest first, showed it, too."""
+    """The cash flow that the newest run shows, base currency; `sessions`, newest first, showed it, too."""
 
     currency: str
     nav: Decimal
@@ -42,20 +42,20 @@ class Difference:
     sessions: tuple[date, ...]
 
 
-def explain_flow(ledger: AccountMemory, told: Explanation, at: datetime) -> dict[str, Any]:
+def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) -> dict[str, Any]:
     """The next run takes it into account. Raises UsageError, with the numbers, for what the account does not show."""
-    spoken(told.note, "note")
-    spoken(told.actor, "actor")
-    book = meant(ledger.books(), told.whose)
+    require_text(statement.note, "note")
+    require_text(statement.actor, "actor")
+    book = meant(ledger.books(), statement.whose)
     shown = _shown(ledger, book.name)
-    flow = Flow(told.session_date or shown.sessions[0], told.amount, told.note, told.actor)
+    flow = Flow(statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor)
     problem = impossible(flow.amount, flow.session_date)
     if problem is not None:
         raise UsageError(problem, EXAMPLE)
     if flow.session_date not in shown.sessions:
         days = ", ".join(day.isoformat() for day in sorted(shown.sessions))
         raise UsageError(
-            f"no report of {flow.session_date} shows money from outside that is unexplained",
+            f"no report of {flow.session_date} shows an unexplained cash flow",
             f"Leave the date out, or give one whose report shows it: {days}",
         )
     left = _left(ledger, book.name, shown, flow.amount)

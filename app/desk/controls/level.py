@@ -1,4 +1,4 @@
-"""What a person changes in the ledger alone: the kill level, a release from quarantine. Each says whose it was."""
+"""What a person changes in the ledger alone: the kill level, a release from quarantine. Each says who did it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ class Release:
 def set_level(
     ledger: Controls, level: KillLevel, reason: str, actor: str, at: datetime, whose: Whose = ANYBODY
 ) -> dict[str, Any]:
-    """It takes a person and a reason, up or down. The level of one account; of all where all are meant.
+    """Up or down, by a person who says why: the level of one account, or of all where all are meant.
 
     All are meant by a halt that names none, and where no more than one is on record. A level of all accounts stays in
-    force for each of them, and is told where it is stricter than what was asked for.
+    force for each of them: `note` says so where it is stricter than what was asked for.
     """
-    spoken(reason, "reason")
-    spoken(actor, "actor")
+    require_text(reason, "reason")
+    require_text(actor, "actor")
     books = ledger.books()
     own = _whom(books, whose, level)
     ledger.set_level(own.name if own else None, level, reason, actor, at)
@@ -45,14 +45,14 @@ def set_level(
         concerned = book != own and (own is None or book.account == own.account)
         if concerned and ledger.level(book.name).level is not level:
             ledger.set_level(book.name, level, reason, actor, at)
-    told = _levels(ledger, books, own.account if own else None)
+    found = _levels(ledger, books, own.account if own else None)
     if own is None:
         only = None if whose.everywhere or level is KillLevel.HALTED else one_of(accounts_of(books))
-        return {**told, "account": masked(only) if only else EVERYBODY}
-    if told["level"] != level.value:
-        note = f"all accounts are {told['level']}, which holds for this one, too: --all (`all` over HTTP) changes it"
-        return {**told, "note": note}
-    return told
+        return {**found, "account": masked(only) if only else EVERYBODY}
+    if found["level"] != level.value:
+        note = f"all accounts are {found['level']}, which holds for this one, too: --all (`all` over HTTP) changes it"
+        return {**found, "note": note}
+    return found
 
 
 def level_of(ledger: Controls, whose: Whose = ANYBODY) -> dict[str, Any]:
@@ -62,23 +62,23 @@ def level_of(ledger: Controls, whose: Whose = ANYBODY) -> dict[str, Any]:
     return _levels(ledger, books, account and meant(books, whose).account)
 
 
-def release(ledger: Controls, told: Release, at: datetime) -> dict[str, Any]:
+def release(ledger: Controls, asked: Release, at: datetime) -> dict[str, Any]:
     """Raises UsageError for a name that is not in quarantine."""
-    spoken(told.reason, "reason")
-    spoken(told.actor, "actor")
-    book = meant(ledger.books(), told.whose)
-    found = next((q for q in ledger.quarantined(book.name) if q.symbol == told.symbol.upper()), None)
+    require_text(asked.reason, "reason")
+    require_text(asked.actor, "actor")
+    book = meant(ledger.books(), asked.whose)
+    found = next((q for q in ledger.quarantined(book.name) if q.symbol == asked.symbol.upper()), None)
     if found is None:
         names = ", ".join(q.symbol for q in ledger.quarantined(book.name)) or "none"
         raise UsageError(
-            f"{told.symbol} is not in quarantine in account {masked(book.account)}", f"In quarantine: {names}"
+            f"{asked.symbol} is not in quarantine in account {masked(book.account)}", f"In quarantine: {names}"
         )
-    ledger.release(book.name, found.conid, told.reason, told.actor, at)
+    ledger.release(book.name, found.conid, asked.reason, asked.actor, at)
     return {"symbol": found.symbol, "was": found.reason, "account": masked(book.account)}
 
 
-def spoken(text: str, what: str) -> str:
-    """Words that every database keeps; UsageError for others."""
+def require_text(text: str, what: str) -> str:
+    """The text, which every database can keep; UsageError for any other."""
     plain = text.strip() and len(text) <= MOST_WORDS and "\0" not in text
     if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise UsageError(f"the {what} is blank, too long or not text", f"Give a {what} of 1 to {MOST_WORDS} characters")
@@ -100,20 +100,20 @@ def _whom(books: Sequence[Book], whose: Whose, level: KillLevel) -> Book | None:
 
 
 def _levels(ledger: Controls, books: Sequence[Book], account: str | None) -> dict[str, Any]:
-    """Of each account the world that ran last."""
+    """Of each account the level of the simulated world that ran last."""
     found = {}
     for book in books:
         if account in {None, book.account} and book.account not in found:
             found[book.account] = ledger.level(book.name)
     if not found:
-        return {**_told(ledger.level(None)), "account": EVERYBODY, "accounts": []}
+        return {**_control_facts(ledger.level(None)), "account": EVERYBODY, "accounts": []}
     strictest = max(found, key=lambda each: _STRICTNESS.index(found[each].level))
     shared = len(found) > 1 and len({control.level for control in found.values()}) == 1
-    rows = [{"account": masked(each), **_told(control)} for each, control in found.items()]
-    return {**_told(found[strictest]), "account": EVERYBODY if shared else masked(strictest), "accounts": rows}
+    rows = [{"account": masked(each), **_control_facts(control)} for each, control in found.items()]
+    return {**_control_facts(found[strictest]), "account": EVERYBODY if shared else masked(strictest), "accounts": rows}
 
 
-def _told(control: Control) -> dict[str, Any]:
+def _control_facts(control: Control) -> dict[str, Any]:
     return {
         "level": control.level.value,
         "reason": control.reason,

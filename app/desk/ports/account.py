@@ -22,7 +22,7 @@ class AccountMemory(Books, Protocol):
         ...
 
     def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
-        """Record money from outside."""
+        """Record a cash flow."""
         ...
 
     def flows(self, book: str) -> tuple[Flow, ...]:

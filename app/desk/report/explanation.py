@@ -2,12 +2,54 @@
 
 from app.decision.conditions import Condition
 from app.decision.explain import Explanation
-from app.desk.report import schema as r
+from app.desk.report.part import Part
 
 
-def explanation_part(explanation: Explanation) -> r.ExplanationPart:
+class ConditionPart(Part):
+    """One thing that an action asks for, of the policy's field `rule`; `distance` is threshold less value.
+
+    Values are fractions, or sessions where the rule counts them. `change` says what would meet it.
+    """
+
+    rule: str
+    subject: str
+    met: bool
+    text: str
+    value: float | None
+    threshold: float | None
+    distance: float | None
+    change: str | None
+
+
+class ShortfallPart(Part):
+    """A target that the closest feasible plan does not meet, as fractions of NAV."""
+
+    kind: str
+    name: str
+    target: float
+    attainable: float
+    after: float
+    reasons: tuple[str, ...]
+
+
+class ExplanationPart(Part):
+    """Why an action was chosen or not. Of `triggers` one is enough, of `requirements` all are needed.
+
+    `standing`: chosen, offered, withheld, refused (by the gate), impossible (no order fits), not_triggered or barred.
+    """
+
+    action: str
+    standing: str
+    because: str
+    triggers: tuple[ConditionPart, ...]
+    requirements: tuple[ConditionPart, ...]
+    changes: tuple[str, ...]
+    shortfalls: tuple[ShortfallPart, ...]
+
+
+def explanation_part(explanation: Explanation) -> ExplanationPart:
     """As the report and the committed plan carry it."""
-    return r.ExplanationPart(
+    return ExplanationPart(
         action=explanation.action.value,
         standing=explanation.standing.value,
         because=explanation.because,
@@ -15,7 +57,7 @@ def explanation_part(explanation: Explanation) -> r.ExplanationPart:
         requirements=tuple(_condition(c) for c in explanation.conditions.requirements),
         changes=explanation.changes,
         shortfalls=tuple(
-            r.ShortfallPart(
+            ShortfallPart(
                 kind=s.kind, name=s.name, target=s.target, attainable=s.attainable, after=s.after, reasons=s.reasons
             )
             for s in explanation.shortfalls
@@ -23,8 +65,8 @@ def explanation_part(explanation: Explanation) -> r.ExplanationPart:
     )
 
 
-def _condition(condition: Condition) -> r.ConditionPart:
-    return r.ConditionPart(
+def _condition(condition: Condition) -> ConditionPart:
+    return ConditionPart(
         rule=condition.rule,
         subject=condition.subject,
         met=condition.met,

@@ -1,1 +1,1 @@
-"""A run's life: opened, claimed, carried out, closed; and what catches up, waits and approves."""
+"""A run's life: opened, claimed, carried out, closed; approvals, exits by hand, and days that are made up for."""

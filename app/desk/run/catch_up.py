@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 async def catch_up(
-    desk: Desk, session: BrokerSession, conduct: PerformStages = perform_stages, progress: Progress = silent
+    desk: Desk, session: BrokerSession, perform: PerformStages = perform_stages, progress: Progress = silent
 ) -> tuple[RunResult, ...]:
     """The runs that could be made up for now; after the latest start of their slot they are put on record as missed.
 
@@ -34,10 +34,10 @@ async def catch_up(
     due = [slot for slot in latest_starts(desk.policy) if ready or too_late(desk, slot, clock)]
     made: list[RunResult] = []
     failed: PortfolioError | None = None
-    for key in [key for slot in due for key in await _held_up(desk, session, slot)]:
+    for key in [key for slot in due for key in await _held_up_days(desk, session, slot)]:
         _logger.warning("the %s run of %s is made up for", key.slot, key.session_date)
         try:
-            made.append(await run_daily(desk, RunRequest(key.account, key.slot), conduct, progress))
+            made.append(await run_daily(desk, RunRequest(key.account, key.slot), perform, progress))
         except NotReady as error:
             _logger.warning("it cannot run: %s", error)
         except PortfolioError as error:
@@ -53,7 +53,7 @@ async def login_missing(desk: Desk, session: BrokerSession, minutes: int) -> Non
     await remind(desk, session, key, minutes)
 
 
-async def _held_up(desk: Desk, session: BrokerSession, slot: str) -> tuple[RunKey, ...]:
+async def _held_up_days(desk: Desk, session: BrokerSession, slot: str) -> tuple[RunKey, ...]:
     """Those of the account and the world that the broker's session is of."""
     clock = market_clock(session)
     previews = effective_mode(desk.policy, desk.trading_mode, False, session).mode is Mode.PREVIEW

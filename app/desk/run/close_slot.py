@@ -8,12 +8,16 @@ from datetime import UTC, timedelta
 
 from app.desk.desk import Desk, Progress
 from app.desk.records import Claim, Event, IntentRecord, RunStatus
-from app.desk.run.attempt import Attempt, RunResult, carried_out, claimed, closed
-from app.desk.run.unfinished import close_left_behind
+from app.desk.run.attempt import Attempt, RunResult
+from app.desk.run.carry_out import carry_out
+from app.desk.run.claim import claim_run
+from app.desk.run.close import close_and_tell
+from app.desk.run.end import End
+from app.desk.run.unfinished import close_left_behind, reconcile_books
 from app.desk.stages.order_results import result_of
 from app.desk.stages.read import read_account
 from app.desk.stages.reconcile import our_ids, refuse_strangers, settle
-from app.desk.states import AccountRead, Run
+from app.desk.states import Run
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.order import OrderState
 
@@ -21,23 +25,23 @@ AFTER_CLOSE = timedelta(minutes=20)
 WORKING = frozenset({OrderState.ACKED, OrderState.PARTIAL})
 
 
-async def close_day(desk: Desk, tried: Attempt, progress: Progress) -> RunResult:
+async def close_day(desk: Desk, attempt: Attempt, progress: Progress) -> RunResult:
     """Raises UsageError before the slot opens."""
-    opens = tried.session.closes + AFTER_CLOSE if tried.session else None
-    if opens is not None and tried.clock.now() < opens:
+    opens = attempt.session.closes + AFTER_CLOSE if attempt.session else None
+    if opens is not None and attempt.clock.now() < opens:
         hour = f"{opens.astimezone(UTC):%H:%M} UTC"
         raise UsageError(f"the close slot opens at {hour}", "Run it after the exchange's close")
-    # It records in every mode and sends in none.
-    run = await claimed(desk, replace(tried, key=replace(tried.key, dry_run=False)), progress)
+    run = await claim_run(desk, attempt.without_dry_run(), progress)
     if isinstance(run, RunResult):
         return run
-    if tried.session is None:
-        return await closed(desk, run, RunStatus.SKIPPED, f"the exchange is closed on {tried.key.session_date}")
-    return await carried_out(desk, replace(run, at_close=True, by_person=True), _record_close, lambda _: RunStatus.DONE)
+    if attempt.session is None:
+        closed_day = f"the exchange is closed on {attempt.key.session_date}"
+        return await close_and_tell(desk, End(run, RunStatus.SKIPPED, closed_day))
+    return await close_and_tell(desk, await carry_out(desk, replace(run, at_close=True), _record_close))
 
 
-async def _record_close(desk: Desk, run: Run) -> AccountRead:
-    claim = run.own_claim
+async def _record_close(desk: Desk, run: Run) -> End:
+    run, claim = await reconcile_books(desk, run), run.own_claim
     report = run.broker_report or await desk.broker.report(run.key.account)
     orders = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(report.orders))
     refuse_strangers(report.orders, orders)
@@ -48,14 +52,15 @@ async def _record_close(desk: Desk, run: Run) -> AccountRead:
             ended = await _last_word(desk, run, claim, ended)
         results.append(result_of(ended))
     # What was planned for the day and not sent is not sent any more.
-    await close_left_behind(desk, run, claim, same_day=True)
+    await close_left_behind(desk, run, same_day=True)
     read = await read_account(desk, replace(run, broker_report=report))
     external = read.continuity.external_trades
     for trade in external:
         facts = {"execution_id": trade.execution_id, "conid": trade.conid, "side": trade.side.value}
         run.journal.add(Event("external_trade", {**facts, "quantity": f"{trade.quantity:f}"}))
     run.progress(f"day closed: {len(results)} orders settled, {len(external)} trades of others")
-    return replace(read, results=tuple(results), trades=report.trades)
+    recorded = replace(read, results=tuple(results), trades=report.trades)
+    return End(recorded, RunStatus.DONE, recorded.note)
 
 
 async def _last_word(desk: Desk, run: Run, claim: Claim, intent: IntentRecord) -> IntentRecord:

@@ -1,16 +1,18 @@
-"""Runs of an earlier day whose process ended after their plan was committed: closed with what became of their orders.
+"""What earlier runs left open, before anything new: their orders, and runs whose process ended.
 
-Only after the books were reconciled. Must never send what was left unsent: the day that it was planned for is over.
+Such a run is closed with what became of its orders, after the books were reconciled. Must never send what it left
+unsent: the day that it was planned for is over.
 """
 
 from collections.abc import Sequence
 
 from app.desk.desk import Desk
 from app.desk.journal import Journal
-from app.desk.records import PROCESS_ENDED, Claim, Event, RunStatus
+from app.desk.records import PROCESS_ENDED, Event, RunStatus
 from app.desk.report.build import report_of
 from app.desk.run.notify import tell_failure
 from app.desk.stages.order_results import result_of
+from app.desk.stages.reconcile import reconcile
 from app.desk.states import Run
 from app.domain.errors import PortfolioError
 from app.domain.market import Session
@@ -19,10 +21,23 @@ from app.domain.order import OrderState
 _NOT_SENT = "the process that would have sent it ended, and then its day did"
 
 
-async def close_left_behind(desk: Desk, run: Run, claim: Claim, *, same_day: bool = False) -> None:
-    """Those of earlier sessions; `same_day`: of this one, too, once nobody goes on with it any more."""
+async def reconcile_books(desk: Desk, run: Run) -> Run:
+    """With the broker's report, where orders were open. A preview settles nothing and waits for nothing.
+
+    Raises what `reconcile` raises.
+    """
+    if run.key.dry_run:
+        return run
+    with run.journal.listening():
+        reconciled = await reconcile(desk, run, run.own_claim)
+        await close_left_behind(desk, reconciled)
+    return reconciled
+
+
+async def close_left_behind(desk: Desk, run: Run, *, same_day: bool = False) -> None:
+    """Those of earlier sessions; `same_day`: of this one, too, which ends."""
     now = run.clock.now()
-    for old in await desk.in_thread(desk.ledger.adopt, claim, now, same_day=same_day):
+    for old in await desk.in_thread(desk.ledger.adopt, run.own_claim, now, same_day=same_day):
         for intent in await desk.in_thread(desk.ledger.intents, old.run_id):
             if intent.state is OrderState.PLANNED:
                 await desk.in_thread(
@@ -52,4 +67,4 @@ async def close_left_behind(desk: Desk, run: Run, claim: Claim, *, same_day: boo
 
 
 async def _nowhere(_: Sequence[Event]) -> None:
-    """Nothing was called for it."""
+    """No stage of it runs, so its journal stays empty."""

@@ -25,7 +25,7 @@ class Patience:
     seconds: float | None = None
 
 
-async def patiently(
+async def wait_and_start(
     desk: Desk,
     start: Callable[[], Awaitable[RunResult]],
     patience: Patience,
@@ -39,7 +39,7 @@ async def patiently(
     began = desk.steady()
     while True:
         try:
-            found = await _tried(start, progress) if patience.turn else await start()
+            found = await _start_or_find(start, progress) if patience.turn else await start()
         except NotReady as error:
             if not patience.login or too_late(desk, slot, SystemClock()):
                 raise
@@ -50,10 +50,10 @@ async def patiently(
         if isinstance(found, RunResult):
             return found
         seconds = LONGEST_SECONDS if patience.seconds is None else patience.seconds
-        await _its_end(desk, found, began, seconds, progress)
+        await _wait_for_end(desk, found, began, seconds, progress)
 
 
-async def _tried(start: Callable[[], Awaitable[RunResult]], progress: Progress) -> RunResult | str:
+async def _start_or_find(start: Callable[[], Awaitable[RunResult]], progress: Progress) -> RunResult | str:
     """The result, or the id of the run whose end must be waited for."""
     while True:
         try:
@@ -67,7 +67,7 @@ async def _tried(start: Callable[[], Awaitable[RunResult]], progress: Progress) 
             return result if result.report is not None else result.run_id
 
 
-async def _its_end(desk: Desk, run_id: str, began: float, seconds: float, progress: Progress) -> None:
+async def _wait_for_end(desk: Desk, run_id: str, began: float, seconds: float, progress: Progress) -> None:
     """Until the run has ended, or nobody is at work on it."""
     said = None
     while True:

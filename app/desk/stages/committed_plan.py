@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from app.desk.report.schema import ExplanationPart
+from app.desk.report.explanation import ExplanationPart
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import Action, Choice, Plan

@@ -1,7 +1,7 @@
-"""Does the account follow from what it was and from its executions? What does not is money from outside, or a doubt.
+"""Does the account follow from what it was and from its executions? What does not is a cash flow, or a doubt.
 
 A quantity that changed without an execution, or a price that jumped like a split, keeps automatic orders off the name.
-Money from outside is neither gain nor loss; until it is explained, nothing is concluded from the account's value.
+A cash flow is neither gain nor loss; until it is explained, nothing is concluded from the account's value.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from app.desk.records import Snapshot, UnitValue
 from app.domain.order import Trade
 from app.domain.portfolio import Portfolio
 
-# A change of cash beyond this share of NAV, which executions and fees do not explain, came from outside.
+# A change of cash beyond this share of NAV, which executions and fees do not explain, is a cash flow.
 FLOW_THRESHOLD = Decimal("0.003")
 CENT = Decimal("0.01")
 SPLITS = tuple(Fraction(n, d) for n, d in ((3, 2), (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1)))
@@ -33,7 +33,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Continuity:
-    """`detected` is all money from outside ever seen, `recorded` what a person has explained; base currency."""
+    """`detected` is the sum of all cash flows ever seen, `recorded` what a person has explained; base currency."""
 
     detected: Decimal = Decimal(0)
     recorded: Decimal = Decimal(0)
@@ -41,7 +41,7 @@ class Continuity:
     external_trades: tuple[Trade, ...] = ()
 
     def unexplained(self, nav: Decimal) -> Decimal:
-        """Money from outside that nobody has explained; zero while it is too little to matter."""
+        """Cash flow that no person has explained; zero while it is too little to matter."""
         difference = self.detected - self.recorded
         return difference if abs(difference) > FLOW_THRESHOLD * nav else Decimal(0)
 
@@ -108,7 +108,7 @@ def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[T
 
 
 def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> Decimal:
-    """In base currency at today's rates: what a rate's move makes of cash did not come from outside."""
+    """In base currency at today's rates: what a rate's move makes of cash is no cash flow."""
     kept = {balance.currency for balance in portfolio.cash} | before.balances.keys()
     names = {**before.currencies, **{p.instrument.conid: p.instrument.currency for p in portfolio.positions}}
     names.update((line.conid, line.currency) for line in portfolio.unmanaged if line.conid and line.currency)
@@ -122,14 +122,14 @@ def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade
     for trade in since:
         currency = trade.currency or names.get(trade.conid)
         currency = currency or (portfolio.currency if kept == {portfolio.currency} else None)
-        # Bought and sold in between: what it earned, in nobody knows what, counts as from outside where it matters.
+        # Bought and sold in between: what it earned, in an unknown currency, counts as a cash flow where it matters.
         if currency is not None and (currency == portfolio.currency or currency in kept):
             cash -= in_base(currency, trade.paid + (trade.commission or Decimal(0)))
     return cash
 
 
 def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> tuple[Doubt, ...]:
-    """Of managed names: what is not managed is never ordered, and how it changed is nobody's doubt."""
+    """Of managed names: what is not managed is never ordered, and how it changed raises no doubt."""
     expected: defaultdict[int, Decimal] = defaultdict(Decimal, before.quantities)
     for trade in since:
         expected[trade.conid] += trade.side.sign * trade.quantity

@@ -3,13 +3,12 @@
 Every plan that a chooser sees has passed the gate. A committed plan is kept: the chooser is not asked twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.decision import explain, offered, plans, rules
-from app.decision.explain import Decision
+from app.decision import Options, explain
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
@@ -20,19 +19,16 @@ from app.desk.stages.kill_level import level_in_force
 from app.desk.states import Decided, Evaluated, MarketRead, Run
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, client_order_id
-from app.domain.plan import Action, Plan
+from app.domain.plan import Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
-from app.risk import feasible, measure
+from app.engine import options
+from app.risk import Today, measure
 
 
 async def evaluate(desk: Desk, run: MarketRead) -> Evaluated:
     """Measure the portfolio against the policy."""
-    # In doubt about the account's value, nothing can be concluded from its earlier ones.
-    doubt = run.value_doubt
-    evaluation = measure(desk.policy, run.portfolio, run.market, run.navs if doubt is None else (), run.memory)
-    if doubt is not None:
-        evaluation = _without_past(evaluation, doubt)
+    evaluation = measure(_today(desk, run))
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
@@ -47,36 +43,32 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
         run.progress(f"decision kept from the interrupted attempt: {plan.action}")
         kept = restore_explanations(run.claim.plan)
         return Decided(**vars(run), choice=choice, plan=plan, plans=(plan,), explanations=kept)
-    portfolio, market, evaluation = run.portfolio, run.market, run.evaluation
-    candidates = plans(desk.policy, portfolio, market, evaluation, run.memory)
-    left, refusals = await _through_the_gate(desk, run, candidates)
-    default = rules(desk.policy, evaluation, left)
-    choosable = offered(desk.policy, evaluation, left)
+    evaluation, today = run.evaluation, _today(desk, run)
+    day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
+    found = options(today, evaluation, day, run.level.level)
     if desk.chooser.spends:
         await require_ready(desk)
-    choice, model = await desk.chooser.choose(Offer(run.run_id, choosable, default, _summary(evaluation)))
-    plan = {p.id: p for p in choosable}[choice.plan_id]
-    decision = Decision(candidates, left, choosable, choice, refusals)
-    explained = explain(desk.policy, portfolio, market, evaluation, run.memory, decision)
+    offer = Offer(run.run_id, found.choosable, found.default, _summary(evaluation))
+    choice, model = await desk.chooser.choose(offer)
+    plan = found.plan(choice)
+    explained = explain(desk.policy, run.portfolio, run.market, evaluation, run.memory, found, choice)
     run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
     decided = Decided(
         **vars(run),
-        plans=left,
+        plans=found.feasible,
         choice=choice,
         plan=plan,
         model=model,
         explanations=tuple(map(explanation_part, explained)),
-        refusals=_of_chosen(refusals, plan, left),
+        refusals=_of_chosen(found, plan),
     )
     await _commit(desk, decided)
     return decided
 
 
-def _without_past(evaluation: Evaluation, note: str) -> Evaluation:
-    """The two metrics that need the past say why they are unknown."""
-    past = {"drawdown", "daily_loss"}
-    metrics = tuple(replace(m, note=note) if m.name in past else m for m in evaluation.metrics)
-    return replace(evaluation, metrics=metrics)
+def _today(desk: Desk, run: MarketRead) -> Today:
+    """What the day is decided from; in doubt about the account's value nothing is concluded from its earlier ones."""
+    return Today(desk.policy, run.portfolio, run.market, run.navs, run.memory, run.value_doubt)
 
 
 def _tell_blocked_exits(run: MarketRead, evaluation: Evaluation) -> None:
@@ -104,26 +96,10 @@ def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
     )
 
 
-async def _through_the_gate(
-    desk: Desk, run: Evaluated, candidates: Sequence[Plan]
-) -> tuple[tuple[Plan, ...], dict[Action, tuple[Refusal, ...]]]:
-    """(feasible plans with their post-trade numbers, refusals by action)."""
-    day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
-    left: list[Plan] = []
-    refusals: dict[Action, tuple[Refusal, ...]] = {}
-    for wanted in candidates:
-        plan, refusals[wanted.action] = feasible(
-            desk.policy, run.portfolio, run.market, run.navs, wanted, day, run.level.level, run.memory
-        )
-        if plan is not None:
-            left.append(plan)
-    return tuple(left), refusals
-
-
-def _of_chosen(refusals: Mapping[Action, tuple[Refusal, ...]], plan: Plan, left: Sequence[Plan]) -> tuple[Refusal, ...]:
+def _of_chosen(found: Options, plan: Plan) -> tuple[Refusal, ...]:
     """What the gate cut from the chosen plan, and from every plan of which it left nothing."""
-    gone = set(refusals) - {p.action for p in left}
-    return refusals[plan.action] + tuple(r for action in sorted(gone) for r in refusals[action])
+    gone = set(found.refusals) - {p.action for p in found.feasible}
+    return found.refusals[plan.action] + tuple(r for action in sorted(gone) for r in found.refusals[action])
 
 
 async def _commit(desk: Desk, run: Decided) -> None:

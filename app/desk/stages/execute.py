@@ -33,7 +33,7 @@ from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
 from app.domain.pricing import limit_price
 from app.domain.ruling import KillLevel, Refusal
-from app.risk import after, gate, what_if_refusal
+from app.risk import Today, after, gate, what_if_refusal
 
 # From the commit of SENDING to the wire; shorter than a ticket's life, which is shorter than the lease.
 SEND_BUDGET_SECONDS = 20.0
@@ -157,7 +157,7 @@ async def _prepare(desk: Desk, run: Executed, order: Order, portfolio: Portfolio
     priced = replace(order, limit_price=limit, reference_price=quotes[conid].price)
     day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     level = KillLevel.ACTIVE if run.by_person else run.level.level
-    ruling = gate(desk.policy, portfolio, market, run.navs, (priced,), day, level, run.memory)
+    ruling = gate(Today(desk.policy, portfolio, market, run.navs, run.memory), (priced,), day, level)
     if not ruling.allowed:
         return Refused(ruling.refusals)
     allowed = ruling.allowed[0]

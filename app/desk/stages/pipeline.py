@@ -57,7 +57,7 @@ async def perform_stage(stage: Stage[Needed, Given], desk: Desk, run: Needed) ->
     done.journal.add(Event("stage", {"name": stage.name, "milliseconds": f"{milliseconds:.1f}"}))
     # What was read is on record before anything is made of it. What follows goes with the plan, a send or the close;
     # a preview that nobody claimed has none of them.
-    if done.claim is None or not isinstance(done, Evaluated | Decided):
+    if done.claim is None or stage is READ_MARKET:
         await done.journal.flush()
     return replace(done, timings={**done.timings, stage.name: milliseconds})
 

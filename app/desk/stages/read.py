@@ -174,7 +174,7 @@ async def _quarantine(desk: Desk, run: Run, found: Continuity) -> tuple[Quaranti
 
 
 def _tell_unexplained(run: Run, portfolio: Portfolio, found: Continuity) -> str | None:
-    """The note of a run that finds a cash flow nobody has explained."""
+    """The note of a run that finds an unexplained cash flow."""
     unexplained = found.unexplained(portfolio.nav)
     if unexplained == 0:
         return None

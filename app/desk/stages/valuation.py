@@ -23,7 +23,7 @@ MOST_SET_ASIDE = 0.10
 
 
 def carried(portfolio: Portfolio, last: Mapping[int, UnitValue]) -> Portfolio:
-    """Lines that nobody values today at the value on record; by conid."""
+    """Lines without a value today at the last one on record; `last` by conid."""
     return replace(portfolio, unmanaged=tuple(_carried(line, last) for line in portfolio.unmanaged))
 
 

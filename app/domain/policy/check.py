@@ -16,9 +16,9 @@ from app.domain.policy.fields import CASH, slips
 from app.domain.questions import DOCUMENTED, Bound
 from app.domain.sizing import HEADROOM
 from app.domain.slots import name_problem
+from app.domain.tolerance import TOLERANCE
 
 _OPEN, _CLOSE, _HALF_DAY_CLOSE = ("09:30", "16:00", "13:00")
-_TOLERANCE = 1e-9
 # An investor's own word against the limits: annual volatility and drawdown that still fit it. Our convention.
 _CALM_ENOUGH = {RiskTolerance.CONSERVATIVE: 0.15, RiskTolerance.MODERATE: 0.25, RiskTolerance.AGGRESSIVE: 1.0}
 _SHORT_HORIZON_YEARS, _SHORT_HORIZON_EXPOSURE = 3, 0.6
@@ -162,11 +162,11 @@ def _targets(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
             wanted = ", ".join(sorted({*held, CASH}))
             yield _error(f"allocation.asset_classes_pct.{name}", f"not a class of universe.asset_classes ({wanted})")
     total = sum(classes.values())
-    if classes and abs(total - 1) > _TOLERANCE:
+    if classes and abs(total - 1) > TOLERANCE:
         yield _error("allocation.asset_classes_pct", f"the targets add up to {_percent(total)}, not to 100 %")
     invested = invested_target(policy)
     in_sectors = sum(allocation.sectors.values())
-    if allocation.sectors and invested is not None and abs(in_sectors - invested) > _TOLERANCE:
+    if allocation.sectors and invested is not None and abs(in_sectors - invested) > TOLERANCE:
         yield _error(
             "allocation.sectors_pct",
             f"the targets add up to {_percent(in_sectors)}, what is invested to {_percent(invested)}",
@@ -178,12 +178,12 @@ def _targets(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
 def _sector_target(policy: Policy, sectors: Mapping[str, str], sector: str, target: float) -> Iterator[Finding]:
     field, names = f"allocation.sectors_pct.{sector}", _names_of(policy, sectors, sector)
     room = _room(policy, names)
-    if target > policy.risk_limits.max_sector + _TOLERANCE:
+    if target > policy.risk_limits.max_sector + TOLERANCE:
         limit = _percent(policy.risk_limits.max_sector)
         yield _error(field, f"{_percent(target)} is above risk_limits.max_sector_pct ({limit})")
     if target > 0 and not names and sector in GICS_SECTORS:
         yield _error(field, f"cannot be met: no name that may be bought is in {sector}")
-    elif target > room + _TOLERANCE and names:
+    elif target > room + TOLERANCE and names:
         yield _error(
             field,
             f"cannot be met: {', '.join(names)} may hold {_percent(room)} inside the position limits, "
@@ -197,26 +197,26 @@ def _capacity(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
     room, invested = _room(policy, names), invested_target(policy)
     if invested is None:
         wanted = min(limits.max_exposure, 1 - limits.min_cash_reserve)
-        if names and room < wanted - _TOLERANCE:
+        if names and room < wanted - TOLERANCE:
             yield _warning(
                 "risk_limits.max_position_pct",
                 f"too few names ({len(names)}): they may hold {_percent(room)}, "
                 f"the rest of {_percent(wanted)} stays in cash",
             )
         return
-    if names and invested > room + _TOLERANCE:
+    if names and invested > room + TOLERANCE:
         yield _error(
             "allocation",
             f"too few names ({len(names)}): they may hold {_percent(room)} inside risk_limits.max_position_pct, "
             f"the targets invest {_percent(invested)}",
         )
-    if invested > limits.max_exposure + _TOLERANCE:
+    if invested > limits.max_exposure + TOLERANCE:
         yield _error(
             "allocation",
             f"the targets invest {_percent(invested)}, above risk_limits.max_exposure_pct "
             f"({_percent(limits.max_exposure)})",
         )
-    if 1 - invested - band < limits.min_cash_reserve - _TOLERANCE:
+    if 1 - invested - band < limits.min_cash_reserve - TOLERANCE:
         yield _error(
             "allocation",
             f"the cash target of {_percent(1 - invested)} less the drift threshold of {_percent(band)} is below "
@@ -238,7 +238,7 @@ def _limits(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     ):
         if getattr(limits, name) == 0:
             yield _error(f"risk_limits.{name}_pct", "0 leaves no room for any position")
-    if limits.max_exposure > 1 - limits.min_cash_reserve + _TOLERANCE:
+    if limits.max_exposure > 1 - limits.min_cash_reserve + TOLERANCE:
         yield _warning(
             "risk_limits.max_exposure_pct",
             f"{_percent(limits.max_exposure)} is never reached: min_cash_reserve_pct leaves "
@@ -300,7 +300,7 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     if rules.max_turnover == 0:
         yield _error("execution.max_turnover_pct", "0 allows no order that is not an exit")
     fees = rules.max_commission * rules.max_turnover
-    if fees > HEADROOM + _TOLERANCE:
+    if fees > HEADROOM + TOLERANCE:
         yield _warning(
             "execution.max_commission_pct",
             f"of a day's turnover of {_percent(rules.max_turnover)} it may be {_percent(fees)} of net asset value, "

@@ -125,7 +125,7 @@ def test_it_starts_with_a_key_of_its_own_and_nobody_keeps_the_authoritys(gateway
     context = ssl.create_default_context(cafile=str(gateway.authority))
     gateway.session(**READY)
     for host in ("localhost", "127.0.0.1"):
-        with httpx2.Client(verify=context, trust_env=False) as http:
+        with httpx2.Client(verify=context, timeout=60, trust_env=False) as http:
             answer = http.post(f"https://{host}:{gateway.port}/v1/api/iserver/auth/status")
             assert answer.json() == READY
     kept = sorted(path.name for path in (gateway.directory / "data").iterdir())

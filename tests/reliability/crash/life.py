@@ -30,7 +30,8 @@ from app.desk.desk import Desk
 from app.desk.ports import Broker, Chooser, Ledger, MarketData
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest, RunResult
-from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.run.daily import run_daily
+from app.desk.run.reconcile_now import reconcile_now
 from app.domain.errors import PortfolioError
 from app.domain.instrument import AssetClass, ContractRules, Instrument
 from app.domain.market import PriceSeries, Quote

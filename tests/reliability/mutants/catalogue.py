@@ -154,12 +154,12 @@ MUTANTS: Final = (
     Mutant(
         "absence needs more than one read",
         (Edit(RECONCILING, "ABSENT_READS = 2\n", "ABSENT_READS = 1\n"),),
-        "tests/unit/desk/test_reconciling.py::test_one_read_is_no_evidence_of_absence_however_late_it_comes",
+        "tests/unit/desk/test_reconcile.py::test_one_read_is_no_evidence_of_absence_however_late_it_comes",
     ),
     Mutant(
         "absence counts only after the settle window",
         (Edit(RECONCILING, "SETTLE_SECONDS = 180\n", "SETTLE_SECONDS = -(10**9)\n"),),
-        "tests/unit/desk/test_reconciling.py::test_many_reads_at_once_are_no_evidence_of_absence",
+        "tests/unit/desk/test_reconcile.py::test_many_reads_at_once_are_no_evidence_of_absence",
     ),
     Mutant(
         "an order's id is the same whoever computes it",
@@ -216,7 +216,7 @@ MUTANTS: Final = (
                 "    allowed = priced",
             ),
         ),
-        "tests/unit/desk/test_executing.py",
+        "tests/unit/desk/test_execute.py",
     ),
     Mutant(
         "a day's counters include orders on their way",
@@ -279,6 +279,6 @@ MUTANTS: Final = (
                 "        Outcome.ALREADY_REGISTERED: OrderState.REJECTED,\n",
             ),
         ),
-        "tests/unit/desk/test_executing.py",
+        "tests/unit/desk/test_execute.py",
     ),
 )

@@ -19,11 +19,11 @@ SURVIVORS: Final = (
     Mutant(
         "the moment the exchange opens nobody is reminded to log in",
         (Edit("app.desk.run.notify", "<= now < opens\n", "<= now <= opens\n"),),
-        "tests/unit/desk/test_telling.py::test_the_time_to_remind_ends_the_moment_the_exchange_opens",
+        "tests/unit/desk/test_notify.py::test_the_time_to_remind_ends_the_moment_the_exchange_opens",
     ),
     Mutant(
         "long after the opening nobody is reminded to log in",
         (Edit("app.desk.run.notify", "<= now < opens\n", "<= now\n"),),
-        "tests/unit/desk/test_telling.py::test_once_the_exchange_is_open_nobody_is_reminded_of_the_login",
+        "tests/unit/desk/test_notify.py::test_once_the_exchange_is_open_nobody_is_reminded_of_the_login",
     ),
 )

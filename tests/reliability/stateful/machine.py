@@ -15,9 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from app.desk.desk import Desk
 from app.desk.records import HOLDS_KEY, RunStatus
-from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunRequest, RunResult
-from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.reconcile_now import reconcile_now
 from app.domain.errors import PortfolioError
 from app.domain.order import Side, Ticket
 from app.domain.plan import Action

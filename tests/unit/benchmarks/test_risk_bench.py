@@ -1,13 +1,10 @@
 """What the bench of the risk engine times is the engine's own work, and comes out whole."""
 
-from decimal import Decimal
-
 import numpy as np
 import pytest
 
 from app.risk import metrics
-from tests.benchmarks.risk import DAYS, GROUPS, decide, decide_all, returns_of, statistics
-from tests.support.sample import day_of, prices
+from tests.benchmarks.risk import DAYS, GROUPS, decide_fresh, decide_together, returns_of, statistics, twenty
 
 
 def test_the_statistics_that_are_timed_are_numbers_of_every_portfolio() -> None:
@@ -22,7 +19,8 @@ def test_the_statistics_that_are_timed_are_numbers_of_every_portfolio() -> None:
 @pytest.mark.real_prices
 def test_the_decision_that_is_timed_is_one_of_twenty_positions() -> None:
     assert returns_of(20).shape == (metrics.SESSIONS_PER_YEAR, 20)
-    inputs = day_of(DAYS[0], dict.fromkeys(prices().symbols, Decimal("4.4")))
+    inputs = twenty(DAYS[0])
     assert len(inputs.portfolio.positions) == 20
-    assert decide(inputs).allowed
-    assert decide_all(inputs) > 1
+    assert decide_fresh(inputs).chosen.orders
+    assert len(decide_fresh(inputs).options.candidates) > 1
+    assert decide_together(inputs, 3) == (decide_fresh(inputs),) * 3

@@ -261,8 +261,13 @@ class _Guarded:
 
 
 def main() -> None:
-    """`python -m tests.unit.broker.canned FD NOTE`: serve on the listening socket FD, die in a placement."""
+    """`python -m tests.unit.broker.canned FD NOTE`: serve on the listening socket FD, die in a placement.
+
+    Says READY once everything slow is done.
+    """
     app = application(Canned(dies_at="place_order", note=Path(sys.argv[2])))
+    sys.stdout.write("READY\n")
+    sys.stdout.flush()
     uvicorn.run(app, fd=int(sys.argv[1]), log_level="critical", ws="none")
 
 

@@ -17,6 +17,6 @@ def canned() -> Canned:
 @pytest.fixture
 async def connection(canned: Canned) -> AsyncIterator[McpConnection]:
     async with served(application(canned)) as address:
-        opened = McpConnection(f"{address}/mcp", TOKEN, timeout=5)
+        opened = McpConnection(f"{address}/mcp", TOKEN)
         yield opened
         await opened.close()

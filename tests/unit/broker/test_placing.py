@@ -149,7 +149,9 @@ def mortal(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     with listening() as listener:
         descriptor = listener.fileno()
         command = [sys.executable, "-m", "tests.unit.broker.canned", str(descriptor), str(note)]
-        with subprocess.Popen(command, pass_fds=(descriptor,)) as process:
+        with subprocess.Popen(command, pass_fds=(descriptor,), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "READY\n"
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", note
             process.terminate()
 
@@ -158,7 +160,7 @@ async def test_a_server_killed_in_the_middle_of_a_placement_leaves_it_unknown_an
     mortal: tuple[str, Path],
 ) -> None:
     address, note = mortal
-    connection = McpConnection(address, TOKEN, timeout=5)
+    connection = McpConnection(address, TOKEN)
     broker = McpBroker(connection)
     await broker.session()
     placement = await broker.place(TICKET, "s")

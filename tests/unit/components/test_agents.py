@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from google.adk.apps import App
@@ -21,8 +22,9 @@ from app.components.plugins.audit import AuditPlugin
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
-from app.desk.run.daily import preview_run, run_daily
-from app.desk.stages.pipeline import STAGES
+from app.desk.run.daily import run_daily
+from app.desk.run.preview import open_preview
+from app.desk.stages.pipeline import STAGES, Stage
 from app.desk.states import Run
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, PolicyError
 from app.domain.order import Side
@@ -130,18 +132,18 @@ async def test_offline_the_rules_choose_and_no_model_is_asked(office: Office) ->
 class Playground:
     """The same agents over an office's desk, reached by a chat that nobody scheduled."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, stages: Sequence[Stage[Any, Any]] = STAGES) -> None:
         self._office = office
         self.opened: list[str] = []
         self.board = Board(self._open)
-        agent = Workflow(name="daily_run", edges=[(START, *(StageAgent(stage, self.board) for stage in STAGES))])
+        agent = Workflow(name="daily_run", edges=[(START, *(StageAgent(stage, self.board) for stage in stages))])
         self._app = App(name="app", root_agent=agent, plugins=[AuditPlugin(self.board)])
         self._sessions = InMemorySessionService()
 
     async def _open(self, session_id: str) -> tuple[Desk, Run]:
         self.opened.append(session_id)
         desk = self._office.desk()
-        return desk, await preview_run(desk, session_id)
+        return desk, await open_preview(desk, session_id)
 
     async def say(self, text: str, session_id: str = "chat") -> Sequence[Event]:
         """All events of one message."""
@@ -190,3 +192,8 @@ async def test_a_chat_while_the_broker_is_not_ready_says_who_must_act(office: Of
     office.world.set_session(state=SessionState.COMPETING, message="another login", remedy="Log the other one out")
     with pytest.raises(NotReady, match="another login"):
         await Playground(office).say("hello")
+
+
+async def test_an_agent_before_its_turn_says_what_the_run_lacks(office: Office) -> None:
+    with pytest.raises(RuntimeError, match="works on a run that is AccountRead, and this one is Run"):
+        await Playground(office, STAGES[1:]).say("hello")

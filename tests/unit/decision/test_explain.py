@@ -7,14 +7,14 @@ from datetime import date
 import pytest
 from hypothesis import given
 
-from app.decision import explain, offered, plans, rules
-from app.decision.explain import ACTIONS, Decision, Explanation, Standing
+from app.decision import Options, explain, offered, plans, rules
+from app.decision.explain import ACTIONS, Explanation, Standing
 from app.domain.market import Market
 from app.domain.plan import NO_MEMORY, Action, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import Refusal
-from app.risk import measure
+from app.risk import Today, measure
 from tests.support.sample import day, default_policy
 from tests.support.worlds import conid, evaluate, even, market, navs, policy, portfolio, quoted, rule_on
 from tests.unit.risk.drawn import World, gated, worlds
@@ -39,14 +39,10 @@ def explained(
         for plan in (replace(p, orders=ruled[p.action].allowed) for p in candidates)
         if plan.action is Action.HOLD or any(not order.mandatory for order in plan.orders)
     )
-    decision = Decision(
-        candidates,
-        feasible,
-        offered(policy, evaluation, feasible),
-        rules(policy, evaluation, feasible),
-        {action: ruling.refusals for action, ruling in ruled.items()},
-    )
-    found = explain(policy, account, prices, evaluation, memory, decision)
+    refusals = {action: ruling.refusals for action, ruling in ruled.items()}
+    choosable, choice = offered(policy, evaluation, feasible), rules(policy, evaluation, feasible)
+    options = Options(candidates, feasible, refusals, choosable, choice)
+    found = explain(policy, account, prices, evaluation, memory, options, choice)
     assert [one.action for one in found] == list(ACTIONS)
     return {one.action: one for one in found}
 
@@ -157,10 +153,12 @@ def test_any_day_is_explained_as_it_was_decided(world: World) -> None:
     choice = rules(world.policy, evaluation, candidates)
     cut: dict[Action, tuple[Refusal, ...]] = {p.action: gated(world, p.orders).refusals for p in candidates}
     choosable = offered(world.policy, evaluation, candidates)
-    decision = Decision(candidates, candidates, choosable, choice, cut)
-    found = explain(world.policy, world.portfolio, world.market, evaluation, world.memory, decision)
+    options = Options(candidates, candidates, cut, choosable, choice)
+    found = explain(world.policy, world.portfolio, world.market, evaluation, world.memory, options, choice)
     standings = {one.action: one.standing for one in found}
-    assert [action for action, standing in standings.items() if standing is Standing.CHOSEN] == [decision.chosen]
+    assert [action for action, standing in standings.items() if standing is Standing.CHOSEN] == [
+        options.default_plan.action
+    ]
     assert {a for a, s in standings.items() if s in {Standing.CHOSEN, Standing.OFFERED}} == {
         p.action for p in choosable
     }
@@ -178,12 +176,13 @@ def test_any_day_is_explained_as_it_was_decided(world: World) -> None:
 
 def test_a_real_day_is_explained() -> None:
     world = day(date(2020, 3, 16))
-    evaluation = measure(default_policy(), world.portfolio, world.market, world.navs, NO_MEMORY)
+    evaluation = measure(Today(default_policy(), world.portfolio, world.market, world.navs))
     candidates = plans(default_policy(), world.portfolio, world.market, evaluation, NO_MEMORY)
     choosable = offered(default_policy(), evaluation, candidates)
-    decision = Decision(candidates, candidates, choosable, rules(default_policy(), evaluation, candidates), {})
-    found = explain(default_policy(), world.portfolio, world.market, evaluation, NO_MEMORY, decision)
-    assert [one.action for one in found if one.standing is Standing.CHOSEN] == [decision.chosen]
+    choice = rules(default_policy(), evaluation, candidates)
+    options = Options(candidates, candidates, {}, choosable, choice)
+    found = explain(default_policy(), world.portfolio, world.market, evaluation, NO_MEMORY, options, choice)
+    assert [one.action for one in found if one.standing is Standing.CHOSEN] == [options.default_plan.action]
     assert all(one.changes or one.standing in {Standing.CHOSEN, Standing.OFFERED, Standing.IMPOSSIBLE} for one in found)
 
 

@@ -102,7 +102,7 @@ def found_plans(world: World) -> tuple[Plan, ...]:
 
 
 def then(world: World, orders: tuple[Order, ...]) -> Evaluation:
-    return measure(world.policy, after(world.portfolio, orders), world.market, world.navs, world.memory)
+    return measure(world.today(after(world.portfolio, orders)))
 
 
 def assert_no_worse(before: Evaluation, reached: Mapping[str, float | None]) -> None:
@@ -123,7 +123,7 @@ def test_no_plan_breaks_a_limit_that_was_kept_nor_worsens_one_that_was_broken(wo
     for plan in found_plans(world):
         allowed = cleared(world, plan)
         mandatory = tuple(order for order in allowed if order.mandatory)
-        reached = post_trade(world.policy, world.portfolio, world.market, world.navs, allowed).metrics
+        reached = post_trade(world.today(), allowed).metrics
         # Measured from what the mandatory sales leave, which are made in any case: the only exception.
         assert_no_worse(then(world, mandatory), reached)
 

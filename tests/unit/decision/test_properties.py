@@ -50,7 +50,7 @@ def test_mandatory_sales_always_pass_and_weights_and_cash_make_one(world: World)
     for plan in plans(world.policy, world.portfolio, world.market, world.measured(), world.memory):
         allowed = gated(world, plan.orders).allowed
         assert {one for one in plan.orders if one.mandatory} <= set(allowed)
-        then = post_trade(world.policy, world.portfolio, world.market, world.navs, allowed)
+        then = post_trade(world.today(), allowed)
         left = after(world.portfolio, allowed)
         beside = float((left.unmanaged_value - left.unmanaged_exposure) / left.nav)
         assert math.isclose(then.cash_weight + then.exposure + beside, 1, abs_tol=1e-9)

@@ -10,7 +10,7 @@ from app.domain.evaluation import Evaluation, ExitRule, Severity
 from app.domain.market import Trend
 from app.domain.plan import NO_MEMORY, Action, Plan
 from app.domain.ruling import DayUse, KillLevel
-from app.risk import gate, measure, post_trade, restrain
+from app.risk import Today, gate, measure, post_trade, restrain
 from tests.support.sample import PERCENT, Day, day, default_policy
 
 pytestmark = pytest.mark.real_prices
@@ -20,22 +20,26 @@ CALM, MIXED = date(2017, 6, 1), date(2022, 12, 28)
 DAYS = (CRASH, PANIC, CALM, MIXED)
 
 
+def today_of(inputs: Day) -> Today:
+    return Today(default_policy(), inputs.portfolio, inputs.market, inputs.navs)
+
+
 def measured(on: date) -> tuple[Day, Evaluation]:
     inputs = day(on)
-    return inputs, measure(default_policy(), inputs.portfolio, inputs.market, inputs.navs, NO_MEMORY)
+    return inputs, measure(today_of(inputs))
 
 
 def gated(on: date) -> tuple[Evaluation, tuple[Plan, ...]]:
     """Plans as a chooser would see them; the gate must have nothing to object to."""
     inputs, evaluation = measured(on)
-    policy, portfolio, market, navs = default_policy(), inputs.portfolio, inputs.market, inputs.navs
+    today = today_of(inputs)
     found: list[Plan] = []
-    for plan in plans(policy, portfolio, market, evaluation, NO_MEMORY):
-        assert restrain(policy, portfolio, market, plan) == (plan, ())
-        ruling = gate(policy, portfolio, market, navs, plan.orders, DayUse(), KillLevel.ACTIVE, NO_MEMORY)
+    for plan in plans(today.policy, today.portfolio, today.market, evaluation, NO_MEMORY):
+        assert restrain(today, plan) == (plan, ())
+        ruling = gate(today, plan.orders, DayUse(), KillLevel.ACTIVE)
         assert ruling.refusals == ()
         assert set(ruling.allowed) == set(plan.orders)
-        found.append(replace(plan, post_trade=post_trade(policy, portfolio, market, navs, ruling.allowed)))
+        found.append(replace(plan, post_trade=post_trade(today, ruling.allowed)))
     return evaluation, tuple(found)
 
 

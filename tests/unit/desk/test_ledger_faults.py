@@ -25,6 +25,8 @@ from tests.support.fakes import FakeBroker, Office
 from tests.support.world import TODAY
 from tests.unit.ledger.builders import ManualTime
 
+pytestmark = pytest.mark.slow
+
 DAY = RunRequest()
 
 

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from app.desk.accounts import Whose
-from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
 from app.desk.desk import Desk
 from app.desk.records import Quarantine, RunStatus
-from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunRequest
 from app.desk.run.catch_up import catch_up
-from app.desk.run.daily import preview_run, reconcile_now, run_daily, take_back
+from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.preview import open_preview
+from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.desk.stages.pipeline import perform_stages
 from app.desk.states import Executed, Run
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
@@ -27,7 +30,9 @@ from app.domain.session import SessionState, Simulation
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office, policy
 from tests.support.world import ACCOUNT, TODAY, conid
-from tests.unit.desk.test_flows import idle
+from tests.unit.desk.test_nav_history import idle
+
+pytestmark = pytest.mark.slow
 
 A, B, STRANGER = ACCOUNT, "DU7654321", "DU9999999"
 WORLD = f"@sim:{TODAY}:7:synthetic"
@@ -166,7 +171,7 @@ async def test_a_deposit_is_booked_on_the_account_that_shows_it(office: Office, 
     await run_daily(office.desk(), RunRequest(B))
 
     def say(account: str | None) -> dict[str, Any]:
-        return explain_flow(ledger, Explanation(Decimal(20_000), "my bank", "owner", None, Whose(account)), AT)
+        return explain_flow(ledger, FlowStatement(Decimal(20_000), "my bank", "owner", None, Whose(account)), AT)
 
     with pytest.raises(UsageError, match="several accounts"):
         say(None)
@@ -227,7 +232,7 @@ async def test_without_a_name_the_choices_of_the_session_are_told_to_the_caller_
         with pytest.raises(UsageError) as caught:
             await run_daily(office.desk(), RunRequest(slot="extra"))
         with pytest.raises(UsageError) as previewed:
-            await preview_run(office.desk(), "a page that nobody named an account on")
+            await open_preview(office.desk(), "a page that nobody named an account on")
     assert caught.value.remedy is not None
     assert caught.value.remedy.endswith(f"{A}, {B}")
     assert A not in str(previewed.value)
@@ -236,12 +241,12 @@ async def test_without_a_name_the_choices_of_the_session_are_told_to_the_caller_
 
 async def test_halting_takes_back_the_open_buys_of_every_account(office: Office, ledger: SqlLedger) -> None:
     put(ledger, KillLevel.HALTED)
-    told = await take_back(office.desk(), None)
+    told = await cancel_buys_after_halt(office.desk(), None)
     assert told.count("0 open buys were asked to be cancelled") == 2
     assert told.startswith("DU…567: ")
-    assert (await take_back(office.desk(), B)).startswith("trading is halted")
+    assert (await cancel_buys_after_halt(office.desk(), B)).startswith("trading is halted")
     office.broker.unreachable = {"session_status"}
-    assert (await take_back(office.desk(), None)).startswith("not cancelled: ")
+    assert (await cancel_buys_after_halt(office.desk(), None)).startswith("not cancelled: ")
 
 
 async def test_an_account_that_only_waited_for_a_login_is_not_on_record(office: Office, ledger: SqlLedger) -> None:

@@ -6,10 +6,11 @@ from datetime import time, timedelta
 import pytest
 
 from app.desk.records import Claim, RunKey, RunStatus
-from app.desk.run.approvals import approve, exit_position
+from app.desk.run.approvals import approve
 from app.desk.run.attempt import RunRequest
 from app.desk.run.catch_up import catch_up
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.domain.errors import NotReady, UsageError
 from app.domain.policy import Mode
 from app.domain.session import SessionState

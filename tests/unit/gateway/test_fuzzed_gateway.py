@@ -26,12 +26,16 @@ from api_gateway.clientportal.records import (
     WhatIf,
 )
 from api_gateway.clientportal.session import Reading
+from tests.support.thinning import thin
 from tests.support.virtual_time import run
 from tests.unit.gateway.recorded import MSFT, Call, Played, Spoken, play, record
 from tests.unit.simulator.worlds import AAPL, ACCOUNT
 
+pytestmark = pytest.mark.slow
+
 ANOTHER: Final = "another"
-PER_ROUTE: Final = 40
+# How many of a route's spoilt documents are drawn: in every run, and in the long one.
+PER_ROUTE: Final = (10, 40)
 JSON: Final = {"content-type": "application/json"}
 DENIED: Final = b"<html><head><title>Access Denied</title></head><body>Access Denied</body></html>"
 # The simulated gateway says who it is; the real one says nothing there, so that nothing can be made of its absence.
@@ -172,7 +176,7 @@ def spoilt_bodies(honest: Spoken) -> Iterator[Spoiling]:
         )
 
 
-def spoilings(route: str, honest: Spoken) -> list[Spoiling]:
+def spoilings(route: str, honest: Spoken, count: int) -> list[Spoiling]:
     """All bodies, every change of identity and a drawn share of the other documents."""
     documents = [
         Spoiling(what, Spoken(200, json.dumps(document).encode(), JSON))
@@ -180,7 +184,7 @@ def spoilings(route: str, honest: Spoken) -> list[Spoiling]:
     ]
     others = [each for each in documents if ANOTHER in each.what]
     rest = [each for each in documents if ANOTHER not in each.what]
-    drawn = random.Random(route).sample(rest, min(PER_ROUTE, len(rest)))  # noqa: S311 no secret
+    drawn = random.Random(route).sample(rest, min(count, len(rest)))  # noqa: S311 no secret
     return [*spoilt_bodies(honest), *others, *drawn]
 
 
@@ -248,7 +252,7 @@ async def outcome_of(call: Call, answers: Mapping[str, Spoken]) -> Played | Clie
 
 
 async def _spoil_one_after_the_other(
-    name: str, call: Call, answers: Mapping[str, Spoken]
+    name: str, call: Call, answers: Mapping[str, Spoken], count: int = PER_ROUTE[0]
 ) -> tuple[list[str], int, int]:
     """The dishonest outcomes, and how many outcomes there were with an error and without."""
     honest = await play(call, answers)
@@ -258,7 +262,7 @@ async def _spoil_one_after_the_other(
         # What opens the session is spoilt before the reads that are about it.
         if any(path in route for path in SESSION) and name not in ("session", "accounts"):
             continue
-        for spoiling in spoilings(route, answers[route]):
+        for spoiling in spoilings(route, answers[route], count):
             found = await outcome_of(call, {**answers, route: spoiling.spoken})
             if isinstance(found, ClientPortalError):
                 errors += 1
@@ -283,12 +287,13 @@ READS: Final = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("count", thin(PER_ROUTE, 2))
 @pytest.mark.parametrize("name", READS)
 def test_a_spoilt_answer_is_a_typed_error_or_changes_no_value(
-    recording: tuple[dict[str, Spoken], dict[str, Call]], name: str
+    recording: tuple[dict[str, Spoken], dict[str, Call]], name: str, count: int
 ) -> None:
     answers, reads = recording
-    wrong, errors, values = run(_spoil_one_after_the_other(name, reads[name], answers))
+    wrong, errors, values = run(_spoil_one_after_the_other(name, reads[name], answers, count))
     assert wrong == []
     assert errors > 20
     assert values > 0

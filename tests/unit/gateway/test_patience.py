@@ -42,6 +42,6 @@ async def test_a_whole_body_goes_through(count: int) -> None:
         for _ in range(count):
             yield b"x" * 100_000
 
-    async with served(patient()) as address, httpx2.AsyncClient(base_url=address, trust_env=False) as http:
+    async with served(patient()) as address, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
         # Of more than is collected the rest is read by the application.
         assert (await http.post("/", content=pieces())).text == str(count * 100_000)

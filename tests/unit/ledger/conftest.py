@@ -1,6 +1,11 @@
-"""Every test of the ledger runs on SQLite and on PostgreSQL. The schema is migrated once, and each test gets a copy."""
+"""Every test of the ledger runs on SQLite and on PostgreSQL. The schema is migrated once, and each test gets a copy.
 
+Of a test with many cases every run puts a few to PostgreSQL, spread over all of them; the others are long.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +13,28 @@ from app.ledger.engine import open_ledger
 from tests.support.ledgers import Databases, databases, lease_time, ledger, postgres
 
 __all__ = ["databases", "lease_time", "ledger", "postgres"]
+
+
+CASES_ON_POSTGRESQL = 4
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before the marks are looked at."""
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in filter(_is_on_postgresql, items):
+        item.add_marker(pytest.mark.slow)
+        cases[item.nodeid.partition("[")[0]].append(item)
+    for same in cases.values():
+        always = {place * len(same) // CASES_ON_POSTGRESQL for place in range(CASES_ON_POSTGRESQL)}
+        for place in set(range(len(same))) - always:
+            same[place].add_marker(pytest.mark.long)
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    case = getattr(item, "callspec", None)
+    mine = item.path.is_relative_to(Path(__file__).parent)
+    return mine and case is not None and case.params.get("databases") == "postgresql"
 
 
 @pytest.fixture(scope="session")

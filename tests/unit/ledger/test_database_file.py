@@ -272,6 +272,8 @@ from app.domain.errors import LedgerUnavailable
 from app.domain.ruling import KillLevel
 from app.ledger.engine import open_ledger
 import alembic.config, alembic.command
+
+pytestmark = pytest.mark.slow
 path = Path(sys.argv[1])
 if os.geteuid() == 0:
     for each in (path, path.parent, *path.parent.glob("*")):

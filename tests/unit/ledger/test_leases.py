@@ -34,6 +34,8 @@ from tests.unit.ledger.builders import (
     sent,
 )
 
+pytestmark = pytest.mark.slow
+
 EXIT = replace(KEY, slot="exit-aapl-1")
 TOMORROW = replace(KEY, session_date=TODAY + timedelta(days=1))
 MONTH = 30 * 24 * 3600.0

@@ -22,6 +22,8 @@ from app.ledger.usable import stored_revision
 from tests.support.ledgers import Databases
 from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, budget, claimed, dump, execute, intent, planned, sent
 
+pytestmark = pytest.mark.slow
+
 OBJECTS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE name != 'alembic_version' AND sql IS NOT NULL",
     "postgresql": """

@@ -15,6 +15,8 @@ from tests.support.ledgers import PostgresDatabases
 from tests.support.postgres import Server
 from tests.unit.ledger.builders import AT, BOOK, KEY, direct, execute
 
+pytestmark = pytest.mark.slow
+
 SECRET = "secret-of-the-test"
 SERVER = "its server cannot be reached"
 BROKEN = "its server broke the work off"

@@ -12,6 +12,8 @@ from tests.unit.policy.pairs import QUIET, DayPair, Pair, differing, document
 from tests.unit.policy.pairs_decided import DECIDED
 from tests.unit.policy.pairs_traded import DAYS, EXECUTION, SINGLE, TOLD
 
+pytestmark = pytest.mark.slow
+
 PURE = {**DECIDED, **EXECUTION, **TOLD}
 
 

@@ -18,7 +18,7 @@ from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Ruling
 from app.domain.unmanaged import UnmanagedHolding
-from app.risk import gate, measure, restrain
+from app.risk import Today, gate, measure, restrain
 from tests.support.worlds import (
     LENGTH,
     NAMES,
@@ -54,18 +54,21 @@ class World:
     day: DayUse = field(default_factory=DayUse)
     level: KillLevel = KillLevel.ACTIVE
 
+    def today(self, portfolio: Portfolio | None = None) -> Today:
+        return Today(self.policy, portfolio or self.portfolio, self.market, self.navs, self.memory)
+
     def measured(self) -> Evaluation:
-        return measure(self.policy, self.portfolio, self.market, self.navs, self.memory)
+        return measure(self.today())
 
 
 def gated(world: World, orders: tuple[Order, ...]) -> Ruling:
     """The gate on that world."""
-    return gate(world.policy, world.portfolio, world.market, world.navs, orders, world.day, world.level, world.memory)
+    return gate(world.today(), orders, world.day, world.level)
 
 
 def cleared(world: World, plan: Plan) -> tuple[Order, ...]:
     """What becomes of a plan before it is offered: its sales restrained, and all of it through the gate."""
-    restrained, _ = restrain(world.policy, world.portfolio, world.market, plan)
+    restrained, _ = restrain(world.today(), plan)
     return gated(world, restrained.orders).allowed
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import DataError
 from app.domain.portfolio import CashBalance
-from app.risk import after, post_trade
+from app.risk import Today, after, post_trade
 from tests.support.worlds import buy, conid, evaluate, even, market, navs, policy, sell
 
 
@@ -53,7 +53,7 @@ def test_trading_at_the_mark_leaves_the_value_as_it_was(sold: int, bought: int) 
 
 def test_post_trade_numbers_are_those_of_the_account_afterwards() -> None:
     orders = (sell("AA", 100), buy("II", 50))
-    found = post_trade(policy(), even(), market(), navs(), orders)
+    found = post_trade(Today(policy(), even(), market(), navs()), orders)
     then = evaluate(policy(), after(even(), orders))
     assert found.turnover == pytest.approx(0.15)
     assert found.cash_weight + found.exposure == pytest.approx(1)
@@ -62,6 +62,6 @@ def test_post_trade_numbers_are_those_of_the_account_afterwards() -> None:
 
 
 def test_what_is_unknown_stays_unknown_after_a_trade() -> None:
-    found = post_trade(policy(), even(), market(history={}), (), ())
+    found = post_trade(Today(policy(), even(), market(history={})), ())
     assert found.metrics["annual_volatility"] is None
     assert found.metrics["drawdown"] is None

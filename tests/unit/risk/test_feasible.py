@@ -1,11 +1,10 @@
 """A plan that may be offered is restrained, gated and carries its numbers; one of mandatory orders alone is none."""
 
-from app.domain.market import Market
 from app.domain.order import Order
-from app.domain.plan import NO_MEMORY, Action, Plan
+from app.domain.plan import Action, Plan
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.risk import feasible, post_trade
+from app.risk import Today, feasible, post_trade
 from tests.support.worlds import market, policy, portfolio, sell
 
 POLICY = policy()
@@ -19,15 +18,14 @@ def account() -> Portfolio:
 def left_of(
     action: Action, *orders: Order, level: KillLevel = KillLevel.ACTIVE
 ) -> tuple[Plan | None, tuple[Refusal, ...]]:
-    prices: Market = market()
-    return feasible(POLICY, account(), prices, (), Plan(action, orders, "test"), DayUse(), level, NO_MEMORY)
+    return feasible(Today(POLICY, account(), market()), Plan(action, orders, "test"), DayUse(), level)
 
 
 def test_what_passes_keeps_its_orders_and_gets_the_numbers_after_them() -> None:
     plan, refusals = left_of(Action.CUT_LOSERS, DUE, CHOSEN)
     assert plan is not None
     assert plan.orders == (DUE, CHOSEN)
-    assert plan.post_trade == post_trade(POLICY, account(), market(), (), plan.orders)
+    assert plan.post_trade == post_trade(Today(POLICY, account(), market()), plan.orders)
     assert refusals == ()
 
 

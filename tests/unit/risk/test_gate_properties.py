@@ -186,8 +186,8 @@ def within_policy(world: World, account: Portfolio, allowed: tuple[Order, ...]) 
     """With a buy among them, no measured limit is broken that was kept, and no broken one worse."""
     if not buys(allowed):
         return
-    held = measure(world.policy, after(account, sells(allowed)), world.market, world.navs, world.memory)
-    then = post_trade(world.policy, account, world.market, world.navs, allowed)
+    held = measure(world.today(after(account, sells(allowed))))
+    then = post_trade(world.today(account), allowed)
     assert held.risk_may_rise
     for metric in held.metrics:
         reached = then.metrics.get(metric.name)

@@ -11,7 +11,7 @@ from app.domain.errors import DataError
 from app.domain.evaluation import ExitRule, Severity
 from app.domain.order import BrokerOrder, Side
 from app.domain.portfolio import CashBalance, Portfolio
-from app.risk import after, post_trade
+from app.risk import Today, after, post_trade
 from tests.support.worlds import buy, conid, evaluate, even, market, navs, policy, portfolio, rule_on, sell
 
 RATE = Decimal("0.8")
@@ -95,7 +95,7 @@ def test_a_trade_moves_dollars_and_leaves_the_euros_and_the_value() -> None:
     then = after(account(), (sell("AA", 25), buy("II", 50)))
     assert {balance.currency: balance.cash for balance in then.cash} == {"EUR": 16000, "USD": 2500}
     assert then.nav == account().nav
-    found = post_trade(EUROS, account(), market(), navs(), (sell("AA", 25), buy("II", 50)))
+    found = post_trade(Today(EUROS, account(), market(), navs()), (sell("AA", 25), buy("II", 50)))
     assert found.turnover == pytest.approx((2500 + 5000) * 0.8 / 100000)
     assert found.cash_weight == pytest.approx(0.18)
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from app.domain.errors import DataError, InsufficientHistory
 from app.domain.market import Array
 from app.risk import metrics
-from app.risk.clusters import cluster_weight
 
 
 def sample(rows: int = 252, names: int = 5, seed: int = 3) -> Array:
@@ -101,7 +100,6 @@ def test_a_portfolio_among_many_gets_the_bits_it_gets_alone(portfolios: int, nam
             metrics.beta(series, index),
             metrics.implied_correlation(of, single, series),
             metrics.group_weights(of, membership),
-            cluster_weight(of, returns, 0.1),
         ]
 
     for together, alone in zip(every(weights), every(weights[-1:]), strict=True):

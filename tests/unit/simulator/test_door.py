@@ -30,6 +30,8 @@ from api_gateway.simulator.routes import (
 from tests.support.serving import served
 from tests.unit.simulator.worlds import ACCOUNT, FakeTime, synthetic_world
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = (
     account, admin, alerts, contracts, definitions, events, login, marketdata, notifications, orders, performance,
     portfolio, scanner, session, watchlists,
@@ -94,7 +96,7 @@ async def test_a_header_twice_is_refused(app: ASGIApp) -> None:
 
 async def test_in_process_a_test_may_call_it_as_it_likes_and_over_a_socket_nobody(app: ASGIApp) -> None:
     assert await status(app, "http://gateway") == 200
-    async with served(app) as address, httpx2.AsyncClient(trust_env=False) as http:
+    async with served(app) as address, httpx2.AsyncClient(timeout=60, trust_env=False) as http:
         assert (await http.get(f"{address}{SELF_STANDING}")).status_code == 200
         for host, expected in (("gateway", 403), ("[bad", 400), ("a]b", 400)):
             assert (await http.get(f"{address}{SELF_STANDING}", headers={"host": host})).status_code == expected
@@ -111,7 +113,7 @@ async def test_a_body_that_is_too_large_is_refused_with_a_length_and_without(app
         for _ in range(21):
             yield b" " * 100_000
 
-    async with served(app) as address, httpx2.AsyncClient(base_url=address, trust_env=False) as http:
+    async with served(app) as address, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
         for content in (b" " * 1_000_001, pieces()):
             assert (await http.post("/simulator/clock", content=content, headers=JSON)).status_code == 413
 

@@ -2,9 +2,11 @@
 
 import importlib.metadata
 import os
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from time import monotonic
 from typing import Any
 
 import httpx2
@@ -12,10 +14,12 @@ import numpy as np
 import pytest
 
 from api_gateway.simulator import Options, World, build_world, create_app
+from api_gateway.simulator.clock import Monotonic
 from api_gateway.simulator.exchange.contracts import STOCKS
 from api_gateway.simulator.exchange.hours import calendar_of
 from api_gateway.simulator.exchange.market import Market
-from api_gateway.simulator.exchange.prices import Floats, PriceHistory
+from api_gateway.simulator.exchange.prices import DataChoice, Floats, PriceHistory
+from api_gateway.simulator.scenario import load_scenario
 from api_gateway.simulator.world import renewed
 
 ACCOUNT = "DU7654321"
@@ -58,21 +62,28 @@ def market_of(closes: Floats, seed: int = 7) -> Market:
     return Market(history, calendar_of(history.sessions), seed)
 
 
+def world_of(options: Options, monotonic: Monotonic = monotonic) -> World:
+    """As `build_world` makes it, but that the prices of all that are alike in these are read or drawn once."""
+    drawn = _drawn(options.data, options.seed, options.instruments)
+    market = Market(drawn.market.history, drawn.market.calendar, options.seed, drawn.market.universe)
+    world = replace(drawn, monotonic=monotonic, market=market)
+    return renewed(world, options, load_scenario(options.scenario))
+
+
 def synthetic_world(time: FakeTime, pacing: float = 1e-6, seed: int = 7, as_of: date | None = None) -> World:
     """Pacing is practically off unless a test asks for it."""
-    return build_world(Options(as_of=as_of, seed=seed, pacing=pacing, data="synthetic"), time)
+    return world_of(Options(as_of=as_of, seed=seed, pacing=pacing, data="synthetic"), time)
 
 
 @cache
-def _drawn() -> tuple[World, FakeTime]:
-    time = FakeTime()
-    return build_world(Options(pacing=0, data="synthetic"), time), time
+def _drawn(data: DataChoice, seed: int, instruments: int) -> World:
+    return build_world(Options(pacing=0, data=data, seed=seed, instruments=instruments), FakeTime())
 
 
 def fresh_world() -> tuple[World, FakeTime]:
-    """As at its start, with the prices that were drawn for the first that asked; they share one time."""
-    drawn, time = _drawn()
-    return renewed(drawn, drawn.options, drawn.scenario), time
+    """Without pacing, and the time that it goes by."""
+    time = FakeTime()
+    return synthetic_world(time, pacing=0), time
 
 
 def require_sample() -> None:

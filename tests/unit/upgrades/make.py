@@ -15,7 +15,7 @@ from app.ledger.engine import open_ledger
 from app.ledger.schema import HEAD
 from tests.support.fakes import Office
 from tests.support.ledgers import Databases, PostgresDatabases, SqliteDatabases
-from tests.support.postgres import server
+from tests.support.postgres import own_server
 from tests.unit.ledger.builders import ManualTime
 from tests.unit.upgrades.stored import LEDGERS, dumped
 from tests.unit.upgrades.stories import STORIES, Story, Told, broker_of, gone_on
@@ -45,7 +45,7 @@ async def main() -> int:
         sys.stderr.write(f"{folder} is there already, as the version of then wrote it\n")
         return 1
     folder.mkdir(parents=True)
-    with server() as postgres, tempfile.TemporaryDirectory() as files:
+    with own_server() as postgres, tempfile.TemporaryDirectory() as files:
         assert postgres is not None
         kinds: dict[str, Databases] = {
             "sqlite": SqliteDatabases(Path(files)),

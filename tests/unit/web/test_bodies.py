@@ -45,7 +45,7 @@ async def pieces(count: int, size: int = 100_000) -> AsyncIterator[bytes]:
 
 
 async def test_a_body_up_to_the_bound_arrives_whole_with_a_length_and_without() -> None:
-    async with served(bounded()) as address, httpx2.AsyncClient(base_url=address, trust_env=False) as http:
+    async with served(bounded()) as address, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
         assert (await http.get("/")).text == "0"
         assert (await http.post("/", content=b"x" * MOST_BYTES)).text == str(MOST_BYTES)
         assert (await http.post("/", content=pieces(10))).text == str(MOST_BYTES)
@@ -53,7 +53,7 @@ async def test_a_body_up_to_the_bound_arrives_whole_with_a_length_and_without() 
 
 @pytest.mark.parametrize("size", [MOST_BYTES + 1, 5_000_000])
 async def test_a_larger_body_is_refused_with_a_length_and_without(size: int) -> None:
-    async with served(bounded()) as address, httpx2.AsyncClient(base_url=address, trust_env=False) as http:
+    async with served(bounded()) as address, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
         for content in (b"x" * size, pieces(size // 100_000 + 1)):
             answer = await http.post("/", content=content)
             assert answer.status_code == 413
@@ -93,5 +93,5 @@ async def test_a_caller_that_hangs_up_in_the_middle_reaches_no_route() -> None:
 
 
 async def test_an_answer_in_pieces_goes_through() -> None:
-    async with served(bounded()) as address, httpx2.AsyncClient(base_url=address, trust_env=False) as http:
+    async with served(bounded()) as address, httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
         assert (await http.post("/lines", content=b"{}")).text == "0\n1\n2\nFalse\n"

@@ -50,7 +50,7 @@ async def test_without_a_token_this_machine_may_call_by_any_of_its_loopback_name
 
 
 async def test_it_answers_over_a_real_loopback_connection() -> None:
-    async with served(guarded(None)) as address, httpx2.AsyncClient(trust_env=False) as http:
+    async with served(guarded(None)) as address, httpx2.AsyncClient(timeout=60, trust_env=False) as http:
         assert (await http.get(f"{address}/runs")).text == "done"
         assert (await http.get(f"{address}/runs", headers={"host": "rebound.example"})).status_code == 403
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.desk.controls.cash_flow import Explanation, explain_flow
+from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.records import Flow
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
@@ -18,8 +18,10 @@ from app.domain.navs import NavKind, NavPoint
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office
 from tests.support.world import ACCOUNT, TODAY, steady
-from tests.unit.desk.test_flows import idle
+from tests.unit.desk.test_nav_history import idle
 from tests.unit.ledger.builders import execute, rows
+
+pytestmark = pytest.mark.slow
 
 BOOK = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
 SECOND = TODAY + timedelta(days=1)
@@ -28,7 +30,7 @@ DAY, DRY = RunRequest(), RunRequest(dry_run=True)
 
 
 def say(ledger: SqlLedger, amount: str | Decimal, day: date | None = None, note: str = "my bank") -> dict[str, Any]:
-    return explain_flow(ledger, Explanation(Decimal(amount), note, "owner", day), datetime.now(UTC))
+    return explain_flow(ledger, FlowStatement(Decimal(amount), note, "owner", day), datetime.now(UTC))
 
 
 async def ran(office: Office, request: RunRequest = DAY) -> Mapping[str, Any]:

@@ -8,7 +8,8 @@ from app.desk.controls.level import level_of, set_level
 from app.desk.ports import ModelUse, Offer
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
-from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.run.daily import run_daily
+from app.desk.run.reconcile_now import reconcile_now
 from app.domain.order import Side
 from app.domain.plan import Choice
 from app.domain.ruling import KillLevel

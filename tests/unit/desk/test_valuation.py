@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.desk.records import RunStatus
-from app.desk.run.approvals import exit_position
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.domain.errors import BrokerUnavailable, UsageError
 from app.domain.order import Side
 from app.domain.unmanaged import UnmanagedHolding, UnreadableRow

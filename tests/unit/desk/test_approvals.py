@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from app.desk.records import RunStatus
-from app.desk.run.approvals import approve, exit_position, reject
+from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.domain.errors import UsageError
 from app.domain.order import OrderState, Side
 from app.domain.policy import ApprovalScope, Mode

@@ -14,7 +14,7 @@ from app.domain.policy.fields import written
 from app.domain.policy.problems import all_fields
 from app.domain.unmanaged import UnmanagedHolding
 from app.explain.difference import changes, decided
-from app.explain.settings import noise, settings
+from app.explain.settings import noise, policy_fields
 from app.settings import shipped_policy
 from tests.support.fakes import Office, policy
 from tests.support.worlds import changed
@@ -31,7 +31,7 @@ async def reported(office: Office, rules: Policy | None = None) -> dict[str, Any
 
 
 def today(rules: Policy, report: dict[str, Any] | None) -> dict[str, str | None]:
-    return {setting.field: setting.today for setting in settings(rules, DOES, report)}
+    return {setting.field: setting.today for setting in policy_fields(rules, DOES, report)}
 
 
 def unnumbered(path: str) -> str:
@@ -39,14 +39,14 @@ def unnumbered(path: str) -> str:
 
 
 def test_without_a_report_every_field_says_what_it_does_and_nothing_of_today() -> None:
-    told = settings(policy(), DOES, None)
+    told = policy_fields(policy(), DOES, None)
     assert [setting.field for setting in told] == [path for path, _ in written(policy())]
     assert all(setting.does for setting in told)
     assert {setting.today for setting in told} == {None}
 
 
 async def test_every_field_of_the_schema_is_told_what_it_does_and_what_it_comes_to_today(office: Office) -> None:
-    told = settings(policy(), DOES, await reported(office))
+    told = policy_fields(policy(), DOES, await reported(office))
     assert {unnumbered(setting.field) for setting in told} == set(all_fields())
     for setting in told:
         assert setting.does, setting.field
@@ -94,7 +94,7 @@ async def test_news_that_nobody_read_are_told_as_insufficient(office: Office) ->
 
 
 async def test_values_are_those_of_the_file(office: Office) -> None:
-    values = {setting.field: setting.value for setting in settings(policy(), DOES, await reported(office))}
+    values = {setting.field: setting.value for setting in policy_fields(policy(), DOES, await reported(office))}
     assert values["risk_limits.max_var_95_1d_pct"] == 3
     assert values["execution.trade_from"] == "09:30"
     assert values["execution.min_order_value"] == "500"
@@ -137,7 +137,7 @@ async def test_what_cannot_be_known_is_said_to_be_unknown(office: Office) -> Non
 
 async def test_an_address_is_shown_without_its_secret(office: Office) -> None:
     rules = changed(policy(), "notifications.urls", ("mailto://me:s3cret@example.com",))
-    (shown,) = [s.value for s in settings(rules, DOES, await reported(office)) if s.field == "notifications.urls"]
+    (shown,) = [s.value for s in policy_fields(rules, DOES, await reported(office)) if s.field == "notifications.urls"]
     assert shown == ["mailto://…"]
     (change,) = changes(policy(), rules)
     assert "s3cret" not in str(change)

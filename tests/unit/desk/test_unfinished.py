@@ -9,9 +9,11 @@ import pytest
 from app.desk.records import Claim, RunRecord, RunStatus
 from app.desk.report.build import overview
 from app.desk.run.approvals import approve
-from app.desk.run.attempt import RunRequest, attempt
-from app.desk.run.daily import reconcile_now, run_daily
-from app.desk.run.wait import Patience, patiently
+from app.desk.run.attempt import RunRequest
+from app.desk.run.daily import run_daily
+from app.desk.run.open_attempt import open_attempt
+from app.desk.run.reconcile_now import reconcile_now
+from app.desk.run.wait import Patience, wait_and_start
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain, OutOfTime, RunAtWork
 from app.domain.order import OrderState, Side
 from app.domain.policy import Mode
@@ -162,7 +164,7 @@ async def test_who_must_wait_is_told_until_when_and_gets_the_result_of_the_run_t
     await office.broker.placing.wait()
     told: list[str] = []
     desk = office.desk("two")
-    busy = await patiently(desk, lambda: run_daily(desk, DAY), Patience(), told.append)
+    busy = await wait_and_start(desk, lambda: run_daily(desk, DAY), Patience(), told.append)
     assert busy.report is None
     assert busy.lease is not None
     assert (busy.lease.seconds, told) == (120, [])
@@ -171,7 +173,7 @@ async def test_who_must_wait_is_told_until_when_and_gets_the_result_of_the_run_t
         told.append(line)
         held.set()
 
-    waited = await patiently(desk, lambda: run_daily(desk, DAY), Patience(turn=True), heard)
+    waited = await wait_and_start(desk, lambda: run_daily(desk, DAY), Patience(turn=True), heard)
     assert waited.report == (await running).report
     (line,) = told
     assert line.startswith(f"run {busy.run_id} is in progress elsewhere; its lease holds until ")
@@ -182,18 +184,18 @@ async def test_nobody_waits_longer_than_told_and_what_was_not_begun_is_said(offi
     desk = office.desk("two")
     held = await held_by_another(office, ledger)
     with pytest.raises(OutOfTime, match=f"run {held.run_id} is in progress elsewhere") as caught:
-        await patiently(desk, lambda: run_daily(desk, DAY), Patience(turn=True, seconds=0), silent)
+        await wait_and_start(desk, lambda: run_daily(desk, DAY), Patience(turn=True, seconds=0), silent)
     assert "--timeout" in str(caught.value)
     office.world.set_session(state=SessionState.LOGIN_REQUIRED)
     with pytest.raises(OutOfTime, match="LOGIN_REQUIRED"):
-        await patiently(desk, lambda: run_daily(desk, DAY), Patience(login=True, seconds=0), silent)
+        await wait_and_start(desk, lambda: run_daily(desk, DAY), Patience(login=True, seconds=0), silent)
     with pytest.raises(NotReady):
-        await patiently(desk, lambda: run_daily(desk, DAY), Patience(turn=True), silent)
+        await wait_and_start(desk, lambda: run_daily(desk, DAY), Patience(turn=True), silent)
 
 
 async def held_by_another(office: Office, ledger: SqlLedger, slot: str = "daily") -> Claim:
     """A process on another machine is at work."""
-    tried = await attempt(office.desk("one"), RunRequest(slot=slot))
+    tried = await open_attempt(office.desk("one"), RunRequest(slot=slot))
     claim = ledger.claim(tried.key, "one", "hash", tried.clock.now())
     assert isinstance(claim, Claim)
     return claim
@@ -205,13 +207,13 @@ async def test_an_approval_waits_for_its_turn(office: Office, ledger: SqlLedger)
     held = await held_by_another(office, ledger, "extra")
     desk = office.desk("two")
     with pytest.raises(RunAtWork, match=held.run_id):
-        await patiently(desk, lambda: approve(desk, waits.run_id, "owner"), Patience(), silent)
+        await wait_and_start(desk, lambda: approve(desk, waits.run_id, "owner"), Patience(), silent)
 
     def heard(line: str) -> None:
         assert held.run_id in line
         ledger.abandon(held, RunStatus.FAILED, "it was stopped", office.world.now())
 
-    result = await patiently(desk, lambda: approve(desk, waits.run_id, "owner"), Patience(turn=True), heard)
+    result = await wait_and_start(desk, lambda: approve(desk, waits.run_id, "owner"), Patience(turn=True), heard)
     assert (result.run_id, result.status) == (waits.run_id, RunStatus.DONE)
 
 

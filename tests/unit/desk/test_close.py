@@ -10,7 +10,8 @@ from app.desk.desk import Desk
 from app.desk.records import Event, RunStatus
 from app.desk.run.approvals import reject
 from app.desk.run.attempt import RunRequest
-from app.desk.run.daily import reconcile_now, run_daily
+from app.desk.run.daily import run_daily
+from app.desk.run.reconcile_now import reconcile_now
 from app.desk.stages.pipeline import PerformStages, perform_stages
 from app.desk.states import Executed, Run
 from app.domain.errors import LedgerError

@@ -9,9 +9,9 @@ import pytest
 
 from app.desk.records import Claim, Intent, RunKey, RunStatus
 from app.desk.report.schema import Report
-from app.desk.run.approvals import exit_position
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.desk.stages.committed_plan import plan_record
 from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import Order, OrderReport, OrderState, Placement, Side, Ticket, client_order_id
@@ -24,8 +24,10 @@ from app.ledger.sql_ledger import SqlLedger
 from tests.support.broker_model import QUESTION, Fate
 from tests.support.fakes import FakeBroker, Office, policy
 from tests.support.world import ACCOUNT, OPENING, PRICE, TODAY, conid, instrument
-from tests.unit.desk.test_executing import orders_of
+from tests.unit.desk.test_execute import orders_of
 from tests.unit.ledger.builders import ManualTime, execute
+
+pytestmark = pytest.mark.slow
 
 DAY = RunRequest()
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from app.desk.records import RunStatus
-from app.desk.run.approvals import exit_position
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.domain.errors import OrderUncertain, UsageError
 from app.domain.order import OrderState, Side
 from app.ledger.sql_ledger import SqlLedger

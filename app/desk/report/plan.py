@@ -1,0 +1,81 @@
+"""The plans and the choice among them in the report."""
+
+from app.desk.report.part import Amount, Part
+from app.desk.states import Decided
+from app.domain.plan import Plan
+
+
+class PlannedOrder(Part):
+    """An order as a plan has it."""
+
+    symbol: str
+    side: str
+    quantity: Amount
+    reference_price: Amount
+    mandatory: bool
+    reason: str
+
+
+class PostTradePart(Part):
+    """The portfolio after the plan, before costs."""
+
+    cash_weight: float
+    exposure: float
+    turnover: float
+    metrics: dict[str, float | None]
+
+
+class PlanPart(Part):
+    """One thing that could have been done."""
+
+    id: str
+    action: str
+    reason: str
+    orders: tuple[PlannedOrder, ...]
+    post_trade: PostTradePart | None
+
+
+class DecisionPart(Part):
+    """What was chosen. `fallback` says why the rules chose where a model was asked."""
+
+    action: str
+    plan_id: str
+    chosen_by: str
+    rationale: str
+    fallback: str | None
+
+
+def plan_part(plan: Plan) -> PlanPart:
+    after = plan.post_trade
+    return PlanPart(
+        id=plan.id,
+        action=plan.action.value,
+        reason=plan.reason,
+        orders=tuple(
+            PlannedOrder(
+                symbol=o.instrument.symbol,
+                side=o.side.value,
+                quantity=o.quantity,
+                reference_price=o.reference_price,
+                mandatory=o.mandatory,
+                reason=o.reason,
+            )
+            for o in plan.orders
+        ),
+        post_trade=PostTradePart(
+            cash_weight=after.cash_weight, exposure=after.exposure, turnover=after.turnover, metrics=after.metrics
+        )
+        if after
+        else None,
+    )
+
+
+def decision_part(run: Decided) -> DecisionPart:
+    choice = run.choice
+    return DecisionPart(
+        action=run.plan.action.value,
+        plan_id=choice.plan_id,
+        chosen_by=choice.chosen_by,
+        rationale=choice.rationale,
+        fallback=choice.fallback,
+    )

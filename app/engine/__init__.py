@@ -1,0 +1,10 @@
+"""One pure day: from what is known of accounts to what may be done with them, and what the rules would choose.
+
+The desk, the benchmarks, the stress days and the replay all decide with it. Pure: no clock, file, network or
+environment.
+"""
+
+from app.engine.day import DayDecision, Given, decide, decide_all, options
+from app.engine.levels import level_after, reason_to_reduce
+
+__all__ = ["DayDecision", "Given", "decide", "decide_all", "level_after", "options", "reason_to_reduce"]

@@ -1,0 +1,81 @@
+"""A day decided: measured, planned, ruled and chosen, for many accounts of one market at once; live it is one.
+
+Their statistics are worked out together; plans are made for one at a time, and only where the screen fires.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.decision import NOTHING_TO_DO, Options, Situation, anything_to_decide, offered, plans, rules
+from app.domain.evaluation import Evaluation
+from app.domain.plan import Action, Plan
+from app.domain.ruling import DayUse, KillLevel, Refusal
+from app.engine.levels import level_after
+from app.risk import Today, feasible, measure, share_statistics
+
+
+@dataclass(frozen=True, slots=True)
+class DayDecision:
+    """One account's day; `level` is the one that its orders were ruled under."""
+
+    evaluation: Evaluation
+    level: KillLevel
+    options: Options
+
+    @property
+    def chosen(self) -> Plan:
+        """The plan that the rules choose."""
+        return self.options.default_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One account, what was used of its day, and the level in force.
+
+    `runs_since_review`: runs that sent orders since a person last looked; None where the level stays as it is, whatever
+    the day lost.
+    """
+
+    today: Today
+    use: DayUse
+    level: KillLevel
+    runs_since_review: int | None = None
+
+
+def decide(today: Today, use: DayUse, level: KillLevel, runs_since_review: int | None = None) -> DayDecision:
+    """One account's day, as `Given` says."""
+    return decide_all([Given(today, use, level, runs_since_review)])[0]
+
+
+def decide_all(given: Sequence[Given]) -> tuple[DayDecision, ...]:
+    """The same of each, whatever the others are."""
+    share_statistics(one.today for one in given)
+    return tuple(map(_decided, given))
+
+
+def _decided(given: Given) -> DayDecision:
+    today, level, runs = given.today, given.level, given.runs_since_review
+    evaluation = measure(today)
+    if runs is not None:
+        level = level_after(today.policy, level, evaluation, runs)
+    return DayDecision(evaluation, level, options(today, evaluation, given.use, level))
+
+
+def options(today: Today, evaluation: Evaluation, use: DayUse, level: KillLevel) -> Options:
+    """What may be done with an account that was measured."""
+    policy, portfolio, market, memory = today.policy, today.portfolio, today.market, today.memory
+    fires = anything_to_decide(Situation(policy, portfolio, market, evaluation, memory))
+    candidates = plans(policy, portfolio, market, evaluation, memory) if fires else (NOTHING_TO_DO,)
+    left: list[Plan] = []
+    refusals: dict[Action, tuple[Refusal, ...]] = {}
+    for wanted in candidates:
+        plan, refusals[wanted.action] = feasible(today, wanted, use, level)
+        if plan is not None:
+            left.append(plan)
+    return Options(
+        candidates=candidates,
+        feasible=tuple(left),
+        refusals=refusals,
+        choosable=offered(policy, evaluation, left),
+        default=rules(policy, evaluation, left),
+    )

@@ -1,0 +1,304 @@
+"""The portfolio and its price history as arrays. The one place where money becomes float64."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import DataError, InsufficientHistory
+from app.domain.instrument import Instrument
+from app.domain.market import Array, Market
+from app.domain.order import Side
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.domain.universe import sector_of
+from app.risk import metrics
+from app.risk.clusters import Groups, clusters
+
+Mask = NDArray[np.bool_]
+WINDOW = 252
+# A series that ends earlier than this many sessions before the newest one describes another market.
+STALE_SESSIONS = 5
+RECENT = 10
+LEAP = "a close is more than a million times the one before it"
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioArrays:
+    """Holdings by column. Shape: `weights` [N] signed fractions of NAV, `membership` [S, N] one-hot by `sectors`.
+
+    `cash_weight` is trade-date cash less open buys. `dust` columns are below one share. `unmanaged` is the exposure of
+    all that no rule orders, `beside` [N] what of it is of the same name.
+    """
+
+    instruments: tuple[Instrument, ...]
+    weights: Array
+    cash_weight: float
+    nav: float
+    sector_of: tuple[str, ...]
+    sectors: tuple[str, ...]
+    membership: Array
+    dust: Mask
+    unmanaged: float
+    beside: Array
+
+    @property
+    def managed_exposure(self) -> float:
+        """What the rules manage, as a share of NAV."""
+        return float(np.abs(self.weights).sum())
+
+    @property
+    def exposure(self) -> float:
+        """Invested share of NAV."""
+        return self.managed_exposure + self.unmanaged
+
+    @property
+    def sizes(self) -> Array:
+        """Shape: [N]. Share of NAV in each name, with what of it is not managed."""
+        result: Array = np.abs(self.weights) + self.beside
+        return result
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Aligned daily returns of the portfolio's columns, and the index's of the same days where it has them all.
+
+    Shape: `returns` [T, N], `index` [T].
+    """
+
+    returns: Array
+    index: Array | None
+    # What follows from the rest, kept once it was asked for: the gate asks for the same names with every buy.
+    _groups: dict[tuple[tuple[int, ...], float], Groups] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def spreads(self) -> Array:
+        """Daily standard deviation of each column. Shape: [N]."""
+        return metrics.spreads(self.returns)
+
+    def groups(self, held: Sequence[int], threshold: float) -> Groups:
+        """Columns among `held` that move as one, as `clusters` finds them."""
+        key = (tuple(held), threshold)
+        if key not in self._groups:
+            self._groups[key] = clusters(self.returns, held, threshold)
+        return self._groups[key]
+
+
+def arrays_of(
+    policy: Policy,
+    portfolio: Portfolio,
+    market: Market,
+    more: Sequence[Instrument] = (),
+) -> PortfolioArrays:
+    """The portfolio by column, names in `more` that are not held with weight zero; columns in order of conid.
+
+    Raises: DataError for a NAV that is not above zero.
+    """
+    nav = float(portfolio.nav)
+    if not 0 < nav < math.inf:
+        raise DataError(f"the net asset value is {portfolio.nav}: weights are undefined")
+    held = {position.instrument.conid: position for position in portfolio.positions}
+    names = {instrument.conid: instrument for instrument in more}
+    names.update((conid, position.instrument) for conid, position in held.items())
+    order = sorted(names)
+    values = portfolio.values
+    weights = np.array([float(values[conid]) if conid in values else 0.0 for conid in order]) / nav
+    cash_weight = float(portfolio.total_cash - _bounded_buys(portfolio)) / nav
+    if not (abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
+        raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
+    layout = _layout(policy, market, tuple([names[conid] for conid in order]))
+    dust = [conid in held and held[conid].is_dust for conid in order]
+    return PortfolioArrays(
+        instruments=layout.instruments,
+        weights=weights,
+        cash_weight=cash_weight,
+        nav=nav,
+        sector_of=layout.sector_of,
+        sectors=layout.sectors,
+        membership=layout.membership,
+        dust=np.array(dust, dtype=bool),
+        unmanaged=float(portfolio.unmanaged_exposure) / nav,
+        beside=_beside(portfolio, order) / nav,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What follows from the names alone."""
+
+    instruments: tuple[Instrument, ...]
+    sector_of: tuple[str, ...]
+    sectors: tuple[str, ...]
+    membership: Array
+
+
+def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...]) -> _Layout:
+    """Kept with the market: the same names are asked for with every order."""
+    key = (_Layout, tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
+    found = market.aligned.get(key)
+    if not isinstance(found, _Layout) or found.instruments != instruments:
+        where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
+        sectors = tuple(sorted(set(where)))
+        found = market.aligned[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
+    return found
+
+
+def _beside(portfolio: Portfolio, order: Sequence[int]) -> Array:
+    """Shape: [N]. Exposure in lines of the same names that are not managed, such as another model's."""
+    result = np.zeros(len(order))
+    if not portfolio.unmanaged:
+        return result
+    columns = {conid: column for column, conid in enumerate(order)}
+    for line in portfolio.unmanaged:
+        if line.conid in columns and line.exposure is not None:
+            result[columns[line.conid]] += float(line.exposure)
+    return result
+
+
+def _one_hot(sectors: tuple[str, ...], where: tuple[str, ...]) -> Array:
+    """Shape: [S, N]."""
+    rows = {sector: row for row, sector in enumerate(sectors)}
+    result = np.zeros((len(sectors), len(where)))
+    result[[rows[sector] for sector in where], np.arange(len(where))] = 1.0
+    return result
+
+
+def history(market: Market, arrays: PortfolioArrays) -> Panel | InsufficientHistory:
+    """The columns' price history, or why there is none; kept with the market, for the same names are asked for again.
+
+    Raises: DataError for closes so far apart that no market moved them.
+    """
+    names = (tuple(i.conid for i in arrays.instruments), arrays.dust.tobytes())
+    found = market.aligned.get(names)
+    if not isinstance(found, Panel | InsufficientHistory):
+        try:
+            found = align(market, arrays)
+        except InsufficientHistory as missing:
+            found = missing
+        market.aligned[names] = found
+    return found
+
+
+def align(market: Market, arrays: PortfolioArrays) -> Panel:
+    """The last 252 returns on the dates that all columns share; dust without history is left out as zeros.
+
+    Raises: InsufficientHistory naming the series that is missing, too short or out of date; DataError for closes so
+    far apart that no market moved them.
+    """
+    known: list[int] = []
+    for instrument, dust in zip(arrays.instruments, arrays.dust.tolist(), strict=True):
+        if instrument.conid in market.history:
+            known.append(instrument.conid)
+        elif not dust:
+            raise InsufficientHistory(f"no price history of {instrument.symbol}")
+    if not known:
+        return Panel(np.zeros((WINDOW, len(arrays.instruments))), None)
+    dates, changes = _common(known, market)
+    if not (changes <= metrics.LARGEST).all():
+        raise DataError(LEAP)
+    if len(changes) < metrics.MIN_RETURNS:
+        raise InsufficientHistory(f"{len(changes)} common returns, at least {metrics.MIN_RETURNS} are needed")
+    index = _index(market, dates)
+    if len(known) == len(arrays.instruments):
+        return Panel(changes, index)
+    returns = np.zeros((len(changes), len(arrays.instruments)))
+    returns[:, [column for column, i in enumerate(arrays.instruments) if i.conid in market.history]] = changes
+    return Panel(returns, index)
+
+
+def previous_sessions(market: Market) -> tuple[date, ...]:
+    """The last few sessions before today's as far as any series shows them, oldest first."""
+    found = market.aligned.get(previous_sessions)
+    if not isinstance(found, tuple):
+        found = market.aligned[previous_sessions] = _previous_sessions(market)
+    return found
+
+
+def _previous_sessions(market: Market) -> tuple[date, ...]:
+    if market.index is not None and market.index.dates:
+        dates = market.index.dates
+    else:
+        dates = max((series.dates for series in market.history.values()), key=lambda days: days[-1:], default=())
+    return tuple(day for day in dates[-RECENT:] if day < market.session.date)
+
+
+def _bounded_buys(portfolio: Portfolio) -> Decimal:
+    """Open buys, those that nobody can bound aside: `measure` reports these as unknown."""
+    bounds = (portfolio.bound(order) for order in portfolio.orders if order.is_open and order.side is Side.BUY)
+    return sum((bound for bound in bounds if bound is not None), Decimal(0))
+
+
+def _changes(closes: Array) -> Array:
+    """Shape: [T + 1, ...] → [T, ...]."""
+    result: Array = closes[1:] / closes[:-1] - 1
+    return result
+
+
+def _index(market: Market, dates: tuple[date, ...]) -> Array | None:
+    """The index's returns between those dates; None where it has not all of them."""
+    if market.index is None:
+        return None
+    first = bisect_left(market.index.dates, dates[0])
+    if market.index.dates[first : first + len(dates)] == dates:
+        changes = _changes(market.index.closes[first : first + len(dates)])
+    else:
+        by_date = dict(zip(market.index.dates, market.index.closes.tolist(), strict=True))
+        if not all(day in by_date for day in dates):
+            return None
+        changes = _changes(np.array([by_date[day] for day in dates]))
+    if not (changes <= metrics.LARGEST).all():
+        raise DataError(LEAP)
+    return changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """Most of a market's series, which end on the same dates. Shape: `dates` [T + 1], `changes` [T, columns]."""
+
+    dates: tuple[date, ...]
+    changes: Array
+    columns: Mapping[int, int]
+
+
+def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Array]:
+    """Dates [T + 1] before today's session that all share, and the returns between them [T, N]."""
+    most, today = market.aligned.get(_Shared), market.session.date
+    if not isinstance(most, _Shared):
+        most = market.aligned[_Shared] = _shared(market)
+    if most.dates[-1:] < (today,) and all(conid in most.columns for conid in conids):
+        _refuse_stale(most.dates[-1:], market)
+        return most.dates, most.changes.take([most.columns[conid] for conid in conids], axis=1)
+    series = [market.history[conid] for conid in conids]
+    by_date = [dict(zip(one.dates, one.closes.tolist(), strict=True)) for one in series]
+    dates = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
+    _refuse_stale(tuple(dates[-1:]), market)
+    closes = np.array([[known[day] for known in by_date] for day in dates]).reshape(len(dates), len(series))
+    return tuple(dates), _changes(closes)
+
+
+def _shared(market: Market) -> _Shared:
+    """All names whose newest dates are those of most, lined up at once."""
+    groups: dict[tuple[date, ...], list[int]] = {}
+    # Series of one source share one tuple of dates: compared once.
+    known: dict[int, list[int]] = {}
+    for conid, one in market.history.items():
+        if id(one.dates) not in known:
+            known[id(one.dates)] = groups.setdefault(one.dates[-WINDOW - 2 :], [])
+        known[id(one.dates)].append(conid)
+    dates, conids = max(groups.items(), key=lambda group: len(group[1]))
+    # Joined by rows and turned: a stack of columns takes twice as long.
+    rows = np.concatenate([market.history[conid].closes[-WINDOW - 1 :] for conid in conids]).reshape(len(conids), -1)
+    columns = {conid: column for column, conid in enumerate(conids)}
+    return _Shared(dates[-WINDOW - 1 :], _changes(np.ascontiguousarray(rows.T)), columns)
+
+
+def _refuse_stale(last: tuple[date, ...], market: Market) -> None:
+    later = [day for day in previous_sessions(market) if (day,) > last]
+    if len(later) > STALE_SESSIONS:
+        raise InsufficientHistory(f"the common history ends more than {STALE_SESSIONS} sessions before the newest")

@@ -1,0 +1,62 @@
+"""What is told of portfolios over the same past returns, each number worked out when it is asked for, and kept."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from app.domain.market import Array
+from app.risk import metrics
+from app.risk.arrays import Panel
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of K portfolios at once. Shape: weights [K, N] → [K] each; NaN where a number is undefined."""
+
+    weights: Array
+    panel: Panel
+
+    @cached_property
+    def series(self) -> Array:
+        """Today's weights over the past. Shape: [K, T]."""
+        return metrics.portfolio_returns(self.weights, self.panel.returns)
+
+    @cached_property
+    def _variance(self) -> Array:
+        return metrics.variance(self.series)
+
+    @cached_property
+    def annual_volatility(self) -> Array:
+        return metrics.volatility(self.series, self._variance)
+
+    @cached_property
+    def var_95_historical(self) -> Array:
+        return metrics.historical_var(self.series)
+
+    @cached_property
+    def var_95_ewma(self) -> Array:
+        return metrics.ewma_var(self.series)
+
+    @property
+    def var_95_1d(self) -> Array:
+        """The larger of the two."""
+        result: Array = np.maximum(self.var_95_historical, self.var_95_ewma)
+        return result
+
+    @property
+    def unlimited(self) -> dict[str, Array]:
+        """By name, those that no policy limits."""
+        series, panel = self.series, self.panel
+        missing = np.full(len(self.weights), np.nan)
+        return {
+            "var_95_historical": self.var_95_historical,
+            "var_95_ewma": self.var_95_ewma,
+            "es_95": metrics.expected_shortfall(series),
+            "implied_correlation": metrics.implied_correlation(self.weights, panel.spreads, series, self._variance),
+            "beta": missing if panel.index is None else metrics.beta(series, panel.index),
+            "sharpe": metrics.sharpe(series, known=self._variance),
+            "sortino": metrics.sortino(series),
+            "max_drawdown": metrics.max_drawdown(series),
+            "winning_days": metrics.win_rate(series),
+        }

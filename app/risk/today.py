@@ -1,0 +1,152 @@
+"""One account on one day: all that it is measured, planned and ruled by, and what follows from it, worked out once.
+
+What is kept is what is asked for again by every plan and every order; the inputs never change.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from app.domain.errors import InsufficientHistory
+from app.domain.evaluation import Evaluation, ExposureCap, Metric
+from app.domain.market import Market
+from app.domain.navs import NavPoint
+from app.domain.plan import NO_MEMORY, Memory
+from app.domain.policy import Policy
+from app.domain.portfolio import Portfolio
+from app.risk import limits, regime
+from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
+from app.risk.clusters import heaviest_group
+from app.risk.metrics import group_weights
+from app.risk.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Today:
+    """`navs` oldest first. `doubt` says why nothing may be concluded from them today; None where it may."""
+
+    policy: Policy
+    portfolio: Portfolio
+    market: Market = field(repr=False)
+    navs: Sequence[NavPoint] = field(default=(), repr=False)
+    memory: Memory = NO_MEMORY
+    doubt: str | None = None
+
+    @cached_property
+    def arrays(self) -> PortfolioArrays:
+        """Raises: DataError for a NAV that is not above zero."""
+        return arrays_of(self.policy, self.portfolio, self.market)
+
+    @cached_property
+    def panel(self) -> Panel | InsufficientHistory:
+        """What is held, over the past; or why that is not known."""
+        return history(self.market, self.arrays)
+
+    @cached_property
+    def statistics(self) -> tuple[Statistics, int] | InsufficientHistory:
+        """Of this account and those that share them, and its row there."""
+        panel = self.panel
+        return panel if isinstance(panel, InsufficientHistory) else (Statistics(self.arrays.weights[None, :], panel), 0)
+
+    @cached_property
+    def limited_statistics(self) -> Mapping[str, float] | InsufficientHistory:
+        """By name, those that the policy limits."""
+        if isinstance(self.statistics, InsufficientHistory):
+            return self.statistics
+        found, row = self.statistics
+        sizes = np.abs(self.arrays.weights)
+        groups = found.panel.groups(np.flatnonzero(sizes > 0).tolist(), self.policy.risk_limits.correlation)
+        return {
+            "annual_volatility": float(found.annual_volatility[row]),
+            "var_95_1d": float(found.var_95_1d[row]),
+            "correlated_cluster": heaviest_group(sizes, groups),
+        }
+
+    @cached_property
+    def regime(self) -> regime.Regime:
+        """The market's state as the policy reads it."""
+        return regime.regime(self.policy, self.market)
+
+    @cached_property
+    def caps(self) -> tuple[ExposureCap, ...]:
+        """Every reason for a maximum exposure."""
+        return regime.caps(self.policy, self.regime, self.memory, self._drawdown.value)
+
+    @cached_property
+    def limited(self) -> tuple[Metric, ...]:
+        """Every limited metric: the seven risk metrics first, in their stable order."""
+        policy, portfolio, arrays = self.policy, self.portfolio, self.arrays
+        position, sector = limits.concentration(policy, arrays, self._sector_weights)
+        volatility, value_at_risk, cluster = limits.risk(policy, arrays, self.limited_statistics)
+        tightest = min(self.caps, key=lambda cap: cap.limit)
+        loss = limits.daily_loss(policy, portfolio, self.market, self._past)
+        return (
+            position,
+            sector,
+            volatility,
+            value_at_risk,
+            loss if self.doubt is None else limits.unknown(loss.name, loss.limit, self.doubt),
+            cluster,
+            limits.cash_reserve(policy, portfolio, arrays),
+            self._drawdown,
+            limits.limited("exposure", arrays.exposure, tightest.limit, tightest.rule),
+        )
+
+    @cached_property
+    def unlimited(self) -> tuple[Metric, ...]:
+        """What is shown of the same returns."""
+        if isinstance(self.statistics, InsufficientHistory):
+            return limits.shown(self.policy, self.arrays, self.statistics)
+        found, row = self.statistics
+        return limits.shown(self.policy, self.arrays, {name: float(v[row]) for name, v in found.unlimited.items()})
+
+    @cached_property
+    def before(self) -> Evaluation:
+        """Limited metrics and caps without exits, drift and eligible names: all that an order is judged by."""
+        arrays, portfolio = self.arrays, self.portfolio
+        return Evaluation(
+            nav=portfolio.nav,
+            cash_weight=float(portfolio.total_cash / portfolio.nav),
+            exposure=arrays.exposure,
+            weights=dict(zip((i.conid for i in arrays.instruments), arrays.weights.tolist(), strict=True)),
+            sector_weights=dict(zip(arrays.sectors, self._sector_weights, strict=True)),
+            metrics=self.limited,
+            drawdown=self._drawdown.value,
+            exits_due=(),
+            drifts=(),
+            caps=self.caps,
+            trend=self.regime.trend,
+            vix=self.regime.vix,
+            eligible=(),
+        )
+
+    @property
+    def _past(self) -> Sequence[NavPoint]:
+        return self.navs if self.doubt is None else ()
+
+    @cached_property
+    def _drawdown(self) -> Metric:
+        found = limits.drawdown(self.policy, self.portfolio, self.market, self._past)
+        return found if self.doubt is None else limits.unknown(found.name, found.limit, self.doubt)
+
+    @cached_property
+    def _sector_weights(self) -> list[float]:
+        weights: list[float] = group_weights(self.arrays.weights[None, :], self.arrays.membership)[0].tolist()
+        return weights
+
+
+def share_statistics(accounts: Iterable[Today]) -> None:
+    """Those of accounts that hold the same names in the same market are worked out at once, to the same bits."""
+    alike: dict[int, list[Today]] = {}
+    for one in accounts:
+        if isinstance(one.panel, Panel):
+            alike.setdefault(id(one.panel), []).append(one)
+    for group in alike.values():
+        panel = group[0].panel
+        if isinstance(panel, Panel) and len(group) > 1:
+            found = Statistics(np.stack([one.arrays.weights for one in group]), panel)
+            for row, one in enumerate(group):
+                # Where `statistics` would keep its own.
+                vars(one)["statistics"] = (found, row)
