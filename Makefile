@@ -13,7 +13,7 @@ WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo up quick test test-long check lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install demo up quick test test-long check types rules lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,10 +45,16 @@ test: check ## Checks, then all tests but the long ones
 test-long: install ## The tests that `make test` leaves out; half an hour
 	@$(PYTEST) -m long $(ARGS)
 
+# The types take as long as everything else.
 check: install ## Format, lint, types, import contracts, generated documents
+	@$(MAKE) --no-print-directory --jobs=2 types rules
+
+types:
+	@$(RUN) mypy
+
+rules:
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
-	@$(RUN) mypy
 	@$(RUN) lint-imports
 	@$(RUN) python -m app.documents --check
 	@$(RUN) python -m api_gateway.mcp_server.documents --check

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from app.fast_api_app import create_app
 from app.settings import Settings, shipped_policy
@@ -69,6 +70,7 @@ async def test_without_the_setting_a_day_waits_for_whoever_asks_again(tmp_path: 
             assert (await http.post("/run/daily")).json()["status"] == "done"
 
 
+@pytest.mark.long
 async def test_the_service_tells_a_person_what_the_policy_names(tmp_path: Path) -> None:
     mailbox = Mailbox()
     async with mailbox.open() as address:

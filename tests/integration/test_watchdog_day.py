@@ -5,6 +5,7 @@ import random
 import pytest
 
 from tests.integration.watched_day import Day, day
+from tests.support.thinning import thin
 from tests.support.virtual_time import run
 
 
@@ -20,7 +21,7 @@ async def lived(seed: int) -> Day:
     return one
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", thin([1, 2], 2))
 def test_a_day_of_losses_resets_and_rivals_is_told_truly_and_mended(seed: int) -> None:
     one = run(lived(seed))
     assert one.wrong == []
@@ -29,6 +30,7 @@ def test_a_day_of_losses_resets_and_rivals_is_told_truly_and_mended(seed: int) -
     assert {notice.state for _, notice in one.told} >= {"LOGIN_REQUIRED", "READY"}
 
 
+@pytest.mark.long
 def test_a_day_can_be_repeated() -> None:
     first, second = (run(lived(3)) for _ in range(2))
     assert first.wrong == []

@@ -42,5 +42,5 @@ def test_without_the_safeguard_its_test_fails(name: str) -> None:
 
 
 def test_an_edit_that_fits_nothing_says_so() -> None:
-    with pytest.raises(NotInTheSource, match=r"app\.desk\.executing has 0 times"):
+    with pytest.raises(NotInTheSource, match=r"app\.desk\.stages\.execute has 0 times"):
         mutated([Edit("app.desk.stages.execute", "no such text", "")])

@@ -22,6 +22,8 @@ from app.ledger.sql_ledger import SqlLedger
 from app.ledger.usable import is_current
 from tests.unit.ledger.builders import AT, BOOK, KEY, claimed
 
+pytestmark = pytest.mark.slow
+
 Damage = Callable[[Path], object]
 
 
@@ -273,7 +275,6 @@ from app.domain.ruling import KillLevel
 from app.ledger.engine import open_ledger
 import alembic.config, alembic.command
 
-pytestmark = pytest.mark.slow
 path = Path(sys.argv[1])
 if os.geteuid() == 0:
     for each in (path, path.parent, *path.parent.glob("*")):
