@@ -35,7 +35,7 @@ class Metric:
     @property
     def breached(self) -> bool:
         """The limit is not met; an unknown value breaches nothing but blocks risk increases."""
-        return self.severity in {Severity.HIGH, Severity.CRITICAL}
+        return self.severity is Severity.HIGH or self.severity is Severity.CRITICAL
 
 
 class ExitRule(StrEnum):
