@@ -80,11 +80,12 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.ledger
+	@$(RUN) python -m tests.benchmarks.risk --days
 
 bench-gateway: install ## Measure reading 500 positions at the broker's real pacing; two minutes
 	@$(RUN) python -m tests.benchmarks.gateway $(ARGS)
 
-bench-risk: install ## Measure the statistics, the clusters and one decision, on one thread
+bench-risk: install ## Measure the statistics, the clusters and every decided day of the sample, on one thread
 	@$(RUN) python -m tests.benchmarks.risk $(ARGS)
 
 mutants: install ## Change the gate's source and count what its tests notice

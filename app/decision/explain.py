@@ -36,7 +36,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ActionExplanation:
     """One action. `because` is a sentence; `changes` say what would have to be different for it to be offered.
 
     `shortfalls` is of REBALANCE: the targets that its plan, the closest that is feasible, does not meet.
@@ -67,14 +67,14 @@ def explain(
     memory: Memory,
     options: Options,
     choice: Choice,
-) -> tuple[Explanation, ...]:
+) -> tuple[ActionExplanation, ...]:
     """All five actions, in the order of precedence. Raises: KeyError for a choice that was not offered."""
     situation = situation_of(policy, portfolio, market, evaluation, memory)
     decision = _Decision(options, choice, options.plan(choice).action)
     return tuple(_one(situation, decision, action) for action in ACTIONS)
 
 
-def _one(situation: Situation, decision: _Decision, action: Action) -> Explanation:
+def _one(situation: Situation, decision: _Decision, action: Action) -> ActionExplanation:
     found = conditions(situation, action)
     standing = _standing(decision, action, found)
     changes = () if standing in {Standing.CHOSEN, Standing.OFFERED} else _changes(standing, found)
@@ -84,7 +84,7 @@ def _one(situation: Situation, decision: _Decision, action: Action) -> Explanati
         plan = next((plan for plan in decision.options.feasible if plan.action is action), None)
         orders = plan.orders if plan is not None else situation.mandatory
         short = shortfalls(situation, orders, decision.options.refusals.get(action, ()))
-    return Explanation(action, standing, because, found, changes, short)
+    return ActionExplanation(action, standing, because, found, changes, short)
 
 
 def _standing(decision: _Decision, action: Action, found: Conditions) -> Standing:

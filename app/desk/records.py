@@ -289,7 +289,7 @@ class Control:
 class Oversight:
     """The level in force, and how many runs have sent orders since a person last set one."""
 
-    level: Control
+    control: Control
     runs_since_review: int
 
 

@@ -140,8 +140,8 @@ class Market:
     sentiment: Mapping[int, float] = field(default_factory=dict)
     live: bool = True
     lots: Mapping[int, Decimal] = field(default_factory=dict)
-    # What follows from `history`, kept by whoever lined it up: the same names are asked for with every plan and order.
-    aligned: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # What follows from the rest, kept by whoever worked it out: the same is asked for with every plan and order.
+    derived: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def lot(self, conid: int) -> Decimal | None:
         """The step of quantities, one whole share at least; None where the broker's own makes no sense."""

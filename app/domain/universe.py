@@ -85,9 +85,9 @@ def _least(rule: str, value: Decimal | None, least: Decimal) -> Obstacle | None:
 
 def _volatilities(market: Market) -> Mapping[int, float]:
     """Kept with the market: whoever asks for one name asks for many."""
-    found = market.aligned.get(realised_volatilities)
+    found = market.derived.get(realised_volatilities)
     if not isinstance(found, dict):
-        found = market.aligned[realised_volatilities] = realised_volatilities(market.history)
+        found = market.derived[realised_volatilities] = realised_volatilities(market.history)
     return found
 
 

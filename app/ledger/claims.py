@@ -14,7 +14,7 @@ from app.domain.errors import LedgerError, RunAtWork
 from app.ledger import events
 from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY, Leases
-from app.ledger.runs import owned
+from app.ledger.runs import owned, require_owned
 from app.ledger.schema import runs
 from app.ledger.transactions import insert_if_absent
 
@@ -193,7 +193,8 @@ def adopt(connection: Connection, claim: Claim, at: datetime, leases: Leases, *,
 
 
 def any_to_adopt(connection: Connection, claim: Claim, leases: Leases, *, same_day: bool) -> bool:
-    """Whether `adopt` has something to do; takes no lock."""
+    """Whether `adopt` has something to do; takes no lock. Fenced when the claim no longer holds."""
+    require_owned(connection, claim)
     rows = connection.execute(_OTHERS_SEEN, {"of": claim.key.book, "key": claim.key.text})
     return any(_is_to_adopt(row, claim, leases, same_day=same_day) for row in rows)
 

@@ -18,7 +18,8 @@ from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
 
-_OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of")).with_for_update()
+_OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of"))
+_OF_CLAIM_LOCKED = _OF_CLAIM.with_for_update()
 _RENEW = update(runs).where(runs.c.run_id == bindparam("of")).values(lease_until=bindparam("until"))
 _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 _UNSETTLED = {
@@ -49,7 +50,15 @@ _CLOSE = (
 
 def owned(connection: Connection, claim: Claim) -> Row[Any]:
     """The run's row, locked; Fenced when the claim no longer holds. The first statement of every write of a run."""
-    row = connection.execute(_OF_CLAIM, {"of": claim.run_id}).one_or_none()
+    return _require_owned(connection.execute(_OF_CLAIM_LOCKED, {"of": claim.run_id}).one_or_none(), claim)
+
+
+def require_owned(connection: Connection, claim: Claim) -> None:
+    """As `owned`, without a lock: for what only reads."""
+    _require_owned(connection.execute(_OF_CLAIM, {"of": claim.run_id}).one_or_none(), claim)
+
+
+def _require_owned(row: Row[Any] | None, claim: Claim) -> Row[Any]:
     if row is None:
         raise LedgerError(f"run {claim.run_id} is not in the ledger", "Check that DATABASE_URL names the same database")
     if (row.fence, row.owner) != (claim.fence, claim.owner):

@@ -141,11 +141,11 @@ class _Layout:
 def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...]) -> _Layout:
     """Kept with the market: the same names are asked for with every order."""
     key = (_Layout, tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
-    found = market.aligned.get(key)
+    found = market.derived.get(key)
     if not isinstance(found, _Layout) or found.instruments != instruments:
         where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
         sectors = tuple(sorted(set(where)))
-        found = market.aligned[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
+        found = market.derived[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
     return found
 
 
@@ -175,13 +175,13 @@ def history(market: Market, arrays: PortfolioArrays) -> Panel | InsufficientHist
     Raises: DataError for closes so far apart that no market moved them.
     """
     names = (tuple(i.conid for i in arrays.instruments), arrays.dust.tobytes())
-    found = market.aligned.get(names)
+    found = market.derived.get(names)
     if not isinstance(found, Panel | InsufficientHistory):
         try:
             found = align(market, arrays)
         except InsufficientHistory as missing:
             found = missing
-        market.aligned[names] = found
+        market.derived[names] = found
     return found
 
 
@@ -214,9 +214,9 @@ def align(market: Market, arrays: PortfolioArrays) -> Panel:
 
 def previous_sessions(market: Market) -> tuple[date, ...]:
     """The last few sessions before today's as far as any series shows them, oldest first."""
-    found = market.aligned.get(previous_sessions)
+    found = market.derived.get(previous_sessions)
     if not isinstance(found, tuple):
-        found = market.aligned[previous_sessions] = _previous_sessions(market)
+        found = market.derived[previous_sessions] = _previous_sessions(market)
     return found
 
 
@@ -268,9 +268,9 @@ class _Shared:
 
 def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Array]:
     """Dates [T + 1] before today's session that all share, and the returns between them [T, N]."""
-    most, today = market.aligned.get(_Shared), market.session.date
+    most, today = market.derived.get(_Shared), market.session.date
     if not isinstance(most, _Shared):
-        most = market.aligned[_Shared] = _shared(market)
+        most = market.derived[_Shared] = _shared(market)
     if most.dates[-1:] < (today,) and all(conid in most.columns for conid in conids):
         _refuse_stale(most.dates[-1:], market)
         return most.dates, most.changes.take([most.columns[conid] for conid in conids], axis=1)

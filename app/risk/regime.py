@@ -19,9 +19,9 @@ VIX_SESSIONS = 3
 
 def trend(policy: Policy, market: Market) -> Trend | None:
     """The index's last close against its 200-session average; None without 200 closes."""
-    distance = market.aligned.get(trend)
+    distance = market.derived.get(trend)
     if distance is None:
-        distance = market.aligned[trend] = _distance(market)
+        distance = market.derived[trend] = _distance(market)
     if not isinstance(distance, float) or math.isnan(distance):
         return None
     if distance >= policy.market.bull_threshold:

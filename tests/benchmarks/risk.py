@@ -275,12 +275,13 @@ def main() -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.risk", description="Measures the risk engine.")
     parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
+    parser.add_argument("--days", action="store_true", help="the days of the sample alone")
     given = parser.parse_args()
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
         # The threads of numpy's matrix products are set before it is loaded: once more, in a process of its own.
         again = [sys.executable, "-m", "tests.benchmarks.risk", *sys.argv[1:]]
         return subprocess.run(again, env={**os.environ, **ONE_THREAD}, check=False).returncode
-    found = list(figures())
+    found = list(day_figures() if given.days else figures())
     if given.json:
         sys.stdout.write(json.dumps({"figures": [figure.as_json() for figure in found]}, indent=2) + "\n")
     else:

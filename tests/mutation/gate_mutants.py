@@ -21,7 +21,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = tuple(
-    f"app/risk/{name}.py" for name in ("integrity", "budget", "gate", "limits", "preview", "restraint", "feasible")
+    f"app/risk/{name}.py"
+    for name in ("integrity", "budget", "gate", "limits", "preview", "restraint", "feasible", "today", "bisection")
 )
 # The narrowest tests first: most mutants fall to them.
 NARROW = (

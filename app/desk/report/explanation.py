@@ -1,7 +1,7 @@
 """The day's explanations as the report has them: made when the plan is, and kept with the plan that is committed."""
 
 from app.decision.conditions import Condition
-from app.decision.explain import Explanation
+from app.decision.explain import ActionExplanation
 from app.desk.report.part import Part
 
 
@@ -47,7 +47,7 @@ class ExplanationPart(Part):
     shortfalls: tuple[ShortfallPart, ...]
 
 
-def explanation_part(explanation: Explanation) -> ExplanationPart:
+def explanation_part(explanation: ActionExplanation) -> ExplanationPart:
     """As the report and the committed plan carry it."""
     return ExplanationPart(
         action=explanation.action.value,

@@ -12,8 +12,8 @@ async def level_in_force(desk: Desk, run: Run, evaluation: Evaluation) -> Contro
     """The level after what this run measured; a preview says what it would be and changes nothing."""
     found = await desk.in_thread(desk.ledger.oversight, run.key.book)
     reason = reason_to_reduce(desk.policy, evaluation, found.runs_since_review)
-    if reason is None or found.level.level is not KillLevel.ACTIVE:
-        return found.level
+    if reason is None or found.control.level is not KillLevel.ACTIVE:
+        return found.control
     if run.claim is None or run.key.dry_run:
         return Control(KillLevel.REDUCING, reason, "automatic", run.clock.now())
     run.progress(f"from now on exits only, until a person resumes: {reason}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from app.decision import Options, explain, offered, plans, rules
-from app.decision.explain import ACTIONS, Explanation, Standing
+from app.decision.explain import ACTIONS, ActionExplanation, Standing
 from app.domain.market import Market
 from app.domain.plan import NO_MEMORY, Action, Memory
 from app.domain.policy import Policy
@@ -28,7 +28,7 @@ def explained(
     on: Market | None = None,
     memory: Memory = NO_MEMORY,
     drawdown: float = 0.0,
-) -> dict[Action, Explanation]:
+) -> dict[Action, ActionExplanation]:
     """As the desk does it: through the gate, chosen by the rules."""
     prices, past = on or market(), navs(account.nav, drawdown)
     evaluation = evaluate(policy, account, prices, memory, past)

@@ -10,10 +10,12 @@ from tests.support.ledgers import SqliteDatabases
 from tests.unit.ledger.builders import ManualTime, execute
 from tests.unit.upgrades.stories import STORIES, broker_of, gone_on
 
-THEN = [(name, then) for name, story in STORIES.items() for then in story.then]
+# Of a run that was killed there is no report.
+REPORTED = ("rotated", "profit_taken", "cooling_down", "drawn_down", "waiting")
+THEN = [(name, then) for name in REPORTED for then in STORIES[name].then]
 
 
-@pytest.mark.parametrize(("name", "then"), [pair for pair in THEN if pair[0] != "interrupted"])
+@pytest.mark.parametrize(("name", "then"), THEN)
 async def test_memory_plans_and_choice_are_the_same_without_any_report(name: str, then: str, tmp_path: Path) -> None:
     databases = SqliteDatabases(tmp_path)
     url = databases.empty()
@@ -22,6 +24,6 @@ async def test_memory_plans_and_choice_are_the_same_without_any_report(name: str
     await STORIES[name].until(office)
     ledger.dispose()
     broker, unread = broker_of(office), databases.copy(url)
-    execute(unread, "UPDATE runs SET report = '{\"renamed\": 1}' WHERE report IS NOT NULL")
+    assert execute(unread, "UPDATE runs SET report = '{\"renamed\": 1}' WHERE report IS NOT NULL") == 1
     go_on = STORIES[name].then[then]
     assert await gone_on(unread, broker, go_on) == await gone_on(url, broker, go_on)

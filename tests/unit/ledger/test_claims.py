@@ -263,3 +263,11 @@ def test_an_abandoned_dry_run_is_over_even_with_a_plan(ledger: SqlLedger) -> Non
     claim = planned(ledger, key=dry)
     ledger.abandon(claim, RunStatus.FAILED, "why", AT)
     assert claimed(ledger, dry).run_id != claim.run_id
+
+
+def test_who_was_fenced_off_adopts_nothing_and_is_told(ledger: SqlLedger, lease_time: ManualTime) -> None:
+    old = claimed(ledger)
+    lease_time.advance(200)
+    assert isinstance(ledger.claim(KEY, "two", "policy-1", AT), Claim)
+    with pytest.raises(Fenced):
+        ledger.adopt(old, AT, same_day=False)

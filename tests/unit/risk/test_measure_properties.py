@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import DataError
@@ -200,6 +200,6 @@ def test_no_finite_input_brings_out_a_number_that_is_not_finite(world: World) ->
         then = post_trade(world.today(), ())
     except DataError:
         # Refusing is an answer; the desk stops, and nothing is decided.
-        assume(False)
+        return
     assert all(math.isfinite(number) for number in numbers(found))
     assert all(value is None or math.isfinite(value) for value in then.metrics.values())
