@@ -1,7 +1,7 @@
 """What one run says for the audit trail, and every call that it makes to the broker's server.
 
-Events wait in the journal until it is flushed: once account and market are read, with the plan that follows
-from what was read, before anything is sent, and with the run's end. One commit for many.
+Events wait in the journal until they are committed with the plan that follows from them, before anything is sent, and
+with the run's end: one commit for many. A preview that nobody claimed has none of these and commits them by the stage.
 """
 
 from collections import Counter

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -125,6 +126,10 @@ def link_hash(previous: str, book: str, seq: int, run_id: str | None, kind: str,
 
     `payload` is canonical already and goes in byte for byte, so that even a changed space breaks the link.
     """
-    quoted = (json.dumps(part) for part in (at, book, kind))
-    opening = '{{"at":{},"book":{},"kind":{},"payload":'.format(*quoted)
-    return digest(f'{previous}{opening}{payload},"run_id":{json.dumps(run_id)},"seq":{seq}}}')
+    opening = f'{{"at":{_quoted(at)},"book":{_quoted(book)},"kind":{_quoted(kind)},"payload":'
+    return digest(f'{previous}{opening}{payload},"run_id":{_quoted(run_id)},"seq":{seq}}}')
+
+
+@lru_cache(maxsize=256)
+def _quoted(text: str | None) -> str:
+    return json.dumps(text)

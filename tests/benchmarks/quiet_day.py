@@ -127,6 +127,8 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     found: list[QuietDay] = []
     for number in range(2 * (days + WARM_UP)):
         office.world.next_day(_session(number))
+        # A broker lists the day's orders, and those that still work.
+        office.broker.orders = office.broker.working()
         day = await _one(office, begun)
         if day is not None:
             found.append(day)

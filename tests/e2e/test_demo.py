@@ -158,6 +158,7 @@ def test_the_crash_of_2020_breaches_drawdown_and_volatility_and_sells_the_stops(
     check_reasons(crash)
 
 
+@pytest.mark.long
 @pytest.mark.real_prices
 def test_the_week_of_october_2008_sells_ten_names_at_their_stops_and_buys_nothing(tmp_path: Path) -> None:
     crash = demo(tmp_path, "--as-of", "2008-10-10")

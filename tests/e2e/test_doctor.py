@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from app.commands.processes import Simulated, free_ports, private_directory, simulator
 from tests.e2e.command import portfolio
 
@@ -37,6 +39,7 @@ def test_a_failure_is_status_1_and_wrong_usage_is_status_2(tmp_path: Path) -> No
     assert portfolio(tmp_path, "doctor", TRADING_MODE="sometimes").status == 2
 
 
+@pytest.mark.long
 def test_a_simulator_alone_is_seen_through_to_its_quotes(tmp_path: Path) -> None:
     simulated = Simulated(None, 7, 0.01, "synthetic")
     with simulator(private_directory(tmp_path / "simulator"), free_ports().gateway, simulated) as url:

@@ -17,6 +17,7 @@ from tests.support.stack import running
 SIMULATED = Simulated(date(2022, 3, 14), 7, 0.001, "synthetic", scenario="euro")
 
 
+@pytest.mark.long
 def test_a_policy_in_euros_runs_and_one_in_dollars_is_refused(tmp_path: Path) -> None:
     policy = tmp_path / "euros.yaml"
     policy.write_text(shipped_policy().read_text(encoding="utf-8").replace("currency: USD", "currency: EUR"))

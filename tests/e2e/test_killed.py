@@ -104,6 +104,7 @@ def policy(tmp_path: Path) -> str:
     return str(shipped_policy().resolve())
 
 
+@pytest.mark.long
 def test_who_waits_for_a_service_that_is_killed_and_started_again_gets_the_days_report(
     tmp_path: Path, policy: str
 ) -> None:

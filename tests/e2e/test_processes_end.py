@@ -127,6 +127,7 @@ def test_a_command_that_is_stopped_while_it_starts_leaves_nothing(
     assert "Traceback" not in err
 
 
+@pytest.mark.long
 def test_what_the_doctor_looks_with_ends_with_it_where_it_is_killed_while_that_is_frozen(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
@@ -170,6 +171,7 @@ def test_a_closed_terminal_ends_a_command_and_what_it_started(tmp_path: Path) ->
         assert_ended(started)
 
 
+@pytest.mark.long
 def test_a_command_under_nohup_goes_on_when_the_terminal_closes(tmp_path: Path) -> None:
     port = free_ports().gateway
     with subprocess.Popen(

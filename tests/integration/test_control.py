@@ -85,6 +85,7 @@ async def test_the_owners_own_trade_is_external_and_no_reason_to_halt(stack: Sta
         assert next_day["continuity"]["quarantine"] == []
 
 
+@pytest.mark.long
 def test_levels_are_set_and_read_by_command_without_a_service(tmp_path: Path) -> None:
     state = tmp_path / "state"
     missing = portfolio(tmp_path, "halt", "--reason", "a test", "--state", state)

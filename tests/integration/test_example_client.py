@@ -42,6 +42,7 @@ async def test_the_agent_asks_for_the_positions_and_tells_what_the_account_holds
     assert stack.orders() == []
 
 
+@pytest.mark.long
 def test_the_example_runs_as_a_program(stack: Stack) -> None:
     arguments = ("--url", stack.variables["MCP_URL"], "--token-file", stack.variables["MCP_TOKEN_FILE"])
     said = subprocess.run(

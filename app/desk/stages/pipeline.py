@@ -55,9 +55,8 @@ async def perform_stage(stage: Stage[Needed, Given], desk: Desk, run: Needed) ->
         done = await stage.work(desk, run)
     milliseconds = (time.perf_counter() - started) * 1000
     done.journal.add(Event("stage", {"name": stage.name, "milliseconds": f"{milliseconds:.1f}"}))
-    # What was read is on record before anything is made of it. What follows goes with the plan, a send or the close;
-    # a preview that nobody claimed has none of them.
-    if done.claim is None or stage is READ_MARKET:
+    # A claimed run's events are committed with its plan, before a send, and with its close. A preview has none of them.
+    if done.claim is None:
         await done.journal.flush()
     return replace(done, timings={**done.timings, stage.name: milliseconds})
 

@@ -13,7 +13,8 @@ from tests.reliability.fault_days.playing import Player
 from tests.reliability.fault_days.suite import ground
 from tests.support.ledgers import no_server
 from tests.support.postgres import found
-from tests.support.thinning import thin
+
+pytestmark = pytest.mark.long
 
 BEGINS = date(2022, 1, 3)
 MONTH = 30 * 86_400.0
@@ -91,14 +92,13 @@ def postgresql() -> Iterator[Bench]:
 
 @pytest.mark.parametrize(
     "day",
-    thin(ON_SQLITE, len(ON_SQLITE)),
+    ON_SQLITE,
     ids=lambda day: "; ".join(f"{each.kind} {each.part}" for each in day.strikes),
 )
 def test_after_a_day_of_faults_nothing_is_doubled_orphaned_left_running_or_untrue(sqlite: Bench, day: Day) -> None:
     _is_right(sqlite.play(day), day)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("day", ON_POSTGRESQL, ids=lambda day: "; ".join(each.kind for each in day.strikes))
 def test_nor_on_postgresql(postgresql: Bench, day: Day) -> None:
     _is_right(postgresql.play(day), day)

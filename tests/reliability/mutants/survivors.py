@@ -26,4 +26,20 @@ SURVIVORS: Final = (
         (Edit("app.desk.run.notify", "<= now < opens\n", "<= now\n"),),
         "tests/unit/desk/test_notify.py::test_once_the_exchange_is_open_nobody_is_reminded_of_the_login",
     ),
+    Mutant(
+        "the day's value at risk reduces trading",
+        (Edit("app.engine.levels", '"daily_loss", "drawdown", "var_95_1d")', '"daily_loss", "drawdown")'),),
+        "tests/unit/engine/test_levels.py::test_a_loss_over_its_limit_leaves_exits_only",
+    ),
+    Mutant(
+        "a price within three percent of a split's ratio jumped like a split",
+        (Edit("app.desk.stages.continuity", "SPLIT_TOLERANCE = 0.03", "SPLIT_TOLERANCE = 0.01"),),
+        "tests/unit/desk/test_continuity.py::test_a_price_within_three_percent_of_a_usual_ratio_jumped_like_a_split",
+    ),
+    Mutant(
+        "a trade at the moment of the snapshot is in it already",
+        (Edit("app.desk.stages.continuity", "if trade.time > before.as_of", "if trade.time >= before.as_of"),),
+        "tests/unit/desk/test_continuity.py"
+        "::test_what_was_executed_before_the_snapshot_or_in_its_moment_is_in_it_already",
+    ),
 )
