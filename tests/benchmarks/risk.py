@@ -212,7 +212,8 @@ def day_figures() -> Iterator[Figure]:
     while account.at < len(prices().dates):
         day = account.today()
         today = Today(default_policy(), day.portfolio, day.market, day.navs, day.memory)
-        spent.append(min(_spent(partial(decide_fresh, today), 1) for _ in range(DAY_ROUNDS)) * 1000)
+        copies = [fresh(today) for _ in range(DAY_ROUNDS)]
+        spent.append(min(_spent(partial(decide, copy, DayUse(), KillLevel.ACTIVE), 1) for copy in copies) * 1000)
         decided = decide_fresh(today)
         situation = Situation(today.policy, day.portfolio, day.market, decided.evaluation, day.memory)
         fires += anything_to_decide(situation)
@@ -236,10 +237,14 @@ def twenty(on: date) -> Today:
     return Today(default_policy(), inputs.portfolio, inputs.market, inputs.navs)
 
 
+def fresh(today: Today) -> Today:
+    """Copies that nothing was worked out of before: what they keep for the next who asks is paid for each time."""
+    return replace(today, portfolio=replace(today.portfolio), market=replace(today.market))
+
+
 def decide_fresh(today: Today) -> DayDecision:
-    """With copies that nothing was worked out of before: what they keep for the next who asks is paid for each time."""
-    fresh = replace(today, portfolio=replace(today.portfolio), market=replace(today.market))
-    return decide(fresh, DayUse(), KillLevel.ACTIVE)
+    """As the desk decides a day."""
+    return decide(fresh(today), DayUse(), KillLevel.ACTIVE)
 
 
 def decide_together(today: Today, count: int) -> tuple[DayDecision, ...]:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from app.settings import shipped_policy
 from tests.e2e.command import portfolio
 
@@ -29,6 +31,7 @@ def test_after_a_run_every_setting_says_what_it_does_to_the_portfolio(tmp_path: 
     assert today["strategies.sector_rotation.enabled"] == "on"
 
 
+@pytest.mark.long
 def test_two_policies_are_compared_on_one_day_and_leave_nothing(tmp_path: Path) -> None:
     eager = tmp_path / "eager.yaml"
     text = shipped_policy().read_text(encoding="utf-8")

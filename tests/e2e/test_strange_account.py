@@ -6,6 +6,7 @@ from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from app.commands.processes import Simulated
@@ -16,6 +17,7 @@ from tests.support.stack import running
 SIMULATED = Simulated(date(2022, 3, 14), 7, 0.001, "synthetic", scenario="strange")
 
 
+@pytest.mark.long
 def test_what_is_not_managed_is_told_and_the_rest_of_the_day_goes_on(tmp_path: Path) -> None:
     with running(tmp_path / "gateway", simulated=SIMULATED) as stack:
 

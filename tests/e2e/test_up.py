@@ -179,6 +179,7 @@ def test_a_run_here_trades_in_paper_mode_against_a_simulator_that_runs_alone(tmp
     assert {order["state"] for order in report["orders"]} == {"FILLED"}
 
 
+@pytest.mark.long
 def test_a_run_here_previews_by_default_and_knows_a_strange_account(tmp_path: Path) -> None:
     with simulator(private_directory(tmp_path / "simulator"), free_ports().gateway, SIMULATED) as gateway:
         preview = portfolio(tmp_path, "run", "--json", IBKR_GATEWAY_URL=gateway)

@@ -58,6 +58,7 @@ async def test_a_day_without_a_login_runs_once_after_it_whoever_looks(tmp_path: 
         assert {order["arrivals"] for order in stack.orders()} == {1}
 
 
+@pytest.mark.long
 async def test_without_the_setting_a_day_waits_for_whoever_asks_again(tmp_path: Path) -> None:
     with running(tmp_path / "stack") as stack:
         stack.post("session", {"event": "sso_expired"})

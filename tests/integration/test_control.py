@@ -54,6 +54,7 @@ async def test_a_deposit_is_unexplained_until_somebody_says_what_it_was(stack: S
         assert clear["evaluation"]["drawdown"] is not None
 
 
+@pytest.mark.long
 async def test_a_split_overnight_quarantines_the_name_until_a_person_releases_it(stack: Stack, tmp_path: Path) -> None:
     async with service(stack.settings(tmp_path / "state")) as http:
         first = (await http.post("/run/daily")).json()

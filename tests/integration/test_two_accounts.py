@@ -29,6 +29,7 @@ async def refused(http: httpx2.AsyncClient, path: str, body: Mapping[str, object
     return f"{told['detail']}. {told['remedy']}"
 
 
+@pytest.mark.long
 async def test_every_control_acts_on_the_account_that_is_named_and_on_no_other(stack: Stack, tmp_path: Path) -> None:
     state = tmp_path / "state"
     async with service(stack.settings(state)) as http:
