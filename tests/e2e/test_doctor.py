@@ -29,6 +29,7 @@ def test_the_json_form_is_one_object_with_a_verdict_and_the_checks(tmp_path: Pat
     assert said.errors == []
 
 
+@pytest.mark.long
 def test_a_failure_is_status_1_and_wrong_usage_is_status_2(tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_ports().gateway}"
     failed = portfolio(tmp_path, "doctor", "--json", "--url", nowhere, IBKR_GATEWAY_URL=nowhere)

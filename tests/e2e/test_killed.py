@@ -67,6 +67,7 @@ def orders(gateway: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_while_a_worker_is_stopped_its_lease_is_told_and_once_it_is_killed_the_next_goes_on(tmp_path: Path) -> None:
     with slow_gateway(tmp_path / "simulator", 2) as gateway:
         # Longer than any machine takes for what follows.

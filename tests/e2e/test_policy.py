@@ -17,6 +17,7 @@ def test_without_a_run_every_setting_is_explained_in_general(tmp_path: Path) -> 
     assert not list(tmp_path.rglob("*.db"))
 
 
+@pytest.mark.long
 def test_after_a_run_every_setting_says_what_it_does_to_the_portfolio(tmp_path: Path) -> None:
     state = tmp_path / "state"
     shown = portfolio(tmp_path, "demo", "--data", "synthetic", "--state", state)

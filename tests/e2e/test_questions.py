@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from app.commands.processes import free_ports
 from tests.e2e.command import foreground, portfolio
@@ -12,6 +13,7 @@ from tests.e2e.test_up import up_arguments
 CAP = "<h4>Confirm Mandatory Cap Price</h4>To avoid trading at a price that is not consistent with a fair market"
 
 
+@pytest.mark.long
 def test_the_day_goes_on_and_everything_about_the_question_is_told(tmp_path: Path) -> None:
     ports = free_ports()
     url, gateway = (f"http://127.0.0.1:{port}" for port in (ports.service, ports.gateway))

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.command import PATIENCE_SECONDS, environment
 
 
@@ -20,6 +22,7 @@ def uvicorn(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.long
 def test_bound_to_the_outside_without_a_callers_identity_it_refuses_in_one_line(tmp_path: Path) -> None:
     done = uvicorn(tmp_path, HOST="0.0.0.0")  # noqa: S104 - the refused one
     assert done.returncode == 2
@@ -29,6 +32,7 @@ def test_bound_to_the_outside_without_a_callers_identity_it_refuses_in_one_line(
     )
 
 
+@pytest.mark.long
 def test_without_a_token_for_the_broker_it_says_which_setting_is_missing(tmp_path: Path) -> None:
     done = uvicorn(tmp_path)
     assert done.returncode != 0

@@ -232,6 +232,7 @@ async def test_a_wrong_ticket_key_sends_nothing(shared_stack: Stack, tmp_path: P
     assert shared_stack.orders() == []
 
 
+@pytest.mark.long
 async def test_a_gateway_that_is_down_is_told_with_a_remedy_and_leaves_nothing_half_done(tmp_path: Path) -> None:
     state, ports = private_directory(tmp_path / "stack"), free_ports()
     with mcp_server(state, ports.mcp, f"http://127.0.0.1:{ports.gateway}", "paper") as variables:

@@ -77,11 +77,16 @@ def judge(machine: Machine, record: Record, traces: Sequence[str]) -> Verdict:
             "untrue": tuple(untrue(record.heard)),
             "traces": (*_unforeseen(traces, record), *_traced(record)),
             "chain": SqlLedger(engine).verify().problems,
-            "unfinished": () if record.ended in FINAL - {"halted"} else (record.ended,),
+            "unfinished": () if record.ended in _well_ended(machine) else (record.ended,),
         }
     finally:
         engine.dispose()
     return Verdict(record, wrong, len({row["cOID"] for _, rows in record.arrivals for row in rows}))
+
+
+def _well_ended(machine: Machine) -> frozenset[str]:
+    """Orders that went out on a stand-in's record are strange to the ledger: it halts, and is right."""
+    return FINAL if machine.stand_ins else FINAL - {"halted"}
 
 
 def _doubled(seen: Arrivals) -> Iterator[str]:
