@@ -44,9 +44,9 @@ def after(portfolio: Portfolio, orders: Sequence[Order]) -> Portfolio:
 
 
 def post_trade(today: Today, orders: Sequence[Order]) -> PostTrade:
-    """Weights and metrics after the orders."""
+    """Weights and metrics after the orders, for people: a doubt about the account's value leaves none of them out."""
     portfolio = today.portfolio
-    then = replace(today, portfolio=after(portfolio, orders)) if orders else today
+    then = replace(today, portfolio=after(portfolio, orders), doubt=None) if orders or today.doubt else today
     turnover = sum((order.notional * portfolio.rate(order.instrument.currency) for order in orders), Decimal(0))
     return PostTrade(
         cash_weight=float(then.portfolio.total_cash / then.portfolio.nav),
