@@ -96,7 +96,9 @@ def test_in_doubt_about_the_accounts_value_its_past_is_unknown_and_nothing_is_bo
         assert doubted.evaluation.metric(name).value is None
         assert doubted.evaluation.metric(name).note == "money from outside is unexplained"
     assert not doubted.evaluation.risk_may_rise
-    told = [[plan.post_trade.metrics for plan in one.options.feasible[:1] if plan.post_trade] for one in (sure, doubted)]
+    told = [
+        [plan.post_trade.metrics for plan in one.options.feasible[:1] if plan.post_trade] for one in (sure, doubted)
+    ]
     assert told[0][0]["drawdown"] == told[1][0]["drawdown"] is not None
     assert all(order.side is Side.SELL for plan in doubted.options.feasible for order in plan.orders)
 
