@@ -3,11 +3,9 @@
 `python -m tests.benchmarks.ledger [--json]`. Each change is one durable transaction, so this measures the disk too.
 """
 
-import argparse
-import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +17,7 @@ from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderState, Side, client_order_id
 from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
+from tests.benchmarks.program import run_as_program
 from tests.support.postgres import OwnServer, own_server
 
 ORDERS = 10
@@ -89,22 +88,13 @@ def _intent(key: RunKey, conid: int) -> Intent:
     return Intent(client_order_id(key.book, key.session_date, key.slot, conid, Side.BUY, 1), order)
 
 
-def main() -> int:
-    """Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.ledger", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
-    given = parser.parse_args()
-    costs = ledger_costs()
-    if given.json:
-        sys.stdout.write(json.dumps([asdict(each) for each in costs], indent=2) + "\n")
-        return 0
-    for each in costs:
-        sys.stdout.write(
-            f"{each.database}: {each.orders} orders in {each.transactions} transactions: median {each.median:.1f} ms, "
-            f"p95 {each.p95:.1f} ms ({each.runs} runs)\n"
-        )
-    return 0
+def in_words(each: LedgerCost) -> str:
+    """One line for people."""
+    return (
+        f"{each.database}: {each.orders} orders in {each.transactions} transactions: median {each.median:.1f} ms, "
+        f"p95 {each.p95:.1f} ms ({each.runs} runs)"
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_program("tests.benchmarks.ledger", __doc__, ledger_costs, in_words))

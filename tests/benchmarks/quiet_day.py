@@ -4,14 +4,12 @@
 is taken out; the ledger is a real one, on SQLite and on PostgreSQL where one can be had.
 """
 
-import argparse
 import asyncio
-import json
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +28,7 @@ from app.ledger.engine import create_ledger_engine, migrate
 from app.ledger.schema import HEAD
 from app.ledger.sql_ledger import SqlLedger
 from app.ledger.transactions import writing
+from tests.benchmarks.program import run_as_program
 from tests.benchmarks.world import MeasurementFailed
 from tests.support.fakes import Office
 from tests.support.postgres import own_server
@@ -188,23 +187,14 @@ def _on(url: str, database: str, days: int) -> QuietDays:
         engine.dispose()
 
 
-def main() -> int:
-    """Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quiet_day", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
-    given = parser.parse_args()
-    found = measure_quiet_days()
-    if given.json:
-        sys.stdout.write(json.dumps([asdict(each) for each in found], indent=2) + "\n")
-        return 0
-    for each in found:
-        sys.stdout.write(
-            f"{each.database}: a quiet day of {len(SYMBOLS)} names: {each.transactions} transactions, target "
-            f"{TRANSACTIONS}; {each.cpu:.1f} ms CPU in desk and ledger, target {CPU_MILLISECONDS:g}, of which "
-            f"{each.ledger_cpu:.1f} ms in the ledger ({each.days} days)\n"
-        )
-    return 0
+def in_words(each: QuietDays) -> str:
+    """One line for people."""
+    return (
+        f"{each.database}: a quiet day of {len(SYMBOLS)} names: {each.transactions} transactions, target "
+        f"{TRANSACTIONS}; {each.cpu:.1f} ms CPU in desk and ledger, target {CPU_MILLISECONDS:g}, of which "
+        f"{each.ledger_cpu:.1f} ms in the ledger ({each.days} days)"
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_program("tests.benchmarks.quiet_day", __doc__, measure_quiet_days, in_words))

@@ -1,6 +1,5 @@
 """The client before a simulated gateway on a socket: whatever goes wrong, the outcome is typed, nothing goes twice."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +15,7 @@ from api_gateway.clientportal.transport import base_url
 from api_gateway.simulator import Options, create_app
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO
 from tests.integration.mcp_desk import served
+from tests.support.eventually import eventually
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, synthetic_world, world_of
 
 PATIENCE = 60.0
@@ -63,13 +63,10 @@ class Line:
         rows: list[dict[str, Any]] = (await self.admin.get("/simulator/orders")).json()["orders"]
         return [(row["arrivals"], row["brokerOrders"]) for row in rows]
 
-    async def come_to_be(self, expected: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """What `at_the_broker` says, once the gateway has got to a call that its caller gave up."""
-        for _ in range(600):
-            if await self.at_the_broker() == expected:
-                break
-            await asyncio.sleep(0.1)
-        return await self.at_the_broker()
+    async def states(self) -> list[str]:
+        """Of every order."""
+        rows: list[dict[str, Any]] = (await self.admin.get("/simulator/orders")).json()["orders"]
+        return [row["state"] for row in rows]
 
 
 async def _soon_given_up(request: httpx2.Request) -> None:
@@ -131,7 +128,7 @@ async def test_an_order_is_sent_once_and_a_doubt_stays_a_doubt(
     await line.price()
     await line.spoil(*rules)
     placed = await line.place()
-    assert (placed.outcome, await line.come_to_be(broker)) == (outcome, broker)
+    assert (placed.outcome, await eventually(line.at_the_broker, broker)) == (outcome, broker)
 
 
 async def test_a_second_order_of_a_client_order_id_is_registered_or_doubled_as_the_broker_is(line: Line) -> None:
@@ -227,13 +224,8 @@ async def test_a_cancel_whose_answer_is_lost_is_unknown(line: Line, kind: str, o
     await line.spoil({**CANCEL, "kind": kind})
     assert (await line.cancel(placed.order_id)).outcome == outcome
     await line.admin.post("/simulator/login")
-    expected = "Submitted" if working else "Cancelled"
-    for _ in range(600):
-        (row,) = (await line.admin.get("/simulator/orders")).json()["orders"]
-        if row["state"] == expected:
-            break
-        await asyncio.sleep(0.1)
-    assert row["state"] == expected
+    expected = ["Submitted" if working else "Cancelled"]
+    assert await eventually(line.states, expected) == expected
 
 
 @pytest.mark.parametrize("order_id", ["-1", "0", "", "1.5", "abc", "1 ", "١", "*", "1370000001/../-1"])

@@ -9,6 +9,7 @@ import pytest
 
 from api_gateway.simulator import create_app
 from tests.integration.mcp_desk import served
+from tests.support.eventually import eventually
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, order, synthetic_world
 
 ORDERS = f"/v1/api/iserver/account/{ACCOUNT}/orders"
@@ -67,11 +68,7 @@ async def test_a_hanging_answer_outlasts_the_client(http: httpx2.AsyncClient, ki
     await _fault(http, **PLACE, kind=kind)
     with pytest.raises(httpx2.ReadTimeout):
         await http.post(ORDERS, json=_body(), timeout=httpx2.Timeout(60, read=0.2))
-    for _ in range(600):
-        if await _states(http) == left:
-            break
-        await asyncio.sleep(0.1)
-    assert await _states(http) == left
+    assert await eventually(lambda: _states(http), left) == left
 
 
 async def test_a_hanging_answer_is_cut_when_its_seconds_are_over(http: httpx2.AsyncClient) -> None:
