@@ -42,6 +42,8 @@ class OwnKind(StrEnum):
     FLOW_ADDED = "flow_added"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
+    RECOVERY_ADOPTED = "recovery_adopted"
+    RECOVERY_ABANDONED = "recovery_abandoned"
 
 
 def refuse_own_kinds(reported: Sequence[Event]) -> None:
