@@ -16,7 +16,7 @@ from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY, Leases
 from app.ledger.runs import owned, require_owned
 from app.ledger.schema import runs
-from app.ledger.transactions import insert_if_absent
+from app.ledger.transactions import number_if_absent
 
 _OF_KEY = select(runs).where(runs.c.day_key == bindparam("key")).with_for_update()
 _OTHERS_SEEN = (
@@ -25,6 +25,8 @@ _OTHERS_SEEN = (
     .order_by(runs.c.number)
 )
 _OTHERS = _OTHERS_SEEN.with_for_update()
+# Beside the key and who claims.
+_TOLD = ("account", "session_date", "slot", "dry_run", "policy_hash")
 
 
 def claim(
@@ -61,8 +63,10 @@ def claim(
         if held is not None:
             return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, leases)
         # Runs end without this lock: another one may have had the key until a moment ago.
-        if insert_if_absent(connection, runs, values):
-            events.tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
+        number = number_if_absent(connection, runs.c.number, values)
+        if number is not None:
+            told = {name: values[name] for name in _TOLD}
+            events.tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "number": number, **told}, at)
             return fresh
 
 

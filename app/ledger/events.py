@@ -91,6 +91,7 @@ class OwnKind(StrEnum):
     FLOW_ADDED = "flow_added"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
+    NOTICE_ADDED = "notice_added"
     COLUMNS_FOUND = "columns_found"
 
 
