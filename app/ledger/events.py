@@ -7,17 +7,16 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.desk.records import Claim, Event
 from app.domain.errors import LedgerError
 from app.ledger.canonical import canonical, digest, time_text
 from app.ledger.schema import chain, events
-from app.ledger.transactions import insert_if_absent
+from app.ledger.transactions import HEADS_OPTION, insert_if_absent
 
 # What the first event of a book names as the hash before it.
 GENESIS = "0" * 64
-_APPENDED = "ledger_appended"
 # Statements of every transaction are made once: to make one costs more than to execute it.
 _HEAD = select(chain.c.seq, chain.c.hash).where(chain.c.book == bindparam("of")).with_for_update()
 _APPEND = insert(events)
@@ -51,13 +50,22 @@ def refuse_own_kinds(reported: Sequence[Event]) -> None:
             raise LedgerError(f"the event kind {event.kind} is the ledger's own and cannot be recorded from outside")
 
 
-def head(connection: Connection, book: str) -> Row[int, str]:
+def head(connection: Connection, book: str) -> tuple[int, str]:
     """(seq, hash) of the book's newest event, locked until the transaction ends; (0, GENESIS) for a new book."""
-    found = connection.execute(_HEAD, {"of": book}).one_or_none()
-    if found is not None:
-        return found
-    insert_if_absent(connection, chain, {"book": book, "seq": 0, "hash": GENESIS})
-    return connection.execute(_HEAD, {"of": book}).one()
+    heads = locked_heads(connection)
+    if book not in heads:
+        found = connection.execute(_HEAD, {"of": book}).one_or_none()
+        if found is None:
+            insert_if_absent(connection, chain, {"book": book, "seq": 0, "hash": GENESIS})
+            found = connection.execute(_HEAD, {"of": book}).one()
+        heads[book] = (found.seq, found.hash)
+    return heads[book]
+
+
+def locked_heads(connection: Connection) -> dict[str, tuple[int, str]]:
+    """(seq, hash) of the newest event of each book that nobody else can append to before the transaction ends."""
+    heads: dict[str, tuple[int, str]] = connection.get_execution_options()[HEADS_OPTION]
+    return heads
 
 
 def observe(connection: Connection, book: str, batch: Sequence[Event], at: datetime) -> None:
@@ -111,14 +119,8 @@ def append(connection: Connection, book: str, run_id: str | None, batch: Sequenc
         previous = link
     connection.execute(_APPEND, rows)
     connection.execute(_ADVANCE, {"of": book, "newest": seq, "link": previous})
-    appended(connection)[book] = (seq, previous)
+    locked_heads(connection)[book] = (seq, previous)
     return seq
-
-
-def appended(connection: Connection) -> dict[str, tuple[int, str]]:
-    """(seq, hash) of the newest event of each book to which events were appended since this was last emptied."""
-    heads: dict[str, tuple[int, str]] = connection.info.setdefault(_APPENDED, {})
-    return heads
 
 
 def link_hash(previous: str, book: str, seq: int, run_id: str | None, kind: str, at: str, payload: str) -> str:

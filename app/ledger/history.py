@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
-from app.ledger.events import appended
+from app.ledger.events import locked_heads
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events
 from app.ledger.transactions import writing
@@ -36,10 +36,12 @@ class History:
         with writing(engine, thorough=thorough, patience=patience) as connection:
             before = _heads(connection)
             _require_grown(connection, known, before)
-            added = appended(connection)
-            added.clear()
+            locked = locked_heads(connection)
+            if connection.dialect.name == "sqlite":
+                # It has one writer at a time.
+                locked.update(before)
             yield connection
-            after = {**before, **added}
+            after = {**before, **locked}
         self._learn(after)
 
     def _learn(self, heads: Heads) -> None:
