@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.desk.records import Claim, Event
 from app.domain.errors import LedgerError
-from app.ledger.canonical import canonical, digest, time_text
 from app.ledger.schema import chain, events
 from app.ledger.transactions import insert_if_absent
+from app.record.canonical import canonical, digest, time_text
 
 # What the first event of a book names as the hash before it.
 GENESIS = "0" * 64
