@@ -1,0 +1,1 @@
+"""What a day was decided from, and the proof of it."""
