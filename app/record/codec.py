@@ -7,15 +7,15 @@ its conid, looked up in a table that stands beside. Reading is strict, for what 
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from operator import index
 from types import NoneType, UnionType
-from typing import Annotated, Any, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from app.domain.errors import RecordError
 from app.domain.instrument import Instrument
@@ -43,14 +43,14 @@ class Form:
     decode: Decode
 
 
-def encode(kind: type[Value], value: Value) -> Any:
+def encode(kind: type[Value], value: Value) -> Any:  # noqa: ANN401 - what JSON has
     """JSON-able, for `decode` of the same type."""
-    return form(kind).encode(value)
+    return form(cast(Hashable, kind)).encode(value)
 
 
 def decode(kind: type[Value], plain: object, path: str, names: Names) -> Value:
     """Raises: RecordError naming the path of what is of the wrong type, unknown or missing."""
-    return cast(Value, form(kind).decode(plain, path, names))
+    return cast(Value, form(cast(Hashable, kind)).decode(plain, path, names))
 
 
 def refuse(path: str, what: str) -> NoReturn:
@@ -59,7 +59,7 @@ def refuse(path: str, what: str) -> NoReturn:
 
 
 @cache
-def form(kind: Any) -> Form:
+def form(kind: Hashable) -> Form:
     """Of a type as a field names it. Raises TypeError for one that has none."""
     if kind in _SCALARS:
         return _SCALARS[kind]
@@ -77,44 +77,49 @@ def form(kind: Any) -> Form:
     return _of_class(kind)
 
 
-def _of_class(kind: Any) -> Form:
+def _of_class(kind: object) -> Form:
     if isinstance(kind, type):
         if issubclass(kind, Enum):
             return Form(lambda value: kind(value).value, _enum(kind))
         if issubclass(kind, Section) or dataclasses.is_dataclass(kind):
-            return record_form(kind)
+            record = RecordForm(kind)
+            return Form(record.encode, record.decode)
     raise TypeError(f"{kind} has no form")
 
 
-def record_form(kind: type[Any], without: frozenset[str] = frozenset()) -> Form:
-    """Of a class, field by field; those in `without` are neither written nor read, and have their defaults."""
-    hints = get_type_hints(kind)
-    defaults = _defaults(kind)
-    forms = {name: form(hints[name]) for name in defaults if name not in without}
-    writers = tuple((name, each.encode) for name, each in forms.items())
-    make = kind.model_construct if issubclass(kind, Section) else kind
+class RecordForm(Generic[Value]):
+    """Of a class, field by field; those `beside` are written and read by somebody else."""
 
-    def write(value: Any) -> dict[str, Any]:
-        found = ((name, encode_field(getattr(value, name))) for name, encode_field in writers)
+    def __init__(self, kind: type[Value], beside: Collection[str] = ()) -> None:
+        hints = get_type_hints(kind)
+        defaults = _defaults(kind)
+        self._make: Callable[..., Value] = getattr(kind, "model_construct", kind)
+        self._fields = {
+            name: (form(hints[name]), _if_absent(hints[name], defaults[name]))
+            for name in defaults
+            if name not in beside
+        }
+        self._writers = tuple((name, each.encode) for name, (each, _) in self._fields.items())
+
+    def encode(self, value: Value) -> dict[str, Any]:
+        """An object of JSON."""
+        found = ((name, write(getattr(value, name))) for name, write in self._writers)
         return {name: plain for name, plain in found if plain is not None}
 
-    def read(plain: object, path: str, names: Names) -> Any:
-        values = fields(plain, path)
-        for name in values:
-            if name not in forms:
+    def decode(self, plain: object, path: str, names: Names, beside: Mapping[str, object] | None = None) -> Value:
+        """With the fields `beside`."""
+        told = fields(plain, path)
+        for name in told:
+            if name not in self._fields:
                 refuse(_under(path, name), "is a field that nobody knows")
-        found = {
-            name: each.decode(values[name], _under(path, name), names)
-            if name in values
-            else _absent(hints[name], defaults[name], _under(path, name))
-            for name, each in forms.items()
-        }
+        found = dict(beside or {})
+        for name, (each, absent) in self._fields.items():
+            at = _under(path, name)
+            found[name] = each.decode(told[name], at, names) if name in told else absent(at)
         try:
-            return make(**found)
+            return self._make(**found)
         except ValueError as error:
             refuse(path, str(error))
-
-    return Form(write, read)
 
 
 def fields(plain: object, path: str) -> Mapping[str, Any]:
@@ -139,7 +144,7 @@ def _defaults(kind: type[Any]) -> Mapping[str, Callable[[], Any] | None]:
     """Field by field how its default is made; None where it must be told."""
     if issubclass(kind, Section):
         return {
-            name: None if field.is_required() else lambda field=field: field.get_default(call_default_factory=True)
+            name: None if field.is_required() else partial(field.get_default, call_default_factory=True)
             for name, field in kind.model_fields.items()
         }
     return {each.name: _default(each) for each in dataclasses.fields(kind) if each.init}
@@ -151,13 +156,13 @@ def _default(field: "dataclasses.Field[Any]") -> Callable[[], Any] | None:
     return None if field.default is dataclasses.MISSING else lambda: field.default
 
 
-def _absent(hint: Any, default: Callable[[], Any] | None, path: str) -> Any:
+def _if_absent(hint: object, default: Callable[[], object] | None) -> Callable[[str], object]:
     """What is None was not written; a field that is younger than what is read has the default that says so."""
     if NoneType in get_args(hint):
-        return None
+        return lambda _: None
     if default is None:
-        refuse(path, "is missing")
-    return default()
+        return lambda path: refuse(path, "is missing")
+    return lambda _: default()
 
 
 def _optional(kinds: tuple[Any, ...]) -> Form:
@@ -172,7 +177,7 @@ def _optional(kinds: tuple[Any, ...]) -> Form:
     )
 
 
-def _row(kind: Any) -> Form:
+def _row(kind: Hashable) -> Form:
     inner = form(kind)
     write = inner.encode
     return Form(
@@ -197,7 +202,7 @@ def _pair(kinds: tuple[Any, ...]) -> Form:
     return Form(lambda value: [each.encode(part) for each, part in zip(forms, value, strict=True)], read)
 
 
-def _mapping(key: Any, kind: Any) -> Form:
+def _mapping(key: Hashable, kind: Hashable) -> Form:
     inner, write_key, read_key = form(kind), form(key).encode, _key(key)
     write = inner.encode
     return Form(
@@ -209,16 +214,15 @@ def _mapping(key: Any, kind: Any) -> Form:
     )
 
 
-def _key(kind: Any) -> Decode:
-    if kind is not int:
-        return form(kind).decode
+def _key(kind: Hashable) -> Decode:
+    return (lambda name, path, _: whole(name, path)) if kind is int else form(kind).decode
 
-    def read(name: str, path: str, _: Names) -> int:
-        if not re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name, re.ASCII):
-            refuse(path, "is not the text of a whole number")
-        return int(name)
 
-    return read
+def whole(name: str, path: str) -> int:
+    """A whole number as JSON's names have it. Raises: RecordError for any other text."""
+    if not re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name, re.ASCII):
+        refuse(path, "is not the text of a whole number")
+    return int(name)
 
 
 def _instrument(plain: object, path: str, names: Names) -> Instrument:
@@ -257,7 +261,7 @@ def _bool(plain: object, path: str, _: Names) -> bool:
     return plain
 
 
-def _write_float(value: Any) -> float | str:
+def _write_float(value: float) -> float | str:
     number = float(value)
     return number if math.isfinite(number) else repr(number)
 
