@@ -18,10 +18,10 @@ from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import DayUse
 from app.ledger import events, questions
-from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.runs import owned
 from app.ledger.schema import intents, runs
+from app.record.canonical import canonical, digest
 
 _S = OrderState
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
