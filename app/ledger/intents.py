@@ -19,7 +19,7 @@ from app.domain.questions import Question
 from app.domain.ruling import DayUse
 from app.ledger import events, questions
 from app.ledger.events import OwnKind
-from app.ledger.runs import owned
+from app.ledger.runs import note, owned
 from app.ledger.schema import intents, runs
 from app.record.canonical import canonical, digest
 
@@ -179,7 +179,15 @@ def _told(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in told}
 
 
-def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, news: News, at: datetime) -> None:
+def settle(
+    connection: Connection,
+    claim: Claim,
+    coid: str,
+    state: OrderState,
+    news: News,
+    at: datetime,
+    said: Sequence[Event] = (),
+) -> None:
     """Also for intents of the book's earlier runs: the run that reconciles settles what another one sent."""
     owned(connection, claim)
     intent = own_intent(connection, claim, coid) or sent_intent(connection, claim.key.book, coid)
@@ -203,6 +211,7 @@ def settle(connection: Connection, claim: Claim, coid: str, state: OrderState, n
         name in known and known[name] != getattr(intent, name) for name in ("filled_quantity", "average_price")
     )
     questions.add(connection, intent, news.questions)
+    note(connection, claim, said, at)
     if filled_more or news.questions or not stays:
         asked = {"questions": questions.as_told(news.questions)} if news.questions else {}
         tell(connection, claim, intent, state, {**known, **asked}, at)
