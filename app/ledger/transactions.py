@@ -15,7 +15,6 @@ from app.ledger.faults import ledger_error, place
 BEGIN_OPTION = "ledger_begin"
 PATIENCE_OPTION = "ledger_patience"
 THOROUGH_OPTION = "ledger_thorough"
-HEADS_OPTION = "ledger_heads"
 LOCK_SECONDS = 15
 _KEPT = "ledger_kept"
 
@@ -33,8 +32,7 @@ def writing(engine: Engine, *, thorough: bool = False, patience: float = LOCK_SE
 
     `thorough`: SQLite's file is looked at first, as far as it has changed. `patience`: seconds to wait for a lock.
     """
-    options = {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience, HEADS_OPTION: {}}
-    with _connected(engine, options) as connection:
+    with _connected(engine, {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience}) as connection:
         if engine.dialect.name == "postgresql" and patience != LOCK_SECONDS:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{patience}s'")
         kept: dict[Any, Any] = {}
