@@ -15,10 +15,10 @@ from app.desk.records import Verification
 from app.ledger import former, run_memory, schema
 from app.ledger.audit_rows import KEYS, check_rows
 from app.ledger.audit_told import Account, Told
-from app.ledger.canonical import digest
 from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.schema import HEAD, chain, events, ledger_head, runs
 from app.ledger.usable import stored_revision
+from app.record.canonical import digest
 
 
 def verify(connection: Connection) -> Verification:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from app.ledger import schema
-from app.ledger.canonical import digest
+from app.record.canonical import digest
 
 Key = tuple[Any, ...]
 Columns = dict[str, Any]

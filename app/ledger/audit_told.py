@@ -11,10 +11,10 @@ from app.desk.records import RunStatus
 from app.domain.order import OrderState
 from app.ledger import former
 from app.ledger.audit_rows import Columns, Key
-from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
 from app.ledger.schema import control, flows, intents, navs, notices, quarantines, questions, run_memory, runs
+from app.record.canonical import canonical, digest
 
 Payload = Mapping[str, Any]
 

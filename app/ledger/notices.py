@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from app.desk.records import Event, Notice
 from app.ledger import events
-from app.ledger.canonical import digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import notices
 from app.ledger.transactions import insert_if_absent
+from app.record.canonical import digest
 
 TRIES = 5
 # Longer than a sender takes; after it another one may try.

@@ -14,9 +14,9 @@ from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.ledger import events, navs, questions, run_memory
-from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
+from app.record.canonical import canonical, digest
 
 _OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of"))
 _OF_CLAIM_LOCKED = _OF_CLAIM.with_for_update()
@@ -74,11 +74,17 @@ def renew(connection: Connection, claim: Claim, lease_until: datetime) -> None:
     connection.execute(_RENEW, {"of": claim.run_id, "until": lease_until})
 
 
-def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
-    """Append events of the run."""
-    owned(connection, claim)
+def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime, lease_until: datetime) -> None:
+    """Append events of the run, and extend the lease."""
+    renew(connection, claim, lease_until)
+    note(connection, claim, batch, at)
+
+
+def note(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
+    """Append events of a run that is `owned`, before what else its transaction says."""
     events.refuse_own_kinds(batch)
-    events.append(connection, claim.key.book, claim.run_id, batch, at)
+    if batch:
+        events.append(connection, claim.key.book, claim.run_id, batch, at)
 
 
 def close(

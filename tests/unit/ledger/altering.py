@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, Double, Integer, LargeBinary, Table, text
+from sqlalchemy import Boolean, Column, Connection, Date, Double, Integer, LargeBinary, Table, UniqueConstraint, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.ledger import audit
@@ -62,7 +62,9 @@ def alterations(connection: Connection) -> Iterator[Alteration]:
         yield Alteration(f"{name} is emptied", ((f"DELETE FROM {name}", {}),))  # noqa: S608
         cascade = "" if connection.dialect.name == "sqlite" else " CASCADE"
         yield Alteration(f"{name} is dropped", ((f"DROP TABLE {name}{cascade}", {}),))
-    everything = tuple((f"DELETE FROM {name}", {}) for name in (*reversed(names[:-1]), REVISION))  # noqa: S608
+    everything: tuple[tuple[str, Row], ...] = tuple(
+        (f"DELETE FROM {name}", {}) for name in (*reversed(names[:-1]), REVISION)
+    )  # noqa: S608
     yield Alteration("everything is emptied", everything)
     for table in metadata.tables.values():
         yield from _of_table(connection, table)
@@ -101,7 +103,7 @@ def _copies(table: Table, number: int, row: Row) -> Iterator[Alteration]:
     """With another key in one of its columns, and whatever else must be unique changed too."""
     unique = {column.name for index in table.indexes if index.unique for column in index.columns}
     for constraint in table.constraints:
-        if type(constraint).__name__ == "UniqueConstraint":
+        if isinstance(constraint, UniqueConstraint):
             unique |= {column.name for column in constraint.columns}
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     values = ", ".join(f":{column.name}" for column in table.columns)
