@@ -103,6 +103,7 @@ async def _sell_all(desk: Desk, run: AccountRead, symbol: str, actor: str) -> Ex
     choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")
     decided = Decided(**vars(run), market=market, plan=plan, choice=choice, plans=(plan,))
     if run.claim is not None and not run.key.dry_run:
+        run.journal.keep_to_the_run()
         await run.journal.flush()
         at = run.clock.now()
         await desk.in_thread(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)

@@ -174,6 +174,7 @@ async def _quarantine(desk: Desk, run: Run, found: Continuity) -> tuple[Quaranti
         run.progress(f"{doubt.symbol} in quarantine: {doubt.reason}")
     if run.claim is None or run.key.dry_run or not found.doubts:
         return ()
+    await run.journal.flush()
     for doubt in found.doubts:
         mark = Quarantine(doubt.conid, doubt.symbol, doubt.reason, run.key.session_date)
         await desk.in_thread(desk.ledger.quarantine, run.key.book, mark, run.clock.now())

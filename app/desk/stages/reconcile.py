@@ -122,6 +122,7 @@ def _is_of_today(desk: Desk, run: Run, trade: Trade) -> bool:
 
 async def settle(desk: Desk, run: Run, claim: Claim, intent: IntentRecord, report: OrderReport) -> IntentRecord:
     """The intent as it stands after what the report shows of it."""
+    await run.journal.flush()
     order = report.find(intent.coid)
     fills = [trade for trade in report.trades if trade.coid == intent.coid]
     if order is not None:
