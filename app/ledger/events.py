@@ -93,6 +93,7 @@ class OwnKind(StrEnum):
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"
     RECOVERY_ABANDONED = "recovery_abandoned"
+    NOTICE_ADDED = "notice_added"
     COLUMNS_FOUND = "columns_found"
 
 

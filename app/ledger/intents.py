@@ -204,15 +204,13 @@ def settle(
     stored = dict(known)
     if news.what_if is not None:
         stored["what_if"] = canonical(news.what_if)
-    if stored or not stays:
+    is_news = any(value != getattr(intent, name) for name, value in stored.items())
+    if is_news or not stays:
         changed = update(intents).where(is_intent(intent), intents.c.state == before)
         connection.execute(changed.values(state=state, fence=claim.fence, **stored))
-    filled_more = any(
-        name in known and known[name] != getattr(intent, name) for name in ("filled_quantity", "average_price")
-    )
     questions.add(connection, intent, news.questions)
     note(connection, claim, said, at)
-    if filled_more or news.questions or not stays:
+    if is_news or news.questions or not stays:
         asked = {"questions": questions.as_told(news.questions)} if news.questions else {}
         tell(connection, claim, intent, state, {**known, **asked}, at)
 

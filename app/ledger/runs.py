@@ -118,19 +118,21 @@ def close(
     if nav is not None:
         navs.add(connection, claim.key.book, (nav,))
         seal["nav"] = navs.as_payload(nav)
-    seq = events.append(
-        connection, claim.key.book, claim.run_id, (*batch, events.by_owner(claim, OwnKind.RUN_SEALED, seal)), at
-    )
     failed = status is RunStatus.FAILED
     # What failed after its orders had gone must not be followed by a second plan for the same day.
     held = (status in HOLDS_KEY or (failed and row.plan is not None)) and not row.dry_run
+    # That of an earlier attempt is in the trail.
+    error = report.get("note") if failed else None
+    seal |= {"holds_key": held, **({} if error is None else {"error": error})}
+    seq = events.append(
+        connection, claim.key.book, claim.run_id, (*batch, events.by_owner(claim, OwnKind.RUN_SEALED, seal)), at
+    )
     ended = {
         "new_status": status,
         "new_day_key": row.day_key if held else None,
         "new_report": text,
         "new_report_hash": seal["report_hash"],
-        # That of an earlier attempt is in the trail.
-        "new_error": report.get("note") if failed else None,
+        "new_error": error,
         "new_finished_at": at,
         "new_sealed_seq": seq,
     }
