@@ -16,6 +16,7 @@ from app.desk.records import RunStatus, Verification
 from app.ledger import former, run_memory
 from app.ledger.audit_intents import as_changed, as_planned, check_intents
 from app.ledger.audit_settings import Settings
+from app.ledger.chunks import check_chunks
 from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.questions import check_questions
 from app.ledger.schema import chain, events, ledger_head, navs, runs
@@ -41,6 +42,7 @@ class _Told:
     intents: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     navs: dict[tuple[str, str, str], tuple[Any, Any, Any]] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    roots: set[str] = field(default_factory=set)
     questions: defaultdict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
 
     def note(self, row: Row[Any], payload: Mapping[str, Any]) -> None:
@@ -53,6 +55,8 @@ class _Told:
             self.seals[book, run_id] = replace(self.seals[book, run_id], status=RunStatus.RUNNING)
         elif kind == OwnKind.NAVS_ADDED:
             self._note_navs(book, payload["points"])
+        elif kind == OwnKind.INPUTS_KEPT:
+            self.roots.add(payload["root"])
         elif kind == OwnKind.PLAN_COMMITTED:
             self.plans[book, run_id] = payload["plan_hash"]
             for planned in payload["intents"]:
@@ -91,6 +95,7 @@ def verify(connection: Connection) -> Verification:
     problems += check_intents(connection, told.intents)
     problems += check_questions(connection, told.questions)
     problems += _check_navs(connection, told)
+    problems += check_chunks(connection, told.roots)
     problems += told.settings.check(connection)
     return Verification(events=count, books=len(books), problems=tuple(problems))
 
