@@ -92,6 +92,8 @@ class OwnKind(StrEnum):
     FLOW_ADDED = "flow_added"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
+    RECOVERY_ADOPTED = "recovery_adopted"
+    RECOVERY_ABANDONED = "recovery_abandoned"
     COLUMNS_FOUND = "columns_found"
 
 

@@ -111,4 +111,5 @@ async def _commit(desk: Desk, run: Decided) -> None:
     async def commit(events: Sequence[Event]) -> None:
         await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events)
 
+    run.journal.keep_to_the_run()
     await run.journal.flush_with(commit)
