@@ -15,6 +15,7 @@ from app.desk.records import Verification
 from app.ledger import former, run_memory, schema
 from app.ledger.audit_rows import KEYS, check_rows
 from app.ledger.audit_told import Account, Told
+from app.ledger.chunks import check_chunks
 from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.schema import HEAD, chain, events, ledger_head, runs
 from app.ledger.usable import stored_revision
@@ -42,6 +43,7 @@ def verify(connection: Connection) -> Verification:
     _add_memory_of_former(connection, account)
     for table in KEYS:
         problems += check_rows(connection, table, account.tables[table])
+    problems += check_chunks(connection, account.roots)
     if stored_revision(connection) != HEAD:
         problems.append(f"the schema's revision is not {HEAD}, which this version works with")
     return Verification(events=count, books=len(books), problems=tuple(problems))

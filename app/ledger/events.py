@@ -82,6 +82,7 @@ class OwnKind(StrEnum):
     RUN_ABANDONED = "run_abandoned"
     RUN_SEALED = "run_sealed"
     RUN_REOPENED = "run_reopened"
+    INPUTS_KEPT = "inputs_kept"
     PLAN_COMMITTED = "plan_committed"
     INTENT_MOVED = "intent_moved"
     INTENT_ABSENT = "intent_absent"

@@ -36,7 +36,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
+from app.ledger import audit, chunks, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
 from app.ledger.account import account_record
 from app.ledger.events import observe
 from app.ledger.history import History
@@ -46,6 +46,7 @@ from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
+from app.record.chunks import KeptInputs
 
 LEASE_SECONDS = 120.0
 # What others do in one transaction takes less.
@@ -116,9 +117,10 @@ class SqlLedger:
         intents: Sequence[Intent],
         at: datetime,
         events: Sequence[Event] = (),
+        inputs: KeptInputs | None = None,
     ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at, events)
+            commit_plan(connection, claim, plan, intents, at, events, inputs)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -212,9 +214,10 @@ class SqlLedger:
         at: datetime,
         nav: NavPoint | None = None,
         memory: RunMemory = NOTHING_LEFT,
+        inputs: KeptInputs | None = None,
     ) -> None:
         with self._write() as connection:
-            runs.close(connection, claim, status, report, events, at, nav, memory)
+            runs.close(connection, claim, status, report, events, at, nav, memory, inputs)
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         with self._write() as connection:
@@ -306,6 +309,14 @@ class SqlLedger:
     def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:
         with self._read() as connection:
             return account_record(connection, book, session_date, coids)
+
+    def kept_root(self, run_id: str) -> str | None:
+        with self._read() as connection:
+            return chunks.root_of(connection, run_id)
+
+    def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
+        with self._read() as connection:
+            return chunks.texts(connection, hashes)
 
     def holders(self, keys: Collection[RunKey]) -> Mapping[RunKey, str]:
         with self._read() as connection:

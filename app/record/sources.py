@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`name` as quotes and series carry it; `may_be_passed_on` is what a bundle does unless a person decides otherwise."""
+    """`name` as quotes and series carry it; `may_be_passed_on`: a bundle holds it without being told to."""
 
     name: str
     gives: str

@@ -1,6 +1,6 @@
 """The ledger's audit trail, and the runs as they ended."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -31,6 +31,14 @@ class Record(Protocol):
 
         `previews`: a preview that came later counts as the run that was missing.
         """
+        ...
+
+    def kept_root(self, run_id: str) -> str | None:
+        """The hash that names all that the run was decided from; None where nothing was kept."""
+        ...
+
+    def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
+        """Texts by hash, without those that are not there."""
         ...
 
     def verify(self) -> Verification:
