@@ -56,6 +56,7 @@ class Wiring:
             accounts=self.settings.accounts,
             lease_seconds=self.settings.run_lease_seconds,
             notifier=AppriseNotifier(),
+            events_at_once=True,
         )
 
     async def close(self) -> None:

@@ -32,7 +32,7 @@ class Desk:
     `sectors`: symbol → GICS sector. `account` is the one to work on, None for the broker's only one; `accounts` are all
     that the settings name.
     `trading_mode` is the setting: off, paper or live. `owner` is unique to the process.
-    `steady` measures deadlines, in seconds.
+    `steady` measures deadlines, in seconds. `events_at_once`: what a run says is written beside it, too, as it happens.
     """
 
     policy: Policy
@@ -52,6 +52,7 @@ class Desk:
     now: Callable[[], datetime] = real_time
     steady: Callable[[], float] = steady_seconds
     notifier: Notifier | None = None
+    events_at_once: bool = False
 
     async def in_thread(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs

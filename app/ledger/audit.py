@@ -16,9 +16,9 @@ from app.desk.records import RunStatus, Verification
 from app.ledger import former, run_memory
 from app.ledger.audit_intents import as_changed, as_planned, check_intents
 from app.ledger.audit_settings import Settings
-from app.ledger.events import GENESIS, OwnKind, link_hash
+from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.questions import check_questions
-from app.ledger.schema import chain, events, navs, runs
+from app.ledger.schema import chain, events, ledger_head, navs, runs
 from app.record.canonical import digest
 
 
@@ -86,6 +86,7 @@ def verify(connection: Connection) -> Verification:
         problems += walk.end(heads.pop(book, None))
     for book, head in heads.items():
         problems += _Walk(book, told).end(head)
+    problems += _check_ledger_chain(connection)
     problems += _check_runs(connection, told)
     problems += check_intents(connection, told.intents)
     problems += check_questions(connection, told.questions)
@@ -132,6 +133,29 @@ class _Walk:
                 f"book {self.book}, event {self.seq}: the chain's head was recorded as event {head.seq}, "
                 "so events at the end are missing, changed or were added"
             )
+
+
+def _check_ledger_chain(connection: Connection) -> Iterator[str]:
+    """Over the events of all books, in the order of their commits."""
+    head = connection.execute(select(ledger_head)).one_or_none()
+    if head is None:
+        yield f"the record of the ledger's head is missing: {EMPTIED.remedy}"
+        return
+    number, link = 0, first_link(str(head.ledger_id))
+    columns = (events.c.number, events.c.link, events.c.hash, events.c.book, events.c.seq)
+    for row in connection.execute(select(*columns).order_by(events.c.number)):
+        place = f"book {row.book}, event {row.seq}"
+        if row.number != number + 1:
+            yield f"{place}: is number {row.number} of the ledger, {number + 1} was expected: events are missing"
+        number = row.number if isinstance(row.number, int) else number + 1
+        if row.link != ledger_link(link, number, str(row.hash)):
+            yield f"{place}: does not link to the event before it in the ledger"
+        link = str(row.link)
+    if (head.number, head.link) != (number, link):
+        yield (
+            f"the ledger's head was recorded as event {head.number} and the newest is {number}, "
+            "so events at the end are missing, changed or were added"
+        )
 
 
 def _check_runs(connection: Connection, told: _Told) -> Iterator[str]:

@@ -74,11 +74,17 @@ def renew(connection: Connection, claim: Claim, lease_until: datetime) -> None:
     connection.execute(_RENEW, {"of": claim.run_id, "until": lease_until})
 
 
-def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
-    """Append events of the run."""
-    owned(connection, claim)
+def record(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime, lease_until: datetime) -> None:
+    """Append events of the run, and extend the lease."""
+    renew(connection, claim, lease_until)
+    note(connection, claim, batch, at)
+
+
+def note(connection: Connection, claim: Claim, batch: Sequence[Event], at: datetime) -> None:
+    """Append events of a run that is `owned`, before what else its transaction says."""
     events.refuse_own_kinds(batch)
-    events.append(connection, claim.key.book, claim.run_id, batch, at)
+    if batch:
+        events.append(connection, claim.key.book, claim.run_id, batch, at)
 
 
 def close(

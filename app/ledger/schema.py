@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.record.canonical import decimal_text, time_text
 
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 
@@ -191,6 +192,7 @@ run_memory = Table(
 )
 
 # Plain text throughout, so that the audit reads what is stored and not what it could be converted to.
+# `seq`, `prev` and `hash` chain the events of a book; `number` and `link` those of the whole ledger, in commit order.
 events = Table(
     "events",
     metadata,
@@ -202,7 +204,31 @@ events = Table(
     Column("payload", Text, nullable=False),
     Column("prev", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("link", Text, nullable=False),
     PrimaryKeyConstraint("book", "seq", name="pk_events"),
+    UniqueConstraint("number", name="uq_events_number"),
+)
+
+# One row: the newest event of the whole ledger. Locked last and until the commit, so that numbers are in commit order.
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", Integer, nullable=False),
+    Column("ledger_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("link", Text, nullable=False),
+    PrimaryKeyConstraint("id", name="pk_ledger_head"),
+    CheckConstraint("id = 1", name="ck_ledger_head_id"),
+)
+
+# What decisions were made on, each part once; `content` is the deflated text whose SHA-256 `hash` is.
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("hash", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("hash", name="pk_chunks"),
 )
 
 chain = Table(

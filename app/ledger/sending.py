@@ -4,6 +4,7 @@ It locks the run, then the kill level, then the intent, so that a level that was
 two orders of one book never both take the last of a day's budget.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
@@ -11,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
-from app.desk.records import Claim, SendBudget
+from app.desk.records import Claim, Event, SendBudget
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState, Side
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import controls
 from app.ledger.intents import day_use, is_intent, is_positive, own_intent, sent_intent, tell
-from app.ledger.runs import owned
+from app.ledger.runs import note, owned
 from app.ledger.schema import intents
 
 
@@ -29,6 +30,7 @@ def sending(
     limit_price: Decimal,
     at: datetime,
     budget: SendBudget,
+    said: Sequence[Event] = (),
     *,
     now: datetime,
 ) -> Refusal | None:
@@ -39,6 +41,8 @@ def sending(
     level = controls.locked_level(connection, claim.key.book)
     intent = _unsent(connection, claim, coid)
     _check(intent, quantity, limit_price, budget)
+    # Not earlier: the chain is the last that any writer locks.
+    note(connection, claim, said, at)
     refusal = _stopped(intent, level, budget)
     if refusal is None and not budget.exit:
         refusal = _exhausted(intent, quantity, day_use(connection, claim.key.book, claim.key.session_date), budget)

@@ -31,6 +31,7 @@ from app.desk.records import (
     Snapshot,
     Verification,
 )
+from app.desk.recovery import Recovery
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
@@ -41,11 +42,14 @@ from app.ledger.events import observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
+from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
 
 LEASE_SECONDS = 120.0
+# What others do in one transaction takes less.
+MOMENT_SECONDS = 0.25
 
 
 def utc_now() -> datetime:
@@ -97,9 +101,9 @@ class SqlLedger:
         with self._write() as connection:
             runs.renew(connection, claim, self._leases(connection).until)
 
-    def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
-        with self._write() as connection:
-            runs.record(connection, claim, events, at)
+    def record(self, claim: Claim, events: Sequence[Event], at: datetime, *, patient: bool = True) -> None:
+        with self._write(patience=LOCK_SECONDS if patient else MOMENT_SECONDS) as connection:
+            runs.record(connection, claim, events, at, self._leases(connection).until)
 
     def observe(self, book: str, events: Sequence[Event], at: datetime) -> None:
         with self._write() as connection:
@@ -151,10 +155,17 @@ class SqlLedger:
             return claims.put_to_rest(connection, owner, self._leases(connection))
 
     def sending(
-        self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
+        self,
+        claim: Claim,
+        coid: str,
+        quantity: Decimal,
+        limit_price: Decimal,
+        at: datetime,
+        budget: SendBudget,
+        events: Sequence[Event] = (),
     ) -> Refusal | None:
         with self._write() as connection:
-            return sending(connection, claim, coid, quantity, limit_price, at, budget, now=self._now())
+            return sending(connection, claim, coid, quantity, limit_price, at, budget, events, now=self._now())
 
     def absent(self, claim: Claim, coid: str, at: datetime) -> IntentRecord:
         with self._write() as connection:
@@ -173,10 +184,11 @@ class SqlLedger:
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
         questions: Sequence[Question] = (),
+        events: Sequence[Event] = (),
     ) -> None:
         news = News(broker_order_id, filled_quantity, average_price, reason, what_if, tuple(questions))
         with self._write() as connection:
-            intents.settle(connection, claim, coid, state, news, at)
+            intents.settle(connection, claim, coid, state, news, at, events)
 
     def day_use(self, book: str, session_date: date) -> DayUse:
         with self._read() as connection:
@@ -294,6 +306,16 @@ class SqlLedger:
     def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:
         with self._read() as connection:
             return account_record(connection, book, session_date, coids)
+
+    def holders(self, keys: Collection[RunKey]) -> Mapping[RunKey, str]:
+        with self._read() as connection:
+            return holders(connection, keys)
+
+    def recover(
+        self, claim: Claim, recovery: Recovery, report: Mapping[str, Any], events: Sequence[Event], at: datetime
+    ) -> None:
+        with self._write(thorough=True) as connection:
+            recover(connection, claim, recovery, report, events, at, self._leases(connection), now=self._now())
 
     def verify(self) -> Verification:
         with self._read() as connection:

@@ -1,10 +1,10 @@
 """Transactions, and what their failures mean to the caller. Never retries: whether to go on is the desk's to decide."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +15,11 @@ from app.ledger.faults import ledger_error, place
 BEGIN_OPTION = "ledger_begin"
 PATIENCE_OPTION = "ledger_patience"
 THOROUGH_OPTION = "ledger_thorough"
+HEADS_OPTION = "ledger_heads"
 LOCK_SECONDS = 15
+_KEPT = "ledger_kept"
+
+Own = TypeVar("Own")
 
 _READ_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "sqlite": {BEGIN_OPTION: "BEGIN"},
@@ -29,10 +33,26 @@ def writing(engine: Engine, *, thorough: bool = False, patience: float = LOCK_SE
 
     `thorough`: SQLite's file is looked at first, as far as it has changed. `patience`: seconds to wait for a lock.
     """
-    with _connected(engine, {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience}) as connection:
+    options = {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience, HEADS_OPTION: {}}
+    with _connected(engine, options) as connection:
         if engine.dialect.name == "postgresql" and patience != LOCK_SECONDS:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{patience}s'")
+        kept: dict[Any, Any] = {}
+        connection.info[_KEPT] = kept
         yield connection
+        for finish, own in kept.items():
+            finish(connection, own)
+
+
+def of_transaction(connection: Connection, make: Callable[[], Own], finish: Callable[[Connection, Own], None]) -> Own:
+    """What `finish` has of this transaction, made when first asked for. It is called with it right before the commit.
+
+    For transactions of `writing`; where its block raises nothing is finished.
+    """
+    kept: dict[Any, Own] = connection.info[_KEPT]
+    if finish not in kept:
+        kept[finish] = make()
+    return kept[finish]
 
 
 @contextmanager

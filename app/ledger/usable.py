@@ -1,10 +1,10 @@
 """Whether a run could be recorded in a database now, asked inside a transaction of it."""
 
-from sqlalchemy import Connection, func, inspect, select, text, update
+from sqlalchemy import Connection, inspect, text, update
 
 from app.domain.errors import LedgerUnavailable
 from app.ledger.faults import ANOTHER, place, unavailable
-from app.ledger.schema import HEAD, chain
+from app.ledger.schema import HEAD, ledger_head
 
 # How long a question about readiness waits for somebody else's lock: a run waits longer.
 PROBE_SECONDS = 2.0
@@ -34,8 +34,4 @@ def require_usable(connection: Connection) -> None:
         raise unavailable(ANOTHER, place(connection.engine.url), words)
     # SQLite writes nothing for a row that stays as it was.
     for change in (1, -1):
-        connection.execute(
-            update(chain)
-            .where(chain.c.book == select(func.min(chain.c.book)).scalar_subquery())
-            .values(seq=chain.c.seq + change)
-        )
+        connection.execute(update(ledger_head).values(number=ledger_head.c.number + change))

@@ -42,12 +42,19 @@ class Intents(Protocol):
         ...
 
     def sending(
-        self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
+        self,
+        claim: Claim,
+        coid: str,
+        quantity: Decimal,
+        limit_price: Decimal,
+        at: datetime,
+        budget: SendBudget,
+        events: Sequence[Event] = (),
     ) -> Refusal | None:
         """PLANNED → SENDING with `sends` 0 → 1, before a byte goes out; LedgerError from any other state.
 
         The kill level and the day's use, in-flight orders included, are read in the same transaction: what they forbid
-        comes back as a refusal and changes nothing.
+        comes back as a refusal and changes nothing. `events` come before, in the same commit, also of a refusal.
         """
         ...
 
@@ -68,10 +75,11 @@ class Intents(Protocol):
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
         questions: Sequence[Question] = (),
+        events: Sequence[Event] = (),
     ) -> None:
         """Move an intent along the allowed transitions; a transition that is not allowed raises LedgerError.
 
-        `questions`: what the broker asked on the way.
+        `questions`: what the broker asked on the way. `events` come before, in the same commit.
         """
         ...
 

@@ -10,8 +10,8 @@ from app.desk.records import Claim, Event, RunKey, RunRecord, Verification
 class Record(Protocol):
     """The audit trail, and the runs as they ended."""
 
-    def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
-        """Append to the book's hash chain."""
+    def record(self, claim: Claim, events: Sequence[Event], at: datetime, *, patient: bool = True) -> None:
+        """Append to the book's hash chain, and extend the lease. `patient`: wait for others' locks."""
         ...
 
     def observe(self, book: str, events: Sequence[Event], at: datetime) -> None:

@@ -63,7 +63,7 @@ class Attempt:
             clock=self.clock,
             journal=journal,
             claim=claim,
-            progress=progress,
+            progress=journal.telling(progress),
         )
 
     def without_dry_run(self) -> "Attempt":

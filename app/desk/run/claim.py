@@ -33,4 +33,7 @@ def _journal_of(desk: Desk, claim: Claim, clock: Clock) -> Journal:
     async def write(events: Sequence[Event]) -> None:
         await desk.in_thread(desk.ledger.record, claim, events, clock.now())
 
-    return Journal(write)
+    async def write_beside(events: Sequence[Event]) -> None:
+        await desk.in_thread(desk.ledger.record, claim, events, clock.now(), patient=False)
+
+    return Journal(write, write_beside if desk.events_at_once else None)

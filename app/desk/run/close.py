@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 async def close_and_tell(desk: Desk, end: End) -> RunResult:
     """Where the commit fails the run ends as failed, with all that can be recorded, and it raises."""
-    run, waiting = end.run, end.run.journal.drain()
+    run, waiting = end.run, await end.run.journal.drain()
     try:
         report = await _seal(desk, end, waiting, nav_point(run, end.status))
     except Fenced:

@@ -13,6 +13,7 @@ from app.domain.errors import LedgerError, LedgerUnavailable, NotReady, Portfoli
 async def give_up(desk: Desk, run: Run, error: PortfolioError) -> None:
     """Raises nothing that would hide `error`, which may be an order of unknown fate."""
     # What cannot be recorded must not keep the end from being recorded.
+    run.journal.keep_to_the_run()
     with suppress(LedgerError):
         await run.journal.flush()
     status = RunStatus.NOT_READY if isinstance(error, NotReady) else RunStatus.FAILED

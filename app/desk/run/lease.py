@@ -51,6 +51,7 @@ async def _renew(desk: Desk, claim: Claim) -> None:
 async def _give_back(desk: Desk, run: Run) -> None:
     """Told to stop, which is no failure to tell of: the next caller need not wait for the lease."""
     at, why = run.clock.now(), "the run was stopped"
+    run.journal.keep_to_the_run()
     with suppress(LedgerError):
         await run.journal.flush()
     with suppress(LedgerError):

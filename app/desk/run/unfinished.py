@@ -37,6 +37,7 @@ async def reconcile_books(desk: Desk, run: Run) -> Run:
 async def close_left_behind(desk: Desk, run: Run, *, same_day: bool = False) -> None:
     """Those of earlier sessions; `same_day`: of this one, too, which ends."""
     now = run.clock.now()
+    await run.journal.flush()
     for old in await desk.in_thread(desk.ledger.adopt, run.own_claim, now, same_day=same_day):
         for intent in await desk.in_thread(desk.ledger.intents, old.run_id):
             if intent.state is OrderState.PLANNED:

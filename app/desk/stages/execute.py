@@ -72,6 +72,7 @@ class Refused:
 async def execute(desk: Desk, decided: Decided) -> Executed:
     """Preview or trade the chosen plan, sells before buys."""
     run = Executed(**vars(decided))
+    run.journal.keep_to_the_run()
     plan, portfolio, claim = run.plan, run.portfolio, run.claim
     held_back = waiting(desk, plan) if run.mode.mode is Mode.APPROVE and not run.approved else ()
     for intent in intents_of(run, plan):
@@ -112,17 +113,14 @@ async def _trade(
             questions=record.questions,
         )
         return _with(run, earlier, ()), portfolio
-    await desk.in_thread(desk.ledger.renew, claim)
+    await run.journal.renew()
     waits = await name_refusal(desk, run, intent)
     prepared = Refused((waits,)) if waits is not None else await _prepare(desk, run, intent.order, portfolio)
-    await run.journal.flush()
     if isinstance(prepared, Ready) and _moved(desk, run, intent, prepared.order):
         moved = f"the price moved to {prepared.order.reference_price:f} since it was approved: asks again"
         return _waits(run, intent, prepared.order, moved), portfolio
     if isinstance(prepared, Refused):
-        await desk.in_thread(
-            desk.ledger.settle, claim, intent.coid, OrderState.NOT_SENT, run.clock.now(), reason=prepared.reason
-        )
+        await _settle(desk, run, claim, intent.coid, OrderState.NOT_SENT, reason=prepared.reason)
         run.progress(f"not sent: {prepared.reason}")
         not_sent = OrderResult(
             intent.coid, intent.order, OrderState.NOT_SENT.value, what_if=prepared.what_if, reason=prepared.reason
@@ -179,10 +177,13 @@ async def _send(desk: Desk, run: Executed, claim: Claim, coid: str, ready: Ready
     if desk.signer is None:
         raise UsageError("no key to sign order tickets with", "Set TICKET_KEY or TICKET_KEY_FILE")
     budget = _budget(desk, run, order, portfolio)
-    refusal = await desk.in_thread(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)
+    what, sending = (claim, coid, order.quantity, limit), desk.ledger.sending
+    refusal = await run.journal.flush_with(
+        lambda events: desk.in_thread(sending, *what, run.clock.now(), budget, events)
+    )
     if refusal is not None:
         reason = str(refusal)
-        await desk.in_thread(desk.ledger.settle, claim, coid, OrderState.NOT_SENT, run.clock.now(), reason=reason)
+        await _settle(desk, run, claim, coid, OrderState.NOT_SENT, reason=reason)
         return OrderResult(coid, order, OrderState.NOT_SENT.value, what_if=ready.what_if, reason=reason)
     if desk.steady() > due:
         raise OrderUncertain(
@@ -204,12 +205,12 @@ async def _send(desk: Desk, run: Executed, claim: Claim, coid: str, ready: Ready
     placement = await desk.broker.place(ticket, desk.signer.sign(ticket))
     state = _state(placement)
     try:
-        await desk.in_thread(
-            desk.ledger.settle,
+        await _settle(
+            desk,
+            run,
             claim,
             coid,
             state,
-            run.clock.now(),
             broker_order_id=placement.order_id,
             reason=placement.message,
             what_if=_what_if_record(ready.what_if),
@@ -307,17 +308,17 @@ async def _follow(desk: Desk, run: Executed, claim: Claim, result: OrderResult) 
             return await _settle_as(desk, run, claim, result, row)
         await desk.sleep(pause)
         pause = min(pause * 2, SLOWEST_POLL_SECONDS)
-        await desk.in_thread(desk.ledger.renew, claim)
+        await run.journal.renew()
 
 
 async def _settle_as(desk: Desk, run: Executed, claim: Claim, result: OrderResult, row: BrokerOrder) -> OrderResult:
     """Record what the broker says of the order."""
-    await desk.in_thread(
-        desk.ledger.settle,
+    await _settle(
+        desk,
+        run,
         claim,
         result.coid,
         row.state,
-        run.clock.now(),
         broker_order_id=row.order_id,
         filled_quantity=row.filled_quantity,
         average_price=row.average_price,
@@ -328,6 +329,14 @@ async def _settle_as(desk: Desk, run: Executed, claim: Claim, result: OrderResul
         filled_quantity=row.filled_quantity,
         average_price=row.average_price,
         reason=None if row.state.is_final else "still open at the broker",
+    )
+
+
+async def _settle(desk: Desk, run: Executed, claim: Claim, coid: str, state: OrderState, **known: Any) -> None:  # noqa: ANN401 - as the ledger's `settle` takes them
+    """What became of an order, and before it what the run said up to then, in one commit."""
+    settle = desk.ledger.settle
+    await run.journal.flush_with(
+        lambda events: desk.in_thread(settle, claim, coid, state, run.clock.now(), events=events, **known)
     )
 
 

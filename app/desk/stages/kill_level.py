@@ -17,4 +17,5 @@ async def level_in_force(desk: Desk, run: Run, evaluation: Evaluation) -> Contro
     if run.claim is None or run.key.dry_run:
         return Control(KillLevel.REDUCING, reason, "automatic", run.clock.now())
     run.progress(f"from now on exits only, until a person resumes: {reason}")
+    await run.journal.flush()
     return await desk.in_thread(desk.ledger.tighten, run.key.book, KillLevel.REDUCING, reason, run.clock.now())

@@ -42,6 +42,7 @@ async def nav_history(desk: Desk, run: Run, known: AccountRecord, doubt: str | N
             before = newest = follow(before, session_date, kind, nav, flow_since(flows, before, session_date))
             added.append(newest)
     if added and not run.key.dry_run and run.claim is not None:
+        await run.journal.flush()
         await desk.in_thread(desk.ledger.add_navs, run.key.book, added)
     return tuple(sorted((*navs, *added), key=lambda point: point.session_date))
 

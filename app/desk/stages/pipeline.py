@@ -51,7 +51,7 @@ STAGES: tuple[Stage[Any, Any], ...] = (READ_ACCOUNT, READ_MARKET, EVALUATE, DECI
 async def perform_stage(stage: Stage[Needed, Given], desk: Desk, run: Needed) -> Given:
     """One stage, timed, its calls on record; it raises what the stage raises."""
     started = time.perf_counter()
-    with run.journal.listening():
+    with run.journal.listening(stage.name):
         done = await stage.work(desk, run)
     milliseconds = (time.perf_counter() - started) * 1000
     done.journal.add(Event("stage", {"name": stage.name, "milliseconds": f"{milliseconds:.1f}"}))

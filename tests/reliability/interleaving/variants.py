@@ -46,8 +46,8 @@ class WithoutFence(SqlLedger):
     def renew(self, claim: Claim) -> None:
         super().renew(self._now_mine(claim))
 
-    def record(self, claim: Claim, events: Sequence[Event], at: datetime) -> None:
-        super().record(self._now_mine(claim), events, at)
+    def record(self, claim: Claim, events: Sequence[Event], at: datetime, *, patient: bool = True) -> None:
+        super().record(self._now_mine(claim), events, at, patient=patient)
 
     def commit_plan(
         self,
@@ -60,9 +60,16 @@ class WithoutFence(SqlLedger):
         super().commit_plan(self._now_mine(claim), plan, intents, at, events)
 
     def sending(
-        self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
+        self,
+        claim: Claim,
+        coid: str,
+        quantity: Decimal,
+        limit_price: Decimal,
+        at: datetime,
+        budget: SendBudget,
+        events: Sequence[Event] = (),
     ) -> Refusal | None:
-        return super().sending(self._now_mine(claim), coid, quantity, limit_price, at, budget)
+        return super().sending(self._now_mine(claim), coid, quantity, limit_price, at, budget, events)
 
     def absent(self, claim: Claim, coid: str, at: datetime) -> IntentRecord:
         return super().absent(self._now_mine(claim), coid, at)
@@ -80,6 +87,7 @@ class WithoutFence(SqlLedger):
         reason: str | None = None,
         what_if: Mapping[str, Any] | None = None,
         questions: Sequence[Question] = (),
+        events: Sequence[Event] = (),
     ) -> None:
         super().settle(
             self._now_mine(claim),
@@ -92,6 +100,7 @@ class WithoutFence(SqlLedger):
             reason=reason,
             what_if=what_if,
             questions=questions,
+            events=events,
         )
 
     def close(
@@ -111,12 +120,19 @@ class WithoutGuard(SqlLedger):
     """An intent may be sent again, whatever became of it."""
 
     def sending(
-        self, claim: Claim, coid: str, quantity: Decimal, limit_price: Decimal, at: datetime, budget: SendBudget
+        self,
+        claim: Claim,
+        coid: str,
+        quantity: Decimal,
+        limit_price: Decimal,
+        at: datetime,
+        budget: SendBudget,
+        events: Sequence[Event] = (),
     ) -> Refusal | None:
         with writing(self._engine) as connection:
             again = update(intents).where(intents.c.run_id == claim.run_id, intents.c.coid == coid)
             connection.execute(again.values(state=OrderState.PLANNED, sends=0))
-        return super().sending(claim, coid, quantity, limit_price, at, budget)
+        return super().sending(claim, coid, quantity, limit_price, at, budget, events)
 
 
 class WithoutFenceAndGuard(WithoutFence, WithoutGuard):

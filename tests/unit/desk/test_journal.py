@@ -34,7 +34,7 @@ async def test_what_could_not_be_committed_with_something_else_waits_and_is_comm
     await journal.flush_with(take)
     await journal.flush()
     assert taken == [ONE, TWO]
-    assert journal.drain() == ()
+    assert await journal.drain() == ()
 
 
 async def test_a_plan_without_anything_before_it_is_committed_all_the_same() -> None:

@@ -187,7 +187,7 @@ def test_an_inserted_event_is_found_wherever_it_is(at_hand: Connection) -> None:
             at_hand,
             f"UPDATE events SET seq = -seq - 1 WHERE book = '{BOOK}' AND seq >= {seq}",  # noqa: S608
             f"UPDATE events SET seq = -seq WHERE book = '{BOOK}' AND seq < 0",  # noqa: S608
-            f"INSERT INTO events SELECT book, {seq}, run_id, kind, at, payload, prev, '{forged}' FROM events "  # noqa: S608
+            f"INSERT INTO events SELECT book, {seq}, run_id, kind, at, payload, prev, '{forged}', 999, link FROM events "  # noqa: S608
             f"WHERE book = '{BOOK}' AND seq = {seq + 1}",
             f"UPDATE chain SET seq = seq + 1 WHERE book = '{BOOK}'",  # noqa: S608
         )

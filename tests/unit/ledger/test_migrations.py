@@ -79,7 +79,15 @@ def test_migrations_lead_to_the_tables_that_the_code_declares(empty: Engine, dat
 
 @pytest.mark.parametrize(
     ("lower", "upper"),
-    [("base", "0001"), ("0001", "0002"), ("0002", "0003"), ("0003", "0004"), ("0004", "0005"), ("base", HEAD)],
+    [
+        ("base", "0001"),
+        ("0001", "0002"),
+        ("0002", "0003"),
+        ("0003", "0004"),
+        ("0004", "0005"),
+        ("0005", "0006"),
+        ("base", HEAD),
+    ],
 )
 def test_each_migration_goes_down_to_where_it_started_and_up_again(empty: Engine, lower: str, upper: str) -> None:
     if lower != "base":
