@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from app.domain.errors import RecordError
 from app.record.bundle import Altered, read_bundle
+from app.record.chunks import KeptInputs
+from app.record.compare import first_difference
+from app.record.replay import decide_again, read
 from app.record.tree import walk
+
+_LONGEST = 300
 
 
 class Verdict(StrEnum):
@@ -38,5 +44,24 @@ def verify_bundle(data: bytes) -> Verified:
     head = found.head
     named = walk(head.root, found.chunks).absent
     withheld = {named[name]: source for name, source in head.withheld.items()}
-    verdict, problems = (Verdict.WITHHELD, ()) if withheld else (Verdict.EQUAL, ())
+    verdict, problems = (Verdict.WITHHELD, ()) if withheld else _replayed(KeptInputs(head.root, found.chunks))
     return Verified(verdict, problems, head.run_id, head.root, head.event, len(found.chunks), withheld)
+
+
+def _replayed(kept: KeptInputs) -> tuple[Verdict, tuple[str, ...]]:
+    try:
+        record = read(kept)
+        differs = first_difference(record.outcome, decide_again(record.inputs))
+    except RecordError as error:
+        # Each under its true hash, and yet nothing that a run keeps.
+        return Verdict.ALTERED, (_shown(error.cause),)
+    if differs is None:
+        return Verdict.EQUAL, ()
+    told = f"outcome.{differs.path}: kept {differs.kept}, and now {differs.again}"
+    return Verdict.DIFFERENT, (_shown(told),)
+
+
+def _shown(text: str) -> str:
+    """What a screen may be given of somebody's text."""
+    shown = text[:_LONGEST].encode("ascii", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
