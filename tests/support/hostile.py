@@ -132,7 +132,7 @@ def _twice(draw: Draw) -> bytes:
 
 def _wrong_head(draw: Draw) -> bytes:
     name = draw.choice(["run", "root", "event", "withheld"])
-    wrong = draw.choice(
+    wrong: object = draw.choice(
         [{"": 1}, {digest("a"): _value(draw)}, {"number": _value(draw)}, [], 7, None, "", draw.choice(NASTY)]
     )
     return document(around(b'{"form":1}'), {name: wrong})
