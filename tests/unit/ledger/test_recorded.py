@@ -133,9 +133,9 @@ def test_a_listening_connection_that_breaks_is_made_anew(postgres: Server) -> No
     reader, writer = open_ledger(url), open_ledger(url)
     newest = reader.newest_event()
     assert reader.await_events(newest, 0.1) == newest
-    postgres.run(
+    postgres.run(  # noqa: S608 - the name is the test's own
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        f"WHERE datname = '{make_url(url).database}' AND query LIKE 'LISTEN%'"  # noqa: S608
+        f"WHERE datname = '{make_url(url).database}' AND query LIKE 'LISTEN%'"
     )
     noted(writer)
     assert reader.await_events(newest, LONG) == newest + 1
