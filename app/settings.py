@@ -6,7 +6,9 @@ Every variable is in `.env.example`. Must never be imported below wiring: what a
 import ipaddress
 import os
 import re
+import secrets
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -53,6 +55,8 @@ class Settings(BaseSettings):
     mcp_token_file: Path | None = None
     ticket_key: SecretStr | None = None
     ticket_key_file: Path | None = None
+    pseudonym_key: SecretStr | None = None
+    pseudonym_key_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8085, ge=1, le=65535)
     caller_token: SecretStr | None = None
@@ -65,7 +69,7 @@ class Settings(BaseSettings):
     def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else _token(value.get_secret_value())
 
-    @field_validator("ticket_key", "database_url")
+    @field_validator("ticket_key", "pseudonym_key", "database_url")
     @classmethod
     def _says_something(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().strip():
@@ -117,6 +121,13 @@ class Settings(BaseSettings):
         """The key that signs tickets; UsageError where its file cannot be read."""
         return _secret("TICKET_KEY_FILE", self.ticket_key, self.ticket_key_file)
 
+    def read_pseudonym_key(self) -> SecretStr:
+        """The key of the accounts' other names; without one, the state directory's own, made at its first use."""
+        given = _secret("PSEUDONYM_KEY_FILE", self.pseudonym_key, self.pseudonym_key_file)
+        if given is not None:
+            return given
+        return _of_file("PSEUDONYM_KEY_FILE", make_secret(self.state_dir / "pseudonym.key"))
+
     def read_caller_token(self) -> SecretStr | None:
         """The token that callers of the service must show; UsageError where its file cannot be read."""
         return _as_token("CALLER_TOKEN_FILE", _secret("CALLER_TOKEN_FILE", self.caller_token, self.caller_token_file))
@@ -164,8 +175,10 @@ def _as_token(variable: str, secret: SecretStr | None) -> SecretStr | None:
 
 
 def _secret(variable: str, value: SecretStr | None, file: Path | None) -> SecretStr | None:
-    if file is None:
-        return value
+    return value if file is None else _of_file(variable, file)
+
+
+def _of_file(variable: str, file: Path) -> SecretStr:
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -175,6 +188,26 @@ def _secret(variable: str, value: SecretStr | None, file: Path | None) -> Secret
     if not text:
         raise UsageError(f"{variable}: {file} is empty", "Write the secret into it.")
     return SecretStr(text)
+
+
+def make_secret(path: Path) -> Path:
+    """The file, its owner's alone, with a new random secret where there is none yet; UsageError where it cannot be."""
+    if path.exists():
+        return path
+    mine = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+        # Never an empty file under the name, and of two processes that begin at once the first one's.
+        with suppress(FileExistsError):
+            os.link(mine, path)
+    except OSError as error:
+        raise UsageError(f"the secret {path} cannot be made: {error.strerror}", "Choose another with --state") from None
+    finally:
+        with suppress(OSError):
+            mine.unlink()
+    return path
 
 
 def load_policy(path: Path) -> Policy:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -23,7 +22,7 @@ from app.commands import child
 from app.commands.leftovers import LOGS, end_leftovers, holder
 from app.commands.output import tell
 from app.domain.errors import PortfolioError, UsageError
-from app.settings import Settings, child_environment
+from app.settings import Settings, child_environment, make_secret
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 60.0
@@ -120,7 +119,7 @@ def simulated_accounts(url: str) -> list[str]:
 @contextmanager
 def mcp_server(state: Path, port: int, gateway_url: str, trading_mode: str) -> Iterator[dict[str, str]]:
     """The IBKR MCP server in front of that gateway; yields the variables that its clients need."""
-    token, key = _secret_file(state / "mcp.token"), _secret_file(state / "ticket.key")
+    token, key = make_secret(state / "mcp.token"), make_secret(state / "ticket.key")
     shared = {
         "IBKR_GATEWAY_URL": gateway_url,
         "MCP_TOKEN_FILE": str(token),
@@ -195,14 +194,6 @@ def private_directory(path: Path) -> Path:
             f"the state directory {path} cannot be used: {error.strerror}", "Choose another with --state"
         ) from None
     return path.resolve()
-
-
-def _secret_file(path: Path) -> Path:
-    """The file, with a new random secret where there is none yet."""
-    if not path.exists():
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32))
-    return path
 
 
 @contextmanager

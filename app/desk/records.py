@@ -1,5 +1,6 @@
 """What the desk asks the ledger to remember."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -34,8 +35,15 @@ HOLDS_KEY = frozenset(
 )
 
 
+# The action of what a person said is not ours, though it carries a name of ours at the broker.
+ABANDONED_ACTION = "ABANDON"
 # The error of a run that was neither closed nor given up.
 PROCESS_ENDED = "the process that worked on it ended before the run did"
+
+
+def new_run_id() -> str:
+    """Of a run that nobody has heard of yet."""
+    return "run_" + secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,11 @@ class IntentRecord:
     def waits_for_an_answer(self) -> bool:
         """The broker asked before it takes the order and nobody answered: nothing is under way, and it may be there."""
         return self.state is OrderState.UNKNOWN and any(not question.answered for question in self.questions)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """A person said that what the broker has under this id is not ours."""
+        return self.action == ABANDONED_ACTION
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ PortfolioError
 ├── NotReady              a person must act (login, second factor, competing session)
 ├── OrderUncertain        never retry: reconcile
 ├── ModelError            the rules choose
+├── RecordError           what is kept of a run cannot be read: it is replayed from a backup or not at all
 ├── OutOfTime             the caller's time limit passed: what was begun elsewhere may go on
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
@@ -74,6 +75,10 @@ class OrderUncertain(PortfolioError):
 
 class ModelError(PortfolioError):
     """The model was down, late, over budget or answered outside its choices."""
+
+
+class RecordError(PortfolioError):
+    """What is kept of a run is missing, damaged, or of another form than it says."""
 
 
 class OutOfTime(PortfolioError):

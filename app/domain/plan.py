@@ -65,6 +65,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a model was told beside the day's question, and what it answered; `failure` where no answer came."""
+
+    model: str
+    instruction: str
+    answer: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What the ledger remembers that today's decision depends on; sessions are counted back from today.
 

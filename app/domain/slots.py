@@ -12,9 +12,10 @@ from app.domain.policy import Policy
 from app.domain.spelling import nearest, shortened
 
 DAILY_SLOT, CLOSE_SLOT, RECONCILE_SLOT, PREVIEW_SLOT = "daily", "close", "reconcile", "preview"
+RECOVER_SLOT = "recover"
 EXIT_PREFIX = "exit"
 # No policy may give them: each has its meaning already.
-OWN_SLOTS = frozenset({DAILY_SLOT, CLOSE_SLOT, RECONCILE_SLOT, PREVIEW_SLOT})
+OWN_SLOTS = frozenset({DAILY_SLOT, CLOSE_SLOT, RECONCILE_SLOT, PREVIEW_SLOT, RECOVER_SLOT})
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -39,6 +40,11 @@ def require_slot(policy: Policy, slot: str) -> None:
         f"there is no slot {shortened(slot)!r}{hint}",
         f"Slots are {', '.join(known)}; execution.slots of the policy names others",
     )
+
+
+def exit_slot(symbol: str, number: int) -> str:
+    """Under which the day's exit of a name by hand is kept."""
+    return f"{EXIT_PREFIX}-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"
 
 
 def name_problem(slot: str) -> str | None:

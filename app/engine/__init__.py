@@ -4,7 +4,8 @@ The desk, the benchmarks, the stress days and the replay all decide with it. Pur
 environment.
 """
 
+from app.engine.by_hand import leave
 from app.engine.day import DayDecision, Given, decide, decide_all, options
 from app.engine.levels import level_after, reason_to_reduce
 
-__all__ = ["DayDecision", "Given", "decide", "decide_all", "level_after", "options", "reason_to_reduce"]
+__all__ = ["DayDecision", "Given", "decide", "decide_all", "leave", "level_after", "options", "reason_to_reduce"]

@@ -16,7 +16,8 @@ _SINCE = select(runs.c.run_id).where(runs.c.book == bindparam("of"), runs.c.star
 def account_record(connection: Connection, book: str, session_date: date, coids: Collection[str]) -> AccountRecord:
     """`coids`: which orders are looked up."""
     snapshot = run_memory.last_snapshot(connection, book)
-    filled = intents.filled(connection, book)
+    sent = intents.sent(connection, book)
+    filled = tuple(intent for intent in sent if intent.filled_quantity > 0)
     later: frozenset[str] = frozenset()
     if snapshot is not None and filled:
         later = frozenset(connection.execute(_SINCE, {"of": book, "run": snapshot.run_id}).scalars())
@@ -32,15 +33,15 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
             for intent in filled
             if snapshot and intent.run_id in later and intent.session_date >= snapshot.session_date
         ),
-        orders=_orders(connection, book, coids, filled),
-        open_intents=intents.open_of_book(connection, book, session_date),
+        orders=_orders(connection, book, coids, sent),
+        open_intents=tuple(each for each in sent if each.session_date == session_date and each.state in intents.OPEN),
     )
 
 
 def _orders(
-    connection: Connection, book: str, coids: Collection[str], filled: Sequence[IntentRecord]
+    connection: Connection, book: str, coids: Collection[str], sent: Sequence[IntentRecord]
 ) -> Mapping[str, IntentRecord]:
-    """Most of what a broker shows has filled, and an id is sent once."""
-    known = {intent.coid: intent for intent in filled}
+    """What a broker shows was sent, and an id is sent once."""
+    known = {intent.coid: intent for intent in sent}
     others = [coid for coid in coids if coid not in known]
     return {coid: known[coid] for coid in coids if coid in known} | intents.find(connection, book, others)

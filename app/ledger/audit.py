@@ -16,10 +16,10 @@ from app.desk.records import RunStatus, Verification
 from app.ledger import former, run_memory
 from app.ledger.audit_intents import as_changed, as_planned, check_intents
 from app.ledger.audit_settings import Settings
-from app.ledger.canonical import digest
 from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.questions import check_questions
 from app.ledger.schema import chain, events, ledger_head, navs, runs
+from app.record.canonical import digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Claims: who may work on a book, and what becomes of a run whose process has ended."""
 
 import json
-import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
-from app.desk.records import PROCESS_ENDED, Busy, Claim, Done, RunKey, RunStatus
+from app.desk.records import PROCESS_ENDED, Busy, Claim, Done, RunKey, RunStatus, new_run_id
 from app.domain.errors import LedgerError, RunAtWork
 from app.ledger import events
 from app.ledger.events import OwnKind
@@ -31,22 +30,7 @@ def claim(
     connection: Connection, key: RunKey, owner: str, policy_hash: str, at: datetime, leases: Leases
 ) -> Claim | Busy | Done:
     """Insert the run or join the one that holds the key."""
-    fresh = Claim(run_id="run_" + secrets.token_hex(8), key=key, owner=owner, fence=1)
-    values = {
-        "run_id": fresh.run_id,
-        "book": key.book,
-        "account": key.account,
-        "session_date": key.session_date,
-        "slot": key.slot,
-        "dry_run": key.dry_run,
-        "day_key": key.text,
-        "status": RunStatus.RUNNING,
-        "owner": owner,
-        "lease_until": leases.until,
-        "fence": fresh.fence,
-        "policy_hash": policy_hash,
-        "started_at": at,
-    }
+    fresh = Claim(new_run_id(), key, owner, fence=1)
     _one_claim_at_a_time(connection, key.book)
     while True:
         held = connection.execute(_OF_KEY, {"key": key.text}).one_or_none()
@@ -61,9 +45,32 @@ def claim(
         if held is not None:
             return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, leases)
         # Runs end without this lock: another one may have had the key until a moment ago.
-        if insert_if_absent(connection, runs, values):
-            events.tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
+        if put_down(connection, fresh, policy_hash, at, leases):
             return fresh
+
+
+def put_down(connection: Connection, fresh: Claim, policy_hash: str, at: datetime, leases: Leases) -> bool:
+    """A new run, at work from now on; False where another one holds its key."""
+    key = fresh.key
+    values = {
+        "run_id": fresh.run_id,
+        "book": key.book,
+        "account": key.account,
+        "session_date": key.session_date,
+        "slot": key.slot,
+        "dry_run": key.dry_run,
+        "day_key": key.text,
+        "status": RunStatus.RUNNING,
+        "owner": fresh.owner,
+        "lease_until": leases.until,
+        "fence": fresh.fence,
+        "policy_hash": policy_hash,
+        "started_at": at,
+    }
+    if not insert_if_absent(connection, runs, values):
+        return False
+    events.tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
+    return True
 
 
 def _one_claim_at_a_time(connection: Connection, book: str) -> None:

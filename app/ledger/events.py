@@ -16,10 +16,10 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from app.desk.records import Claim, Event
 from app.domain.errors import LedgerError
-from app.ledger.canonical import canonical, digest, time_text
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events, ledger_head
 from app.ledger.transactions import insert_if_absent, of_transaction
+from app.record.canonical import canonical, digest, time_text
 
 # What the first event of a book names as the hash before it.
 GENESIS = "0" * 64
@@ -94,6 +94,8 @@ class OwnKind(StrEnum):
     FLOW_ADDED = "flow_added"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
+    RECOVERY_ADOPTED = "recovery_adopted"
+    RECOVERY_ABANDONED = "recovery_abandoned"
     COLUMNS_FOUND = "columns_found"
 
 

@@ -18,10 +18,10 @@ from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import DayUse
 from app.ledger import events, questions
-from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.runs import note, owned
 from app.ledger.schema import intents, runs
+from app.record.canonical import canonical, digest
 
 _S = OrderState
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -38,7 +38,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 }
 # States in which more may be learned without a transition: a preview, a broker's id, a larger fill.
 MAY_STAY = frozenset({_S.PLANNED, _S.ACKED, _S.PARTIAL, _S.UNKNOWN})
-_OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN, _S.ABANDONED)
+OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN, _S.ABANDONED)
 _WITH_FILL = (_S.PARTIAL, _S.FILLED)
 _UNUSED = (_S.REJECTED, _S.NOT_SENT)
 
@@ -67,8 +67,8 @@ _COMMIT = (
 _PLAN = insert(intents)
 _OF_RUN = _query(intents.c.run_id == bindparam("run"))
 _ONE = _query(*_BY_KEY)
-_OPEN_OF_BOOK = _query(_OF_BOOK, intents.c.state.in_(_OPEN))
-_OPEN_OF_DAY = _query(*_OF_DAY, intents.c.state.in_(_OPEN))
+_OPEN_OF_BOOK = _query(_OF_BOOK, intents.c.state.in_(OPEN))
+_OPEN_OF_DAY = _query(*_OF_DAY, intents.c.state.in_(OPEN))
 _BY_COID = _query(_OF_BOOK, intents.c.coid.in_(bindparam("coids", expanding=True)))
 _SENT = _query(_OF_BOOK, intents.c.sends == 1)
 _ASKED_ABOUT = _query(questions.was_asked())
@@ -259,10 +259,9 @@ def asked_about(connection: Connection, limit: int) -> tuple[IntentRecord, ...]:
     return _records(connection, _ASKED_ABOUT)[::-1][:limit]
 
 
-def filled(connection: Connection, book: str) -> tuple[IntentRecord, ...]:
-    """Every intent with a fill, oldest first."""
-    sent = _records(connection, _SENT, {"of": book})
-    return tuple(record for record in sent if record.filled_quantity > 0)
+def sent(connection: Connection, book: str) -> tuple[IntentRecord, ...]:
+    """Every intent that was sent, oldest first; one that may still change at the broker was."""
+    return _records(connection, _SENT, {"of": book})
 
 
 def day_use(connection: Connection, book: str, session_date: date) -> DayUse:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select
 
 from app.domain.questions import Question
-from app.ledger.canonical import canonical
 from app.ledger.schema import intents, questions, runs
+from app.record.canonical import canonical
 
 Key = tuple[str, str]
 

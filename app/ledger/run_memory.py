@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot, UnitValue
-from app.ledger.canonical import canonical
 from app.ledger.schema import run_memory, runs
+from app.record.canonical import canonical
 
 Value = TypeVar("Value")
 

@@ -14,9 +14,9 @@ from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.ledger import events, navs, questions, run_memory
-from app.ledger.canonical import canonical, digest
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
+from app.record.canonical import canonical, digest
 
 _OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of"))
 _OF_CLAIM_LOCKED = _OF_CLAIM.with_for_update()

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from app.domain.errors import LedgerError
-from app.ledger.canonical import decimal_text, time_text
+from app.record.canonical import decimal_text, time_text
 
 HEAD = "0006"
 

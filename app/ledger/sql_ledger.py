@@ -33,6 +33,7 @@ from app.desk.records import (
     StoredEvent,
     Verification,
 )
+from app.desk.recovery import Recovery
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
@@ -43,6 +44,7 @@ from app.ledger.events import observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
+from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
@@ -330,6 +332,16 @@ class SqlLedger:
         finally:
             self._watches.append(watch)
         return newest
+
+    def holders(self, keys: Collection[RunKey]) -> Mapping[RunKey, str]:
+        with self._read() as connection:
+            return holders(connection, keys)
+
+    def recover(
+        self, claim: Claim, recovery: Recovery, report: Mapping[str, Any], events: Sequence[Event], at: datetime
+    ) -> None:
+        with self._write(thorough=True) as connection:
+            recover(connection, claim, recovery, report, events, at, self._leases(connection), now=self._now())
 
     def verify(self) -> Verification:
         with self._read() as connection:

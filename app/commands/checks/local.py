@@ -126,11 +126,14 @@ def state_directory(settings: Settings) -> Check:
 
 def secrets(settings: Settings) -> Check:
     """The files that hold the token and the ticket key."""
-    kept = [settings.state_dir / name for name in ("mcp.token", "ticket.key")]
-    named = [path for path in (settings.mcp_token_file, settings.ticket_key_file) if path is not None]
+    kept = [settings.state_dir / name for name in ("mcp.token", "ticket.key", "pseudonym.key")]
+    files = (settings.mcp_token_file, settings.ticket_key_file, settings.pseudonym_key_file)
+    named = [path for path in files if path is not None]
     missing = [path for path in named if not path.is_file()]
     if missing:
-        return failure("secrets", f"{missing[0]} is not a file", "Correct MCP_TOKEN_FILE or TICKET_KEY_FILE.")
+        return failure(
+            "secrets", f"{missing[0]} is not a file", "Correct MCP_TOKEN_FILE, TICKET_KEY_FILE or PSEUDONYM_KEY_FILE."
+        )
     open_ones = [path for path in (*kept, *named) if path.is_file() and path.stat().st_mode & 0o077]
     if open_ones:
         names = " ".join(map(str, open_ones))

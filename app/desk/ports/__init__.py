@@ -11,6 +11,7 @@ from app.desk.ports.ledger import Ledger
 from app.desk.ports.market import Calendar, Clock, MarketData
 from app.desk.ports.notices import Notices, Notifier
 from app.desk.ports.record import Record
+from app.desk.ports.recoveries import Recoveries
 
 __all__ = [
     "AccountMemory",
@@ -29,5 +30,6 @@ __all__ = [
     "Notifier",
     "Offer",
     "Record",
+    "Recoveries",
     "Signer",
 ]

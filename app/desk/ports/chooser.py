@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.domain.plan import Choice, Plan
+from app.domain.plan import Choice, Exchange, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """What choosing took. `cost` in USD, None when the model's price is unknown."""
+    """What choosing took. `cost` in USD, None when the model's price is unknown; `exchange` where a model was asked."""
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: Decimal | None = Decimal(0)
+    exchange: Exchange | None = None
 
 
 class Chooser(Protocol):

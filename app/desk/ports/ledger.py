@@ -8,9 +8,10 @@ from app.desk.ports.controls import Controls
 from app.desk.ports.intents import Intents
 from app.desk.ports.notices import Notices
 from app.desk.ports.record import Record
+from app.desk.ports.recoveries import Recoveries
 
 
-class Ledger(Claims, Intents, AccountMemory, Controls, Record, Notices, Protocol):
+class Ledger(Claims, Intents, AccountMemory, Controls, Record, Notices, Recoveries, Protocol):
     """All roles of it. Every write of a run carries its claim and is refused with Fenced when the fence has moved on.
 
     All calls block until committed and raise LedgerError when they cannot be; one transaction each.

@@ -4,6 +4,7 @@ from app.desk.desk import Desk
 from app.desk.records import Event, RunStatus
 from app.desk.run.end import End
 from app.desk.run.notify import tell
+from app.desk.stages.reconcile import our_ids, without_abandoned
 from app.desk.states import Run
 from app.domain.policy import Occasion
 from app.domain.ruling import KillLevel
@@ -24,6 +25,9 @@ async def cancel_open_buys(desk: Desk, run: Run) -> int:
     """Ask the broker to cancel this system's open buys. How many were asked for."""
     portfolio = await desk.broker.portfolio(run.key.account)
     buys = [order for order in portfolio.orders if order.is_ours and order.is_open and order.side.sign > 0]
+    if buys:
+        known = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(buys))
+        buys = [order for order in without_abandoned(buys, known) if order.is_ours]
     for order in buys:
         outcome = await desk.broker.cancel(run.key.account, order.order_id)
         run.journal.add(Event("cancel_requested", {"order_id": order.order_id, "coid": order.coid, "outcome": outcome}))

@@ -16,7 +16,7 @@ from app.desk.run.end import End
 from app.desk.run.unfinished import close_left_behind, reconcile_books
 from app.desk.stages.order_results import result_of
 from app.desk.stages.read import read_account
-from app.desk.stages.reconcile import our_ids, refuse_strangers, settle
+from app.desk.stages.reconcile import our_ids, refuse_strangers, settle, without_abandoned
 from app.desk.states import Run
 from app.domain.errors import BrokerUnavailable, NotReady, UsageError
 from app.domain.order import OrderState
@@ -44,6 +44,7 @@ async def _record_close(desk: Desk, run: Run) -> End:
     run, claim = await reconcile_books(desk, run), run.own_claim
     report = run.broker_report or await desk.broker.report(run.key.account)
     orders = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(report.orders))
+    report = replace(report, orders=without_abandoned(report.orders, orders))
     refuse_strangers(report.orders, orders)
     results = []
     for intent in await desk.in_thread(desk.ledger.open_intents, run.key.book, run.key.session_date):

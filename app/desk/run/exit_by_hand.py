@@ -25,7 +25,7 @@ from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Mode
 from app.domain.sizing import sellable
-from app.domain.slots import EXIT_PREFIX
+from app.domain.slots import exit_slot
 from app.domain.spelling import shortened
 
 MANUAL_EXITS_A_DAY = 9
@@ -55,8 +55,7 @@ async def exit_position(
 async def _claim_exit(desk: Desk, symbol: str, account: str | None, progress: Progress) -> Run | RunResult:
     """Under the first key of the day that no earlier exit of the name holds."""
     for number in range(1, MANUAL_EXITS_A_DAY + 1):
-        slot = f"{EXIT_PREFIX}-{symbol.lower().replace('.', '-').replace(' ', '-')}-{number}"
-        attempt = await open_attempt_by_hand(desk, RunRequest(account, slot))
+        attempt = await open_attempt_by_hand(desk, RunRequest(account, exit_slot(symbol, number)))
         run = await claim_run(desk, _approved(attempt), progress)
         if isinstance(run, Run) or run.report is None:
             return run

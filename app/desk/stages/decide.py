@@ -5,10 +5,9 @@ Every plan that a chooser sees has passed the gate. A committed plan is kept: th
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
-from typing import Any
 
 from app.decision import Options, explain
+from app.decision.asking import summary
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
@@ -48,7 +47,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
     found = options(today, evaluation, day, run.level.level)
     if desk.chooser.spends:
         await require_ready(desk)
-    offer = Offer(run.run_id, found.choosable, found.default, _summary(evaluation))
+    offer = Offer(run.run_id, found.choosable, found.default, summary(evaluation))
     choice, model = await desk.chooser.choose(offer)
     plan = found.plan(choice)
     explained = explain(desk.policy, run.portfolio, run.market, evaluation, run.memory, found, choice)
@@ -114,14 +113,3 @@ async def _commit(desk: Desk, run: Decided) -> None:
 
     run.journal.keep_to_the_run()
     await run.journal.flush_with(commit)
-
-
-def _summary(evaluation: Evaluation) -> dict[str, Any]:
-    """The numbers a chooser may see; every text in it is ours."""
-    return {
-        "metrics": {m.name: {"value": m.value, "limit": m.limit, "severity": m.severity} for m in evaluation.metrics},
-        "exits_due": [f"{e.rule}: {e.symbol}" for e in evaluation.exits_due],
-        "trend": evaluation.trend,
-        "vix": evaluation.vix,
-        "nav": str(evaluation.nav.quantize(Decimal("0.01"))),
-    }

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from app.desk.desk import Desk
@@ -10,7 +11,7 @@ from app.desk.records import IntentRecord, Quarantine
 from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
 from app.desk.stages.nav_history import nav_history, today
-from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers
+from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers, without_abandoned
 from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
 from app.desk.states import AccountRead, MarketRead, Run, doubt_of
 from app.domain.errors import DataError, PolicyError
@@ -38,6 +39,8 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
     # After the broker's answers: whatever they show of ours was committed as sent before it could reach the broker.
     ids = our_ids(portfolio.orders, report.trades)
     known = await desk.in_thread(desk.ledger.account_record, run.key.book, run.key.session_date, ids)
+    portfolio = replace(portfolio, orders=without_abandoned(portfolio.orders, known.orders))
+    report = replace(report, trades=without_abandoned(report.trades, known.orders))
     refuse_strangers(portfolio.orders, known.orders)
     refuse_strange_trades(desk, run, report.trades, known.orders)
     before = known.snapshot
@@ -45,7 +48,11 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
     refuse_contradiction(portfolio)
     portfolio = _with_sectors(desk, _with_unlisted(run, portfolio, known.open_intents))
     _tell_account(run, portfolio)
-    trades = report.trades + _fills_on_record(run, known.filled_since, report.trades) if before is not None else ()
+    trades = (
+        report.trades + fills_on_record(run.clock.now(), known.filled_since, report.trades)
+        if before is not None
+        else ()
+    )
     recorded = sum((flow.amount for flow in known.flows), Decimal(0))
     found = continuity(before, portfolio, trades, recorded)
     quarantined = await _quarantine(desk, run, found) or known.quarantined
@@ -184,8 +191,8 @@ def _tell_unexplained(run: Run, portfolio: Portfolio, found: Continuity) -> str 
     return f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
 
 
-def _fills_on_record(run: Run, filled: Sequence[IntentRecord], listed: Sequence[Trade]) -> tuple[Trade, ...]:
-    """Our own fills that the broker, who lists a few days only, no longer shows."""
+def fills_on_record(at: datetime, filled: Sequence[IntentRecord], listed: Sequence[Trade]) -> tuple[Trade, ...]:
+    """Our own fills that the broker, who lists a few days only, no longer shows; as of `at`."""
     known_there = {trade.coid for trade in listed}
     return tuple(
         Trade(
@@ -195,7 +202,7 @@ def _fills_on_record(run: Run, filled: Sequence[IntentRecord], listed: Sequence[
             side=intent.side,
             quantity=intent.filled_quantity,
             price=intent.average_price,
-            time=run.clock.now(),
+            time=at,
             coid=intent.coid,
         )
         for intent in filled

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from app.desk.desk import Desk
 from app.desk.records import Claim, Event, IntentRecord
@@ -35,6 +36,7 @@ async def reconcile(desk: Desk, run: Run, claim: Claim) -> Run:
         return run
     report = await desk.broker.report(run.key.account)
     orders = await desk.in_thread(desk.ledger.find_intents, run.key.book, our_ids(report.orders))
+    report = replace(report, orders=without_abandoned(report.orders, orders))
     refuse_strangers(report.orders, orders)
     settled = [await settle(desk, run, claim, i, report) for i in open_intents]
     doubtful = [i for i in settled if i.state in UNSETTLED and not i.waits_for_an_answer]
@@ -58,6 +60,19 @@ def our_ids(orders: Sequence[BrokerOrder], trades: Sequence[Trade] = ()) -> froz
     """The client order ids of what the broker shows under our name."""
     shown: list[BrokerOrder | Trade] = [*orders, *trades]
     return frozenset(each.coid for each in shown if each.is_ours and each.coid is not None)
+
+
+Named = TypeVar("Named", BrokerOrder, Trade)
+
+
+def without_abandoned(shown: Sequence[Named], intents: Mapping[str, IntentRecord]) -> tuple[Named, ...]:
+    """As the broker shows them; what a person said is not ours carries no name of ours."""
+    return tuple(replace(each, coid=None) if _is_abandoned(each, intents) else each for each in shown)
+
+
+def _is_abandoned(shown: BrokerOrder | Trade, intents: Mapping[str, IntentRecord]) -> bool:
+    intent = intents.get(shown.coid) if shown.coid is not None else None
+    return intent is not None and intent.is_abandoned
 
 
 def refuse_strangers(orders: Sequence[BrokerOrder], intents: Mapping[str, IntentRecord]) -> None:
@@ -137,7 +152,7 @@ async def _record(
     fills: Sequence[Trade],
 ) -> None:
     """The order list's own figures, else those of the executions."""
-    quantity, price = _of_fills(fills)
+    quantity, price = of_fills(fills)
     if order is not None and order.filled_quantity >= quantity:
         quantity, price = order.filled_quantity, order.average_price
     kind = "late_ack" if intent.state is OrderState.ABANDONED else "reconciled"
@@ -154,7 +169,7 @@ async def _record(
     run.journal.add(Event(kind, {"coid": intent.coid, "state": state.value}))
 
 
-def _of_fills(fills: Sequence[Trade]) -> tuple[Decimal, Decimal | None]:
+def of_fills(fills: Sequence[Trade]) -> tuple[Decimal, Decimal | None]:
     """(quantity, average price) of the executions."""
     quantity = sum((trade.quantity for trade in fills), Decimal(0))
     if quantity == 0:

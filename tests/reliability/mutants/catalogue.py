@@ -240,8 +240,8 @@ MUTANTS: Final = (
         (
             Edit(
                 INTENTS,
-                "_OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN, _S.ABANDONED)\n",
-                "_OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN)\n",
+                "OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN, _S.ABANDONED)\n",
+                "OPEN = (_S.SENDING, _S.ACKED, _S.PARTIAL, _S.UNKNOWN)\n",
             ),
         ),
         CRASH_TEST,

@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 
-from app.components.model_chooser import ModelChooser
+from app.components.model_chooser import PROMPT, ModelChooser
+from app.decision.asking import LONGEST_ANSWER, choice_of, fallen_back
 from app.desk.ports import ModelUse, Offer
 from app.domain.plan import Action, Choice, Plan
 from tests.unit.components.scripted import ScriptedLlm, says
@@ -110,7 +112,23 @@ async def test_a_model_that_is_late_leaves_the_rules_choice() -> None:
 
 async def test_the_price_of_an_unknown_model_is_unknown() -> None:
     _, use = await ModelChooser(ScriptedLlm(script=says(answer()))).choose(OFFER)
-    assert use == ModelUse(calls=1, input_tokens=100, output_tokens=20, cost=None)
+    assert replace(use, exchange=None) == ModelUse(calls=1, input_tokens=100, output_tokens=20, cost=None)
+
+
+async def test_what_the_model_was_told_and_said_is_handed_out_so_that_the_choice_can_be_made_again() -> None:
+    for said in (answer(), "I would hold.", answer() + " " * LONGEST_ANSWER):
+        choice, use = await ModelChooser(ScriptedLlm(script=says(said))).choose(OFFER)
+        assert use.exchange is not None
+        assert use.exchange.instruction == PROMPT.read_text(encoding="utf-8")
+        assert use.exchange.failure is None
+        assert choice_of(OFFER.plans, OFFER.default, use.exchange.model, use.exchange.answer or "") == choice
+
+
+async def test_a_model_that_did_not_answer_hands_out_why() -> None:
+    choice, use = await ModelChooser(SilentLlm(script=says("")), timeout_seconds=0.01).choose(OFFER)
+    assert use.exchange is not None
+    assert use.exchange.answer is None
+    assert choice == fallen_back(OFFER.default, "scripted", use.exchange.failure or "")
 
 
 async def test_a_known_model_is_priced_with_its_thoughts() -> None:

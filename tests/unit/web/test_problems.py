@@ -19,6 +19,7 @@ from app.domain.errors import (
     OutOfTime,
     PolicyError,
     PortfolioError,
+    RecordError,
     RunAtWork,
     UsageError,
 )
@@ -40,6 +41,7 @@ CASES = [
     (OutOfTime("an hour has passed"), 500),
     (Halted("books differ", "Look"), 500),
     (ModelError("silent"), 500),
+    (RecordError("damaged"), 500),
 ]
 
 

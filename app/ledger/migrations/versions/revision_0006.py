@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from app.ledger.canonical import canonical, time_text
 from app.ledger.events import GENESIS, first_link, ledger_link, link_hash
+from app.record.canonical import canonical, time_text
 
 revision = "0006"
 down_revision = "0005"

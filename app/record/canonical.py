@@ -20,7 +20,12 @@ _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 def canonical(value: object) -> str:
     """ASCII JSON with sorted keys and no spaces; LedgerError for NaN, naive times and types without a JSON form."""
-    return _ENCODER.encode(_plain(value))
+    return encoded(_plain(value))
+
+
+def encoded(plain: object) -> str:
+    """`canonical` of what consists of JSON's own types."""
+    return _ENCODER.encode(plain)
 
 
 def digest(text: str) -> str:

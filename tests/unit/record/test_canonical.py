@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import LedgerError
 from app.domain.order import Side
-from app.ledger.canonical import canonical, decimal_text, time_text
+from app.record.canonical import canonical, decimal_text, time_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -1,0 +1,1 @@
+"""What is kept of a day, and the day decided again from it."""
