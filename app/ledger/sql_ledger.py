@@ -1,5 +1,6 @@
 """The ledger as the desk sees it. Each call is one transaction, and what a call says it did is on disk."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +30,7 @@ from app.desk.records import (
     RunStatus,
     SendBudget,
     Snapshot,
+    StoredEvent,
     Verification,
 )
 from app.desk.recovery import Recovery
@@ -36,7 +38,20 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, chunks, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
+from app.ledger import (
+    audit,
+    chunks,
+    claims,
+    controls,
+    flows,
+    intents,
+    navs,
+    notices,
+    recorded,
+    run_memory,
+    run_records,
+    runs,
+)
 from app.ledger.account import account_record
 from app.ledger.events import observe
 from app.ledger.history import History
@@ -84,9 +99,12 @@ class SqlLedger:
         self._lease_time = _database_time if now is None else lambda _: now()
         self._life = life
         self._history = History()
+        self._watches: list[recorded.Watch] = []
 
     def dispose(self) -> None:
         """Close every connection; the next call opens new ones."""
+        while self._watches:
+            self._watches.pop().close()
         self._engine.dispose()
 
     def require_usable(self) -> None:
@@ -317,6 +335,27 @@ class SqlLedger:
     def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
         with self._read() as connection:
             return chunks.texts(connection, hashes)
+
+    def events(
+        self, after: int = 0, book: str | None = None, kinds: Collection[str] = (), limit: int = 500
+    ) -> tuple[StoredEvent, ...]:
+        with self._read() as connection:
+            return recorded.after(connection, after, book, kinds, limit)
+
+    def newest_event(self) -> int:
+        with self._read() as connection:
+            return recorded.newest(connection)
+
+    def await_events(self, after: int, seconds: float) -> int:
+        until = time.monotonic() + seconds
+        # Kept between calls, each for one caller at a time.
+        watch = self._watches.pop() if self._watches else recorded.watch(self._engine)
+        try:
+            while (newest := self.newest_event()) <= after and (left := until - time.monotonic()) > 0:
+                watch.wait(left)
+        finally:
+            self._watches.append(watch)
+        return newest
 
     def holders(self, keys: Collection[RunKey]) -> Mapping[RunKey, str]:
         with self._read() as connection:

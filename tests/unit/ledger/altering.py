@@ -63,8 +63,9 @@ def alterations(connection: Connection) -> Iterator[Alteration]:
         cascade = "" if connection.dialect.name == "sqlite" else " CASCADE"
         yield Alteration(f"{name} is dropped", ((f"DROP TABLE {name}{cascade}", {}),))
     everything: tuple[tuple[str, Row], ...] = tuple(
-        (f"DELETE FROM {name}", {}) for name in (*reversed(names[:-1]), REVISION)
-    )  # noqa: S608
+        (f"DELETE FROM {name}", {})
+        for name in (*reversed(names[:-1]), REVISION)  # noqa: S608
+    )
     yield Alteration("everything is emptied", everything)
     for table in metadata.tables.values():
         yield from _of_table(connection, table)
