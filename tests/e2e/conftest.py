@@ -2,11 +2,15 @@
 
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-
-_ENDING = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL}
+_ENDING: dict[signal.Signals, Any] = {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+}
 
 
 @pytest.fixture(autouse=True)
