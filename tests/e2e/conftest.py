@@ -15,7 +15,7 @@ _ENDING: dict[signal.Signals, Any] = {
 
 @pytest.fixture(autouse=True)
 def _signals_end_a_command() -> Iterator[None]:
-    """Also where the tests themselves run under `nohup` or in the background, whose ignored signals children inherit."""
+    """Also where the tests run under `nohup` or in the background, whose ignored signals children inherit."""
     ignored = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, _ENDING[number])
