@@ -38,7 +38,7 @@ from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
 from app.ledger.account import account_record
-from app.ledger.events import observe
+from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
@@ -46,6 +46,7 @@ from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
+from app.record.anchors import Anchor, Head
 
 LEASE_SECONDS = 120.0
 # What others do in one transaction takes less.
@@ -317,9 +318,13 @@ class SqlLedger:
         with self._write(thorough=True) as connection:
             recover(connection, claim, recovery, report, events, at, self._leases(connection), now=self._now())
 
-    def verify(self) -> Verification:
+    def newest(self) -> Head:
         with self._read() as connection:
-            return audit.verify(connection)
+            return ledger_newest(connection)
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> Verification:
+        with self._read() as connection:
+            return audit.verify(connection, anchors)
 
     def _leases(self, connection: Connection) -> Leases:
         return Leases(self._lease_time(connection), self._lease, self._life)
