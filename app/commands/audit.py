@@ -53,7 +53,7 @@ def anchor(to: ToOption = None, state: StateOption = None) -> None:
     where = to or _setting(settings) or OUTPUT
     place = anchor_place(where, AppriseNotifier(), lambda: load_policy(settings.policy_file).notifications.urls)
     with opened_ledger(settings) as ledger:
-        newest = ledger.newest()
+        newest = ledger.head()
     asyncio.run(place.put(anchor_line(newest, datetime.now(UTC))))
     if where != OUTPUT:
         typer.echo(f"event {newest.number} of ledger {newest.ledger_id} is put down")

@@ -16,6 +16,7 @@ from app.ledger import former, run_memory, schema
 from app.ledger.audit_anchors import check_anchors
 from app.ledger.audit_rows import KEYS, check_rows
 from app.ledger.audit_told import Account, Told
+from app.ledger.chunks import check_chunks
 from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.schema import HEAD, chain, events, ledger_head, runs
 from app.ledger.usable import stored_revision
@@ -45,6 +46,7 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verificati
     _add_memory_of_former(connection, account)
     for table in KEYS:
         problems += check_rows(connection, table, account.tables[table])
+    problems += check_chunks(connection, account.roots)
     if stored_revision(connection) != HEAD:
         problems.append(f"the schema's revision is not {HEAD}, which this version works with")
     return Verification(events=count, books=len(books), problems=tuple(problems))

@@ -18,7 +18,7 @@ async def anchor_run(desk: Desk, key: RunKey) -> None:
     if desk.anchor_place is None:
         return
     try:
-        newest = await desk.in_thread(desk.ledger.newest)
+        newest = await desk.in_thread(desk.ledger.head)
         await desk.anchor_place.put(anchor_line(newest, desk.now()))
     except PortfolioError as error:
         _logger.error("%s: %s", _TITLE, error)
