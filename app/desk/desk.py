@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 from app.desk.clock import steady_seconds
-from app.desk.ports import Broker, Calendar, Chooser, Ledger, MarketData, Notifier, Signer
+from app.desk.ports import AnchorPlace, Broker, Calendar, Chooser, Ledger, MarketData, Notifier, Signer
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.policy import Policy
 
@@ -52,6 +52,7 @@ class Desk:
     now: Callable[[], datetime] = real_time
     steady: Callable[[], float] = steady_seconds
     notifier: Notifier | None = None
+    anchor_place: AnchorPlace | None = None
     events_at_once: bool = False
 
     async def in_thread(

@@ -7,6 +7,7 @@ from typing import Any
 from app.desk.desk import Desk
 from app.desk.records import Event, RunStatus
 from app.desk.report.build import report_of
+from app.desk.run.anchor import anchor_run
 from app.desk.run.attempt import RunResult
 from app.desk.run.end import End
 from app.desk.run.give_up import give_up, recordable
@@ -35,6 +36,7 @@ async def close_and_tell(desk: Desk, end: End) -> RunResult:
         await _close_as_failed(desk, run, recordable(error), waiting)
         raise
     await tell_end(desk, run, end.status, end.note)
+    await anchor_run(desk, run.key)
     run.progress(f"run {end.status.value}" + (f": {end.note}" if end.note else ""))
     return RunResult(run.run_id, end.status, report, fresh=True)
 
@@ -63,6 +65,7 @@ async def _close_as_failed(desk: Desk, run: Run, error: PortfolioError, waiting:
     else:
         await desk.in_thread(desk.ledger.abandon, run.own_claim, status, why, run.clock.now())
     await tell_failure(desk, run.key, status, error)
+    await anchor_run(desk, run.key)
 
 
 def _with_orders_alone(run: Run) -> Run:
