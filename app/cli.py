@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import controls, policies, processes, questions, signals, verify
+from app.commands import controls, events, policies, processes, questions, signals, verify
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -63,6 +63,7 @@ cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
 cli.command("questions")(questions.show)
+cli.command("events")(events.events)
 cli.command()(doctor)
 cli.command()(verify.verify)
 

@@ -34,6 +34,8 @@ _ADVANCE = update(chain).where(chain.c.book == bindparam("of")).values(seq=bindp
 _NEWEST = select(ledger_head.c.ledger_id, ledger_head.c.number, ledger_head.c.link)
 _NEWEST_LOCKED = _NEWEST.with_for_update()
 _ADVANCE_LEDGER = update(ledger_head).values(number=bindparam("newest"), link=bindparam("newest_link"))
+# Under this name PostgreSQL tells whoever listens of every commit of events (below).
+NOTICE = "ledger_events"
 # One way to the server and back, however many events there are.
 _WRITE_AT_ONCE = text(
     """
@@ -49,6 +51,7 @@ _WRITE_AT_ONCE = text(
     ), of_all AS (
         UPDATE ledger_head SET number = newest.number, link = newest.link
         FROM (SELECT number, link FROM added ORDER BY number DESC LIMIT 1) AS newest
+        RETURNING pg_notify('ledger_events', '')
     )
     INSERT INTO events (book, seq, run_id, kind, at, payload, prev, hash, number, link)
     SELECT book, seq, run_id, kind, at, payload, prev, hash, number, link FROM added
@@ -82,6 +85,7 @@ class OwnKind(StrEnum):
     RUN_ABANDONED = "run_abandoned"
     RUN_SEALED = "run_sealed"
     RUN_REOPENED = "run_reopened"
+    INPUTS_KEPT = "inputs_kept"
     PLAN_COMMITTED = "plan_committed"
     INTENT_MOVED = "intent_moved"
     INTENT_ABSENT = "intent_absent"
@@ -93,6 +97,7 @@ class OwnKind(StrEnum):
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"
     RECOVERY_ABANDONED = "recovery_abandoned"
+    NOTICE_ADDED = "notice_added"
     COLUMNS_FOUND = "columns_found"
 
 

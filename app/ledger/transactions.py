@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Column, Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.ledger.faults import ledger_error, place
 
 BEGIN_OPTION = "ledger_begin"
 PATIENCE_OPTION = "ledger_patience"
 THOROUGH_OPTION = "ledger_thorough"
-HEADS_OPTION = "ledger_heads"
 LOCK_SECONDS = 15
 _KEPT = "ledger_kept"
 
@@ -33,8 +33,7 @@ def writing(engine: Engine, *, thorough: bool = False, patience: float = LOCK_SE
 
     `thorough`: SQLite's file is looked at first, as far as it has changed. `patience`: seconds to wait for a lock.
     """
-    options = {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience, HEADS_OPTION: {}}
-    with _connected(engine, options) as connection:
+    with _connected(engine, {THOROUGH_OPTION: thorough, PATIENCE_OPTION: patience}) as connection:
         if engine.dialect.name == "postgresql" and patience != LOCK_SECONDS:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{patience}s'")
         kept: dict[Any, Any] = {}
@@ -83,6 +82,19 @@ def ledger_errors(where: str = "") -> Iterator[None]:
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Whether the row is new; a row with one of the same unique keys stays as it is."""
     return connection.execute(_insert(table, connection.dialect.name), values).rowcount == 1
+
+
+def number_if_absent(connection: Connection, column: Column[int], values: Mapping[str, Any]) -> int | None:
+    """What the database gave the new row as its number; None where `insert_if_absent` would have put down none."""
+    statement = _insert_returning(column, connection.dialect.name)
+    for (number,) in connection.execute(statement, values):
+        return int(number)
+    return None
+
+
+@cache
+def _insert_returning(column: Column[int], dialect: str) -> ReturningInsert[Any]:
+    return _insert(column.table, dialect).returning(column)
 
 
 @cache

@@ -10,15 +10,15 @@ from threading import Condition
 from threading import Event as Signal
 
 import pytest
+from sqlalchemy import select
 
 from app.desk.records import Claim, Event, Intent, RunKey, RunStatus, SendBudget
 from app.domain.errors import LedgerError
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderState, Side, client_order_id
-from app.ledger import events
 from app.ledger.engine import create_ledger_engine, open_ledger
+from app.ledger.schema import chain
 from app.ledger.sql_ledger import SqlLedger
-from app.ledger.transactions import HEADS_OPTION
 from tests.support.ledgers import no_server
 from tests.support.postgres import OwnServer, own_server
 
@@ -106,7 +106,8 @@ def test_a_commit_that_was_not_acknowledged_is_not_there(own: OwnServer, url: st
     engine = create_ledger_engine(url)
     with engine.connect() as blocker, ThreadPoolExecutor(1) as pool:
         # Holds the chain, so that the call below has done everything but its event when the server dies.
-        events.head(blocker.execution_options(**{HEADS_OPTION: {}}), KEY.book)
+        row = select(chain).where(chain.c.book == KEY.book)
+        blocker.execute(row.with_for_update()).one()
         sending = pool.submit(ledger.sending, claim, INTENT.coid, Decimal(10), Decimal(149), AT, BUDGET)
         while not blocker.exec_driver_sql(WAITING).scalar_one():
             assert not sending.done()

@@ -124,7 +124,7 @@ async def _take_over(desk: Desk, run: Run, seen: Look, decisions: Mapping[str, D
     )
     results = tuple(_result(_intent(stray, seen, stray.why), _adopted(stray, seen)) for stray in adopted)
     report = report_of(desk, replace(run, results=results), RunStatus.RECONCILED, f"{note}: {wishes.reason}").as_json()
-    waiting = run.journal.drain()
+    waiting = await run.journal.drain()
     events = (*waiting, Event("run_closed", {"status": RunStatus.RECONCILED.value, "note": note}))
     try:
         await desk.in_thread(desk.ledger.recover, run.own_claim, recovery, report, events, run.clock.now())

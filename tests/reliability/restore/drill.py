@@ -53,6 +53,17 @@ class Outcome:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the broker still told when the ledger was recovered, and what a person was told then.
+
+    `doubted`: symbols or contract ids that do not follow; None where the copy had no past to follow from.
+    """
+
+    coids: frozenset[str] = frozenset()
+    doubted: frozenset[str] | None = None
+
+
 def drill(seed: int, databases: Databases, migrated: str, database: str) -> Outcome:
     """From the first day to the judgement."""
     rng = Random(seed)  # noqa: S311  # a drill must be the same every time
@@ -124,7 +135,7 @@ def _as_if_nothing_had_happened(house: House, rng: Random, outcome: Outcome) -> 
         outcome.halted += result is not None and result.status is RunStatus.HALTED
 
 
-def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> Mapping[str, Any]:
+def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> _Told:
     """Interrupted again and again, until it has come to its end; what a person is told then."""
     level, posts = house.ledger.level(house.book).level, house.broker.posts.total()
     wishes = PROBE
@@ -140,14 +151,14 @@ def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> M
             break
     else:
         outcome.other.append(f"recovery does not come to its end: {house.words[-1:]}")
-        return {}
+        return _Told()
     outcome.adopted += len(result.report["adopted"])
     outcome.abandoned += len(result.report["abandoned"])
     if house.broker.posts.total() != posts:
         outcome.other.append("recovery sent an order")
     if house.ledger.level(house.book).level is not level:
         outcome.other.append("recovery changed the kill level")
-    return result.report
+    return _told(house, result.report)
 
 
 def _drawn(house: House, rng: Random) -> Wishes | None:
@@ -208,15 +219,24 @@ def _doubles(house: House) -> Iterator[str]:
             yield f"day {day}, {slot}: orders of {len(runs)} runs arrived"
 
 
-def _lost_fills(house: House, told: Mapping[str, Any]) -> Iterator[str]:
-    """A fill is in an intent, or too old to be told and then among the quantities that do not follow."""
+def _told(house: House, report: Mapping[str, Any]) -> _Told:
+    coids = frozenset(coid for coid in _ours(house) if house.broker.still_told(coid))
+    past = house.ledger.last_snapshot(house.book)
+    doubted = frozenset(doubt["symbol"] for doubt in report["doubts"])
+    return _Told(coids, doubted if past is not None else None)
+
+
+def _lost_fills(house: House, told: _Told) -> Iterator[str]:
+    """A fill that the broker told is in an intent; one that it no longer tells is among what does not follow."""
     intents = house.ledger.find_intents(house.book, [*_ours(house)])
+    gone: Counter[int] = Counter()
     for coid, order in _ours(house).items():
         intent = intents.get(coid)
         held = intent.filled_quantity if intent is not None and intent.sends == 1 else Decimal(0)
-        if held == order.filled_quantity:
-            continue
-        doubted = {doubt["symbol"] for doubt in told.get("doubts", ())}
-        if house.broker.days_told == 1 and symbol_of(order.conid) in doubted | {str(order.conid)}:
-            continue
-        yield f"{order.filled_quantity:f} of {coid} filled, the ledger has {held:f}"
+        if coid not in told.coids:
+            gone[order.conid] += int(order.filled_quantity - held) * order.side.sign
+        elif held != order.filled_quantity:
+            yield f"{order.filled_quantity:f} of {coid} filled, the ledger has {held:f}"
+    for conid, quantity in gone.items():
+        if quantity != 0 and told.doubted is not None and told.doubted.isdisjoint({symbol_of(conid), str(conid)}):
+            yield f"{quantity} of {symbol_of(conid)} are lost and nobody was told"
