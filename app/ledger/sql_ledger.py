@@ -333,6 +333,10 @@ class SqlLedger:
         with self._read() as connection:
             return chunks.root_of(connection, run_id)
 
+    def root_event(self, run_id: str) -> Mapping[str, str | int] | None:
+        with self._read() as connection:
+            return chunks.root_event(connection, run_id)
+
     def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
         with self._read() as connection:
             return chunks.texts(connection, hashes)
