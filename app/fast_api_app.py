@@ -24,6 +24,7 @@ from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
 from app.settings import Settings, load_settings
 from app.web import controls as control
+from app.web import events
 from app.web.call_limits import CallLimits
 from app.web.middleware import ANY_CALL, SERVED, add_middleware
 from app.web.problems import documented, fault, problem, problem_of
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.wiring = await asyncio.to_thread(wire, settings)
         app.state.runs = set()
+        app.state.growth = events.Growth(app.state.wiring.ledger)
         # The calendar takes half a second to load: now, while nobody waits.
         calendar = asyncio.create_task(asyncio.to_thread(ExchangeCalendar().is_session, datetime.now(UTC).date()))
         watch = asyncio.create_task(watch_day(app, settings, watch_seconds), name="watch")
@@ -51,6 +53,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
         await calendar
         # A run is not cut off half way: an order on the wire needs its answer on record.
         await asyncio.gather(*app.state.runs, return_exceptions=True)
+        app.state.growth.close()
         await app.state.wiring.close()
 
     caller_token = settings.read_caller_token()
@@ -62,7 +65,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
         responses=ANY_CALL,
         swagger_ui_oauth2_redirect_url=None,
     )
-    for each in (open_router, router, control.router):
+    for each in (open_router, router, events.router, control.router):
         app.include_router(each)
     add_middleware(app, token, CallLimits(settings.calls_per_minute), settings.body_seconds)
     return app

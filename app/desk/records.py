@@ -126,6 +126,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event on record. `number` counts all of the ledger as they were committed, `seq` those of the book."""
+
+    number: int
+    book: str
+    seq: int
+    run_id: str | None
+    kind: str
+    at: datetime
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """An order that the committed plan wants, under the id it will carry to the broker."""
 

@@ -211,6 +211,10 @@ def _found(account: Account, event: Told) -> None:
         account.put(notices, (row["key"],), values)
 
 
+def _inputs_kept(account: Account, event: Told) -> None:
+    account.roots.add(event.payload["root"])
+
+
 _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.RUN_CLAIMED: _claimed,
     OwnKind.RUN_TAKEN_OVER: _taken_over,
@@ -228,5 +232,6 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.QUARANTINED: _quarantined,
     OwnKind.QUARANTINE_RELEASED: _released,
     OwnKind.NOTICE_ADDED: _noticed,
+    OwnKind.INPUTS_KEPT: _inputs_kept,
     OwnKind.COLUMNS_FOUND: _found,
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
@@ -19,6 +19,7 @@ from app.domain.errors import LedgerError
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events, ledger_head
 from app.ledger.transactions import insert_if_absent, of_transaction
+from app.record.anchors import Head
 from app.record.canonical import canonical, digest, time_text
 
 # What the first event of a book names as the hash before it.
@@ -34,6 +35,8 @@ _ADVANCE = update(chain).where(chain.c.book == bindparam("of")).values(seq=bindp
 _NEWEST = select(ledger_head.c.ledger_id, ledger_head.c.number, ledger_head.c.link)
 _NEWEST_LOCKED = _NEWEST.with_for_update()
 _ADVANCE_LEDGER = update(ledger_head).values(number=bindparam("newest"), link=bindparam("newest_link"))
+# Under this name PostgreSQL tells whoever listens of every commit of events (below).
+NOTICE = "ledger_events"
 # One way to the server and back, however many events there are.
 _WRITE_AT_ONCE = text(
     """
@@ -49,19 +52,12 @@ _WRITE_AT_ONCE = text(
     ), of_all AS (
         UPDATE ledger_head SET number = newest.number, link = newest.link
         FROM (SELECT number, link FROM added ORDER BY number DESC LIMIT 1) AS newest
+        RETURNING pg_notify('ledger_events', '')
     )
     INSERT INTO events (book, seq, run_id, kind, at, payload, prev, hash, number, link)
     SELECT book, seq, run_id, kind, at, payload, prev, hash, number, link FROM added
     """
 )
-
-
-class Head(NamedTuple):
-    """Which ledger, and its newest event."""
-
-    ledger_id: str
-    number: int
-    link: str
 
 
 @dataclass(slots=True)
@@ -82,6 +78,7 @@ class OwnKind(StrEnum):
     RUN_ABANDONED = "run_abandoned"
     RUN_SEALED = "run_sealed"
     RUN_REOPENED = "run_reopened"
+    INPUTS_KEPT = "inputs_kept"
     PLAN_COMMITTED = "plan_committed"
     INTENT_MOVED = "intent_moved"
     INTENT_ABSENT = "intent_absent"

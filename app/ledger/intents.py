@@ -18,10 +18,12 @@ from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import DayUse
 from app.ledger import events, questions
+from app.ledger.chunks import keep
 from app.ledger.events import OwnKind
 from app.ledger.runs import note, owned
 from app.ledger.schema import intents, runs
 from app.record.canonical import canonical, digest
+from app.record.chunks import KeptInputs
 
 _S = OrderState
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -108,6 +110,7 @@ def commit_plan(
     planned: Sequence[Intent],
     at: datetime,
     before: Sequence[Event] = (),
+    inputs: KeptInputs | None = None,
 ) -> None:
     """The first plan wins; one without orders counts, or HOLD would be decided twice. `before`: events up to then."""
     row = owned(connection, claim)
@@ -128,7 +131,7 @@ def commit_plan(
         "policy_hash": row.policy_hash,
         "intents": [_told(values) for values in rows],
     }
-    batch = (*before, Event(OwnKind.PLAN_COMMITTED, payload))
+    batch = (*before, *keep(connection, inputs), Event(OwnKind.PLAN_COMMITTED, payload))
     events.append(connection, claim.key.book, claim.run_id, batch, at)
 
 

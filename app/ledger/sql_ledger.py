@@ -1,5 +1,6 @@
 """The ledger as the desk sees it. Each call is one transaction, and what a call says it did is on disk."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +30,7 @@ from app.desk.records import (
     RunStatus,
     SendBudget,
     Snapshot,
+    StoredEvent,
     Verification,
 )
 from app.desk.recovery import Recovery
@@ -36,9 +38,22 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, claims, controls, flows, intents, navs, notices, run_memory, run_records, runs
+from app.ledger import (
+    audit,
+    chunks,
+    claims,
+    controls,
+    flows,
+    intents,
+    navs,
+    notices,
+    recorded,
+    run_memory,
+    run_records,
+    runs,
+)
 from app.ledger.account import account_record
-from app.ledger.events import observe
+from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
@@ -46,6 +61,8 @@ from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
+from app.record.anchors import Anchor, Head
+from app.record.chunks import KeptInputs
 
 LEASE_SECONDS = 120.0
 # What others do in one transaction takes less.
@@ -83,9 +100,12 @@ class SqlLedger:
         self._lease_time = _database_time if now is None else lambda _: now()
         self._life = life
         self._history = History()
+        self._watches: list[recorded.Watch] = []
 
     def dispose(self) -> None:
         """Close every connection; the next call opens new ones."""
+        while self._watches:
+            self._watches.pop().close()
         self._engine.dispose()
 
     def require_usable(self) -> None:
@@ -116,9 +136,10 @@ class SqlLedger:
         intents: Sequence[Intent],
         at: datetime,
         events: Sequence[Event] = (),
+        inputs: KeptInputs | None = None,
     ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at, events)
+            commit_plan(connection, claim, plan, intents, at, events, inputs)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -212,9 +233,10 @@ class SqlLedger:
         at: datetime,
         nav: NavPoint | None = None,
         memory: RunMemory = NOTHING_LEFT,
+        inputs: KeptInputs | None = None,
     ) -> None:
         with self._write() as connection:
-            runs.close(connection, claim, status, report, events, at, nav, memory)
+            runs.close(connection, claim, status, report, events, at, nav, memory, inputs)
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         with self._write() as connection:
@@ -307,6 +329,43 @@ class SqlLedger:
         with self._read() as connection:
             return account_record(connection, book, session_date, coids)
 
+    def kept_root(self, run_id: str) -> str | None:
+        with self._read() as connection:
+            return chunks.root_of(connection, run_id)
+
+    def root_event(self, run_id: str) -> Mapping[str, str | int] | None:
+        with self._read() as connection:
+            return chunks.root_event(connection, run_id)
+
+    def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
+        with self._read() as connection:
+            return chunks.texts(connection, hashes)
+
+    def events(
+        self, after: int = 0, book: str | None = None, kinds: Collection[str] = (), limit: int = 500
+    ) -> tuple[StoredEvent, ...]:
+        with self._read() as connection:
+            return recorded.after(connection, after, book, kinds, limit)
+
+    def newest_event(self) -> int:
+        with self._read() as connection:
+            return recorded.newest(connection)
+
+    def watch(self) -> recorded.Watch:
+        """Tells of commits, whosever they are, on a connection of its own."""
+        return recorded.watch(self._engine)
+
+    def await_events(self, after: int, seconds: float) -> int:
+        until = time.monotonic() + seconds
+        # Kept between calls, each for one caller at a time.
+        watch = self._watches.pop() if self._watches else self.watch()
+        try:
+            while (newest := self.newest_event()) <= after and (left := until - time.monotonic()) > 0:
+                watch.wait(left)
+        finally:
+            self._watches.append(watch)
+        return newest
+
     def holders(self, keys: Collection[RunKey]) -> Mapping[RunKey, str]:
         with self._read() as connection:
             return holders(connection, keys)
@@ -317,9 +376,13 @@ class SqlLedger:
         with self._write(thorough=True) as connection:
             recover(connection, claim, recovery, report, events, at, self._leases(connection), now=self._now())
 
-    def verify(self) -> Verification:
+    def head(self) -> Head:
         with self._read() as connection:
-            return audit.verify(connection)
+            return ledger_newest(connection)
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> Verification:
+        with self._read() as connection:
+            return audit.verify(connection, anchors)
 
     def _leases(self, connection: Connection) -> Leases:
         return Leases(self._lease_time(connection), self._lease, self._life)

@@ -92,7 +92,7 @@ def _become(request: dict[str, Any], out: int, errors: int) -> NoReturn:
 
 def _status() -> int:
     """As the interpreter makes it out of what the program raises at its end."""
-    from app.cli import main
+    from app.program import main
 
     code: object = None
     try:

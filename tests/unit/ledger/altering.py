@@ -59,17 +59,20 @@ def alterations(connection: Connection) -> Iterator[Alteration]:
     """Of a ledger as it is."""
     names = [*(table.name for table in metadata.sorted_tables), REVISION]
     for name in names:
-        yield Alteration(f"{name} is emptied", ((f"DELETE FROM {name}", {}),))  # noqa: S608
+        if connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one():  # noqa: S608
+            yield Alteration(f"{name} is emptied", (_emptied(name),))
         cascade = "" if connection.dialect.name == "sqlite" else " CASCADE"
         yield Alteration(f"{name} is dropped", ((f"DROP TABLE {name}{cascade}", {}),))
-    everything: tuple[tuple[str, Row], ...] = tuple(
-        (f"DELETE FROM {name}", {}) for name in (*reversed(names[:-1]), REVISION)
-    )  # noqa: S608
+    everything = tuple(_emptied(name) for name in (*reversed(names[:-1]), REVISION))
     yield Alteration("everything is emptied", everything)
     for table in metadata.tables.values():
         yield from _of_table(connection, table)
     yield from _of_books(connection)
     yield from _of_tails(connection)
+
+
+def _emptied(name: str) -> tuple[str, Row]:
+    return f"DELETE FROM {name}", {}  # noqa: S608
 
 
 def _rows(connection: Connection, table: Table) -> list[Row]:
