@@ -2,18 +2,45 @@
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from tests.e2e.command import Said, portfolio
+from tests.e2e.command import PROGRAM, Said, environment, portfolio
 from tests.support.stack import running, service
 
 
 async def command(home: Path, *arguments: str | Path) -> Said:
     """Beside the service, which lives in this process."""
     return await asyncio.to_thread(portfolio, home, *arguments)
+
+
+def at_a_terminal(home: Path, answers: Sequence[str], *arguments: str) -> tuple[int, str]:
+    """(exit status, all that it said) to a person who types the answers."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "r+b", buffering=0) as person:
+        asked = subprocess.Popen(
+            [str(PROGRAM), *arguments],
+            cwd=home,
+            env=environment(home, COLUMNS="400"),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        person.write("".join(f"{answer}\n" for answer in answers).encode())
+        said = b""
+        # A terminal whose other end was closed has no end of file on Linux.
+        with suppress(OSError):
+            while part := person.read(4096):
+                said += part
+        return asked.wait(60), said.decode()
 
 
 async def test_a_day_that_was_traded_before_the_ledger_was_lost_is_recovered_and_never_traded_again(
@@ -53,10 +80,14 @@ async def _is_shown_and_recovered(http: httpx2.AsyncClient, home: Path, url: str
     misspelt = await http.post("/recover", json={"actor": "owner", "reason": "why", "adopt": ["pm1"]})
     assert misspelt.status_code == 422
 
-    done = await command(home, "recover", "--url", url, "--adopt", "all", "--by", "owner", "--reason", "a broken disk")
-    assert done.status == 0, done.err
-    assert f"adopted {len(sent)}, abandoned 0" in done.out
-    assert "portfolio audit verify" in done.out
-    assert "portfolio resume" in done.out
+    answers = [*[""] * len(sent), "a broken disk", "y"]
+    status, said = await asyncio.to_thread(at_a_terminal, home, answers, "recover", "--url", url, "--by", "owner")
+    assert status == 0, said
+    assert f"owner adopts {len(sent)} and abandons 0. Do it?" in said
+    assert f"adopted {len(sent)}, abandoned 0" in said
+    assert "portfolio audit verify" in said
+    assert "portfolio resume" in said
+    again = await command(home, "recover", "--url", url, "--adopt", "all", "--by", "owner", "--reason", "once more")
+    assert (again.status, "adopted 0, abandoned 0" in again.out) == (0, True)
     after = await command(home, "recover", "--url", url)
     assert (after.status, "has every order" in after.out) == (0, True)
