@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
+from app.documents import ROOT
 from app.ledger.audit_rows import OUTSIDE
 from app.ledger.engine import open_ledger
 from app.ledger.schema import metadata
@@ -63,6 +64,8 @@ def test_what_is_outside_is_a_handful_that_says_why() -> None:
     assert set(OUTSIDE) <= columns
     assert len(OUTSIDE) <= 5
     assert all(OUTSIDE.values())
+    told = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert [name for name in OUTSIDE if f"`{name}`" not in told] == []
 
 
 def _require_noticed(connection: Connection, some: list[Alteration]) -> None:
