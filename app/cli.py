@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import audit, controls, events, policies, processes, questions, signals, verify
+from app.commands import audit, controls, events, policies, processes, prove, questions, recover, signals, verify
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -66,7 +66,9 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("recover")(recover.command)
 cli.command()(doctor)
+cli.command()(prove.prove)
 cli.command()(verify.verify)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]

@@ -56,6 +56,7 @@ class Wiring:
             sectors=SECTORS,
             trading_mode=self.settings.trading_mode,
             owner=self.owner,
+            pseudonym_key=self.settings.read_pseudonym_key().get_secret_value(),
             account=self.settings.default_account,
             accounts=self.settings.accounts,
             lease_seconds=self.settings.run_lease_seconds,

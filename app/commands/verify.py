@@ -66,13 +66,14 @@ def _line(found: Verified) -> str:
 
 def _content(path: Path) -> bytes:
     """Of a plain file, and no more of it than a bundle may have. Raises: UsageError."""
+    name = str(path) if str(path).isprintable() else ascii(str(path))
     try:
         # Neither through a link nor into a pipe that nobody writes to.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise UsageError(f"{path} is not a file", "Name a file that `portfolio prove` wrote")
+                raise UsageError(f"{name} is not a file", "Name a file that `portfolio prove` wrote")
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        raise UsageError(f"{path} cannot be read: {why}", "Name a file that `portfolio prove` wrote") from None
+        raise UsageError(f"{name} cannot be read: {why}", "Name a file that `portfolio prove` wrote") from None

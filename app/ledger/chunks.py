@@ -31,8 +31,8 @@ _ADD_AT_ONCE = text(
     ON CONFLICT DO NOTHING
     """
 )
-_ROOT = (
-    select(events.c.payload)
+_ROOT_EVENT = (
+    select(events.c.payload, events.c.number, events.c.hash, events.c.link)
     .where(events.c.run_id == bindparam("run"), events.c.kind == OwnKind.INPUTS_KEPT)
     .order_by(events.c.seq.desc())
     .limit(1)
@@ -77,8 +77,14 @@ def texts(connection: Connection, hashes: Collection[str]) -> Mapping[str, str]:
 
 def root_of(connection: Connection, run_id: str) -> str | None:
     """Of what the run was decided from; None where nothing was kept."""
-    payload = connection.execute(_ROOT, {"run": run_id}).scalar_one_or_none()
-    return None if payload is None else str(json.loads(payload)["root"])
+    row = connection.execute(_ROOT_EVENT, {"run": run_id}).one_or_none()
+    return None if row is None else str(json.loads(row.payload)["root"])
+
+
+def root_event(connection: Connection, run_id: str) -> Mapping[str, str | int] | None:
+    """Number, hash and link of the event that names the root; None where nothing was kept."""
+    row = connection.execute(_ROOT_EVENT, {"run": run_id}).one_or_none()
+    return None if row is None else {"number": row.number, "hash": row.hash, "link": row.link}
 
 
 def check_chunks(connection: Connection, roots: Collection[str]) -> Iterator[str]:

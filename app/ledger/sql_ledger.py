@@ -333,6 +333,10 @@ class SqlLedger:
         with self._read() as connection:
             return chunks.root_of(connection, run_id)
 
+    def root_event(self, run_id: str) -> Mapping[str, str | int] | None:
+        with self._read() as connection:
+            return chunks.root_event(connection, run_id)
+
     def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
         with self._read() as connection:
             return chunks.texts(connection, hashes)
@@ -347,10 +351,14 @@ class SqlLedger:
         with self._read() as connection:
             return recorded.newest(connection)
 
+    def watch(self) -> recorded.Watch:
+        """Tells of commits, whosever they are, on a connection of its own."""
+        return recorded.watch(self._engine)
+
     def await_events(self, after: int, seconds: float) -> int:
         until = time.monotonic() + seconds
         # Kept between calls, each for one caller at a time.
-        watch = self._watches.pop() if self._watches else recorded.watch(self._engine)
+        watch = self._watches.pop() if self._watches else self.watch()
         try:
             while (newest := self.newest_event()) <= after and (left := until - time.monotonic()) > 0:
                 watch.wait(left)

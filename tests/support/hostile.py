@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Callable, Mapping
 
 from app.record.bundle import LARGEST_FILE, LARGEST_TEXT
-from app.record.canonical import digest
+from app.record.canonical import canonical, digest
+from app.record.chunks import KeptInputs
 from tests.support.bundles import EVENT
 
 Draw = random.Random
@@ -252,3 +253,71 @@ MAKERS: tuple[Callable[[Draw], bytes], ...] = (
 def hostile(number: int) -> bytes:
     """The file of that number."""
     return MAKERS[number % len(MAKERS)](Draw(number))
+
+
+def reworked(kept: KeptInputs, number: int) -> KeptInputs:
+    """The same day with one value somewhere that nobody wrote, every hash taken anew up to the root."""
+    draw = Draw(number)
+    changed = draw.choice(
+        [name for name, text in kept.chunks.items() if '"conid"' not in text or '"dates"' not in text]
+    )
+    chunks: dict[str, str] = {}
+
+    def again(name: str) -> str:
+        if name not in kept.chunks:
+            return name
+        plain = json.loads(kept.chunks[name])
+        if name == changed:
+            plain = _with_another(plain, draw)
+        text = canonical(_relinked(plain, again))
+        chunks[digest(text)] = text
+        return digest(text)
+
+    return KeptInputs(again(kept.root), chunks)
+
+
+def _relinked(plain: object, again: Callable[[str], str]) -> object:
+    match plain:
+        case dict():
+            return {name: _relinked(value, again) for name, value in plain.items()}
+        case list():
+            return [_relinked(value, again) for value in plain]
+        case str() if plain.startswith("sha256:") and len(plain) == 71:
+            return f"sha256:{again(plain.removeprefix('sha256:'))}"
+    return plain
+
+
+def _with_another(plain: object, draw: Draw) -> object:
+    """One value replaced, left out or added, at any depth."""
+    if isinstance(plain, dict) and plain and draw.random() < 0.85:
+        name = draw.choice(sorted(plain))
+        match draw.randrange(12):
+            case 0:
+                return {key: value for key, value in plain.items() if key != name}
+            case 1:
+                return plain | {draw.choice([*NASTY, "-1", "9" * 30, name.upper()]): plain[name]}
+        return plain | {name: _with_another(plain[name], draw)}
+    if isinstance(plain, list) and plain and draw.random() < 0.85:
+        at = draw.randrange(len(plain))
+        match draw.randrange(8):
+            case 0:
+                return plain[:at] + plain[at + 1 :]
+            case 1:
+                return plain * 3
+        return [*plain[:at], _with_another(plain[at], draw), *plain[at + 1 :]]
+    return _another(plain, draw)
+
+
+def _another(plain: object, draw: Draw) -> object:
+    like: list[object] = [plain]
+    match plain:
+        case bool():
+            like = [not plain]
+        case int():
+            like = [0, -1, plain + 1, 10**9, 2**63 - 1, -(2**63), 2**63, 10**30]
+        case float():
+            like = [0.0, -0.0, -plain, plain * 1e12, 1e308, -1e308, 5e-324, "inf", "nan", "-inf"]
+        case str():
+            like = ["0", "-1", "9" * 60, "1E+999", "1E-999", "Infinity", "NaN", "-0", "1.", "0001-01-01", "9999-12-31"]
+            like += ["0001-01-01T00:00:00.000000+00:00", "9999-12-31T23:59:59.999999+00:00", plain + plain]
+    return draw.choice([*like, *like, _value(draw)])

@@ -20,7 +20,8 @@ POLICIES = ("conservative_policy", "default_policy", "aggressive_policy")
 # A quiet year, and the year of a crash in its second half.
 FIRST = date(2019, 4, 1)
 SESSIONS = 250
-HIDE = pseudonymiser("a key that is long enough", ["DU1234567"])
+ACCOUNT = "DU1234567"
+HIDE = pseudonymiser("a key that is long enough", [ACCOUNT])
 
 
 def kept_days(policy_name: str, sessions: int = SESSIONS) -> Iterator[KeptInputs]:

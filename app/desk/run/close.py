@@ -14,7 +14,7 @@ from app.desk.run.give_up import give_up, recordable
 from app.desk.run.notify import tell_end, tell_failure
 from app.desk.stages.memory import run_memory
 from app.desk.stages.nav_history import nav_point
-from app.desk.states import Run
+from app.desk.states import Decided, Run
 from app.domain.errors import Fenced, LedgerUnavailable, PortfolioError
 from app.domain.navs import NavPoint
 
@@ -46,7 +46,8 @@ async def _seal(desk: Desk, end: End, waiting: Sequence[Event], nav: NavPoint | 
     report = report_of(desk, run, status, end.note).as_json()
     events = (*waiting, Event("run_closed", {"status": status.value, "note": end.note}))
     memory = run_memory(run, status)
-    await desk.in_thread(desk.ledger.close, run.own_claim, status, report, events, run.clock.now(), nav, memory)
+    kept = run.kept if isinstance(run, Decided) else None
+    await desk.in_thread(desk.ledger.close, run.own_claim, status, report, events, run.clock.now(), nav, memory, kept)
     return report
 
 
