@@ -120,11 +120,11 @@ class SteadyMarket(FakeMarketData):
 
 @cache
 def _path(conid: int) -> tuple[tuple[date, ...], Array]:
-    """Closes that wander around the price, each name's in its own way."""
+    """Closes that wander around the price, each name's in its own way, in cents as the broker sends them."""
     dates = weekdays_before(TODAY + timedelta(days=400), SESSIONS + 300)
     steps = np.random.default_rng(conid).normal(0, 0.01, len(dates))
     wander = accumulate(steps, lambda before, step: 0.9 * before + step)
-    return dates, float(PRICE) * np.exp(np.array(list(wander)))
+    return dates, np.round(float(PRICE) * np.exp(np.array(list(wander))), 2)
 
 
 def move_prices(world: World, number: int) -> None:
@@ -156,7 +156,7 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     begun = count_transactions(engine)
     found: list[QuietDay] = []
     for number in range(2 * (days + WARM_UP)):
-        office.world.next_day(_session(number))
+        office.world.next_day(session_of(number))
         move_prices(office.world, number)
         # A broker lists the day's orders, and those that still work.
         office.broker.orders = office.broker.working()
@@ -168,7 +168,8 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     raise MeasurementFailed(f"only {len(found)} days were quiet")
 
 
-def _session(number: int) -> date:
+def session_of(number: int) -> date:
+    """The weekday so many after the first."""
     weeks, days = divmod(number, 5)
     return TODAY + timedelta(weeks=weeks, days=days)
 
