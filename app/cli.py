@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import controls, events, policies, processes, prove, questions, signals, verify
+from app.commands import audit, controls, events, policies, processes, prove, questions, recover, signals, verify
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -62,8 +62,11 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
+audit_cli.command()(audit.verify)
+audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(prove.prove)
 cli.command()(verify.verify)
@@ -212,19 +215,3 @@ def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False
         print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
         return
     show(record.report, as_json)
-
-
-@audit_cli.command("verify")
-def audit_verify(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Walk the audit trail from its first event; status 1 when anything was altered."""
-    with opened_ledger(settings_of(state)) as ledger:
-        found = ledger.verify()
-    if as_json:
-        print_json({"ok": found.ok, "events": found.events, "books": found.books, "problems": list(found.problems)})
-    else:
-        for problem in found.problems:
-            typer.echo(f"ALTERED: {problem}")
-        verdict = "intact" if found.ok else "NOT intact"
-        typer.echo(f"{found.events} events in {found.books} books: the audit trail is {verdict}")
-    if not found.ok:
-        raise typer.Exit(1)

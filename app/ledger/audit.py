@@ -1,11 +1,11 @@
 """The audit: is everything in the ledger as it was written? Reads stored text only and repairs nothing.
 
 The chains alone prove consistency, not origin: somebody who can rewrite the whole database can recompute them. Against
-that a head that was put down elsewhere is held: `app.ledger.anchor`.
+that heads that were put down elsewhere are held.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,16 +13,18 @@ from sqlalchemy import Connection, Row, select
 
 from app.desk.records import Verification
 from app.ledger import former, run_memory, schema
+from app.ledger.audit_anchors import check_anchors
 from app.ledger.audit_rows import KEYS, check_rows
 from app.ledger.audit_told import Account, Told
 from app.ledger.chunks import check_chunks
 from app.ledger.events import EMPTIED, GENESIS, OwnKind, first_link, ledger_link, link_hash
 from app.ledger.schema import HEAD, chain, events, ledger_head, runs
 from app.ledger.usable import stored_revision
+from app.record.anchors import Anchor
 from app.record.canonical import digest
 
 
-def verify(connection: Connection) -> Verification:
+def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verification:
     """Every chain from its first event, then every other table against what the events say of it."""
     account = Account()
     problems: list[str] = []
@@ -40,6 +42,7 @@ def verify(connection: Connection) -> Verification:
     for book, head in heads.items():
         problems.append(f"book {book}: the chain's head was recorded as event {head.seq}, and it has no event")
     problems += _check_ledger_chain(connection)
+    problems += check_anchors(connection, anchors)
     _add_memory_of_former(connection, account)
     for table in KEYS:
         problems += check_rows(connection, table, account.tables[table])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
@@ -19,6 +19,7 @@ from app.domain.errors import LedgerError
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events, ledger_head
 from app.ledger.transactions import insert_if_absent, of_transaction
+from app.record.anchors import Head
 from app.record.canonical import canonical, digest, time_text
 
 # What the first event of a book names as the hash before it.
@@ -57,14 +58,6 @@ _WRITE_AT_ONCE = text(
     SELECT book, seq, run_id, kind, at, payload, prev, hash, number, link FROM added
     """
 )
-
-
-class Head(NamedTuple):
-    """Which ledger, and its newest event."""
-
-    ledger_id: str
-    number: int
-    link: str
 
 
 @dataclass(slots=True)

@@ -50,8 +50,11 @@ def _stored(row: Row[Any]) -> StoredEvent:
 class Watch(Protocol):
     """Looks at a ledger on a connection of its own, made at the first look and anew where it broke; of one thread."""
 
-    def wait(self, seconds: float) -> None:
-        """Until something may have been committed since the last time, or so many seconds have passed."""
+    def wait(self, seconds: float) -> bool:
+        """Until something was committed since the last time, or for so long, or less. Whether it is known that it was.
+
+        The first time it begins to watch and waits for nothing.
+        """
         ...
 
     def close(self) -> None:
@@ -70,8 +73,9 @@ def watch(engine: Engine) -> Watch:
 class _Clock:
     """Of a database that nobody else sees."""
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         time.sleep(min(seconds, LOOK_SECONDS))
+        return False
 
     def close(self) -> None:
         """There is nothing to leave."""
@@ -85,16 +89,19 @@ class _Counter:
         self._connection: sqlite3.Connection | None = None
         self._seen = -1
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         until = time.monotonic() + min(seconds, SLOW_LOOK_SECONDS)
+        before = self._seen
         try:
-            while (count := self._count()) == self._seen and time.monotonic() < until:
+            while (count := self._count()) == before and time.monotonic() < until:
                 time.sleep(LOOK_SECONDS)
-            self._seen = count
         except sqlite3.Error:
             # Whoever asks reads next, and is told what is wrong.
             self.close()
             time.sleep(min(seconds, LOOK_SECONDS))
+            return False
+        self._seen = count
+        return count != before
 
     def close(self) -> None:
         if self._connection is not None:
@@ -116,16 +123,17 @@ class _Listener:
         self._engine = engine
         self._connection: Connection | None = None
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         try:
             if self._connection is None:
                 # What came before it listened is found by the look that follows.
                 self._connection = self._listen()
-            else:
-                self._hear(self._connection, min(seconds, SLOW_LOOK_SECONDS))
+                return False
+            return self._hear(self._connection, min(seconds, SLOW_LOOK_SECONDS))
         except (SQLAlchemyError, OSError):
             self.close()
             time.sleep(min(seconds, SLOW_LOOK_SECONDS))
+            return False
 
     def close(self) -> None:
         if self._connection is not None:
@@ -135,19 +143,24 @@ class _Listener:
         self._connection = None
 
     def _listen(self) -> Connection:
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection = self._engine.connect()
         # It is nobody else's turn on it, however long it waits.
         connection.detach()
         connection.execute(text(f"LISTEN {NOTICE}"))
+        # Within a transaction nothing is told.
+        connection.commit()
         return connection
 
-    def _hear(self, connection: Connection, seconds: float) -> None:
-        driver: Any = connection.connection.driver_connection
+    def _hear(self, connection: Connection, seconds: float) -> bool:
+        driver: Any = connection.connection.dbapi_connection
         # The driver has no call for it; under one that names its socket otherwise the slow look is what is left.
         socket = getattr(driver, "_usock", None)
         if socket is None:
             time.sleep(seconds)
-            return
+            return False
         if readable.select([socket], [], [], seconds)[0]:
             connection.execute(text("SELECT 1"))
-            driver.notifications.clear()
+            connection.commit()
+        told = bool(driver.notifications)
+        driver.notifications.clear()
+        return told

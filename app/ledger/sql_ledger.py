@@ -53,7 +53,7 @@ from app.ledger import (
     runs,
 )
 from app.ledger.account import account_record
-from app.ledger.events import observe
+from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
@@ -61,6 +61,7 @@ from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
+from app.record.anchors import Anchor, Head
 from app.record.chunks import KeptInputs
 
 LEASE_SECONDS = 120.0
@@ -350,10 +351,14 @@ class SqlLedger:
         with self._read() as connection:
             return recorded.newest(connection)
 
+    def watch(self) -> recorded.Watch:
+        """Tells of commits, whosever they are, on a connection of its own."""
+        return recorded.watch(self._engine)
+
     def await_events(self, after: int, seconds: float) -> int:
         until = time.monotonic() + seconds
         # Kept between calls, each for one caller at a time.
-        watch = self._watches.pop() if self._watches else recorded.watch(self._engine)
+        watch = self._watches.pop() if self._watches else self.watch()
         try:
             while (newest := self.newest_event()) <= after and (left := until - time.monotonic()) > 0:
                 watch.wait(left)
@@ -371,9 +376,13 @@ class SqlLedger:
         with self._write(thorough=True) as connection:
             recover(connection, claim, recovery, report, events, at, self._leases(connection), now=self._now())
 
-    def verify(self) -> Verification:
+    def head(self) -> Head:
         with self._read() as connection:
-            return audit.verify(connection)
+            return ledger_newest(connection)
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> Verification:
+        with self._read() as connection:
+            return audit.verify(connection, anchors)
 
     def _leases(self, connection: Connection) -> Leases:
         return Leases(self._lease_time(connection), self._lease, self._life)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from app.desk.records import Claim, Event, RunKey, RunRecord, StoredEvent, Verification
+from app.record.anchors import Anchor, Head
 
 
 class Record(Protocol):
@@ -55,6 +56,13 @@ class Record(Protocol):
         """`newest_event` once it is above `after`, or when so many seconds have passed."""
         ...
 
-    def verify(self) -> Verification:
-        """Walk every chain from its first event."""
+    def head(self) -> Head:
+        """The newest event of all books."""
+        ...
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> Verification:
+        """Walk every chain from its first event, and hold every other row against what the events say of it.
+
+        `anchors`: heads that were put down elsewhere.
+        """
         ...

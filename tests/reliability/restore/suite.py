@@ -57,8 +57,8 @@ def run(folder: Path, drills: int, databases: Sequence[str], workers: int) -> li
     done = {(outcome.database, outcome.seed) for outcome in written(folder)}
     context = multiprocessing.get_context("spawn")
     crew, started = [], time.time_ns()
-    for database in databases:
-        tasks: Queue[int | None] = context.Queue()
+    shared: dict[str, Queue[int | None]] = {database: context.Queue() for database in databases}
+    for database, tasks in shared.items():
         for seed in range(drills):
             if (database, seed) not in done:
                 tasks.put(seed)
