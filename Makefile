@@ -7,6 +7,9 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 UV_VERSION := 0.13.8
 RUN := $(UV) run --no-sync
 PORT ?= 8085
+# The lowest and the newest that the lock admits to this Python; Python 3.12 and later have 2.5.5.
+NUMPY ?= 2.2.0 2.4.6
+PYTHON ?= .venv/bin/python
 FIELD_MCP := ibkr-core-mcp[server]==2.1.0
 # Of the tests; each starts services of its own, so more than four want more memory than they save time.
 WORKERS ?= $(shell python3 -c 'import os; print(max(2, min(os.cpu_count() or 2, 4)))')
@@ -15,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The tests start Python many times: a machine that forbids to keep what was compiled has every one of them compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -110,6 +113,14 @@ real-gateway: install ## Drive the broker's own gateway program, ZIP=your downlo
 
 fault-days: install ## An hour: 62 days of kills, frozen parts, full disks and wrong clocks on two databases; resumable
 	@$(RUN) python -m tests.reliability.fault_days $(ARGS)
+
+replay-numpy: install ## A year's bundles, verified with NUMPY="2.2.0 2.4.6" by PYTHON=python3.11; needs the network
+	@$(RUN) python -m tests.replay_numpy write $(TOOLS)/replay/bundles $(SESSIONS)
+	@$(UV) export --quiet --locked --no-hashes --no-emit-project | grep -v '^numpy' >$(TOOLS)/replay/constraints.txt
+	@for numpy in $(NUMPY); do there=$(TOOLS)/replay/numpy-$$numpy; \
+		$(UV) venv -q --clear --python "$(PYTHON)" $$there && \
+		$(UV) pip install -q --python $$there/bin/python -c $(TOOLS)/replay/constraints.txt numpy==$$numpy pydantic typer && \
+		$$there/bin/python -m tests.replay_numpy verify $(TOOLS)/replay/bundles || exit 1; done
 
 inspect: install ## The MCP inspector lists and calls every gateway tool; needs npx and the network
 	@$(RUN) python -m tests.inspection $(ARGS)

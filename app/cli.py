@@ -4,17 +4,16 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says
 end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
 """
 
-import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
 
-from app.commands import controls, events, policies, processes, questions, signals
+from app.commands import audit, controls, events, policies, processes, prove, questions, recover, signals, verify
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -28,7 +27,6 @@ from app.commands.output import (
     opened_ledger,
     patience_of,
     print_json,
-    say,
     session_of,
     settings_of,
     show,
@@ -54,9 +52,8 @@ from app.desk.report.build import overview
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
 from app.desk.stages.pipeline import PerformStages
-from app.domain.errors import OutOfTime, PolicyError, PortfolioError, UsageError
+from app.domain.errors import UsageError
 from app.settings import read_policy
-from app.web.json_text import text_problem
 
 DEMO_PACING = 0.1
 
@@ -65,9 +62,14 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
+audit_cli.command()(audit.verify)
+audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("recover")(recover.command)
 cli.command()(doctor)
+cli.command()(prove.prove)
+cli.command()(verify.verify)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
@@ -213,51 +215,3 @@ def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False
         print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
         return
     show(record.report, as_json)
-
-
-@audit_cli.command("verify")
-def audit_verify(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Walk the audit trail from its first event; status 1 when anything was altered."""
-    with opened_ledger(settings_of(state)) as ledger:
-        found = ledger.verify()
-    if as_json:
-        print_json({"ok": found.ok, "events": found.events, "books": found.books, "problems": list(found.problems)})
-    else:
-        for problem in found.problems:
-            typer.echo(f"ALTERED: {problem}")
-        verdict = "intact" if found.ok else "NOT intact"
-        typer.echo(f"{found.events} events in {found.books} books: the audit trail is {verdict}")
-    if not found.ok:
-        raise typer.Exit(1)
-
-
-def main() -> NoReturn:
-    """Entry point: every error on purpose becomes one line on stderr."""
-    signals.end_in_order()
-    try:
-        _require_text(sys.argv)
-        sys.exit(cli(standalone_mode=True))
-    except signals.Stopped as stopped:
-        say(f"portfolio: stopped by {stopped.name}")
-        raise
-    except PortfolioError as error:
-        say(f"portfolio: {error}")
-        sys.exit(_status(error))
-
-
-def _status(error: PortfolioError) -> int:
-    match error:
-        case UsageError() | PolicyError():
-            return 2
-        case OutOfTime():
-            return 3
-        case _:
-            return 1
-
-
-def _require_text(arguments: Sequence[str]) -> None:
-    """Bytes that are no UTF-8 arrive as halves of characters, which a ledger cannot keep."""
-    for number, argument in enumerate(arguments):
-        wrong = text_problem(argument)
-        if wrong is not None:
-            raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")

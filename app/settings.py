@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     ticket_key_file: Path | None = None
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: Path | None = None
+    anchor_to: SecretStr | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8085, ge=1, le=65535)
     caller_token: SecretStr | None = None
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else _token(value.get_secret_value())
 
-    @field_validator("ticket_key", "pseudonym_key", "database_url")
+    @field_validator("ticket_key", "pseudonym_key", "database_url", "anchor_to")
     @classmethod
     def _says_something(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().strip():

@@ -8,15 +8,18 @@ import secrets
 from dataclasses import dataclass
 from functools import cache
 
+from app.anchor_places import anchor_place
 from app.broker.connection import McpConnection
 from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.components.board import Board
 from app.components.choosers import chooser_for
 from app.desk.desk import Desk
+from app.desk.ports import AnchorPlace, Notifier
 from app.desk.run.preview import open_preview
 from app.desk.states import Run
 from app.domain.errors import UsageError
+from app.domain.policy import Policy
 from app.ledger.engine import open_ledger
 from app.ledger.leases import owner_text
 from app.ledger.sql_ledger import SqlLedger
@@ -41,8 +44,9 @@ class Wiring:
     def desk(self) -> Desk:
         """A desk with today's policy file; PolicyError where it cannot be used."""
         key = self.settings.read_ticket_key()
+        policy, notifier = load_policy(self.settings.policy_file), AppriseNotifier()
         return Desk(
-            policy=load_policy(self.settings.policy_file),
+            policy=policy,
             broker=McpBroker(self.connection),
             market_data=self.market_data,
             calendar=ExchangeCalendar(),
@@ -52,12 +56,20 @@ class Wiring:
             sectors=SECTORS,
             trading_mode=self.settings.trading_mode,
             owner=self.owner,
+            pseudonym_key=self.settings.read_pseudonym_key().get_secret_value(),
             account=self.settings.default_account,
             accounts=self.settings.accounts,
             lease_seconds=self.settings.run_lease_seconds,
-            notifier=AppriseNotifier(),
+            notifier=notifier,
+            anchor_place=self._anchor_place(notifier, policy),
             events_at_once=True,
         )
+
+    def _anchor_place(self, notifier: Notifier, policy: Policy) -> AnchorPlace | None:
+        to = self.settings.anchor_to
+        if to is None:
+            return None
+        return anchor_place(to.get_secret_value(), notifier, lambda: policy.notifications.urls)
 
     async def close(self) -> None:
         """Leave the MCP session and the database."""

@@ -10,7 +10,7 @@ import shutil
 import pytest
 from hypothesis import settings
 
-settings.register_profile("fixed", max_examples=60, derandomize=True, deadline=None)
+settings.register_profile("fixed", max_examples=40, derandomize=True, deadline=None)
 settings.register_profile("brief", settings.get_profile("fixed"), max_examples=12)
 settings.register_profile("full", max_examples=1500, deadline=None, print_blob=True)
 settings.load_profile("fixed")

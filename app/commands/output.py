@@ -1,9 +1,8 @@
 """What all commands share: their options, where they write, and the ledger that they read."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.commands.speech import print_json as print_json
+from app.commands.speech import say as say
+from app.commands.speech import tell as tell
 from app.commands.terminal import show_report
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
@@ -70,22 +72,6 @@ def session_of(text: str | None) -> date | None:
 def show(report: Mapping[str, Any], as_json: bool) -> None:
     """A report, for a person or a program."""
     print_json(report) if as_json else show_report(Console(), report)
-
-
-def print_json(value: object) -> None:
-    """To standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def tell(progress: str) -> None:
-    """Progress goes to standard error, so that standard output stays the result."""
-    say(f"· {progress}")
-
-
-def say(line: str) -> None:
-    """To standard error. A terminal that was closed meanwhile ends nothing: an order may be on the wire."""
-    with suppress(OSError):
-        typer.echo(line, err=True)
 
 
 @contextmanager

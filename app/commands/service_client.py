@@ -67,7 +67,7 @@ class Call:
     @property
     def is_repeatable(self) -> bool:
         """Asked once more it does nothing twice: one run holds the day's key, and a second dry run sends nothing."""
-        return self.method == "GET" or self.path.startswith(("/run/daily", "/reconcile"))
+        return self.method == "GET" or self.path.startswith(("/run/daily", "/reconcile", "/recover"))
 
     @property
     def run_id(self) -> str | None:

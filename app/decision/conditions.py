@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple
 
 from app.decision.rebalance import CURABLE, breaches
 from app.decision.rotation import change, from_to, momentum
@@ -82,17 +83,30 @@ def conditions(situation: Situation, action: Action) -> Conditions:
     return _OF[action](situation)
 
 
-def _told(triggers: Iterable[Condition]) -> tuple[Condition, ...]:
-    found = sorted(triggers, key=lambda c: (_remoteness(c), c.subject, c.rule))
-    met = [condition for condition in reversed(found) if condition.met]
-    return (*met[:MOST_MET], *[condition for condition in found if not condition.met][:NEAREST])
+class _Sketch(NamedTuple):
+    """A trigger before it is put into words: there is one for every name, and few are told."""
+
+    remoteness: float
+    subject: str
+    rule: str
+    met: bool
+    tell: Callable[[], Condition]
 
 
-def _remoteness(condition: Condition) -> float:
-    distance = condition.distance
-    if distance is None or condition.threshold is None:
+def _sketch(found: Condition) -> _Sketch:
+    return _Sketch(_remoteness(found.value, found.threshold), found.subject, found.rule, found.met, lambda: found)
+
+
+def _told(triggers: Iterable[_Sketch]) -> tuple[Condition, ...]:
+    found = sorted(triggers, key=lambda sketch: sketch[:3])
+    met = [sketch for sketch in reversed(found) if sketch.met]
+    return tuple(s.tell() for s in (*met[:MOST_MET], *[sketch for sketch in found if not sketch.met][:NEAREST]))
+
+
+def _remoteness(value: float | None, threshold: float | None) -> float:
+    if value is None or threshold is None:
         return float("inf")
-    return abs(distance) / max(abs(condition.threshold), TOLERANCE)
+    return abs(threshold - value) / max(abs(threshold), TOLERANCE)
 
 
 def _enabled(section: str, enabled: bool) -> Condition:
@@ -126,16 +140,21 @@ def _to_price(position: Position, threshold: float, *, fall: bool) -> str:
     return f"{position.instrument.symbol} {verb} {abs(move):.1%} to {goal:.2f} {position.instrument.currency}"
 
 
-def _return(position: Position, rule: str, threshold: float, *, fall: bool, held_back: str | None = None) -> Condition:
+def _return(position: Position, rule: str, threshold: float, *, fall: bool, held_back: str | None = None) -> _Sketch:
     """A gain or loss on cost against its trigger; without a known cost there is no trigger."""
     gain, symbol = position.unrealized_return, position.instrument.symbol
     if gain is None:
-        return Condition(rule, symbol, False, f"{symbol}: the average cost is unknown")
+        return _sketch(Condition(rule, symbol, False, f"{symbol}: the average cost is unknown"))
     there = gain <= threshold + TOLERANCE if fall else gain >= threshold - TOLERANCE
-    text = f"{symbol} unrealised {gain:.1%} against {threshold:.1%}"
-    if there and held_back is not None:
-        return Condition(rule, symbol, False, f"{text}, but {held_back}", gain, threshold, f"{symbol}: not {held_back}")
-    return Condition(rule, symbol, there, text, gain, threshold, _to_price(position, threshold, fall=fall))
+    barred = held_back if there else None
+
+    def tell() -> Condition:
+        text = f"{symbol} unrealised {gain:.1%} against {threshold:.1%}"
+        if barred is not None:
+            return Condition(rule, symbol, False, f"{text}, but {barred}", gain, threshold, f"{symbol}: not {barred}")
+        return Condition(rule, symbol, there, text, gain, threshold, _to_price(position, threshold, fall=fall))
+
+    return _Sketch(_remoteness(gain, threshold), symbol, rule, there and barred is None, tell)
 
 
 def _cut_losers(situation: Situation) -> Conditions:
@@ -204,7 +223,8 @@ def _rebalance(situation: Situation) -> Conditions:
     left = breaches(situation)
     limits = [_limit(m, m in left) for m in situation.evaluation.metrics if m.name in CURABLE and m.limit is not None]
     return Conditions(
-        _told((*limits, *drifts)), (_enabled("rebalance", situation.policy.strategies.rebalance.enabled),)
+        _told(map(_sketch, (*limits, *drifts))),
+        (_enabled("rebalance", situation.policy.strategies.rebalance.enabled),),
     )
 
 
@@ -242,13 +262,13 @@ def _hold(situation: Situation) -> Conditions:
     """HOLD needs no trigger; what is told is how near the mandatory sales are."""
     exits, taken = situation.policy.exits, situation.memory.profit_levels_taken
     due = situation.evaluation.exits_due
-    found: list[Condition] = []
+    found: list[_Sketch] = []
     for position in situation.holdings:
         number = position.instrument.conid
         level = (taken.get(number, 0) + 1) * exits.take_profit
         found.append(_return(position, "exits.stop_loss_pct", -exits.stop_loss, fall=True))
         found.append(_return(position, "exits.take_profit_pct", level, fall=False))
-    return Conditions(_told((*found, _drawdown(situation, due))), _uncritical(situation))
+    return Conditions(_told((*found, _sketch(_drawdown(situation, due)))), _uncritical(situation))
 
 
 def _uncritical(situation: Situation) -> tuple[Condition, ...]:

@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import Instrument
+from app.domain.kept import kept_property
 from app.domain.market import Market, Trend
 from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import Memory
@@ -16,7 +16,7 @@ from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.sizing import HEADROOM, ZERO, cash_for, in_legs, is_margin, sellable, spendable
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import blocked, position_limit, sector_of
+from app.domain.universe import blocked_names, position_limit, sector_of
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,25 @@ class Situation:
     memory: Memory
     mandatory: tuple[Order, ...] = ()
 
-    @cached_property
+    @kept_property
     def nav(self) -> float:
         """Base currency."""
         return float(self.evaluation.nav)
 
-    @cached_property
+    @kept_property
     def holdings(self) -> tuple[Position, ...]:
         """Whole long positions that may be ordered today, by symbol."""
-        tradable = (
-            position
-            for position in self.portfolio.positions
-            if position.quantity >= 1 and blocked(self.policy, self.market, position.instrument) is None
-        )
+        whole = [position for position in self.portfolio.positions if position.quantity >= 1]
+        skipped = blocked_names(self.policy, self.market, (position.instrument for position in whole))
+        tradable = (position for position in whole if position.instrument.conid not in skipped)
         return tuple(sorted(tradable, key=lambda position: position.instrument.symbol))
 
-    @cached_property
+    @kept_property
     def held_in(self) -> Counter[str]:
         """How many of the holdings each sector has."""
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
-    @cached_property
+    @kept_property
     def without_exit(self) -> tuple[Position, ...]:
         """Holdings without a mandatory sale."""
         sold = {order.instrument.conid for order in self.mandatory}
@@ -68,7 +66,7 @@ class Situation:
         known = self._sectors.get(instrument.conid)
         return sector_of(self.policy, self.market, instrument) if known is None else known
 
-    @cached_property
+    @kept_property
     def _sectors(self) -> dict[int, str]:
         names = (*self.market.instruments.values(), *(position.instrument for position in self.portfolio.positions))
         return {name.conid: sector_of(self.policy, self.market, name) for name in names}
@@ -83,7 +81,7 @@ class Situation:
         """Mid or last of the market, else the broker's own mark; None where nobody has a price."""
         return self._references.get(instrument.conid)
 
-    @cached_property
+    @kept_property
     def _references(self) -> Mapping[int, Decimal]:
         marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
         quoted = ((number, quote.price_if_known) for number, quote in self.market.quotes.items())
@@ -96,7 +94,7 @@ class Situation:
             return True
         return trend is Trend.BULL or (trend is Trend.NEUTRAL and trends is TrendFilter.NOT_BEAR)
 
-    @cached_property
+    @kept_property
     def buyable(self) -> tuple[Instrument, ...]:
         """Eligible names outside their cool-down that no mandatory order sells, by symbol."""
         sold = {order.instrument.conid for order in self.mandatory}

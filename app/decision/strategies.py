@@ -12,10 +12,11 @@ def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
     rules = situation.policy.strategies.cut_losers
     if not rules.enabled:
         return ()
+    gains = situation.portfolio.gains
     return tuple(
         (position, gain)
         for position in situation.holdings
-        if (gain := position.unrealized_return) is not None and not gain > -rules.trigger_loss + TOLERANCE
+        if (gain := gains[position.instrument.conid]) is not None and not gain > -rules.trigger_loss + TOLERANCE
     )
 
 
@@ -43,10 +44,11 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
     may_buy = rules.enabled and situation.allows(rules.require_trend) and situation.evaluation.risk_may_rise
     if not may_buy:
         return ()
+    gains = situation.portfolio.gains
     found = (
         (position, gain)
         for position in situation.without_exit
-        if (gain := position.unrealized_return) is not None
+        if (gain := gains[position.instrument.conid]) is not None
         and gain >= rules.trigger_gain - TOLERANCE
         and kept_from_growing(situation, position) is None
     )

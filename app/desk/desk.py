@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 from app.desk.clock import steady_seconds
-from app.desk.ports import Broker, Calendar, Chooser, Ledger, MarketData, Notifier, Signer
+from app.desk.ports import AnchorPlace, Broker, Calendar, Chooser, Ledger, MarketData, Notifier, Signer
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.policy import Policy
 
@@ -32,6 +32,7 @@ class Desk:
     `sectors`: symbol → GICS sector. `account` is the one to work on, None for the broker's only one; `accounts` are all
     that the settings name.
     `trading_mode` is the setting: off, paper or live. `owner` is unique to the process.
+    `pseudonym_key` gives accounts other names in what is kept of a run.
     `steady` measures deadlines, in seconds. `events_at_once`: what a run says is written beside it, too, as it happens.
     """
 
@@ -45,6 +46,7 @@ class Desk:
     sectors: Mapping[str, str]
     trading_mode: str
     owner: str
+    pseudonym_key: str = field(repr=False)
     account: str | None = None
     accounts: tuple[str, ...] = ()
     lease_seconds: float = 120.0
@@ -52,6 +54,7 @@ class Desk:
     now: Callable[[], datetime] = real_time
     steady: Callable[[], float] = steady_seconds
     notifier: Notifier | None = None
+    anchor_place: AnchorPlace | None = None
     events_at_once: bool = False
 
     async def in_thread(

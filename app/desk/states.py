@@ -10,7 +10,7 @@ from decimal import Decimal
 from app.desk.desk import Progress, silent
 from app.desk.journal import Journal
 from app.desk.ports import Clock, ModelUse
-from app.desk.records import Claim, Control, Flow, Quarantine, RunKey
+from app.desk.records import Claim, Control, Flow, Oversight, Quarantine, RunKey
 from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
@@ -26,6 +26,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
+from app.record.chunks import KeptInputs
 
 NO_MODEL = ModelUse()
 NO_CONTROL = Control(KillLevel.ACTIVE, "nobody has set a level", "nobody", None)
@@ -128,22 +129,28 @@ class MarketRead(AccountRead):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(MarketRead):
-    """The portfolio against the policy."""
+    """The portfolio against the policy. `oversight`: the level before what was measured had its say."""
 
     evaluation: Evaluation
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decided(MarketRead):
-    """The plan that was chosen among `plans`. `evaluation` is None where a person chose: nothing is measured for it."""
+    """The plan that was chosen among `plans`. `evaluation` is None where a person chose: nothing is measured for it.
+
+    `kept`: what it was decided from, as long as that is not committed.
+    """
 
     plans: tuple[Plan, ...]
     choice: Choice
     plan: Plan
     evaluation: Evaluation | None = None
+    oversight: Oversight | None = None
     explanations: tuple[ExplanationPart, ...] = ()
     model: ModelUse = NO_MODEL
     refusals: tuple[Refusal, ...] = ()
+    kept: KeptInputs | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ PortfolioError
 ├── OrderUncertain        never retry: reconcile
 ├── ModelError            the rules choose
 ├── RecordError           what is kept of a run cannot be read: it is replayed from a backup or not at all
+├── AnchorError           the ledger's head is not put down elsewhere: nothing else is wrong
 ├── OutOfTime             the caller's time limit passed: what was begun elsewhere may go on
 ├── Halted                the books contradict each other: a person must look before anything is sent
 └── LedgerError           stop: nothing more may be sent
@@ -79,6 +80,10 @@ class ModelError(PortfolioError):
 
 class RecordError(PortfolioError):
     """What is kept of a run is missing, damaged, or of another form than it says."""
+
+
+class AnchorError(PortfolioError):
+    """A head of the ledger could not be put down elsewhere."""
 
 
 class OutOfTime(PortfolioError):

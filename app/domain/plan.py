@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
 
+from app.domain.kept import kept_property
 from app.domain.order import Order
 
 
@@ -42,7 +42,7 @@ class Plan:
     on_breach: bool = False
     post_trade: PostTrade | None = None
 
-    @cached_property
+    @kept_property
     def id(self) -> str:
         """The same action and orders always have the same id."""
         legs = sorted(f"{o.instrument.conid}:{o.side}:{o.quantity}:{o.leg}" for o in self.orders)

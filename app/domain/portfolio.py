@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 
 from app.domain.errors import DataError
 from app.domain.instrument import Instrument
+from app.domain.kept import kept_property
 from app.domain.order import BrokerOrder, Side
 from app.domain.unmanaged import UnmanagedHolding, UnreadableRow
 
@@ -94,7 +94,7 @@ class Portfolio:
                 return balance.exchange_rate
         raise DataError(f"the account has no exchange rate from {currency} to {self.currency}")
 
-    @cached_property
+    @kept_property
     def total_cash(self) -> Decimal:
         """Trade-date cash of all currencies."""
         return sum((balance.cash * balance.exchange_rate for balance in self.cash), Decimal(0))
@@ -105,17 +105,17 @@ class Portfolio:
         worth = position.quantity * position.price
         return worth if currency == self.currency else worth * self.rate(currency)
 
-    @cached_property
+    @kept_property
     def nav(self) -> Decimal:
         """Net asset value: trade-date cash plus the value of every position and of what is not managed."""
         return sum(self.values.values(), self.total_cash + self.unmanaged_value)
 
-    @cached_property
+    @kept_property
     def unmanaged_value(self) -> Decimal:
         """What is not managed, as far as it has a value."""
         return sum((line.value for line in self.unmanaged if line.value is not None), Decimal(0))
 
-    @cached_property
+    @kept_property
     def unmanaged_exposure(self) -> Decimal:
         """What of it moves with a market, as far as that is known."""
         return sum((line.exposure for line in self.unmanaged if line.exposure is not None), Decimal(0))
@@ -137,10 +137,15 @@ class Portfolio:
             return None
         return self.broker_net_liquidation - self.nav - self.accrued
 
-    @cached_property
+    @kept_property
     def values(self) -> Mapping[int, Decimal]:
         """Market value of every position, by conid."""
         return {position.instrument.conid: self.value(position) for position in self.positions}
+
+    @kept_property
+    def gains(self) -> Mapping[int, float | None]:
+        """Price-only return on average cost of every position, by conid; None without a cost."""
+        return {position.instrument.conid: position.unrealized_return for position in self.positions}
 
     @property
     def unrealized_pnl(self) -> Decimal:
@@ -160,7 +165,7 @@ class Portfolio:
         """The holding of one instrument, if there is one."""
         return self._by_conid.get(conid)
 
-    @cached_property
+    @kept_property
     def _by_conid(self) -> Mapping[int, Position]:
         return {position.instrument.conid: position for position in self.positions}
 
@@ -169,7 +174,7 @@ class Portfolio:
         position = self.position(conid)
         return position.quantity if position else Decimal(0)
 
-    @cached_property
+    @kept_property
     def open_buys(self) -> Decimal:
         """Cash that the account's open buy orders would still take. Raises ValueError where `bound` is None for one."""
         bounds = [self.bound(order) for order in self.orders if order.is_open and order.side is Side.BUY]

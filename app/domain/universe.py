@@ -3,7 +3,7 @@
 Must never guess: a name whose size, volume or volatility cannot be told is not admitted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -45,10 +45,24 @@ def blocked(policy: Policy, market: Market, instrument: Instrument) -> str | Non
     """Why no order of this name may be made today, neither buy nor sell; None where it may."""
     if instrument.symbol in policy.universe.restricted:
         return "restricted by the policy"
-    quote = market.quotes.get(instrument.conid)
-    if quote is not None and quote.kind is QuoteKind.HALTED:
+    if instrument.conid in _halted(market):
         return "trading is halted"
-    return market.untradable.get(instrument.conid) if market.untradable else None
+    return market.untradable.get(instrument.conid)
+
+
+def blocked_names(policy: Policy, market: Market, instruments: Iterable[Instrument]) -> frozenset[int]:
+    """The conids of those that `blocked` has a reason for."""
+    if not policy.universe.restricted and not market.untradable and not _halted(market):
+        return frozenset()
+    return frozenset(one.conid for one in instruments if blocked(policy, market, one) is not None)
+
+
+def _halted(market: Market) -> frozenset[int]:
+    found = market.derived.get(QuoteKind.HALTED)
+    if not isinstance(found, frozenset):
+        halted = (conid for conid, quote in market.quotes.items() if quote.kind is QuoteKind.HALTED)
+        found = market.derived[QuoteKind.HALTED] = frozenset(halted)
+    return found
 
 
 def realised_volatilities(histories: Mapping[int, PriceSeries]) -> dict[int, float]:
@@ -99,10 +113,11 @@ def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle
 def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
     """Every instrument that may be bought today, by symbol."""
     volatilities = _volatilities(market)
+    skipped = blocked_names(policy, market, market.instruments.values())
     names = [
         instrument
         for instrument in market.instruments.values()
-        if blocked(policy, market, instrument) is None
+        if instrument.conid not in skipped
         and _obstacle(policy, market, instrument, volatilities.get(instrument.conid)) is None
     ]
     return tuple(sorted(names, key=lambda instrument: instrument.symbol))

@@ -15,7 +15,7 @@ from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY, Leases
 from app.ledger.runs import owned, require_owned
 from app.ledger.schema import runs
-from app.ledger.transactions import insert_if_absent
+from app.ledger.transactions import number_if_absent
 
 _OF_KEY = select(runs).where(runs.c.day_key == bindparam("key")).with_for_update()
 _OTHERS_SEEN = (
@@ -24,6 +24,8 @@ _OTHERS_SEEN = (
     .order_by(runs.c.number)
 )
 _OTHERS = _OTHERS_SEEN.with_for_update()
+# Beside the key and who claims.
+_TOLD = ("account", "session_date", "slot", "dry_run", "policy_hash")
 
 
 def claim(
@@ -67,9 +69,11 @@ def put_down(connection: Connection, fresh: Claim, policy_hash: str, at: datetim
         "policy_hash": policy_hash,
         "started_at": at,
     }
-    if not insert_if_absent(connection, runs, values):
+    number = number_if_absent(connection, runs.c.number, values)
+    if number is None:
         return False
-    events.tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "policy_hash": policy_hash}, at)
+    told = {name: values[name] for name in _TOLD}
+    events.tell(connection, fresh, OwnKind.RUN_CLAIMED, {"key": key.text, "number": number, **told}, at)
     return True
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, func, select, update
 
 from app.desk.records import Control, Event, Quarantine
 from app.domain.errors import LedgerError
@@ -16,8 +17,10 @@ from app.ledger.transactions import insert_if_absent
 # The book whose level binds all books; its events have a chain of their own.
 ALL_BOOKS = "*"
 AUTOMATIC = "automatic"
+# Any number that nothing else in the database locks by.
+_LEVEL_LOCKS = 7_305_612
 _STRICTNESS = {KillLevel.ACTIVE: 0, KillLevel.REDUCING: 1, KillLevel.HALTED: 2}
-_SET = select(control).where(control.c.book.in_((ALL_BOOKS, bindparam("of"))), control.c.at.is_not(None))
+_SET = select(control).where(control.c.book.in_((ALL_BOOKS, bindparam("of"))))
 _NAMES = select(quarantines).where(quarantines.c.book == bindparam("of"))
 _REVIEWED = select(func.coalesce(func.max(control.c.reviewed), 0)).where(
     control.c.book.in_((ALL_BOOKS, bindparam("of")))
@@ -41,14 +44,16 @@ def level(connection: Connection, book: str | None) -> Control:
 def locked_level(connection: Connection, book: str) -> KillLevel:
     """The level in force, which nobody can change before this transaction ends. It is also the lock of a day's use."""
     # Books wait for a change of the level that binds them all, not for one another.
-    for_all = _locked(connection, ALL_BOOKS, shared=True)
-    return max((_as_control(for_all), _as_control(_locked(connection, book))), key=_strictness).level
+    _lock(connection, _shared_lock(ALL_BOOKS), _lock_of(book))
+    return level(connection, book).level
 
 
 def tighten(connection: Connection, book: str, level_wanted: KillLevel, reason: str, at: datetime) -> Control:
     """The book's own level only goes up."""
     _require(reason, "a reason")
-    own = _as_control(_locked(connection, book))
+    _lock(connection, _lock_of(book))
+    row = connection.execute(select(control).where(control.c.book == book)).one_or_none()
+    own = _NOBODY if row is None else _as_control(row)
     wanted = Control(level_wanted, reason, AUTOMATIC, at)
     if _strictness(wanted) > _strictness(own):
         _store(connection, book, wanted, None)
@@ -63,7 +68,7 @@ def set_level(
     _require(reason, "a reason")
     _require(actor, "a person's name")
     where = ALL_BOOKS if book is None else book
-    _locked(connection, where)
+    _lock(connection, _lock_of(where))
     wanted = Control(level_wanted, reason, actor, at)
     newest_run = connection.execute(select(func.coalesce(func.max(runs.c.number), 0))).scalar_one()
     _store(connection, where, wanted, newest_run)
@@ -114,26 +119,30 @@ def quarantined(connection: Connection, book: str) -> tuple[Quarantine, ...]:
     return tuple(sorted(names, key=lambda name: (name.symbol, name.conid)))
 
 
-def _locked(connection: Connection, book: str, *, shared: bool = False) -> Row[Sequence[object]]:
-    # A row that is not there cannot be locked, and a level could be set beside a reader that saw none.
-    query = select(control).where(control.c.book == book).with_for_update(read=shared)
-    found = connection.execute(query).one_or_none()
-    if found is not None:
-        return found
-    insert_if_absent(connection, control, {"book": book, "level": KillLevel.ACTIVE})
-    return connection.execute(query).one()
+def _lock_of(book: str) -> ColumnElement[Any]:
+    """A lock of the book's level, also where nobody has set one and there is no row."""
+    return func.pg_advisory_xact_lock(_LEVEL_LOCKS, func.hashtext(book))
+
+
+def _shared_lock(book: str) -> ColumnElement[Any]:
+    return func.pg_advisory_xact_lock_shared(_LEVEL_LOCKS, func.hashtext(book))
+
+
+def _lock(connection: Connection, *locks: ColumnElement[Any]) -> None:
+    """One after the other, until the transaction ends. SQLite has one writer at a time as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(*locks))
 
 
 def _as_control(row: Row[Sequence[object]]) -> Control:
-    if row.at is None:
-        return _NOBODY
     return Control(KillLevel(row.level), row.reason, row.actor, row.at)
 
 
 def _store(connection: Connection, book: str, wanted: Control, reviewed: int | None) -> None:
     values = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, "at": wanted.at}
-    review = {} if reviewed is None else {"reviewed": reviewed}
-    connection.execute(update(control).where(control.c.book == book).values(**values, **review))
+    if not insert_if_absent(connection, control, {"book": book, "reviewed": reviewed, **values}):
+        review = {} if reviewed is None else {"reviewed": reviewed}
+        connection.execute(update(control).where(control.c.book == book).values(**values, **review))
 
 
 def _tell(connection: Connection, book: str, kind: OwnKind, wanted: Control, **more: int) -> None:

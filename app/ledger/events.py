@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
@@ -19,6 +19,7 @@ from app.domain.errors import LedgerError
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import chain, events, ledger_head
 from app.ledger.transactions import insert_if_absent, of_transaction
+from app.record.anchors import Head
 from app.record.canonical import canonical, digest, time_text
 
 # What the first event of a book names as the hash before it.
@@ -59,14 +60,6 @@ _WRITE_AT_ONCE = text(
 )
 
 
-class Head(NamedTuple):
-    """Which ledger, and its newest event."""
-
-    ledger_id: str
-    number: int
-    link: str
-
-
 @dataclass(slots=True)
 class Tail:
     """What a transaction adds to the chains: rows to be written at its end, the newest of each book and of all."""
@@ -85,6 +78,7 @@ class OwnKind(StrEnum):
     RUN_ABANDONED = "run_abandoned"
     RUN_SEALED = "run_sealed"
     RUN_REOPENED = "run_reopened"
+    INPUTS_KEPT = "inputs_kept"
     PLAN_COMMITTED = "plan_committed"
     INTENT_MOVED = "intent_moved"
     INTENT_ABSENT = "intent_absent"
@@ -96,6 +90,7 @@ class OwnKind(StrEnum):
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"
     RECOVERY_ABANDONED = "recovery_abandoned"
+    NOTICE_ADDED = "notice_added"
     COLUMNS_FOUND = "columns_found"
 
 

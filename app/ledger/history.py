@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
-from app.ledger.events import Head, ledger_newest, tail
+from app.ledger.events import ledger_newest, tail
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import events
 from app.ledger.transactions import writing
+from app.record.anchors import Head
 
 OLDER = Fault(
     "it is not the one that this process has been writing: an older copy, or another ledger",

@@ -18,10 +18,12 @@ from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import DayUse
 from app.ledger import events, questions
+from app.ledger.chunks import keep
 from app.ledger.events import OwnKind
 from app.ledger.runs import note, owned
 from app.ledger.schema import intents, runs
 from app.record.canonical import canonical, digest
+from app.record.chunks import KeptInputs
 
 _S = OrderState
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -108,6 +110,7 @@ def commit_plan(
     planned: Sequence[Intent],
     at: datetime,
     before: Sequence[Event] = (),
+    inputs: KeptInputs | None = None,
 ) -> None:
     """The first plan wins; one without orders counts, or HOLD would be decided twice. `before`: events up to then."""
     row = owned(connection, claim)
@@ -128,7 +131,7 @@ def commit_plan(
         "policy_hash": row.policy_hash,
         "intents": [_told(values) for values in rows],
     }
-    batch = (*before, Event(OwnKind.PLAN_COMMITTED, payload))
+    batch = (*before, *keep(connection, inputs), Event(OwnKind.PLAN_COMMITTED, payload))
     events.append(connection, claim.key.book, claim.run_id, batch, at)
 
 
@@ -204,15 +207,13 @@ def settle(
     stored = dict(known)
     if news.what_if is not None:
         stored["what_if"] = canonical(news.what_if)
-    if stored or not stays:
+    is_news = any(value != getattr(intent, name) for name, value in stored.items())
+    if is_news or not stays:
         changed = update(intents).where(is_intent(intent), intents.c.state == before)
         connection.execute(changed.values(state=state, fence=claim.fence, **stored))
-    filled_more = any(
-        name in known and known[name] != getattr(intent, name) for name in ("filled_quantity", "average_price")
-    )
     questions.add(connection, intent, news.questions)
     note(connection, claim, said, at)
-    if filled_more or news.questions or not stays:
+    if is_news or news.questions or not stays:
         asked = {"questions": questions.as_told(news.questions)} if news.questions else {}
         tell(connection, claim, intent, state, {**known, **asked}, at)
 

@@ -1,15 +1,18 @@
 """What a person is to be told: put down once under its key, handed to one sender at a time, and tried a few times.
 
-These are no part of the record: what happened is told by events, and a notice that is lost loses nothing but a message.
+What it says is told by an event; when it is tried and delivered is not: who loses a notice loses a message alone.
 """
 
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from app.desk.records import Notice
+from app.desk.records import Event, Notice
+from app.ledger import events
+from app.ledger.events import OwnKind
 from app.ledger.schema import notices
 from app.ledger.transactions import insert_if_absent
+from app.record.canonical import digest
 
 TRIES = 5
 # Longer than a sender takes; after it another one may try.
@@ -29,7 +32,11 @@ def add(connection: Connection, notice: Notice, now: datetime) -> bool:
         "due_at": now,
         "tries": 0,
     }
-    return insert_if_absent(connection, notices, values)
+    is_new = insert_if_absent(connection, notices, values)
+    if is_new:
+        told = {"key": notice.key, "title": notice.title, "body_hash": digest(notice.body)}
+        events.append(connection, notice.book, None, (Event(OwnKind.NOTICE_ADDED, told),), now)
+    return is_new
 
 
 def any_due(connection: Connection, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select
@@ -74,19 +74,3 @@ def is_waiting() -> ColumnElement[bool]:
 
 def _of_intent() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return questions.c.run_id == intents.c.run_id, questions.c.coid == intents.c.coid
-
-
-def check_questions(connection: Connection, told: Mapping[Key, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    """Every row against what the events say was asked, and the other way round."""
-    expected = {
-        (run_id, coid, position): (canonical(one["ids"]), one["text"], one["answered"], one["why"])
-        for (run_id, coid), asked in told.items()
-        for position, one in enumerate(asked)
-    }
-    for row in connection.execute(select(questions).order_by(questions.c.run_id, questions.c.coid)):
-        place = f"question {row.position} about order {row.coid} of run {row.run_id}"
-        known = expected.pop((row.run_id, row.coid, row.position), None)
-        if known != (row.ids, row.text, row.answered, row.why):
-            yield f"{place}: is not what the events say"
-    for run_id, coid, position in expected:
-        yield f"question {position} about order {coid} of run {run_id}: is missing"

@@ -1,7 +1,6 @@
 """What a run leaves for later ones to decide by: records in canonical JSON, under the hash that its seal names."""
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -65,14 +64,6 @@ def replace(connection: Connection, run_id: str, stored: Mapping[str, str]) -> N
     rows = [{"run_id": run_id, "kind": kind, "content": content} for kind, content in stored.items()]
     if rows:
         connection.execute(_KEEP, rows)
-
-
-def of_all(connection: Connection) -> dict[str, dict[str, str]]:
-    """What is stored, as it is, by run and kind."""
-    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for row in connection.execute(select(run_memory)):
-        found[row.run_id][row.kind] = str(row.content)
-    return found
 
 
 def last_evaluation(connection: Connection, book: str, before: date) -> EvaluationRecord | None:

@@ -14,9 +14,11 @@ from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.ledger import events, navs, questions, run_memory
+from app.ledger.chunks import keep
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
 from app.record.canonical import canonical, digest
+from app.record.chunks import KeptInputs
 
 _OF_CLAIM = select(runs).where(runs.c.run_id == bindparam("of"))
 _OF_CLAIM_LOCKED = _OF_CLAIM.with_for_update()
@@ -96,6 +98,7 @@ def close(
     at: datetime,
     nav: NavPoint | None,
     memory: RunMemory,
+    inputs: KeptInputs | None = None,
 ) -> None:
     """Everything that ends a run; the sealing event is its last."""
     row = owned(connection, claim)
@@ -118,19 +121,20 @@ def close(
     if nav is not None:
         navs.add(connection, claim.key.book, (nav,))
         seal["nav"] = navs.as_payload(nav)
-    seq = events.append(
-        connection, claim.key.book, claim.run_id, (*batch, events.by_owner(claim, OwnKind.RUN_SEALED, seal)), at
-    )
     failed = status is RunStatus.FAILED
     # What failed after its orders had gone must not be followed by a second plan for the same day.
     held = (status in HOLDS_KEY or (failed and row.plan is not None)) and not row.dry_run
+    # That of an earlier attempt is in the trail.
+    error = report.get("note") if failed else None
+    seal |= {"holds_key": held, **({} if error is None else {"error": error})}
+    batch = (*batch, *keep(connection, inputs), events.by_owner(claim, OwnKind.RUN_SEALED, seal))
+    seq = events.append(connection, claim.key.book, claim.run_id, batch, at)
     ended = {
         "new_status": status,
         "new_day_key": row.day_key if held else None,
         "new_report": text,
         "new_report_hash": seal["report_hash"],
-        # That of an earlier attempt is in the trail.
-        "new_error": report.get("note") if failed else None,
+        "new_error": error,
         "new_finished_at": at,
         "new_sealed_seq": seq,
     }

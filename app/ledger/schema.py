@@ -253,7 +253,7 @@ navs = Table(
     CheckConstraint("kind IN ('broker', 'run', 'close')", name="ck_navs_kind"),
 )
 
-# `reviewed` is the number of the newest run when a person last set the level; a row nobody has set only serves as lock.
+# `reviewed` is the number of the newest run when a person last set the level.
 control = Table(
     "control",
     metadata,
@@ -291,7 +291,7 @@ quarantines = Table(
     PrimaryKeyConstraint("book", "conid", name="pk_quarantines"),
 )
 
-# Messages to people: on the real clock, and no part of the record.
+# Messages to people, on the real clock.
 notices = Table(
     "notices",
     metadata,

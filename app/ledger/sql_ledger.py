@@ -38,9 +38,22 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.ledger import audit, claims, controls, flows, intents, navs, notices, recorded, run_memory, run_records, runs
+from app.ledger import (
+    audit,
+    chunks,
+    claims,
+    controls,
+    flows,
+    intents,
+    navs,
+    notices,
+    recorded,
+    run_memory,
+    run_records,
+    runs,
+)
 from app.ledger.account import account_record
-from app.ledger.events import observe
+from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
 from app.ledger.leases import Leases, Life, life_of
@@ -48,6 +61,8 @@ from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
 from app.ledger.usable import PROBE_SECONDS, require_usable
+from app.record.anchors import Anchor, Head
+from app.record.chunks import KeptInputs
 
 LEASE_SECONDS = 120.0
 # What others do in one transaction takes less.
@@ -121,9 +136,10 @@ class SqlLedger:
         intents: Sequence[Intent],
         at: datetime,
         events: Sequence[Event] = (),
+        inputs: KeptInputs | None = None,
     ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at, events)
+            commit_plan(connection, claim, plan, intents, at, events, inputs)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -217,9 +233,10 @@ class SqlLedger:
         at: datetime,
         nav: NavPoint | None = None,
         memory: RunMemory = NOTHING_LEFT,
+        inputs: KeptInputs | None = None,
     ) -> None:
         with self._write() as connection:
-            runs.close(connection, claim, status, report, events, at, nav, memory)
+            runs.close(connection, claim, status, report, events, at, nav, memory, inputs)
 
     def abandon(self, claim: Claim, status: RunStatus, error: str, at: datetime) -> None:
         with self._write() as connection:
@@ -312,6 +329,18 @@ class SqlLedger:
         with self._read() as connection:
             return account_record(connection, book, session_date, coids)
 
+    def kept_root(self, run_id: str) -> str | None:
+        with self._read() as connection:
+            return chunks.root_of(connection, run_id)
+
+    def root_event(self, run_id: str) -> Mapping[str, str | int] | None:
+        with self._read() as connection:
+            return chunks.root_event(connection, run_id)
+
+    def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
+        with self._read() as connection:
+            return chunks.texts(connection, hashes)
+
     def events(
         self, after: int = 0, book: str | None = None, kinds: Collection[str] = (), limit: int = 500
     ) -> tuple[StoredEvent, ...]:
@@ -347,9 +376,13 @@ class SqlLedger:
         with self._write(thorough=True) as connection:
             recover(connection, claim, recovery, report, events, at, self._leases(connection), now=self._now())
 
-    def verify(self) -> Verification:
+    def head(self) -> Head:
         with self._read() as connection:
-            return audit.verify(connection)
+            return ledger_newest(connection)
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> Verification:
+        with self._read() as connection:
+            return audit.verify(connection, anchors)
 
     def _leases(self, connection: Connection) -> Leases:
         return Leases(self._lease_time(connection), self._lease, self._life)

@@ -66,7 +66,9 @@ def _opening(connection: Connection) -> str:
 def _begin(connection: Connection) -> None:
     patience = connection.get_execution_options().get(PATIENCE_OPTION, LOCK_SECONDS)
     driver = _driver(connection)
-    driver.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+    if connection.info.get(PATIENCE_OPTION, LOCK_SECONDS) != patience:
+        driver.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        connection.info[PATIENCE_OPTION] = patience
     driver.execute(_opening(connection))
 
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Column, Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.ledger.faults import ledger_error, place
 
@@ -81,6 +82,19 @@ def ledger_errors(where: str = "") -> Iterator[None]:
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Whether the row is new; a row with one of the same unique keys stays as it is."""
     return connection.execute(_insert(table, connection.dialect.name), values).rowcount == 1
+
+
+def number_if_absent(connection: Connection, column: Column[int], values: Mapping[str, Any]) -> int | None:
+    """What the database gave the new row as its number; None where `insert_if_absent` would have put down none."""
+    statement = _insert_returning(column, connection.dialect.name)
+    for (number,) in connection.execute(statement, values):
+        return int(number)
+    return None
+
+
+@cache
+def _insert_returning(column: Column[int], dialect: str) -> ReturningInsert[Any]:
+    return _insert(column.table, dialect).returning(column)
 
 
 @cache

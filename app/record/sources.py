@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`name` as quotes and series carry it; `may_be_passed_on` is what a bundle does unless a person decides otherwise."""
+    """`name` as quotes and series carry it; what may not be passed on a bundle withholds, unless a person decides."""
 
     name: str
     gives: str

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 REFERENCE = re.compile(r"sha256:([0-9a-f]{64})")
 DEEPEST = 32
+# A list that only grows is a line of chunks.
+LONGEST_WAY = 2_000
 # Of all chunks of a tree together: what Python makes of a value takes tens of times its text.
 MOST_VALUES = 1_000_000
-_LONGEST_NAME = 60
+_LONGEST_NAME, _LONGEST_PATH = 60, 200
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
@@ -33,9 +35,9 @@ def walk(root: str, chunks: Mapping[str, str]) -> Tree:
     found: dict[str, str] = {}
     absent: dict[str, str] = {}
     unreadable: list[str] = []
-    values, waiting = 0, [(root, "root")]
+    values, waiting = 0, [(root, "root", 0)]
     while waiting:
-        name, path = waiting.pop()
+        name, path, way = waiting.pop()
         if name in found or name in absent:
             continue
         if name not in chunks:
@@ -43,8 +45,8 @@ def walk(root: str, chunks: Mapping[str, str]) -> Tree:
             continue
         found[name] = path
         values += size(chunks[name])
-        if values > MOST_VALUES:
-            unreadable.append(f"{path}: more than {MOST_VALUES} values")
+        if values > MOST_VALUES or way > LONGEST_WAY:
+            unreadable.append(f"{path}: more than {MOST_VALUES} values or {LONGEST_WAY} chunks to it")
             break
         try:
             value = parsed(chunks[name])
@@ -52,7 +54,8 @@ def walk(root: str, chunks: Mapping[str, str]) -> Tree:
             unreadable.append(f"{path}: {error}")
             continue
         # The first named is the first walked.
-        waiting.extend(reversed([*references(value, "" if path == "root" else path)]))
+        named = [*references(value, "" if path == "root" else path)]
+        waiting.extend((below, place, way + 1) for below, place in reversed(named))
     return Tree(found, absent, tuple(unreadable))
 
 
@@ -95,7 +98,9 @@ def references(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def joined(path: str, name: str) -> str:
-    """The name below the path; of a name that would not be shown as it is only what can be."""
+    """The name below the path, in what can be shown of both."""
+    if len(path) > _LONGEST_PATH:
+        return path
     shown = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
     return f"{path}.{shown}" if path else shown
 

@@ -7,12 +7,12 @@ and make no broken one worse. It can only shrink.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cached_property
 
 import numpy as np
 
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Evaluation
+from app.domain.kept import kept_property
 from app.domain.market import Market, QuoteKind, known
 from app.domain.order import Order, Side
 from app.domain.policy import DrawdownAction, Policy
@@ -73,18 +73,18 @@ class Purchase:
     volume: float | None
     bought: float
 
-    @cached_property
+    @kept_property
     def groups(self) -> Groups:
         """Names that move as one, this one among those held."""
         return self.panel.groups(sorted({*self._held, self.column}), self.state.policy.risk_limits.correlation)
 
-    @cached_property
+    @kept_property
     def statistics_without(self) -> dict[str, float]:
         """The statistics without this buy."""
         groups = self.panel.groups(self._held, self.state.policy.risk_limits.correlation)
         return statistics(self.arrays.weights, self.panel, groups)
 
-    @cached_property
+    @kept_property
     def _held(self) -> list[int]:
         return np.flatnonzero(np.abs(self.arrays.weights) > 0).tolist()
 

@@ -154,8 +154,8 @@ def winning_trades(memory: Memory) -> Metric:
 def _shown(name: str, value: float, missing: str | None) -> Metric:
     if math.isnan(value):
         return unknown(name, None, UNLIMITED[name])
-    notes = [note for note in (NOTES.get(name), missing) if note is not None]
-    return Metric(name, value, None, Severity.LOW, note="; ".join(notes) or None)
+    own = NOTES.get(name)
+    return Metric(name, value, None, Severity.LOW, note=f"{own}; {missing}" if own and missing else own or missing)
 
 
 def cash_reserve(policy: Policy, portfolio: Portfolio, arrays: PortfolioArrays) -> Metric:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.domain.evaluation import Evaluation, Metric, Severity
-from app.domain.universe import blocked, eligible
+from app.domain.universe import blocked_names, eligible
 from app.risk import limits
 from app.risk.drift import drifts
 from app.risk.exits import Holdings, exits_due
@@ -20,7 +20,7 @@ def measure(today: Today) -> Evaluation:
     """Raises: DataError for a NAV that is not above zero, or returns that are not finite."""
     policy, market, found = today.policy, today.market, today.before
     buyable = eligible(policy, market)
-    locked = {i.conid for i in today.arrays.instruments if blocked(policy, market, i) is not None}
+    locked = blocked_names(policy, market, today.arrays.instruments)
     return replace(
         found,
         metrics=(*found.metrics, *today.unlimited, limits.winning_trades(today.memory), _vix(found.vix)),
@@ -39,7 +39,7 @@ def _vix(value: float | None) -> Metric:
 def _holdings(today: Today, locked: Container[int]) -> Holdings:
     names = today.arrays.instruments
     positions = [p for p in (today.portfolio.position(name.conid) for name in names) if p is not None]
-    gains = [p.unrealized_return for p in positions]
+    gains = [today.portfolio.gains[name.conid] for name in names]
     whole = [p.quantity >= 1 for p in positions]
     free = [some and name.conid not in locked for some, name in zip(whole, names, strict=True)]
     return Holdings(

@@ -1,10 +1,10 @@
 """What is told of portfolios over the same past returns, each number worked out when it is asked for, and kept."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from app.domain.kept import kept_property
 from app.domain.market import Array
 from app.risk import metrics
 from app.risk.arrays import Panel
@@ -17,24 +17,24 @@ class Statistics:
     weights: Array
     panel: Panel
 
-    @cached_property
+    @kept_property
     def series(self) -> Array:
         """Today's weights over the past. Shape: [K, T]."""
         return metrics.portfolio_returns(self.weights, self.panel.returns)
 
-    @cached_property
+    @kept_property
     def _variance(self) -> Array:
         return metrics.variance(self.series)
 
-    @cached_property
+    @kept_property
     def annual_volatility(self) -> Array:
         return metrics.volatility(self.series, self._variance)
 
-    @cached_property
+    @kept_property
     def var_95_historical(self) -> Array:
         return metrics.historical_var(self.series)
 
-    @cached_property
+    @kept_property
     def var_95_ewma(self) -> Array:
         return metrics.ewma_var(self.series)
 

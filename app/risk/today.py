@@ -5,12 +5,12 @@ What is kept is what is asked for again by every plan and every order; the input
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Evaluation, ExposureCap, Metric
+from app.domain.kept import kept_property
 from app.domain.market import Market
 from app.domain.navs import NavPoint
 from app.domain.plan import NO_MEMORY, Memory
@@ -34,23 +34,23 @@ class Today:
     memory: Memory = NO_MEMORY
     doubt: str | None = None
 
-    @cached_property
+    @kept_property
     def arrays(self) -> PortfolioArrays:
         """Raises: DataError for a NAV that is not above zero."""
         return arrays_of(self.policy, self.portfolio, self.market)
 
-    @cached_property
+    @kept_property
     def panel(self) -> Panel | InsufficientHistory:
         """What is held, over the past; or why that is not known."""
         return history(self.market, self.arrays)
 
-    @cached_property
+    @kept_property
     def statistics(self) -> tuple[Statistics, int] | InsufficientHistory:
         """Of this account and those that share them, and its row there."""
         panel = self.panel
         return panel if isinstance(panel, InsufficientHistory) else (Statistics(self.arrays.weights[None, :], panel), 0)
 
-    @cached_property
+    @kept_property
     def limited_statistics(self) -> Mapping[str, float] | InsufficientHistory:
         """By name, those that the policy limits."""
         if isinstance(self.statistics, InsufficientHistory):
@@ -64,17 +64,17 @@ class Today:
             "correlated_cluster": heaviest_group(sizes, groups),
         }
 
-    @cached_property
+    @kept_property
     def regime(self) -> regime.Regime:
         """The market's state as the policy reads it."""
         return regime.regime(self.policy, self.market)
 
-    @cached_property
+    @kept_property
     def caps(self) -> tuple[ExposureCap, ...]:
         """Every reason for a maximum exposure."""
         return regime.caps(self.policy, self.regime, self.memory, self._drawdown.value)
 
-    @cached_property
+    @kept_property
     def limited(self) -> tuple[Metric, ...]:
         """Every limited metric: the seven risk metrics first, in their stable order."""
         policy, portfolio, arrays = self.policy, self.portfolio, self.arrays
@@ -94,7 +94,7 @@ class Today:
             limits.limited("exposure", arrays.exposure, tightest.limit, tightest.rule),
         )
 
-    @cached_property
+    @kept_property
     def unlimited(self) -> tuple[Metric, ...]:
         """What is shown of the same returns."""
         if isinstance(self.statistics, InsufficientHistory):
@@ -102,7 +102,7 @@ class Today:
         found, row = self.statistics
         return limits.shown(self.policy, self.arrays, {name: float(v[row]) for name, v in found.unlimited.items()})
 
-    @cached_property
+    @kept_property
     def before(self) -> Evaluation:
         """Limited metrics and caps without exits, drift and eligible names: all that an order is judged by."""
         arrays, portfolio = self.arrays, self.portfolio
@@ -126,12 +126,12 @@ class Today:
     def _past(self) -> Sequence[NavPoint]:
         return self.navs if self.doubt is None else ()
 
-    @cached_property
+    @kept_property
     def _drawdown(self) -> Metric:
         found = limits.drawdown(self.policy, self.portfolio, self.market, self._past)
         return found if self.doubt is None else limits.unknown(found.name, found.limit, self.doubt)
 
-    @cached_property
+    @kept_property
     def _sector_weights(self) -> list[float]:
         weights: list[float] = group_weights(self.arrays.weights[None, :], self.arrays.membership)[0].tolist()
         return weights

@@ -19,6 +19,7 @@ from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunResult
 from app.desk.run.exit_by_hand import exit_position
 from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
+from app.desk.run.recover import Wishes, recover, show_recovery
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
@@ -40,6 +41,7 @@ Amount = Annotated[Decimal, BeforeValidator(_cash_flow)]
 Day = Annotated[date, BeforeValidator(day_of)]
 # Spaces and invisible characters are no reason.
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(not_blank)]
+OrderId = Annotated[str, Field(pattern=r"^(all|PM[0-9A-Za-z]{1,62})$")]
 router = APIRouter(responses=SERVED)
 
 
@@ -68,6 +70,13 @@ class ExitCall(PersonCall):
     """`confirm` must be true: it sells."""
 
     confirm: bool = False
+
+
+class RecoverCall(ReasonedCall):
+    """Client order ids, or "all" for the others: ours, or not to be counted as ours."""
+
+    adopt: tuple[OrderId, ...] = ()
+    abandon: tuple[OrderId, ...] = ()
 
 
 class FlowCall(PersonCall):
@@ -133,6 +142,20 @@ async def exit_symbol(request: Request, symbol: str, call: ExitCall) -> Response
 async def reconcile(request: Request, account: str | None = None) -> Response:
     """Settle what the broker's books tell of open orders."""
     return await _run(request, lambda desk: reconcile_now(desk, account, silent))
+
+
+@router.get("/recover", responses=AT_THE_DESK)
+async def recovery(request: Request, account: str | None = None) -> dict[str, Any]:
+    """What the broker holds under our name and the ledger lacks, and what there is to decide. Changes nothing."""
+    desk = await asyncio.to_thread(_wiring(request).desk)
+    return await show_recovery(desk, account)
+
+
+@router.post("/recover", responses=RUN | WITH_BODY)
+async def recover_ledger(request: Request, call: RecoverCall) -> Response:
+    """After an older copy of the ledger was restored: adopt or abandon orders that it lacks. Sends nothing."""
+    wishes = Wishes(call.actor, call.reason, call.adopt, call.abandon)
+    return await _run(request, lambda desk: recover(desk, wishes, call.account))
 
 
 @router.post("/flows", responses=WITH_BODY)

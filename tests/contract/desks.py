@@ -21,5 +21,6 @@ def desk_at(venue: Venue, ledger: SqlLedger, rules: Policy) -> Desk:
         sectors=SECTORS,
         trading_mode="paper",
         owner="contract",
+        pseudonym_key="a test's own",
         sleep=no_sleep,
     )

@@ -1,5 +1,6 @@
 """The `portfolio` command as a person's shell starts it, with an empty home and none of this process's settings."""
 
+import atexit
 import os
 import re
 import signal
@@ -7,12 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 import httpx2
+
+from tests.support.forked import ROOT, Forks, forks
 
 PROGRAM = Path(sys.executable).parent / "portfolio"
 # Far beyond what any command takes: it only keeps a hanging one from hanging the tests.
@@ -38,8 +43,8 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
 
 
-def portfolio(home: Path, *arguments: str | Path, **variables: str) -> Said:
-    """Run the command to its end in `home`."""
+def started(home: Path, *arguments: str | Path, **variables: str) -> Said:
+    """Run the program to its end in `home`, from its start on."""
     home.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [PROGRAM, *arguments],
@@ -51,6 +56,30 @@ def portfolio(home: Path, *arguments: str | Path, **variables: str) -> Said:
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def portfolio(home: Path, *arguments: str | Path, **variables: str) -> Said:
+    """As `started`, but out of an interpreter that has imported the product before: a tenth of the time."""
+    home.mkdir(parents=True, exist_ok=True)
+    command = [str(PROGRAM), *map(str, arguments)]
+    with TemporaryFile() as out, TemporaryFile() as errors:
+        status = _forks().run(
+            command, home, environment(home, **variables), out.fileno(), errors.fileno(), PATIENCE_SECONDS
+        )
+        return Said(status, _text(out), _text(errors))
+
+
+@cache
+def _forks() -> Forks:
+    """For all commands of this process; nothing of it is left after the process."""
+    kept = ExitStack()
+    atexit.register(kept.close)
+    return kept.enter_context(forks(environment(ROOT)))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 @contextmanager

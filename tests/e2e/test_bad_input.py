@@ -8,7 +8,7 @@ import pytest
 
 from app.commands.processes import free_ports
 from app.settings import shipped_policy
-from tests.e2e.command import Said, portfolio
+from tests.e2e.command import Said, portfolio, started
 from tests.support.thinning import thin
 
 POLICIES = {
@@ -65,7 +65,7 @@ def test_a_policy_file_that_is_not_there(tmp_path: Path, arguments: tuple[str, .
 
 def test_a_wrong_policy_starts_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     path = spoiled(tmp_path, "typo")
-    one_line(portfolio(tmp_path, "demo", "--policy", path), 2, "max_drawdown_pct")
+    one_line(started(tmp_path, "demo", "--policy", path), 2, "max_drawdown_pct")
     one_line(portfolio(tmp_path, "up", POLICY_FILE=str(path)), 2, "max_drawdown_pct")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["typo.yaml"]
 
@@ -102,7 +102,7 @@ def test_a_mistake_is_one_line_with_a_remedy(tmp_path: Path, case: str) -> None:
 
 
 def test_an_unknown_option_is_wrong_usage(tmp_path: Path) -> None:
-    said = portfolio(tmp_path, "demo", "--nonsense")
+    said = started(tmp_path, "demo", "--nonsense")
     assert said.status == 2
     assert "--nonsense" in said.err
     assert "Traceback" not in said.err

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from app.desk.report.schema import Report
-from tests.e2e.command import Said, portfolio
+from tests.e2e.command import Said, portfolio, started
 from tests.support.thinning import thin
 
 SCENARIO = Path(__file__).resolve().parents[2] / "api_gateway" / "simulator" / "scenarios" / "default.yaml"
@@ -53,7 +53,7 @@ class Demo:
 
 def demo(home: Path, *arguments: str) -> Demo:
     """A demo with `--json`."""
-    said = portfolio(home, "demo", "--json", "--state", home / "state", *arguments)
+    said = started(home, "demo", "--json", "--state", home / "state", *arguments)
     assert said.status == 0, said.err
     return Demo(json.loads(said.out), said, home / "state")
 

@@ -40,7 +40,7 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
-EXAMPLES = 30
+EXAMPLES = 20
 DEAD = "http://127.0.0.1:1/mcp"
 
 

@@ -238,6 +238,7 @@ class Office:
             sectors=SECTORS,
             trading_mode=self.trading_mode,
             owner=owner,
+            pseudonym_key="a test's own",
             account=self.account,
             sleep=no_sleep,
             now=self.now,

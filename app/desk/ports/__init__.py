@@ -1,6 +1,7 @@
 """What the desk needs from the world, one small Protocol a role. Every adapter of a role passes the same tests."""
 
 from app.desk.ports.account import AccountMemory
+from app.desk.ports.anchors import AnchorPlace
 from app.desk.ports.books import Books
 from app.desk.ports.broker import Broker, Signer
 from app.desk.ports.chooser import Chooser, ModelUse, Offer
@@ -15,6 +16,7 @@ from app.desk.ports.recoveries import Recoveries
 
 __all__ = [
     "AccountMemory",
+    "AnchorPlace",
     "Books",
     "Broker",
     "Calendar",

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from app.desk.records import NOTHING_LEFT, Busy, Claim, Done, Event, RunKey, RunMemory, RunStatus
 from app.domain.navs import NavPoint
+from app.record.chunks import KeptInputs
 
 
 class Claims(Protocol):
@@ -50,10 +51,12 @@ class Claims(Protocol):
         at: datetime,
         nav: NavPoint | None = None,
         memory: RunMemory = NOTHING_LEFT,
+        inputs: KeptInputs | None = None,
     ) -> None:
         """Final status, report, memory, NAV point and sealing event in one commit; frees the key unless it is held.
 
-        A failed run whose plan was committed holds it, too; LedgerError while its orders are not settled.
+        `inputs`: what a run that committed no plan was decided from. A failed run whose plan was committed
+        holds the key, too; LedgerError while its orders are not settled.
         """
         ...
 

@@ -9,6 +9,7 @@ from app.desk.records import Claim, Event, Intent, IntentRecord, SendBudget
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, Refusal
+from app.record.chunks import KeptInputs
 
 
 class Intents(Protocol):
@@ -21,8 +22,12 @@ class Intents(Protocol):
         intents: Sequence[Intent],
         at: datetime,
         events: Sequence[Event] = (),
+        inputs: KeptInputs | None = None,
     ) -> None:
-        """`events`, the plan, its intents as PLANNED and their event in one commit; a run's second plan raises."""
+        """`events`, what it was decided from, the plan, its intents as PLANNED and their event in one commit.
+
+        A run's second plan raises.
+        """
         ...
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:

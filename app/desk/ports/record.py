@@ -1,10 +1,11 @@
 """The ledger's audit trail, and the runs as they ended."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
 from app.desk.records import Claim, Event, RunKey, RunRecord, StoredEvent, Verification
+from app.record.anchors import Anchor, Head
 
 
 class Record(Protocol):
@@ -33,6 +34,14 @@ class Record(Protocol):
         """
         ...
 
+    def kept_root(self, run_id: str) -> str | None:
+        """The hash that names all that the run was decided from; None where nothing was kept."""
+        ...
+
+    def chunks(self, hashes: Collection[str]) -> Mapping[str, str]:
+        """Texts by hash, without those that are not there."""
+        ...
+
     def events(
         self, after: int = 0, book: str | None = None, kinds: Collection[str] = (), limit: int = 500
     ) -> tuple[StoredEvent, ...]:
@@ -47,6 +56,13 @@ class Record(Protocol):
         """`newest_event` once it is above `after`, or when so many seconds have passed."""
         ...
 
-    def verify(self) -> Verification:
-        """Walk every chain from its first event."""
+    def head(self) -> Head:
+        """The newest event of all books."""
+        ...
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> Verification:
+        """Walk every chain from its first event, and hold every other row against what the events say of it.
+
+        `anchors`: heads that were put down elsewhere.
+        """
         ...

@@ -7,13 +7,14 @@ from typing import Any
 from app.desk.desk import Desk
 from app.desk.records import Event, RunStatus
 from app.desk.report.build import report_of
+from app.desk.run.anchor import anchor_run
 from app.desk.run.attempt import RunResult
 from app.desk.run.end import End
 from app.desk.run.give_up import give_up, recordable
 from app.desk.run.notify import tell_end, tell_failure
 from app.desk.stages.memory import run_memory
 from app.desk.stages.nav_history import nav_point
-from app.desk.states import Run
+from app.desk.states import Decided, Run
 from app.domain.errors import Fenced, LedgerUnavailable, PortfolioError
 from app.domain.navs import NavPoint
 
@@ -35,6 +36,7 @@ async def close_and_tell(desk: Desk, end: End) -> RunResult:
         await _close_as_failed(desk, run, recordable(error), waiting)
         raise
     await tell_end(desk, run, end.status, end.note)
+    await anchor_run(desk, run.key)
     run.progress(f"run {end.status.value}" + (f": {end.note}" if end.note else ""))
     return RunResult(run.run_id, end.status, report, fresh=True)
 
@@ -44,7 +46,8 @@ async def _seal(desk: Desk, end: End, waiting: Sequence[Event], nav: NavPoint | 
     report = report_of(desk, run, status, end.note).as_json()
     events = (*waiting, Event("run_closed", {"status": status.value, "note": end.note}))
     memory = run_memory(run, status)
-    await desk.in_thread(desk.ledger.close, run.own_claim, status, report, events, run.clock.now(), nav, memory)
+    kept = run.kept if isinstance(run, Decided) else None
+    await desk.in_thread(desk.ledger.close, run.own_claim, status, report, events, run.clock.now(), nav, memory, kept)
     return report
 
 
@@ -63,6 +66,7 @@ async def _close_as_failed(desk: Desk, run: Run, error: PortfolioError, waiting:
     else:
         await desk.in_thread(desk.ledger.abandon, run.own_claim, status, why, run.clock.now())
     await tell_failure(desk, run.key, status, error)
+    await anchor_run(desk, run.key)
 
 
 def _with_orders_alone(run: Run) -> Run:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.desk.controls.level import require_text
 from app.desk.desk import Desk, Progress, silent
-from app.desk.records import RunStatus
+from app.desk.records import Claim, RunStatus
 from app.desk.run.attempt import Attempt, RunRequest, RunResult
 from app.desk.run.carry_out import carry_out
 from app.desk.run.claim import claim_run
@@ -16,17 +16,18 @@ from app.desk.run.unfinished import reconcile_books
 from app.desk.stages.committed_plan import plan_record, restore_plan
 from app.desk.stages.decide import intents_of
 from app.desk.stages.execute import execute
+from app.desk.stages.kept_inputs import with_exit_kept
 from app.desk.stages.read import read_account
 from app.desk.states import AccountRead, Decided, Executed, Run
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
-from app.domain.order import Order, OrderRule, Side
-from app.domain.plan import Action, Choice, Plan
 from app.domain.policy import Mode
 from app.domain.sizing import sellable
 from app.domain.slots import exit_slot
 from app.domain.spelling import shortened
+from app.engine import leave
+from app.record.capture import ByHand
 
 MANUAL_EXITS_A_DAY = 9
 # It becomes part of the key under which the exit is kept.
@@ -85,29 +86,24 @@ async def _sell_all(desk: Desk, run: AccountRead, symbol: str, actor: str) -> Ex
             )
         raise UsageError(f"{symbol} is not held", "`portfolio show` lists what is")
     instrument = position.instrument
-    quantity = sellable(portfolio, instrument.conid)
-    if quantity <= 0:
+    if sellable(portfolio, instrument.conid) <= 0:
         raise UsageError(f"all that can be sold of {symbol} is being sold", "`portfolio show` lists the open orders")
     market = await _market_of(desk, run, instrument)
-    order = Order(
-        instrument=instrument,
-        side=Side.SELL,
-        quantity=quantity,
-        reference_price=market.quotes[instrument.conid].price,
-        reason=f"manual_exit: asked for by {actor}",
-        exit=True,
-        mandatory=True,
-        rules=(OrderRule.MANUAL_EXIT,),
-    )
-    plan = Plan(Action.HOLD, (order,), f"{actor} asked to leave {symbol}")
-    choice = Choice(plan.id, plan.reason, chosen_by=f"person:{actor}")
+    choice, plan = leave(portfolio, market, instrument, actor)
     decided = Decided(**vars(run), market=market, plan=plan, choice=choice, plans=(plan,))
+    decided = with_exit_kept(desk, decided, ByHand(symbol, actor))
     if run.claim is not None and not run.key.dry_run:
-        run.journal.keep_to_the_run()
-        await run.journal.flush()
-        at = run.clock.now()
-        await desk.in_thread(desk.ledger.commit_plan, run.claim, plan_record(plan, choice), intents_of(run, plan), at)
+        decided = await _commit(desk, decided, run.claim)
     return await execute(desk, decided)
+
+
+async def _commit(desk: Desk, run: Decided, claim: Claim) -> Decided:
+    """The plan, its one order and what it was made of, durable before it is sent."""
+    run.journal.keep_to_the_run()
+    await run.journal.flush()
+    record, intents, at = plan_record(run.plan, run.choice), intents_of(run, run.plan), run.clock.now()
+    await desk.in_thread(desk.ledger.commit_plan, claim, record, intents, at, (), run.kept)
+    return replace(run, kept=None)
 
 
 async def _market_of(desk: Desk, run: Run, instrument: Instrument) -> Market:

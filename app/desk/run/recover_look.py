@@ -53,11 +53,10 @@ async def look(desk: Desk, key: RunKey, clock: Clock) -> Look:
     runs = await desk.in_thread(desk.ledger.runs, RUNS_LOOKED_AT, key.book)
     days = {trade.execution_id: desk.calendar.local_date(trade.time) for trade in report.trades}
     shown = shown_by(report, key.session_date, days)
-    instruments = {p.instrument.conid: p.instrument for p in portfolio.positions}
-    if {each.conid for each in shown if each.coid not in record.orders} - instruments.keys():
-        # What was sold entirely is not held any more.
-        found, _ = await desk.market_data.instruments(desk.policy.universe.symbols)
-        instruments = {i.conid: i for i in found.values()} | instruments
+    # What was sold entirely is not held any more.
+    universe, _ = await desk.market_data.instruments(desk.policy.universe.symbols)
+    instruments = {i.conid: i for i in universe.values()}
+    instruments |= {p.instrument.conid: p.instrument for p in portfolio.positions}
     slots = dict.fromkeys([*latest_starts(desk.policy), *(run.key.slot for run in runs)])
     before = record.snapshot
     listed = report.trades
@@ -123,9 +122,11 @@ def _next(seen: Look) -> Iterator[str]:
     if any(stray.by_itself for stray in seen.strays):
         yield "`portfolio reconcile`, or the next run, settles the orders that are only behind"
     for doubt in seen.continuity.doubts:
+        known = seen.instruments.get(doubt.conid)
+        name = known.symbol if known else doubt.symbol
         yield (
-            f"{doubt.symbol}: {doubt.reason}; look at the broker's statement: the next run keeps automatic orders off "
-            f"it until `portfolio release {doubt.symbol}`"
+            f"{name}: {doubt.reason}; look at the broker's statement: the next run keeps automatic orders off it until "
+            f"`portfolio release {doubt.symbol}`"
         )
     if seen.continuity.unexplained(seen.portfolio.nav):
         yield "cash does not follow from the executions that the broker still tells: `portfolio flow add`"

@@ -14,6 +14,7 @@ from app.desk.readiness import require_ready
 from app.desk.records import Event, Intent
 from app.desk.report.explanation import explanation_part
 from app.desk.stages.committed_plan import plan_record, restore_explanations, restore_plan
+from app.desk.stages.kept_inputs import today_of, with_day_kept
 from app.desk.stages.kill_level import level_in_force
 from app.desk.states import Decided, Evaluated, MarketRead, Run
 from app.domain.evaluation import Evaluation
@@ -22,17 +23,18 @@ from app.domain.plan import Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
 from app.engine import options
-from app.risk import Today, measure
+from app.risk import measure
 
 
 async def evaluate(desk: Desk, run: MarketRead) -> Evaluated:
     """Measure the portfolio against the policy."""
-    evaluation = measure(_today(desk, run))
+    evaluation = measure(today_of(desk, run))
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
-    level = await level_in_force(desk, run, evaluation)
-    return Evaluated(**vars(replace(run, level=level)), evaluation=evaluation)
+    found = await desk.in_thread(desk.ledger.oversight, run.key.book)
+    level = await level_in_force(desk, run, evaluation, found)
+    return Evaluated(**vars(replace(run, level=level)), evaluation=evaluation, oversight=found)
 
 
 async def decide(desk: Desk, run: Evaluated) -> Decided:
@@ -42,7 +44,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
         run.progress(f"decision kept from the interrupted attempt: {plan.action}")
         kept = restore_explanations(run.claim.plan)
         return Decided(**vars(run), choice=choice, plan=plan, plans=(plan,), explanations=kept)
-    evaluation, today = run.evaluation, _today(desk, run)
+    evaluation, today = run.evaluation, today_of(desk, run)
     day = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     found = options(today, evaluation, day, run.level.level)
     if desk.chooser.spends:
@@ -61,13 +63,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
         explanations=tuple(map(explanation_part, explained)),
         refusals=_of_chosen(found, plan),
     )
-    await _commit(desk, decided)
-    return decided
-
-
-def _today(desk: Desk, run: MarketRead) -> Today:
-    """What the day is decided from; in doubt about the account's value nothing is concluded from its earlier ones."""
-    return Today(desk.policy, run.portfolio, run.market, run.navs, run.memory, run.value_doubt)
+    return await _commit(desk, with_day_kept(desk, decided, found, day))
 
 
 def _tell_blocked_exits(run: MarketRead, evaluation: Evaluation) -> None:
@@ -101,15 +97,16 @@ def _of_chosen(found: Options, plan: Plan) -> tuple[Refusal, ...]:
     return found.refusals[plan.action] + tuple(r for action in sorted(gone) for r in found.refusals[action])
 
 
-async def _commit(desk: Desk, run: Decided) -> None:
-    """The plan and its intents, durable before anything is sent; previews commit nothing."""
+async def _commit(desk: Desk, run: Decided) -> Decided:
+    """The plan, its intents and what it was decided from, durable before anything is sent; previews commit nothing."""
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
         run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
-        return
+        return run
     claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run, run.plan)
 
     async def commit(events: Sequence[Event]) -> None:
-        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events)
+        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept)
 
     run.journal.keep_to_the_run()
     await run.journal.flush_with(commit)
+    return replace(run, kept=None)

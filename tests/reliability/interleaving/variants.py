@@ -32,6 +32,7 @@ from app.ledger.leases import Life, life_of
 from app.ledger.schema import intents, runs
 from app.ledger.sql_ledger import SqlLedger
 from app.ledger.transactions import reading, writing
+from app.record.chunks import KeptInputs
 from tests.reliability.interleaving.parts import LEASE_SECONDS, Parts
 
 
@@ -56,8 +57,9 @@ class WithoutFence(SqlLedger):
         intents: Sequence[Intent],
         at: datetime,
         events: Sequence[Event] = (),
+        inputs: KeptInputs | None = None,
     ) -> None:
-        super().commit_plan(self._now_mine(claim), plan, intents, at, events)
+        super().commit_plan(self._now_mine(claim), plan, intents, at, events, inputs)
 
     def sending(
         self,
@@ -112,8 +114,9 @@ class WithoutFence(SqlLedger):
         at: datetime,
         nav: NavPoint | None = None,
         memory: RunMemory = NOTHING_LEFT,
+        inputs: KeptInputs | None = None,
     ) -> None:
-        super().close(self._now_mine(claim), status, report, events, at, nav, memory)
+        super().close(self._now_mine(claim), status, report, events, at, nav, memory, inputs)
 
 
 class WithoutGuard(SqlLedger):

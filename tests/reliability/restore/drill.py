@@ -21,6 +21,7 @@ from app.domain.ruling import KillLevel
 from tests.reliability.restore.house import House
 from tests.support.ledgers import Databases
 from tests.support.world import ACCOUNT, symbol_of
+from tests.unit.ledger.builders import rows
 
 MOST_TRIES = 12
 PROBE = Wishes("Ann", "the disk broke", adopt=("all",))
@@ -51,6 +52,17 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         """A line of the suite."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the broker still told when the ledger was recovered, and what a person was told then.
+
+    `doubted`: symbols or contract ids that do not follow; None where the copy had no past to follow from.
+    """
+
+    coids: frozenset[str] = frozenset()
+    doubted: frozenset[str] | None = None
 
 
 def drill(seed: int, databases: Databases, migrated: str, database: str) -> Outcome:
@@ -124,7 +136,7 @@ def _as_if_nothing_had_happened(house: House, rng: Random, outcome: Outcome) -> 
         outcome.halted += result is not None and result.status is RunStatus.HALTED
 
 
-def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> Mapping[str, Any]:
+def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> _Told:
     """Interrupted again and again, until it has come to its end; what a person is told then."""
     level, posts = house.ledger.level(house.book).level, house.broker.posts.total()
     wishes = PROBE
@@ -140,14 +152,14 @@ def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> M
             break
     else:
         outcome.other.append(f"recovery does not come to its end: {house.words[-1:]}")
-        return {}
-    outcome.adopted += len(result.report["adopted"])
-    outcome.abandoned += len(result.report["abandoned"])
+        return _Told()
+    outcome.adopted = _events(house, "recovery_adopted")
+    outcome.abandoned = _events(house, "recovery_abandoned")
     if house.broker.posts.total() != posts:
         outcome.other.append("recovery sent an order")
     if house.ledger.level(house.book).level is not level:
         outcome.other.append("recovery changed the kill level")
-    return result.report
+    return _told(house, result.report)
 
 
 def _drawn(house: House, rng: Random) -> Wishes | None:
@@ -185,6 +197,11 @@ def _go_on(house: House, outcome: Outcome) -> None:
     house.reconcile()
 
 
+def _events(house: House, kind: str) -> int:
+    house.ledger.dispose()
+    return int(rows(house.url, f"SELECT COUNT(*) FROM events WHERE kind = '{kind}'")[0][0])  # noqa: S608 (ours)
+
+
 def _must_not_halt(result: RunResult | None, when: str, outcome: Outcome) -> None:
     if result is not None and result.fresh and result.status is RunStatus.HALTED:
         outcome.other.append(f"{when} halts after the recovery: {(result.report or {}).get('note')}")
@@ -208,15 +225,24 @@ def _doubles(house: House) -> Iterator[str]:
             yield f"day {day}, {slot}: orders of {len(runs)} runs arrived"
 
 
-def _lost_fills(house: House, told: Mapping[str, Any]) -> Iterator[str]:
-    """A fill is in an intent, or too old to be told and then among the quantities that do not follow."""
+def _told(house: House, report: Mapping[str, Any]) -> _Told:
+    coids = frozenset(coid for coid in _ours(house) if house.broker.still_told(coid))
+    past = house.ledger.last_snapshot(house.book)
+    doubted = frozenset(doubt["symbol"] for doubt in report["doubts"])
+    return _Told(coids, doubted if past is not None else None)
+
+
+def _lost_fills(house: House, told: _Told) -> Iterator[str]:
+    """A fill that the broker told is in an intent; one that it no longer tells is among what does not follow."""
     intents = house.ledger.find_intents(house.book, [*_ours(house)])
+    gone: Counter[int] = Counter()
     for coid, order in _ours(house).items():
         intent = intents.get(coid)
         held = intent.filled_quantity if intent is not None and intent.sends == 1 else Decimal(0)
-        if held == order.filled_quantity:
-            continue
-        doubted = {doubt["symbol"] for doubt in told.get("doubts", ())}
-        if house.broker.days_told == 1 and symbol_of(order.conid) in doubted | {str(order.conid)}:
-            continue
-        yield f"{order.filled_quantity:f} of {coid} filled, the ledger has {held:f}"
+        if coid not in told.coids:
+            gone[order.conid] += int(order.filled_quantity - held) * order.side.sign
+        elif held != order.filled_quantity:
+            yield f"{order.filled_quantity:f} of {coid} filled, the ledger has {held:f}"
+    for conid, quantity in gone.items():
+        if quantity != 0 and told.doubted is not None and told.doubted.isdisjoint({symbol_of(conid), str(conid)}):
+            yield f"{quantity} of {symbol_of(conid)} are lost and nobody was told"

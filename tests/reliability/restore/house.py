@@ -53,7 +53,7 @@ class DailyBroker(BrokerModel):
         return OrderReport(self._list(), trades, self.world.now())
 
     def still_told(self, coid: str) -> bool:
-        """Whether the broker would tell of the order's executions now."""
+        """Whether the broker tells of the order's executions now, all of them."""
         since = self.today - timedelta(self.days_told)
         return all(trade.time.date() > since for trade in self.trades if trade.coid == coid)
 
@@ -207,6 +207,7 @@ class House:
             signer=FakeSigner(),
             sectors=SECTORS,
             trading_mode="paper",
+            pseudonym_key="a test's own",
             owner=f"owner-{self.owners}",
             account=ACCOUNT,
             sleep=no_sleep,

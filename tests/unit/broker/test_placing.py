@@ -156,6 +156,7 @@ def mortal(tmp_path: Path) -> Iterator[tuple[str, Path]]:
             process.terminate()
 
 
+@pytest.mark.slow
 async def test_a_server_killed_in_the_middle_of_a_placement_leaves_it_unknown_and_it_is_not_sent_again(
     mortal: tuple[str, Path],
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -174,6 +175,7 @@ def test_the_order_in_which_names_are_listed_changes_no_plan(world: World, shuff
     assert [(p.action, p.orders) for p in found_plans(other)] == [(p.action, p.orders) for p in found_plans(world)]
 
 
+@pytest.mark.slow
 def test_the_worlds_drawn_have_plans_of_every_action_that_pass_the_gate() -> None:
     seen: set[tuple[Action, bool]] = set()
 

@@ -17,6 +17,7 @@ from app.domain.errors import Fenced, LedgerError, LedgerUnavailable
 from app.domain.market import PriceSeries
 from app.ledger.engine import create_ledger_engine
 from app.ledger.sql_ledger import SqlLedger
+from app.record.chunks import KeptInputs
 from tests.support.eventually import eventually
 from tests.support.fakes import FakeMarketData, Office
 from tests.support.ledgers import SqliteDatabases
@@ -62,9 +63,10 @@ class Heard(SqlLedger):
         intents: Sequence[Intent],
         at: datetime,
         events: Sequence[Event] = (),
+        inputs: KeptInputs | None = None,
     ) -> None:
         self.writes.append("plan")
-        super().commit_plan(claim, plan, intents, at, events)
+        super().commit_plan(claim, plan, intents, at, events, inputs)
 
 
 @pytest.fixture

@@ -80,6 +80,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.mcp_allowed_hosts == ("a.example",)
 
 
+@pytest.mark.slow
 def test_the_server_says_in_one_line_why_it_does_not_start() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     ended = subprocess.run(

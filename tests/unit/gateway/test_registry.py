@@ -261,6 +261,7 @@ def path_fields() -> list[tuple[GatewayTool, str]]:
     return [(tool, name) for tool in TOOLS for name in re.findall(r"\{(\w+)\}", tool.path)]
 
 
+@pytest.mark.slow
 @given(st.sampled_from(path_fields()), PATH_TEXT)
 def test_no_argument_can_change_the_path_that_it_is_part_of(where: tuple[GatewayTool, str], value: object) -> None:
     tool, name = where

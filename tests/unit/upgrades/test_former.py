@@ -10,11 +10,13 @@ from app.domain.order import OrderRule
 from app.domain.portfolio import CashBalance
 from app.ledger import former, run_memory
 from app.ledger.engine import create_ledger_engine, migrate, open_ledger
+from app.ledger.schema import HEAD
 from app.ledger.transactions import writing
 from tests.support.fakes import Office
 from tests.support.ledgers import SqliteDatabases
 from tests.support.world import World
 from tests.unit.ledger.builders import AT, dump
+from tests.unit.ledger.test_migrations import of_books
 from tests.unit.upgrades.stories import STORIES
 
 
@@ -38,14 +40,19 @@ async def test_an_older_version_may_be_gone_back_to_and_come_back_from(name: str
     await STORIES[name].until(office)
     before = dump(url)
     engine = create_ledger_engine(url)
-    for revision in ("0004", "0005"):
+    for revision in ("0004", HEAD):
         with writing(engine) as connection:
             migrate(connection, revision)
     engine.dispose()
-    assert dump(url) == before
+    after = dump(url)
+    assert of_books(after["events"]) == of_books(before["events"])
+    # The ledger's own chain begins anew.
+    assert [table for table in set(before) - {"events", "chain", "ledger_head"} if before[table] != after[table]] == []
     assert name == "lapsed" or before["run_memory"]
-    assert ledger.verify().ok
     ledger.dispose()
+    again = open_ledger(url)
+    assert again.verify().problems == ()
+    again.dispose()
 
 
 def test_a_report_that_knew_one_sum_of_cash_and_no_flows_is_still_read() -> None:

@@ -1,0 +1,40 @@
+"""The ledger's newest head, put down elsewhere: after each closed run where a place is set, and when a person asks."""
+
+import logging
+from datetime import datetime
+from importlib.metadata import version
+
+from app.desk.desk import Desk
+from app.desk.records import Notice, RunKey
+from app.domain.errors import PortfolioError
+from app.record.anchors import Anchor, Head, line_of
+
+_logger = logging.getLogger(__name__)
+_TITLE = "the ledger's head could not be put down elsewhere"
+
+
+async def anchor_run(desk: Desk, key: RunKey) -> None:
+    """Where it cannot be, the log says so and a person is told; it fails nothing."""
+    if desk.anchor_place is None:
+        return
+    try:
+        newest = await desk.in_thread(desk.ledger.head)
+        await desk.anchor_place.put(anchor_line(newest, desk.now()))
+    except PortfolioError as error:
+        _logger.error("%s: %s", _TITLE, error)
+        if desk.policy.notifications.urls:
+            parts = (key.book, key.session_date.isoformat(), key.slot, "anchor")
+            notice = Notice("|".join(parts), key.book, f"{key.session_date} {key.slot}: {_TITLE}", str(error))
+            await _tell(desk, notice)
+
+
+def anchor_line(newest: Head, at: datetime) -> str:
+    """As this version writes it."""
+    return line_of(Anchor(newest, at, version("portfolio-manager")))
+
+
+async def _tell(desk: Desk, notice: Notice) -> None:
+    try:
+        await desk.in_thread(desk.ledger.add_notice, notice)
+    except PortfolioError as error:
+        _logger.error("%s: nobody is told: %s", notice.title, error)
