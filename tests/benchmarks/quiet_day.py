@@ -125,7 +125,7 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     begun = count_transactions(engine)
     found: list[QuietDay] = []
     for number in range(2 * (days + WARM_UP)):
-        office.world.next_day(_session(number))
+        office.world.next_day(session_of(number))
         # A broker lists the day's orders, and those that still work.
         office.broker.orders = office.broker.working()
         day = await _one(office, begun)
@@ -136,7 +136,8 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     raise MeasurementFailed(f"only {len(found)} days were quiet")
 
 
-def _session(number: int) -> date:
+def session_of(number: int) -> date:
+    """The day of so many sessions after the first; Mondays to Fridays."""
     weeks, days = divmod(number, 5)
     return TODAY + timedelta(weeks=weeks, days=days)
 
