@@ -97,6 +97,6 @@ def _rank(point: NavPoint) -> tuple[Any, int]:
     return point.session_date, _ORDER[point.kind]
 
 
-def _ordered(rows: Sequence[Row[Any]]) -> tuple[NavPoint, ...]:
+def _ordered(rows: Sequence[Row[Any, Any, Any, Any, Any]]) -> tuple[NavPoint, ...]:
     points = [NavPoint(day, NavKind(kind), nav, index=index, peak=peak) for day, kind, nav, index, peak in rows]
     return tuple(sorted(points, key=_rank))
