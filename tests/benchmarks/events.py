@@ -84,7 +84,12 @@ class Timed(SqlLedger):
         super().record(claim, events, at, patient=patient)
 
     def commit_plan(
-        self, claim: Claim, plan: Mapping[str, Any], intents: Sequence[Intent], *rest: Any, **known: Any
+        self,
+        claim: Claim,
+        plan: Mapping[str, Any],
+        intents: Sequence[Intent],
+        *rest: Any,
+        **known: Any,  # noqa: ANN401
     ) -> None:
         super().commit_plan(claim, plan, intents, *rest, **known)
         self.planned = time.perf_counter()

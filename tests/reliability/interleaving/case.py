@@ -124,6 +124,7 @@ class Case:
             signer=FakeSigner(),
             sectors=SECTORS,
             trading_mode="paper",
+            pseudonym_key="a test's own",
             owner=owner,
             account=ACCOUNT,
             sleep=no_sleep,

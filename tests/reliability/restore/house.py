@@ -207,6 +207,7 @@ class House:
             signer=FakeSigner(),
             sectors=SECTORS,
             trading_mode="paper",
+            pseudonym_key="a test's own",
             owner=f"owner-{self.owners}",
             account=ACCOUNT,
             sleep=no_sleep,

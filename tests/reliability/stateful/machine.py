@@ -216,6 +216,7 @@ class Days(RuleBasedStateMachine):
             signer=FakeSigner(),
             sectors=SECTORS,
             trading_mode="paper",
+            pseudonym_key="a test's own",
             owner=f"owner-{self.owners}",
             account=ACCOUNT,
             sleep=no_sleep,
