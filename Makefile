@@ -90,6 +90,8 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.ledger
+	@$(RUN) python -m tests.benchmarks.events
+	@$(RUN) python -m tests.benchmarks.kept_inputs
 	@$(RUN) python -m tests.benchmarks.risk --days
 
 bench-gateway: install ## Measure reading 500 positions at the broker's real pacing; two minutes
