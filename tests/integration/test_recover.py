@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.e2e.command import PROGRAM, Said, environment, portfolio
 from tests.support.stack import running, service
@@ -43,6 +44,7 @@ def at_a_terminal(home: Path, answers: Sequence[str], *arguments: str) -> tuple[
         return asked.wait(60), said.decode()
 
 
+@pytest.mark.long
 async def test_a_day_that_was_traded_before_the_ledger_was_lost_is_recovered_and_never_traded_again(
     tmp_path: Path,
 ) -> None:
