@@ -10,6 +10,7 @@ from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.sizing import HEADROOM
 from app.domain.tolerance import TOLERANCE
+from app.domain.totals import total_of
 from app.domain.universe import position_limit
 
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
@@ -59,7 +60,7 @@ def breaches(situation: Situation) -> tuple[Metric, ...]:
 def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
     """The mandatory sales bring it inside its limit; what they do to a statistic cannot be told from weights."""
     limits = situation.policy.risk_limits
-    invested = sum(abs(weight) for weight in now.values())
+    invested = total_of(abs(weight) for weight in now.values())
     if metric.name == "exposure":
         return invested <= situation.evaluation.max_exposure + TOLERANCE
     if metric.name == "cash_reserve" and metric.value is not None:
@@ -148,15 +149,15 @@ def _toward(
 ) -> Targets:
     """A group's weight brought to its goal: sold pro rata, bought evenly, held names first."""
     inside = {name.conid for name in held}
-    difference = goal - sum(targets[name.conid] for name in held)
+    difference = goal - total_of(targets[name.conid] for name in held)
     if difference < 0:
         free = [p.instrument.conid for p in situation.without_exit if p.instrument.conid in inside]
-        sellable = sum(targets[conid] for conid in free)
+        sellable = total_of(targets[conid] for conid in free)
         factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
         return {**targets, **{conid: targets[conid] * factor for conid in free}}
     ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
     first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
-    enough = sum(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
+    enough = total_of(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
     return _poured(targets, first if enough else ceilings, difference)
 
 
@@ -183,7 +184,7 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
     for metric in broken:
         if metric.name == "max_sector" and metric.limit is not None:
             inside = _sectors_inside(situation, inside, metric.limit)
-    total = sum(inside.values())
+    total = total_of(inside.values())
     bounds = [
         situation.evaluation.managed_exposure * INSIDE * metric.limit / metric.value
         for metric in broken
@@ -191,7 +192,7 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
     ]
     if bounds and total > min(bounds):
         inside = _scaled(inside, [i.conid for i in free], total - min(bounds))
-        total = sum(inside.values())
+        total = total_of(inside.values())
     bound = situation.evaluation.max_exposure - HEADROOM
     over = any(metric.name in {"exposure", "cash_reserve"} for metric in broken)
     if over and total > bound:
@@ -203,7 +204,7 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
 def _sectors_inside(situation: Situation, targets: Targets, limit: float) -> Targets:
     for sector in sorted(situation.evaluation.sector_weights):
         held = [p.instrument.conid for p in situation.portfolio.positions if situation.sector(p.instrument) == sector]
-        weight = sum(targets[conid] for conid in held)
+        weight = total_of(targets[conid] for conid in held)
         if weight > limit:
             free = {p.instrument.conid for p in situation.without_exit}
             targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
@@ -213,7 +214,7 @@ def _sectors_inside(situation: Situation, targets: Targets, limit: float) -> Tar
 def _scaled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
     """`excess` taken off the free names pro rata."""
     names = list(free)
-    weight = sum(targets[conid] for conid in names)
+    weight = total_of(targets[conid] for conid in names)
     factor = max(0.0, 1 - excess / weight) if weight > 0 else 1.0
     return {**targets, **{conid: targets[conid] * factor for conid in names}}
 
@@ -225,7 +226,7 @@ def _levelled(targets: Targets, free: Iterable[int], excess: float, least: float
     """
     ordered = sorted(free, key=lambda conid: (-targets[conid], conid))
     few = ordered[: max(1, int(excess / (2 * least)))] if least > 0 else ordered
-    if sum(targets[conid] for conid in few) > excess:
+    if total_of(targets[conid] for conid in few) > excess:
         ordered = few
     taken = 0.0
     for count, conid in enumerate(ordered, start=1):
@@ -241,8 +242,8 @@ def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order
     """Sells, then buys by size, all scaled down together to the day's turnover."""
     policy, nav = situation.policy, situation.nav
     changes = {conid: target - now.get(conid, 0.0) for conid, target in targets.items()}
-    total = sum(abs(change) for change in changes.values()) * nav
-    used = sum(situation.base_value(order) for order in situation.mandatory)
+    total = total_of(abs(change) for change in changes.values()) * nav
+    used = total_of(situation.base_value(order) for order in situation.mandatory)
     budget = max(0.0, policy.execution.max_turnover * nav - used)
     scale = min(1.0, budget / total) if total > 0 else 0.0
     sells = [

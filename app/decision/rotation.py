@@ -9,6 +9,7 @@ from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.order import OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import RotationTrigger
+from app.domain.totals import total_of
 
 
 def momentum(situation: Situation, ago: int = 0) -> Mapping[str, float]:
@@ -25,7 +26,7 @@ def momentum(situation: Situation, ago: int = 0) -> Mapping[str, float]:
         if listed and series is not None and len(series.closes) > period + ago:
             closes = series.closes
             returns[sector].append(float(closes[-1 - ago] / closes[-1 - ago - period] - 1))
-    return {sector: sum(values) / len(values) for sector, values in sorted(returns.items())}
+    return {sector: total_of(values) / len(values) for sector, values in sorted(returns.items())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _move(situation: Situation, turn: Turn) -> Plan | None:
     rules = situation.policy.strategies.sector_rotation
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
     sources = [p for p in situation.without_exit if situation.sector(p.instrument) == source]
-    weight = sum(situation.weight(p.instrument) for p in sources)
+    weight = total_of(situation.weight(p.instrument) for p in sources)
     share = min(1.0, rules.move / weight) if weight > 0 else 0.0
     sells = [
         order
@@ -116,7 +117,7 @@ def _move(situation: Situation, turn: Turn) -> Plan | None:
         )
     ]
     goals = [i for i in situation.buyable if situation.sector(i) == goal]
-    proceeds = sum(situation.base_value(order) for order in sells)
+    proceeds = total_of(situation.base_value(order) for order in sells)
     desired = [DesiredBuy(i, proceeds / len(goals), 1.0, OrderRule.ROTATE, f"rotate: {text}") for i in goals]
     bought = buys(situation, (*situation.mandatory, *sells), desired) if sells else ()
     if not bought:

@@ -11,6 +11,7 @@ from app.domain.order import Order
 from app.domain.ruling import Refusal
 from app.domain.sizing import HEADROOM
 from app.domain.tolerance import TOLERANCE
+from app.domain.totals import total_of
 
 # A gap smaller than this comes of whole shares.
 NEAR = 0.005
@@ -74,7 +75,7 @@ def _out_of_reach(situation: Situation, drift: Drift) -> tuple[str, ...]:
         return ("no name of it may be bought today; its share stays in cash",)
     caps, alike = situation.evaluation.caps, [d for d in situation.evaluation.drifts if d.kind == drift.kind]
     tightest = min(caps, key=lambda cap: cap.limit)
-    if sum(d.target for d in alike) > tightest.limit - HEADROOM + TOLERANCE:
+    if total_of(d.target for d in alike) > tightest.limit - HEADROOM + TOLERANCE:
         return (f"{tightest.rule} allows {tightest.limit:.1%} to be invested, and one point is kept free",)
     return (f"the limits of its names and of the group leave room for {drift.attainable:.1%}",)
 
@@ -96,7 +97,7 @@ def _today(
         and not any(_belongs(situation, drift, position.instrument) for position in situation.without_exit)
     ):
         return ("nothing is left of it to sell but what the mandatory sales leave",)
-    used = sum(situation.base_value(order) for order in orders) / situation.nav
+    used = total_of(situation.base_value(order) for order in orders) / situation.nav
     if used > rules.execution.max_turnover - HEADROOM:
         return (f"max_turnover: {used:.1%} of NAV is traded today, limit {rules.execution.max_turnover:.1%}",)
     if gap < 0 and not situation.evaluation.risk_may_rise:

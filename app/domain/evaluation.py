@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.domain.instrument import Instrument
 from app.domain.market import Trend
+from app.domain.totals import total_of
 
 
 class Severity(StrEnum):
@@ -125,7 +126,7 @@ class Evaluation:
     @property
     def managed_exposure(self) -> float:
         """What of the exposure the rules manage."""
-        return sum(abs(weight) for weight in self.weights.values())
+        return total_of(abs(weight) for weight in self.weights.values())
 
     @property
     def max_exposure(self) -> float:

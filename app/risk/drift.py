@@ -9,6 +9,7 @@ from app.domain.instrument import Instrument
 from app.domain.market import Market
 from app.domain.policy import Policy
 from app.domain.sizing import HEADROOM
+from app.domain.totals import total_of
 from app.domain.universe import position_limit, sector_of
 from app.risk.arrays import PortfolioArrays
 
@@ -51,11 +52,11 @@ class Groups:
     def drift(self, kind: str, name: str, target: float, scale: float, limit: float) -> Drift:
         """The drift of one group."""
         inside, rooms, locked = self.held[name], self.rooms[name], self.names.locked
-        weight = sum([weight for _, weight in inside])
+        weight = total_of([weight for _, weight in inside])
         if not rooms and target > 0:
             return Drift(kind, name, weight, target, attainable=weight)
-        stuck = sum([weight for instrument, weight in inside if instrument.conid in locked])
-        return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, sum(rooms))))
+        stuck = total_of([weight for instrument, weight in inside if instrument.conid in locked])
+        return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, total_of(rooms))))
 
 
 def drifts(
@@ -98,7 +99,7 @@ def _towards(names: Names, room: float) -> tuple[Drift, ...]:
 
 
 def _scale(targets: Mapping[str, float], room: float) -> float:
-    wanted = sum(targets.values())
+    wanted = total_of(targets.values())
     return min(1.0, room / wanted) if wanted > 0 else 1.0
 
 
