@@ -137,7 +137,15 @@ async def test_the_chain_tells_the_whole_run_in_order(
 ) -> None:
     kinds = [kind for (kind,) in rows(ledger_url, "SELECT kind FROM events ORDER BY seq")]
     told = [kind for kind in kinds if kind not in {"mcp_call", "stage", "progress"}]
-    assert told == ["run_claimed", "navs_added", "plan_committed", *["intent_moved"] * 6, "run_closed", "run_sealed"]
+    assert told == [
+        "run_claimed",
+        "navs_added",
+        "inputs_kept",
+        "plan_committed",
+        *["intent_moved"] * 6,
+        "run_closed",
+        "run_sealed",
+    ]
     assert ledger.verify().events == len(kinds)
 
 
