@@ -13,7 +13,19 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from app.commands import audit, controls, events, policies, processes, prove, questions, recover, signals, verify
+from app.commands import (
+    audit,
+    controls,
+    events,
+    policies,
+    processes,
+    prove,
+    questions,
+    recover,
+    replay,
+    signals,
+    verify,
+)
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -68,6 +80,7 @@ cli.command("questions")(questions.show)
 cli.command("events")(events.events)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
+cli.command()(replay.replay)
 cli.command()(prove.prove)
 cli.command()(verify.verify)
 

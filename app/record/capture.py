@@ -105,7 +105,7 @@ def keep(inputs: Inputs, outcome: Mapping[str, Any], told: Told, conceal: Callab
         "instruments": chunks.put({str(i.conid): INSTRUMENT.encode(i) for i in _instruments(today)}),
         "account": chunks.put(encode(Portfolio, today.portfolio)),
         "market": chunks.put(_market(market)),
-        "history": chunks.put({str(s.conid): put_history(chunks, s) for s in _series(market)}),
+        "history": chunks.put_numbers({str(s.conid): put_history(chunks, s) for s in _series(market)}),
         "navs": chunks.put(chunks.put_blocks([encode(NavPoint, point) for point in today.navs])),
         "memory": chunks.put(
             MEMORY.encode(memory)

@@ -42,10 +42,11 @@ class Chunks:
 
     def put(self, plain: object) -> str:
         """The reference to it. `plain` is as a codec writes it."""
-        text = self._conceal(encoded(plain))
-        name = digest(text)
-        self._texts[name] = text
-        return PREFIX + name
+        return self._put(self._conceal(encoded(plain)))
+
+    def put_numbers(self, plain: object) -> str:
+        """The reference to what has no text of anybody's in it."""
+        return self._put(encoded(plain))
 
     def put_made(self, made: Mapping[str, str]) -> None:
         """Chunks with nothing to conceal that were made before, by hash."""
@@ -58,6 +59,11 @@ class Chunks:
         for first in range(0, whole, BLOCK):
             before = self.put(_block(rows[first : first + BLOCK], before))
         return _block(rows[whole:], before)
+
+    def _put(self, text: str) -> str:
+        name = digest(text)
+        self._texts[name] = text
+        return PREFIX + name
 
     def kept(self, root: object) -> KeptInputs:
         """With `root` as the chunk that names the others. Raises: RecordError where a text looks like a reference."""

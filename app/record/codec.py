@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import cache, partial
-from operator import index
+from operator import attrgetter, index
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -99,12 +99,18 @@ class RecordForm(Generic[Value]):
             for name in defaults
             if name not in beside
         }
-        self._writers = tuple((name, each.encode) for name, (each, _) in self._fields.items())
+        # None is left out before it is asked how it is written.
+        self._writers = tuple((name, _of_known(hints[name]).encode) for name in self._fields)
+        names = tuple(self._fields)
+        self._values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
     def encode(self, value: Value) -> dict[str, Any]:
         """An object of JSON."""
-        found = ((name, write(getattr(value, name))) for name, write in self._writers)
-        return {name: plain for name, plain in found if plain is not None}
+        found = {}
+        for (name, write), part in zip(self._writers, self._values(value), strict=True):
+            if part is not None:
+                found[name] = write(part)
+        return found
 
     def decode(self, plain: object, path: str, names: Names, beside: Mapping[str, object] | None = None) -> Value:
         """With the fields `beside`."""
@@ -163,6 +169,12 @@ def _if_absent(hint: object, default: Callable[[], object] | None) -> Callable[[
     if default is None:
         return lambda path: refuse(path, "is missing")
     return lambda _: default()
+
+
+def _of_known(hint: Hashable) -> Form:
+    """Of a field's type where it is not None."""
+    real = [kind for kind in get_args(hint) if kind is not NoneType]
+    return form(real[0]) if get_origin(hint) in (Union, UnionType) and len(real) == 1 else form(hint)
 
 
 def _optional(kinds: tuple[Any, ...]) -> Form:

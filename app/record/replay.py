@@ -12,7 +12,7 @@ from app.domain.errors import DataError, RecordError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
 from app.domain.navs import NavPoint
-from app.domain.plan import Choice, Exchange, Memory
+from app.domain.plan import Choice, Exchange, Memory, Plan
 from app.domain.policy import Notifications, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, KillLevel
@@ -75,6 +75,13 @@ def decide_again(inputs: Inputs) -> Mapping[str, Any]:
         raise RecordError(f"the day cannot be decided from what is kept: {type(error).__name__}") from error
     again: Mapping[str, Any] = json.loads(encoded(outcome))
     return again
+
+
+def plan_of(inputs: Inputs, outcome: Mapping[str, Any]) -> Plan:
+    """The chosen plan of an outcome. Raises: RecordError."""
+    today = inputs.today
+    held = {position.instrument.conid: position.instrument for position in today.portfolio.positions}
+    return decode(Plan, outcome.get("plan"), "outcome.plan", held | dict(today.market.instruments))
 
 
 def _by_the_engine(inputs: Inputs) -> dict[str, Any]:

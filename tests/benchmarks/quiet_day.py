@@ -7,22 +7,27 @@ is taken out; the ledger is a real one, on SQLite and on PostgreSQL where one ca
 import asyncio
 import sys
 import tempfile
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from time import process_time, thread_time
 from typing import Any, Final, cast
 
+import numpy as np
 from sqlalchemy import Connection, Engine, event
 
 from app.desk.ports import Broker, Ledger, MarketData
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.domain.market import Array, PriceSeries
 from app.domain.portfolio import Position
 from app.ledger.engine import create_ledger_engine, migrate
 from app.ledger.schema import HEAD
@@ -30,9 +35,9 @@ from app.ledger.sql_ledger import SqlLedger
 from app.ledger.transactions import writing
 from tests.benchmarks.program import run_as_program
 from tests.benchmarks.world import MeasurementFailed
-from tests.support.fakes import Office
+from tests.support.fakes import FakeMarketData, Office
 from tests.support.postgres import own_server
-from tests.support.world import PRICE, SYMBOLS, TODAY, World, conid, instrument
+from tests.support.world import OPENING, PRICE, SESSIONS, SYMBOLS, TODAY, World, conid, instrument, weekdays_before
 
 TRANSACTIONS: Final = 12
 CPU_MILLISECONDS: Final = 20.0
@@ -103,6 +108,31 @@ class _Timed:
             self._spent.seconds += thread_time() - started
 
 
+class SteadyMarket(FakeMarketData):
+    """Yesterday's closes are today's, with one more: what the days before this one were does not change."""
+
+    async def history(self, conid: int, before: date) -> PriceSeries:
+        dates, closes = _path(conid)
+        end = bisect_left(dates, before)
+        first = end - SESSIONS
+        return PriceSeries(conid, dates[first:end], closes[first:end], "fake", OPENING + (before - TODAY))
+
+
+@cache
+def _path(conid: int) -> tuple[tuple[date, ...], Array]:
+    """Closes that wander around the price, each name's in its own way, in cents as the broker sends them."""
+    dates = weekdays_before(TODAY + timedelta(days=400), SESSIONS + 300)
+    steps = np.random.default_rng(conid).normal(0, 0.01, len(dates))
+    wander = accumulate(steps, lambda before, step: 0.9 * before + step)
+    return dates, np.round(float(PRICE) * np.exp(np.array(list(wander))), 2)
+
+
+def move_prices(world: World, number: int) -> None:
+    """Each name's price is a little above or below what it was bought at."""
+    moves = np.random.default_rng(number).integers(-40, 40, len(SYMBOLS)).tolist()
+    world.moved = {symbol: PRICE + Decimal(move) / 100 for symbol, move in zip(SYMBOLS, moves, strict=True)}
+
+
 def count_transactions(engine: Engine) -> Counter[str]:
     """Counts from now on under "begun"."""
     count: Counter[str] = Counter()
@@ -122,10 +152,12 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     with writing(engine) as connection:
         migrate(connection, HEAD)
     office = Office(SqlLedger(engine), quiet_world())
+    office.market_data = SteadyMarket(office.world)
     begun = count_transactions(engine)
     found: list[QuietDay] = []
     for number in range(2 * (days + WARM_UP)):
-        office.world.next_day(_session(number))
+        office.world.next_day(session_of(number))
+        move_prices(office.world, number)
         # A broker lists the day's orders, and those that still work.
         office.broker.orders = office.broker.working()
         day = await _one(office, begun)
@@ -136,7 +168,8 @@ async def quiet_days(engine: Engine, days: int) -> tuple[QuietDay, ...]:
     raise MeasurementFailed(f"only {len(found)} days were quiet")
 
 
-def _session(number: int) -> date:
+def session_of(number: int) -> date:
+    """The weekday so many after the first."""
     weeks, days = divmod(number, 5)
     return TODAY + timedelta(weeks=weeks, days=days)
 

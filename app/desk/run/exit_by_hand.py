@@ -101,7 +101,7 @@ async def _commit(desk: Desk, run: Decided, claim: Claim) -> Decided:
     """The plan, its one order and what it was made of, durable before it is sent."""
     run.journal.keep_to_the_run()
     await run.journal.flush()
-    record, intents, at = plan_record(run.plan, run.choice), intents_of(run, run.plan), run.clock.now()
+    record, intents, at = plan_record(run.plan, run.choice), intents_of(run.key, run.plan), run.clock.now()
     await desk.in_thread(desk.ledger.commit_plan, claim, record, intents, at, (), run.kept)
     return replace(run, kept=None)
 

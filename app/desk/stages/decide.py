@@ -11,12 +11,12 @@ from app.decision.asking import summary
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
-from app.desk.records import Event, Intent
+from app.desk.records import Event, Intent, RunKey
 from app.desk.report.explanation import explanation_part
 from app.desk.stages.committed_plan import plan_record, restore_explanations, restore_plan
 from app.desk.stages.kept_inputs import today_of, with_day_kept
 from app.desk.stages.kill_level import level_in_force
-from app.desk.states import Decided, Evaluated, MarketRead, Run
+from app.desk.states import Decided, Evaluated, MarketRead
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, client_order_id
 from app.domain.plan import Plan
@@ -81,9 +81,8 @@ def waiting(desk: Desk, plan: Plan) -> tuple[Order, ...]:
     return tuple(order for order in plan.orders if every or not order.mandatory)
 
 
-def intents_of(run: Run, plan: Plan) -> tuple[Intent, ...]:
+def intents_of(key: RunKey, plan: Plan) -> tuple[Intent, ...]:
     """Orders under the ids that they will carry to the broker, sells first."""
-    key = run.key
     ordered = sorted(plan.orders, key=lambda o: (o.side.sign, not o.mandatory, o.instrument.symbol, o.leg))
     return tuple(
         Intent(client_order_id(key.book, key.session_date, key.slot, o.instrument.conid, o.side, o.leg), o)
@@ -102,7 +101,7 @@ async def _commit(desk: Desk, run: Decided) -> Decided:
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
         run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
         return run
-    claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run, run.plan)
+    claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run.key, run.plan)
 
     async def commit(events: Sequence[Event]) -> None:
         await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept)

@@ -75,7 +75,7 @@ async def execute(desk: Desk, decided: Decided) -> Executed:
     run.journal.keep_to_the_run()
     plan, portfolio, claim = run.plan, run.portfolio, run.claim
     held_back = waiting(desk, plan) if run.mode.mode is Mode.APPROVE and not run.approved else ()
-    for intent in intents_of(run, plan):
+    for intent in intents_of(run.key, plan):
         if claim is None or run.mode.mode is Mode.PREVIEW:
             run, portfolio = await _preview(desk, run, intent, portfolio)
         elif intent.order in held_back:
