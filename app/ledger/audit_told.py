@@ -13,6 +13,7 @@ from app.ledger import former
 from app.ledger.audit_rows import Columns, Key
 from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
+from app.ledger.run_memory import Kind
 from app.ledger.schema import control, flows, intents, navs, notices, quarantines, questions, run_memory, runs
 from app.record.canonical import canonical, digest
 
@@ -110,9 +111,8 @@ def _sealed(account: Account, event: Told) -> None:
 
 
 def _forget(account: Account, run_id: str) -> None:
-    left = account.tables[run_memory]
-    for key in [key for key in left if key[0] == run_id]:
-        del left[key]
+    for kind in Kind:
+        account.tables[run_memory].pop((run_id, kind.value), None)
 
 
 def _navs_added(account: Account, event: Told) -> None:
@@ -164,10 +164,13 @@ def _moved(account: Account, event: Told) -> None:
     if told.get("what_if") is not None:
         known["what_if"] = canonical(told["what_if"])
     asked = account.tables[questions]
-    before = sum(key[:2] == (told["planned_by"], told["coid"]) for key in asked) if "questions" in told else 0
-    for place, one in enumerate(told.get("questions", ()), before):
+    place = 0
+    for one in told.get("questions", ()):
+        # Behind those of earlier events.
+        while (told["planned_by"], told["coid"], place) in asked:
+            place += 1
         values = {"ids": canonical(one["ids"]), **{name: one[name] for name in ("text", "answered", "why")}}
-        account.put(questions, (told["planned_by"], told["coid"], place), values)
+        asked[told["planned_by"], told["coid"], place] = values
 
 
 def _level(account: Account, event: Told) -> None:

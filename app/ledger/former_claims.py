@@ -19,9 +19,13 @@ _NEWEST = 1000
 _SEQ = select(chain.c.seq).where(chain.c.book == bindparam("of")).scalar_subquery()
 _RECENT = (events.c.book == bindparam("of"), events.c.seq > _SEQ - _NEWEST)
 _CLAIMS = select(events.c.run_id, events.c.payload).where(*_RECENT, events.c.kind == OwnKind.RUN_CLAIMED)
+# A run also moves orders that others planned: those are not its own.
+_ELSEWHERE = (OwnKind.INTENT_MOVED, OwnKind.INTENT_ABSENT)
+_OWN = tuple(kind for kind in OwnKind if kind not in _ELSEWHERE)
 _STORY = (
     select(events)
     .where(*_RECENT, or_(events.c.run_id == bindparam("run"), events.c.kind == OwnKind.COLUMNS_FOUND))
+    .where(events.c.kind.in_(_OWN))
     .order_by(events.c.seq)
 )
 
@@ -39,8 +43,7 @@ def require_as_told(connection: Connection, key: RunKey) -> None:
 def _wrong(connection: Connection, book: str, run_id: str) -> str | None:
     account = Account()
     for row in connection.execute(_STORY, {"of": book, "run": run_id}):
-        if row.kind in set(OwnKind):
-            account.note(Told(row.book, row.seq, row.run_id, row.kind, row.at, json.loads(row.payload)))
+        account.note(Told(row.book, row.seq, row.run_id, row.kind, row.at, json.loads(row.payload)))
     for stored in stored_rows(connection, runs, {"run_id": run_id}):
         names = differing(runs, stored, account.tables[runs][(run_id,)])
         return f"is not what its events say ({', '.join(names)})" if names else None

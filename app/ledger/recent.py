@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, Engine, select, text
 
 from app.ledger.address import SQLITE, address, made
-from app.ledger.events import link_hash
+from app.ledger.events import EMPTIED, first_link, link_hash
 from app.ledger.faults import READ_ONLY, place, unavailable
-from app.ledger.schema import chain, events
+from app.ledger.schema import chain, events, ledger_head
 from app.ledger.transactions import ledger_errors
 
 NEWEST = 200
+_NEWEST = select(events.c.number, events.c.link).order_by(events.c.number.desc()).limit(1)
 _WAIT_SECONDS = 2
 
 
@@ -51,7 +52,7 @@ def require_writable(connection: Connection) -> None:
 
 def altered(connection: Connection, newest: int = NEWEST) -> tuple[str, ...]:
     """What is wrong with the newest events of each book; empty when nothing is."""
-    problems: list[str] = []
+    problems = list(_of_all(connection))
     for head in connection.execute(select(chain)).all():
         ordered = select(events).where(events.c.book == head.book).order_by(events.c.seq.desc()).limit(newest)
         rows = list(reversed(connection.execute(ordered).all()))
@@ -65,6 +66,15 @@ def altered(connection: Connection, newest: int = NEWEST) -> tuple[str, ...]:
                 problems.append(f"book {head.book}, event {row.seq}: is not what was written")
             previous = row.hash
     return tuple(problems)
+
+
+def _of_all(connection: Connection) -> Iterator[str]:
+    newest = connection.execute(_NEWEST).one_or_none()
+    head = connection.execute(select(ledger_head)).one_or_none()
+    if head is None:
+        yield f"the ledger: {EMPTIED.cause}"
+    elif (head.number, head.link) != ((0, first_link(head.ledger_id)) if newest is None else tuple(newest)):
+        yield "the ledger: its newest event is not the one that its head names"
 
 
 def _engine(url: URL) -> Engine:

@@ -19,7 +19,7 @@ from tests.reliability.fault_days.machine import Command, Machine, reached
 from tests.reliability.fault_days.table import is_alive, marked, part_of, send
 
 Undo = Callable[[], None]
-_TABLES: Final = "runs, intents, events, chain, control, navs, notices"
+_TABLES: Final = "runs, intents, events, chain, ledger_head, control, navs, notices"
 _LOCKER: Final = """
 import sqlite3, sys
 base = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)

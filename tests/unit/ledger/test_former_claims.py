@@ -1,13 +1,27 @@
 """A day that has traded does not trade again because somebody changed its row."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from app.desk.records import Claim, Done, RunStatus
 from app.domain.errors import LedgerUnavailable
+from app.domain.order import OrderState
 from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import AT, BOOK, KEY, REPORT, ManualTime, claimed, execute, intent, planned, sent
+from tests.unit.ledger.builders import (
+    AT,
+    BOOK,
+    KEY,
+    REPORT,
+    ManualTime,
+    claimed,
+    execute,
+    filled,
+    intent,
+    planned,
+    sent,
+)
 
 FREED = "day_key = NULL"
 CHANGES = (
@@ -54,6 +68,19 @@ def test_a_run_at_work_that_was_freed_by_hand_lets_nobody_begin_beside_it(ledger
     assert execute(ledger_url, f"UPDATE runs SET {FREED} WHERE run_id = '{claim.run_id}'") == 1  # noqa: S608
     with pytest.raises(LedgerUnavailable, match="day_key"):
         ledger.claim(KEY, "two", "policy-1", AT)
+
+
+def test_a_run_that_settled_anothers_order_leaves_the_day_free(ledger: SqlLedger) -> None:
+    yesterday = replace(KEY, session_date=KEY.session_date - timedelta(days=1))
+    what = intent(1, key=yesterday)
+    before = planned(ledger, [what], yesterday)
+    sent(ledger, before, what)
+    ledger.settle(before, what.coid, OrderState.ACKED, AT)
+    ledger.close(before, RunStatus.DONE, REPORT, [], AT)
+    claim = claimed(ledger)
+    filled(ledger, claim, what)
+    ledger.abandon(claim, RunStatus.FAILED, "no answer", AT)
+    claimed(ledger, owner="two")
 
 
 def test_runs_that_ended_as_their_events_say_leave_the_day_free(ledger: SqlLedger, lease_time: ManualTime) -> None:

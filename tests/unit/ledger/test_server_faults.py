@@ -144,7 +144,7 @@ def test_a_database_that_only_lets_read_is_told_and_written_again_afterwards(
 def test_a_lock_that_somebody_keeps_is_told_as_that(ledger: SqlLedger, ledger_url: str) -> None:
     ledger.observe(BOOK, [Event("noted")], AT)
     with direct(ledger_url) as other:
-        other.exec_driver_sql("LOCK TABLE chain IN ACCESS EXCLUSIVE MODE")
+        other.exec_driver_sql("LOCK TABLE ledger_head IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(LedgerUnavailable, match="another process keeps it locked"):
             ledger.require_usable()
     ledger.require_usable()
@@ -157,7 +157,7 @@ def test_a_statement_that_takes_too_long_for_the_server_is_told(
     postgres.run(f"ALTER DATABASE {make_url(ledger_url).database} SET statement_timeout = '200ms'")
     ledger.dispose()
     with direct(ledger_url) as other:
-        other.exec_driver_sql("LOCK TABLE chain IN ACCESS EXCLUSIVE MODE")
+        other.exec_driver_sql("LOCK TABLE ledger_head IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(LedgerUnavailable, match=BROKEN):
             ledger.require_usable()
     ledger.require_usable()
