@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The tests start Python many times: a machine that forbids to keep what was compiled has every one of them compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-gateway crash-suite fault-days mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-gateway crash-suite fault-days restore-drills mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,7 @@ bench: install ## Measure the daily run, imports, start and memory; a table and 
 	@$(RUN) python -m compileall -q app api_gateway
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.ledger
+	@$(RUN) python -m tests.benchmarks.events
 	@$(RUN) python -m tests.benchmarks.kept_inputs
 	@$(RUN) python -m tests.benchmarks.risk --days
 
@@ -114,6 +115,9 @@ real-gateway: install ## Drive the broker's own gateway program, ZIP=your downlo
 
 fault-days: install ## An hour: 62 days of kills, frozen parts, full disks and wrong clocks on two databases; resumable
 	@$(RUN) python -m tests.reliability.fault_days $(ARGS)
+
+restore-drills: install ## Half an hour: 200 lost ledgers on each database, restored from an older copy and recovered; resumable
+	@$(RUN) python -m tests.reliability.restore $(ARGS)
 
 replay-numpy: install ## A year's bundles, verified with NUMPY="2.2.0 2.4.6" by PYTHON=python3.11; needs the network
 	@$(RUN) python -m tests.replay_numpy write $(TOOLS)/replay/bundles $(SESSIONS)
@@ -140,4 +144,4 @@ local-backend: install ## The service alone, with reload, against the settings o
 backend: local-backend ## The same as local-backend
 
 clean: ## Remove environments, caches and the default state directory
-	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .crash-suite .fault-days .import_linter_cache
+	@rm -rf .venv $(TOOLS) .portfolio .mypy_cache .ruff_cache .pytest_cache .hypothesis .crash-suite .fault-days .restore-drills .import_linter_cache

@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
         await calendar
         # A run is not cut off half way: an order on the wire needs its answer on record.
         await asyncio.gather(*app.state.runs, return_exceptions=True)
-        app.state.growth.close()
+        await app.state.growth.close()
         await app.state.wiring.close()
 
     caller_token = settings.read_caller_token()

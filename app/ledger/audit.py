@@ -46,7 +46,7 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verificati
     _add_memory_of_former(connection, account)
     for table in KEYS:
         problems += check_rows(connection, table, account.tables[table])
-    problems += check_chunks(connection, account.roots)
+    problems += check_chunks(connection, {root for _, root in account.roots})
     if stored_revision(connection) != HEAD:
         problems.append(f"the schema's revision is not {HEAD}, which this version works with")
     return Verification(events=count, books=len(books), problems=tuple(problems))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 
 from app.ledger import schema
 from app.record.canonical import digest
@@ -63,11 +63,13 @@ def check_rows(connection: Connection, table: Table, told: Mapping[Key, Columns]
         yield f"{place}: is missing"
 
 
-def stored_rows(connection: Connection, table: Table) -> Iterator[Columns]:
+def stored_rows(connection: Connection, table: Table, of: Mapping[str, str] | None = None) -> Iterator[Columns]:
     """As they are stored, read as no type of theirs: an intruder can put anything there. Texts told by hash as hash."""
     names = [column.name for column in table.columns]
     quoted, ordered = (", ".join(f'"{name}"' for name in some) for some in (names, KEYS[table]))
-    for row in connection.exec_driver_sql(f'SELECT {quoted} FROM "{table.name}" ORDER BY {ordered}'):  # noqa: S608 (names of the schema)
+    where = "".join(f' WHERE "{name}" = :{name}' for name in of or ())
+    query = text(f'SELECT {quoted} FROM "{table.name}"{where} ORDER BY {ordered}')  # noqa: S608 (names of the schema)
+    for row in connection.execute(query, of or {}):
         yield {name: _plain(f"{table.name}.{name}", value) for name, value in zip(names, row, strict=True)}
 
 

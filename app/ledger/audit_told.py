@@ -44,7 +44,8 @@ class Account:
     tables: defaultdict[Table, dict[Key, Columns]] = field(default_factory=lambda: defaultdict(dict))
     # Seals of before revision 0005 did not tell what was left for later runs: their reports do.
     without_memory: set[str] = field(default_factory=set)
-    roots: set[str] = field(default_factory=set)
+    # Of what runs were decided from, by book.
+    roots: set[tuple[str, str]] = field(default_factory=set)
 
     def note(self, event: Told) -> None:
         """KeyError and the like for one that the ledger cannot have written."""
@@ -197,6 +198,8 @@ def _noticed(account: Account, event: Told) -> None:
 def _found(account: Account, event: Told) -> None:
     """What an upgrade found in columns that no event had told of. What one had told stays as it was told."""
     told = event.payload
+    # Kept inputs did not outlive the version that knew no place for them.
+    account.roots.difference_update([named for named in account.roots if named[0] == event.book])
     for row in told.get("runs", ()):
         known = account.tables[runs].get((row["run_id"],))
         if known is not None:
@@ -212,7 +215,7 @@ def _found(account: Account, event: Told) -> None:
 
 
 def _inputs_kept(account: Account, event: Told) -> None:
-    account.roots.add(event.payload["root"])
+    account.roots.add((event.book, event.payload["root"]))
 
 
 _NOTES: Mapping[str, Callable[[Account, Told], None]] = {

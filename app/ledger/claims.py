@@ -12,6 +12,7 @@ from app.desk.records import PROCESS_ENDED, Busy, Claim, Done, RunKey, RunStatus
 from app.domain.errors import LedgerError, RunAtWork
 from app.ledger import events
 from app.ledger.events import OwnKind
+from app.ledger.former_claims import require_as_told
 from app.ledger.leases import NOBODY, Leases
 from app.ledger.runs import owned, require_owned
 from app.ledger.schema import runs
@@ -46,6 +47,8 @@ def claim(
             return at_work
         if held is not None:
             return _take_over(connection, held, replace(fresh, run_id=held.run_id), policy_hash, at, leases)
+        if not key.dry_run:
+            require_as_told(connection, key)
         # Runs end without this lock: another one may have had the key until a moment ago.
         if put_down(connection, fresh, policy_hash, at, leases):
             return fresh

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, true, update
 
 from app.desk.records import Claim, Event
 from app.domain.errors import LedgerError
@@ -34,6 +34,7 @@ _APPEND = insert(events)
 _ADVANCE = update(chain).where(chain.c.book == bindparam("of")).values(seq=bindparam("newest"), hash=bindparam("link"))
 _NEWEST = select(ledger_head.c.ledger_id, ledger_head.c.number, ledger_head.c.link)
 _NEWEST_LOCKED = _NEWEST.with_for_update()
+_NEWEST_OF_EACH = select(ledger_head, chain).outerjoin_from(ledger_head, chain, true())
 _ADVANCE_LEDGER = update(ledger_head).values(number=bindparam("newest"), link=bindparam("newest_link"))
 # Under this name PostgreSQL tells whoever listens of every commit of events (below).
 NOTICE = "ledger_events"
@@ -119,6 +120,17 @@ def ledger_newest(connection: Connection, *, locked: bool = False) -> Head:
     if found is None:
         raise unavailable(EMPTIED, place(connection.engine.url))
     return Head(*found)
+
+
+def look(connection: Connection, end: Tail) -> Head:
+    """`ledger_newest`. On SQLite those of the books are noted with it: nobody else writes there meanwhile."""
+    if connection.dialect.name == "postgresql":
+        return ledger_newest(connection)
+    rows = connection.execute(_NEWEST_OF_EACH).all()
+    if not rows:
+        raise unavailable(EMPTIED, place(connection.engine.url))
+    end.books.update({row.book: (row.seq, row.hash) for row in rows if row.book is not None})
+    return Head(rows[0].ledger_id, rows[0].number, rows[0].link)
 
 
 def observe(connection: Connection, book: str, batch: Sequence[Event], at: datetime) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
-from app.ledger.events import ledger_newest, tail
+from app.ledger.events import look, tail
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import events
 from app.ledger.transactions import writing
@@ -34,7 +34,7 @@ class History:
         known = self._newest
         with writing(engine, thorough=thorough, patience=patience) as connection:
             end = tail(connection)
-            end.newest = ledger_newest(connection)
+            end.newest = look(connection, end)
             _require_grown(connection, known, end.newest)
             yield connection
         self._learn(end.newest)

@@ -14,7 +14,8 @@ from app.ledger import events
 from app.ledger.events import OwnKind
 from app.ledger.schema import navs
 
-_OF_BOOK = select(navs).where(navs.c.book == bindparam("of"))
+_POINTS = select(navs.c.session_date, navs.c.kind, navs.c.nav, navs.c.idx, navs.c.peak)
+_OF_BOOK = _POINTS.where(navs.c.book == bindparam("of"))
 _LAST_SESSION = select(func.max(navs.c.session_date)).where(navs.c.book == bindparam("of")).scalar_subquery()
 _NEWEST = _OF_BOOK.where(navs.c.session_date == _LAST_SESSION)
 _ADD = insert(navs)
@@ -96,6 +97,6 @@ def _rank(point: NavPoint) -> tuple[Any, int]:
     return point.session_date, _ORDER[point.kind]
 
 
-def _ordered(rows: Sequence[Row[Any]]) -> tuple[NavPoint, ...]:
-    points = (NavPoint(row.session_date, NavKind(row.kind), row.nav, index=row.idx, peak=row.peak) for row in rows)
+def _ordered(rows: Sequence[Row[Any, Any, Any, Any, Any]]) -> tuple[NavPoint, ...]:
+    points = [NavPoint(day, NavKind(kind), nav, index=index, peak=peak) for day, kind, nav, index, peak in rows]
     return tuple(sorted(points, key=_rank))

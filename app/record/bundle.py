@@ -5,7 +5,6 @@ a whole: what comes from others is bounded before it is unpacked, nothing in it 
 """
 
 import base64
-import binascii
 import json
 import re
 import zlib
@@ -16,6 +15,7 @@ from typing import NoReturn, TypeGuard
 
 from app.domain.errors import UsageError
 from app.record.canonical import digest
+from app.record.damage import near, readable
 from app.record.tree import Tree, walk
 
 FORM = 1
@@ -59,6 +59,19 @@ class Altered:
     """What of a bundle is not as it was written, each as `path: what`."""
 
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Damage:
+    """A chunk that is not what its line says; `whole`: it is another."""
+
+    what: str
+    raw: bytes
+    whole: bool = False
+
+    def __str__(self) -> str:
+        place = near(readable(self.raw[:_FREE], 16 * _FREE, _RAW))
+        return self.what if place is None else f"{self.what}; it breaks near {place}"
 
 
 class _TooMuch(Exception):
@@ -151,31 +164,33 @@ def _is_word(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
-def _chunks(lines: Sequence[bytes]) -> tuple[dict[str, str], dict[str, bytes], dict[str, str]]:
-    """(texts by their true hashes, what they were deflated to, what is wrong by the hash that the line says).
+def _chunks(lines: Sequence[bytes]) -> tuple[dict[str, str], dict[str, bytes], dict[str, _Damage]]:
+    """(texts by their true hashes, what they were deflated to, damage by the hash that the line says).
 
     Raises: _TooMuch.
     """
     chunks: dict[str, str] = {}
     deflated: dict[str, bytes] = {}
-    damaged: dict[str, str] = {}
+    damaged: dict[str, _Damage] = {}
     left = LARGEST_TEXT
     for line in lines:
         found = _CHUNK.fullmatch(line)
         if found is None:
             continue
-        said = found[1].decode()
+        said, raw = found[1].decode(), b""
         try:
             raw = base64.b64decode(found[2], validate=True)
             text = _inflated(raw, left)
         except _TooMuch as error:
             raise _TooMuch(f"chunk {said[:12]}: {error}") from None
         except ValueError as error:
-            damaged[said] = "no base64" if isinstance(error, binascii.Error) else str(error)
+            damaged[said] = _Damage(str(error) if raw else "no base64", raw)
             continue
         left -= len(text)
         name = digest(text)
         chunks[name], deflated[name] = text, raw
+        if name != said:
+            damaged[said] = _Damage(_ABSENT, raw, whole=True)
     return chunks, deflated, damaged
 
 
@@ -202,7 +217,7 @@ def _inflated(raw: bytes, left: int) -> str:
         raise ValueError("no ASCII") from None
 
 
-def _problems(head: Head, tree: Tree, chunks: Mapping[str, str], damaged: Mapping[str, str]) -> Iterator[str]:
+def _problems(head: Head, tree: Tree, chunks: Mapping[str, str], damaged: Mapping[str, _Damage]) -> Iterator[str]:
     """Of what the root leads to; only where there is none of them of what it does not lead to."""
     yield from tree.unreadable
     missing = [name for name in tree.absent if name not in head.withheld]
@@ -213,7 +228,8 @@ def _problems(head: Head, tree: Tree, chunks: Mapping[str, str], damaged: Mappin
     for name in head.withheld:
         if name not in tree.absent:
             yield f"withheld: nothing names {name[:12]}, or it is there"
-    for name in [*chunks, *damaged]:
+    broken = [name for name, damage in damaged.items() if not damage.whole]
+    for name in [*chunks, *broken]:
         if name not in tree.found:
             yield f"chunks: nothing names {name[:12]}"
 

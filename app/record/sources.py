@@ -23,10 +23,17 @@ SOURCES = (
     ),
     Source(
         "simulator",
-        "the sample's closes and what the simulator makes of them, or generated prices",
+        "the simulator's quotes",
         True,
-        "the closes are in a public package under BSD-3-Clause, for testing and examples; the rest never was a price",
+        "worked out from the closes of one of the next two; nobody ever paid them",
     ),
+    Source(
+        "simulator:sample",
+        "histories out of the sample's closes",
+        True,
+        "the closes are in a public package under BSD-3-Clause, for testing and examples",
+    ),
+    Source("simulator:synthetic", "histories out of generated closes", True, "no such price ever existed"),
     Source(
         "derived",
         "the simulator's volatility index",

@@ -40,9 +40,9 @@ class Growth:
         except TimeoutError:
             return
 
-    def close(self) -> None:
-        """The thread ends after its look."""
-        self._thread.shutdown(wait=False)
+    async def close(self) -> None:
+        """Once its look is over, so that it leaves nothing open behind."""
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def _see(self) -> bool:
         look = asyncio.get_running_loop().run_in_executor

@@ -28,7 +28,7 @@ from app.domain.order import OrderState
 from app.ledger.engine import create_ledger_engine, open_ledger
 from app.ledger.sql_ledger import SqlLedger
 from tests.benchmarks.program import run_as_program
-from tests.benchmarks.quiet_day import count_transactions, quiet_world
+from tests.benchmarks.quiet_day import WARM_UP, count_transactions, quiet_world, session_of
 from tests.benchmarks.world import MeasurementFailed
 from tests.support.fakes import Office
 from tests.support.postgres import own_server
@@ -88,8 +88,8 @@ class Timed(SqlLedger):
         claim: Claim,
         plan: Mapping[str, Any],
         intents: Sequence[Intent],
-        *rest: Any,
-        **known: Any,  # noqa: ANN401
+        *rest: Any,  # noqa: ANN401 - passed on
+        **known: Any,  # noqa: ANN401 - passed on
     ) -> None:
         super().commit_plan(claim, plan, intents, *rest, **known)
         self.planned = time.perf_counter()
@@ -101,7 +101,7 @@ class Timed(SqlLedger):
             self.acknowledgements += 1
 
 
-def _desk(ledger: SqlLedger, world: World, *, at_once: bool) -> Desk:
+def _desk(ledger: SqlLedger, world: World, *, at_once: bool) -> tuple[Office, Desk]:
     office = Office(ledger, world)
 
     async def take_time(_: str) -> None:
@@ -115,13 +115,14 @@ def _desk(ledger: SqlLedger, world: World, *, at_once: bool) -> Desk:
 
     office.broker.pause = hear
     office.market_data.pause = take_time
-    return replace(office.desk(), events_at_once=at_once)
+    return office, replace(office.desk(), events_at_once=at_once)
 
 
 async def _day(url: str, world: World, *, at_once: bool, told: Callable[[str], None] = silent) -> Timed:
     ledger = Timed(url)
     try:
-        result = await run_daily(_desk(ledger, world, at_once=at_once), RunRequest(), progress=told)
+        _, desk = _desk(ledger, world, at_once=at_once)
+        result = await run_daily(desk, RunRequest(), progress=told)
     finally:
         ledger.dispose()
     if result.status is not RunStatus.DONE:
@@ -189,17 +190,44 @@ async def _order_paths(make: Make, orders: int) -> tuple[list[float], list[float
     return found[False], found[True], min(counted.values())
 
 
-async def _quiet(make: Make, days: int) -> tuple[dict[bool, float], int, int]:
-    """CPU milliseconds of a quiet day, the desk's own transactions, and the writes beside it."""
-    spent: dict[bool, list[float]] = {False: [], True: []}
-    own = beside = 0
-    for _ in range(days):
-        for at_once in (False, True):
-            url, started = make(), time.process_time()
-            day = await _day(url, quiet_world(), at_once=at_once)
-            spent[at_once].append((time.process_time() - started) * 1000)
-            own, beside = max(own, day.begun - day.beside), max(beside, day.beside)
-    return {at_once: median(each) for at_once, each in spent.items()}, own, beside
+class _Series:
+    """One account's sessions, one after the other; CPU milliseconds, own transactions and writes beside of its days."""
+
+    def __init__(self, url: str, *, at_once: bool) -> None:
+        self._ledger = Timed(url)
+        self._world = quiet_world()
+        self._office, self._desk = _desk(self._ledger, self._world, at_once=at_once)
+        self.spent: list[float] = []
+        self.own = self.beside = 0
+
+    async def day(self, number: int) -> None:
+        """Counts where it is quiet."""
+        self._world.next_day(session_of(number))
+        self._office.broker.orders = self._office.broker.working()
+        begun, beside, started = self._ledger.begun, self._ledger.beside, time.process_time()
+        result = await run_daily(self._desk, RunRequest())
+        spent, written = (time.process_time() - started) * 1000, self._ledger.beside - beside
+        if result.report is None or result.report["orders"] or number < WARM_UP:
+            return
+        self.spent.append(spent)
+        self.own, self.beside = max(self.own, self._ledger.begun - begun - written), max(self.beside, written)
+
+    def close(self) -> None:
+        """Leave the ledger."""
+        self._ledger.dispose()
+
+
+async def _quiet(make: Make, days: int) -> tuple[_Series, _Series]:
+    """Without events beside the run, and with."""
+    both = _Series(make(), at_once=False), _Series(make(), at_once=True)
+    for number in range(2 * days + WARM_UP):
+        for each in both:
+            await each.day(number)
+    for each in both:
+        each.close()
+        if not each.spent:
+            raise MeasurementFailed("no day was quiet")
+    return both
 
 
 def measure_events(days: int = DAYS, orders: int = ORDERS) -> tuple[Events, ...]:
@@ -227,7 +255,7 @@ def _on(database: str, make: Make, days: int, orders: int) -> Events:
     asyncio.run(_day(make(), World(), at_once=True))
     delays = _delays(make, days)
     without, beside, counted = asyncio.run(_order_paths(make, orders))
-    cpu, own, writes = asyncio.run(_quiet(make, days))
+    quiet, quiet_at_once = asyncio.run(_quiet(make, days))
     differences = [b - a for a, b in zip(without, beside, strict=True)]
     return Events(
         database=database,
@@ -240,10 +268,10 @@ def _on(database: str, make: Make, days: int, orders: int) -> Events:
         order_without=_spread(without),
         order_with=_spread(beside),
         order_difference=_spread(differences),
-        transactions=own,
-        beside=writes,
-        cpu_without=cpu[False],
-        cpu_with=cpu[True],
+        transactions=quiet_at_once.own,
+        beside=quiet_at_once.beside,
+        cpu_without=median(quiet.spent),
+        cpu_with=median(quiet_at_once.spent),
     )
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.commands.processes import free_ports, mcp_server, private_directory, simulator
@@ -132,6 +134,43 @@ async def test_progress_comes_line_by_line_and_ends_with_the_answer(shared_stack
     assert lines[0]["progress"].startswith("account read: 12 positions")
     assert lines[-1]["status"] == 200
     assert lines[-1]["body"]["status"] == "dry_run"
+
+
+async def followed(http: httpx2.AsyncClient, kinds: str = "") -> list[dict[str, Any]]:
+    """Every event from the first to the end of a run, by waiting for each page."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while not found or found[-1]["kind"] != "run_sealed":
+        page = (await http.get("/events", params={"after": after, "wait": 30, "limit": 40, **kinds_of(kinds)})).json()
+        found += page["events"]
+        after = page["after"]
+    return found
+
+
+def kinds_of(kinds: str) -> dict[str, str]:
+    return {"kind": kinds} if kinds else {}
+
+
+async def test_a_day_is_followed_over_http_without_a_gap_and_without_an_account_id(
+    shared_stack: Stack, tmp_path: Path
+) -> None:
+    async with service(shared_stack.settings(tmp_path)) as http:
+        everything = asyncio.create_task(followed(http))
+        told = asyncio.create_task(followed(http, "progress,run_sealed"))
+        assert (await http.post("/run/daily?dry_run=true")).status_code == 200
+        events, chosen = await everything, await told
+        newest = (await http.get("/events", params={"limit": 3})).json()
+        beyond = await http.get("/events", params={"after": newest["after"] + 1})
+    assert all(later["number"] == earlier["number"] + 1 for earlier, later in pairwise(events))
+    texts = [event["payload"]["text"] for event in events if event["kind"] == "progress"]
+    assert texts[0].startswith("account read: ")
+    assert [event["number"] for event in chosen] == [
+        event["number"] for event in events if event["kind"] in {"progress", "run_sealed"}
+    ]
+    assert newest["events"] == events[-3:]
+    assert ACCOUNT not in json.dumps(events)
+    assert {event["book"][:3] for event in events} == {f"{ACCOUNT[:2]}…"}
+    assert (beyond.status_code, beyond.json()["title"]) == (422, "UsageError")
 
 
 async def test_a_problem_ends_the_progress_too(shared_stack: Stack, tmp_path: Path) -> None:

@@ -1,19 +1,24 @@
-"""The gateway simulator and the MCP server as the processes they are, and the service in front of them."""
+"""The gateway simulator behind a socket, the MCP server as the process it is, and the service in front of them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from app.commands.processes import Simulated, free_ports, mcp_server, private_directory, simulator
+from api_gateway.simulator import Options, World
+from api_gateway.simulator import create_app as create_gateway
+from api_gateway.simulator.scenario import scenario_file
+from app.commands.processes import Simulated, free_ports, mcp_server, private_directory
 from app.fast_api_app import create_app
 from app.settings import Settings, load_settings
-from tests.support.serving import served
+from tests.support.serving import served, served_beside
+from tests.unit.simulator.worlds import world_of
 
 AS_OF = date(2022, 3, 14)
 # Synthetic prices are there without the sample; with this day and seed two names are sold.
@@ -23,7 +28,7 @@ ACCOUNT = "DU7654321"
 
 @dataclass(frozen=True)
 class Stack:
-    """Where the two processes are, and what their client must know."""
+    """Where the two are, and what their client must know."""
 
     gateway: str
     variables: Mapping[str, str]
@@ -59,13 +64,20 @@ class Stack:
 
 @contextmanager
 def running(state: Path, trading_mode: str = "paper", simulated: Simulated = SIMULATED) -> Iterator[Stack]:
-    """Both processes, their logs in `state`."""
+    """The simulator in a thread, for its prices are computed once, and the server in a process, its log in `state`."""
     state, ports = private_directory(state), free_ports()
     with (
-        simulator(state, ports.gateway, simulated) as gateway,
+        served_beside(create_gateway(_world(simulated))) as gateway,
         mcp_server(state, ports.mcp, gateway, trading_mode) as variables,
     ):
         yield Stack(gateway, variables)
+
+
+def _world(simulated: Simulated) -> World:
+    named = {name: value for name, value in asdict(simulated).items() if value is not None}
+    if "scenario" in named:
+        named["scenario"] = scenario_file(named["scenario"])
+    return world_of(Options(**named), time.monotonic)
 
 
 @asynccontextmanager

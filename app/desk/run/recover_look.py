@@ -9,7 +9,7 @@ from typing import Any
 from app.desk.accounts import masked
 from app.desk.desk import Desk
 from app.desk.ports import Clock
-from app.desk.records import Control, RunKey, RunStatus
+from app.desk.records import Control, Quarantine, RunKey, RunStatus
 from app.desk.recovery import Stray
 from app.desk.run.strays import DAYS_BACK, shown_by, strays
 from app.desk.stages.continuity import Continuity, continuity
@@ -34,6 +34,7 @@ class Look:
     portfolio: Portfolio
     instruments: Mapping[int, Instrument]
     continuity: Continuity
+    quarantined: tuple[Quarantine, ...]
     missing: tuple[date, ...]
     waiting: tuple[str, ...]
     level: Control
@@ -70,6 +71,7 @@ async def look(desk: Desk, key: RunKey, clock: Clock) -> Look:
         portfolio=seen,
         instruments=instruments,
         continuity=continuity(before, seen, trades, recorded),
+        quarantined=record.quarantined,
         missing=tuple(_missing(desk, clock, [run.key.session_date for run in runs])),
         waiting=tuple(run.run_id for run in runs if run.status is RunStatus.AWAITING_APPROVAL),
         level=await desk.in_thread(desk.ledger.level, key.book),
@@ -84,6 +86,7 @@ def as_json(seen: Look) -> dict[str, Any]:
         "session_date": seen.key.session_date.isoformat(),
         "orders": [_order(stray) for stray in seen.strays],
         "doubts": [{"symbol": doubt.symbol, "reason": doubt.reason} for doubt in seen.continuity.doubts],
+        "quarantined": [{"symbol": q.symbol, "reason": q.reason, "since": f"{q.since}"} for q in seen.quarantined],
         "unexplained_flow": f"{unexplained:.2f} {seen.portfolio.currency}" if unexplained else None,
         "sessions_without_run": [day.isoformat() for day in seen.missing],
         "level": seen.level.level.value,
@@ -128,6 +131,8 @@ def _next(seen: Look) -> Iterator[str]:
             f"{name}: {doubt.reason}; look at the broker's statement: the next run keeps automatic orders off it until "
             f"`portfolio release {doubt.symbol}`"
         )
+    for kept in seen.quarantined:
+        yield f"{kept.symbol} is in quarantine ({kept.reason}): look, then `portfolio release {kept.symbol}`"
     if seen.continuity.unexplained(seen.portfolio.nav):
         yield "cash does not follow from the executions that the broker still tells: `portfolio flow add`"
     for run_id in seen.waiting:

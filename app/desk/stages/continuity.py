@@ -20,6 +20,7 @@ FLOW_THRESHOLD = Decimal("0.003")
 CENT = Decimal("0.01")
 SPLITS = tuple(Fraction(n, d) for n, d in ((3, 2), (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1)))
 SPLIT_TOLERANCE = 0.03
+_BOTH_WAYS = tuple((wanted, float(wanted)) for ratio in SPLITS for wanted in (ratio, 1 / ratio))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +164,4 @@ def _jumped_like_a_split(now: Decimal, before: Decimal) -> bool:
 
 def _split_ratio(value: float) -> Fraction | None:
     """The usual ratio that `value` or its inverse is close to."""
-    both_ways = (wanted for ratio in SPLITS for wanted in (ratio, 1 / ratio))
-    return next((wanted for wanted in both_ways if abs(value / float(wanted) - 1) <= SPLIT_TOLERANCE), None)
+    return next((wanted for wanted, size in _BOTH_WAYS if abs(value / size - 1) <= SPLIT_TOLERANCE), None)

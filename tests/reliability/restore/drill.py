@@ -108,9 +108,10 @@ def _second_life(house: House, rng: Random, outcome: Outcome) -> None:
     known = _known(house)
     outcome.orders = len(ours)
     outcome.lost = sum(coid not in known for coid in ours)
+    past = house.ledger.last_snapshot(house.book) is not None
     _as_if_nothing_had_happened(house, rng, outcome)
     adopts_all = rng.random() < 0.6
-    told = _recover(house, rng, outcome, adopts_all)
+    told = _recover(house, rng, outcome, adopts_all, past)
     house.calm = True
     if adopts_all:
         outcome.lost_fills += _lost_fills(house, told)
@@ -136,7 +137,7 @@ def _as_if_nothing_had_happened(house: House, rng: Random, outcome: Outcome) -> 
         outcome.halted += result is not None and result.status is RunStatus.HALTED
 
 
-def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> _Told:
+def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool, past: bool) -> _Told:
     """Interrupted again and again, until it has come to its end; what a person is told then."""
     level, posts = house.ledger.level(house.book).level, house.broker.posts.total()
     wishes = PROBE
@@ -159,7 +160,7 @@ def _recover(house: House, rng: Random, outcome: Outcome, adopts_all: bool) -> _
         outcome.other.append("recovery sent an order")
     if house.ledger.level(house.book).level is not level:
         outcome.other.append("recovery changed the kill level")
-    return _told(house, result.report)
+    return _told(house, result.report, past)
 
 
 def _drawn(house: House, rng: Random) -> Wishes | None:
@@ -225,11 +226,10 @@ def _doubles(house: House) -> Iterator[str]:
             yield f"day {day}, {slot}: orders of {len(runs)} runs arrived"
 
 
-def _told(house: House, report: Mapping[str, Any]) -> _Told:
+def _told(house: House, report: Mapping[str, Any], past: bool) -> _Told:
     coids = frozenset(coid for coid in _ours(house) if house.broker.still_told(coid))
-    past = house.ledger.last_snapshot(house.book)
-    doubted = frozenset(doubt["symbol"] for doubt in report["doubts"])
-    return _Told(coids, doubted if past is not None else None)
+    doubted = frozenset(row["symbol"] for row in (*report["doubts"], *report["quarantined"]))
+    return _Told(coids, doubted if past else None)
 
 
 def _lost_fills(house: House, told: _Told) -> Iterator[str]:

@@ -10,11 +10,14 @@ from app.domain.order import OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 from app.ledger.sql_ledger import SqlLedger
+from app.record.canonical import canonical, digest
+from app.record.chunks import KeptInputs
 from tests.unit.ledger.builders import (
     AT,
     BOOK,
     KEY,
     MEMORY,
+    PLAN,
     REPORT,
     TODAY,
     ManualTime,
@@ -27,9 +30,18 @@ from tests.unit.ledger.builders import (
 )
 
 OTHER = "DU200"
+# Two days share what stayed the same.
+_SHARED = canonical({"policy": "hold"})
 TOMORROW = TODAY + timedelta(days=1)
 HELD = Question(("o163",), "Is this the price you mean?", False, "nobody answered")
 ANSWERED = Question(("o354", "o10"), "The order goes in full?", True)
+
+
+def kept(day: str) -> KeptInputs:
+    """What a run was decided from: a root that names what is the day's own and what is not."""
+    quotes = canonical({"day": day})
+    root = canonical({"policy": f"sha256:{digest(_SHARED)}", "quotes": f"sha256:{digest(quotes)}"})
+    return KeptInputs(digest(root), {digest(text): text for text in (_SHARED, quotes, root)})
 
 
 def play(ledger: SqlLedger, time: ManualTime) -> None:
@@ -45,7 +57,8 @@ def play(ledger: SqlLedger, time: ManualTime) -> None:
 
 def _done(ledger: SqlLedger) -> None:
     one, two, three = intent(1), intent(2), intent(3, side=Side.BUY)
-    claim = planned(ledger, [one, two, three])
+    claim = claimed(ledger)
+    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"))
     ledger.settle(claim, one.coid, OrderState.PLANNED, AT, what_if={"commission": Decimal("1.05")})
     for each in (one, two):
         sent(ledger, claim, each)
@@ -90,7 +103,7 @@ def _ended_otherwise(ledger: SqlLedger) -> None:
     ledger.close(late, RunStatus.FAILED, {"note": "after its plan"}, [], AT)
     ledger.abandon(claimed(ledger, replace(KEY, slot="given up")), RunStatus.NOT_READY, "no session", AT)
     dry = planned(ledger, key=replace(KEY, dry_run=True))
-    ledger.close(dry, RunStatus.DRY_RUN, REPORT, [], AT, memory=MEMORY)
+    ledger.close(dry, RunStatus.DRY_RUN, REPORT, [], AT, memory=MEMORY, inputs=kept("dry"))
 
 
 def _set_by_people(ledger: SqlLedger) -> None:

@@ -143,3 +143,15 @@ def test_a_text_that_is_not_canonical_is_no_chunk_whatever_its_hash_is(text: str
     found = read_bundle(write_bundle(Bundle(Head("run_1", digest(text), {}), {digest(text): text})))
     assert isinstance(found, Altered)
     assert found.problems[0].startswith("root: ")
+
+
+def test_the_field_of_a_chunk_that_can_still_be_read_is_named() -> None:
+    name = next(name for name, path in PATHS.items() if path == "market.quotes")
+    text = BUNDLE.chunks[name]
+    at = text.index('"12":') + len('"12":{"bid":"')
+    packed = base64.b64encode(zlib.compress((text[:at] + '"' + text[at + 1 :]).encode(), 9, -15)).decode()
+    lines = [f'"{name}": "{packed}",' if line.startswith(f'"{name}"') else line for line in LINES]
+    found = read_bundle(sealed(lines))
+    assert isinstance(found, Altered)
+    (problem,) = found.problems
+    assert problem == "market.quotes: its content is not what was kept, or is not there; it breaks near 12.bid"
