@@ -46,8 +46,9 @@ async def test_an_older_version_may_be_gone_back_to_and_come_back_from(name: str
     engine.dispose()
     after = dump(url)
     assert of_books(after["events"]) == of_books(before["events"])
-    # The ledger's own chain begins anew.
-    assert [table for table in set(before) - {"events", "chain", "ledger_head"} if before[table] != after[table]] == []
+    # The ledger's own chain begins anew, and older versions have no place for kept inputs.
+    kept = set(before) - {"events", "chain", "ledger_head", "chunks"}
+    assert [table for table in kept if before[table] != after[table]] == []
     assert name == "lapsed" or before["run_memory"]
     ledger.dispose()
     again = open_ledger(url)
