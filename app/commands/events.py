@@ -36,7 +36,7 @@ _SAID: Mapping[str, tuple[str, ...]] = {
     "run_sealed": ("status",),
 }
 # Shorter than a quiet service is waited for, and than Ctrl-C of the service may take.
-_WAIT_SECONDS = 10.0
+_WAIT_SECONDS = 8.0
 # A service lets a caller ask so often.
 _PAUSE_SECONDS = 0.1
 _RETRY_SECONDS = 1.0
