@@ -6,6 +6,8 @@ Properties are drawn the same way every time, unless `--hypothesis-profile=full`
 import importlib.metadata
 import os
 import shutil
+import signal
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,6 +17,13 @@ settings.register_profile("brief", settings.get_profile("fixed"), max_examples=1
 settings.register_profile("full", max_examples=1500, deadline=None, print_blob=True)
 settings.load_profile("fixed")
 
+
+# Those that end a command, as a process has them that nobody started in the background.
+ENDING: dict[signal.Signals, Any] = {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+}
 
 # Marker → (distribution that its tests need, what to do about it).
 NEEDED = {
@@ -30,6 +39,13 @@ PROGRAMS = {
         "runs the gateway's scripts: install a JDK, openssl, unzip and curl",
     ),
 }
+
+
+def pytest_configure() -> None:
+    """Under `nohup` or in the background signals are ignored, and every child that a test starts would inherit that."""
+    for number, handler in ENDING.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _missing(item: pytest.Item) -> str | None:
