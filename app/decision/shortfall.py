@@ -87,10 +87,11 @@ def _today(
     gap, rules = after - drift.attainable, situation.policy
     if abs(gap) <= NEAR:
         return ()
-    inside = {i.symbol for i in situation.market.instruments.values() if _belongs(situation, drift, i)}
-    cut = tuple(str(refusal) for refusal in refusals if refusal.symbol in inside)
-    if cut:
-        return cut
+    if refusals:
+        inside = {i.symbol for i in situation.market.instruments.values() if _belongs(situation, drift, i)}
+        cut = tuple(str(refusal) for refusal in refusals if refusal.symbol in inside)
+        if cut:
+            return cut
     if (
         gap > 0
         and any(order.mandatory for order in orders)

@@ -97,8 +97,8 @@ def _least(rule: str, value: Decimal | None, least: Decimal) -> Obstacle | None:
     return Obstacle(rule, f"{value}" if known(value) else "unknown", f"at least {least}")
 
 
-def _volatilities(market: Market) -> Mapping[int, float]:
-    """Kept with the market: whoever asks for one name asks for many."""
+def volatilities_of(market: Market) -> Mapping[int, float]:
+    """The `realised_volatilities` of all; kept with the market, for whoever asks for one name asks for many."""
     found = market.derived.get(realised_volatilities)
     if not isinstance(found, dict):
         found = market.derived[realised_volatilities] = realised_volatilities(market.history)
@@ -107,12 +107,12 @@ def _volatilities(market: Market) -> Mapping[int, float]:
 
 def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
     """Why this name may not be bought; None where the policy's universe admits it."""
-    return _obstacle(policy, market, instrument, _volatilities(market).get(instrument.conid))
+    return _obstacle(policy, market, instrument, volatilities_of(market).get(instrument.conid))
 
 
 def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
     """Every instrument that may be bought today, by symbol."""
-    volatilities = _volatilities(market)
+    volatilities = volatilities_of(market)
     skipped = blocked_names(policy, market, market.instruments.values())
     names = [
         instrument

@@ -80,13 +80,19 @@ class Panel:
     @kept_property
     def spreads(self) -> Array:
         """Daily standard deviation of each column. Shape: [N]."""
-        return metrics.spreads(self.returns)
+        centred = self._centred
+        return metrics.spreads(self.returns) if centred is None else metrics.spreads_of(centred[1], len(self.returns))
+
+    @kept_property
+    def _centred(self) -> tuple[Array, Array] | None:
+        """Kept of few names; of many it takes more room than time."""
+        return metrics.centred(self.returns) if self.returns.shape[1] <= metrics.COLUMNS else None
 
     def groups(self, held: Sequence[int], threshold: float) -> Groups:
         """Columns among `held` that move as one, as `clusters` finds them."""
         key = (tuple(held), threshold)
         if key not in self._groups:
-            self._groups[key] = clusters(self.returns, held, threshold)
+            self._groups[key] = clusters(self.returns, held, threshold, self._centred)
         return self._groups[key]
 
 

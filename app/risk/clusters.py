@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.market import Array
+from app.risk import metrics
 from app.risk.metrics import NOTHING
 
 Single = NDArray[np.float32]
@@ -21,12 +22,17 @@ PAIRS = 4096
 Groups = tuple[tuple[int, ...], ...]
 
 
-def clusters(returns: Array, held: Sequence[int], threshold: float) -> Groups:
+def clusters(
+    returns: Array, held: Sequence[int], threshold: float, centred: tuple[Array, Array] | None = None
+) -> Groups:
     """Groups of two or more held columns, tied by correlation above `threshold` directly or over other held ones.
 
-    By their first column; one that never moves is tied to nothing. Shape: returns [T, N], `held` ascending columns.
+    By their first column; one that never moves is tied to nothing. `centred`: `metrics.centred(returns)`, where it is.
+    Shape: returns [T, N], `held` ascending columns.
     """
-    unit = _unit(returns if len(held) == returns.shape[1] else returns[:, list(held)])
+    if len(held) < returns.shape[1]:
+        returns, centred = returns[:, list(held)], None
+    unit = _unit(*(centred or metrics.centred(returns)))
     rough = unit.astype(np.float32)
     label = np.arange(unit.shape[1])
     for first in range(0, unit.shape[1], BLOCK):
@@ -47,10 +53,9 @@ def heaviest_group(size: Array, groups: Groups) -> float:
     return max((float(size[list(group)].sum()) for group in groups), default=0.0)
 
 
-def _unit(returns: Array) -> Array:
+def _unit(centred: Array, squares: Array) -> Array:
     """Columns less their mean, scaled to length 1; zeros for a column that never moves."""
-    centred = returns - returns.sum(axis=0) / len(returns)
-    length = np.sqrt(np.einsum("tn,tn->n", centred, centred))
+    length = np.sqrt(squares)
     result: Array = centred * np.divide(1.0, length, out=np.zeros_like(length), where=length > NOTHING)
     return result
 

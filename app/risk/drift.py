@@ -1,6 +1,5 @@
 """How far the portfolio is from targets that can be reached. What nobody can buy or sell makes no drift."""
 
-from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,31 +31,35 @@ class Names:
 
     def grouped(self, labels: Mapping[int, str]) -> "Groups":
         """Each name in the group that its conid's label says."""
-        held: defaultdict[str, list[tuple[Instrument, float]]] = defaultdict(list)
-        rooms: defaultdict[str, list[float]] = defaultdict(list)
-        for one in self.held:
-            held[labels[one[0].conid]].append(one)
+        weights: dict[str, float] = {}
+        stuck: dict[str, float] = {}
+        rooms: dict[str, float] = {}
+        for instrument, weight in self.held:
+            name = labels[instrument.conid]
+            weights[name] = weights.get(name, 0.0) + weight
+            if instrument.conid in self.locked:
+                stuck[name] = stuck.get(name, 0.0) + weight
         for conid, room in self.rooms.items():
-            rooms[labels[conid]].append(room)
-        return Groups(self, held, rooms)
+            name = labels[conid]
+            rooms[name] = rooms.get(name, 0.0) + room
+        return Groups(weights, stuck, rooms)
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Names by group: what is held, and the rooms of those that can be bought."""
+    """By group: what is held, what of it must not be ordered, and the room of those that can be bought."""
 
-    names: Names
-    held: defaultdict[str, list[tuple[Instrument, float]]]
-    rooms: defaultdict[str, list[float]]
+    weights: Mapping[str, float]
+    stuck: Mapping[str, float]
+    rooms: Mapping[str, float]
 
     def drift(self, kind: str, name: str, target: float, scale: float, limit: float) -> Drift:
         """The drift of one group."""
-        inside, rooms, locked = self.held[name], self.rooms[name], self.names.locked
-        weight = total_of([weight for _, weight in inside])
-        if not rooms and target > 0:
+        weight = self.weights.get(name, 0.0)
+        if name not in self.rooms and target > 0:
             return Drift(kind, name, weight, target, attainable=weight)
-        stuck = total_of([weight for instrument, weight in inside if instrument.conid in locked])
-        return Drift(kind, name, weight, target, attainable=max(stuck, min(target * scale, limit, total_of(rooms))))
+        reached = min(target * scale, limit, self.rooms.get(name, 0.0))
+        return Drift(kind, name, weight, target, attainable=max(self.stuck.get(name, 0.0), reached))
 
 
 def drifts(
@@ -117,7 +120,7 @@ def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
     scale = _scale(targets, room)
     # A sector that is held without a target has the target zero; a diversified fund is of no sector.
     funds = names.policy.universe.diversified_funds
-    single = (sector for sector, held in groups.held.items() if any(i.symbol not in funds for i, _ in held))
+    single = {names.sectors[instrument.conid] for instrument, _ in names.held if instrument.symbol not in funds}
     targets.update({sector: 0.0 for sector in single if sector not in targets})
     limit = max(0.0, names.policy.risk_limits.max_sector - HEADROOM)
     return tuple(groups.drift("sector", name, target, scale, limit) for name, target in sorted(targets.items()))

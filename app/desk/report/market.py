@@ -5,7 +5,7 @@ from datetime import datetime
 from app.desk.report.part import Amount, Part
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market, Quote
-from app.domain.universe import realised_volatilities
+from app.domain.universe import volatilities_of
 
 
 class QuotePart(Part):
@@ -43,7 +43,7 @@ class MarketPart(Part):
 
 def market_part(market: Market, evaluation: Evaluation | None) -> MarketPart:
     symbols = {conid: instrument.symbol for conid, instrument in market.instruments.items()}
-    volatilities = realised_volatilities(market.history)
+    volatilities = volatilities_of(market)
     return MarketPart(
         vix=market.vix.value if market.vix else None,
         vix_source=market.vix.source if market.vix else None,

@@ -59,7 +59,7 @@ class RefusalPart(Part):
 def order_parts(run: Run) -> tuple[OrderPart, ...]:
     """Sales of one name take its lots one after the other."""
     account = run if isinstance(run, AccountRead) else None
-    fills, sold = by_name(account.fills if account else ()), defaultdict[int, Decimal](Decimal)
+    fills, sold = by_name(account.fills if account and run.results else ()), defaultdict[int, Decimal](Decimal)
     parts: list[OrderPart] = []
     for result in run.results:
         taken: tuple[LotPart, ...] = ()

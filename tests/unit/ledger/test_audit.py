@@ -83,10 +83,13 @@ def _after(connection: Connection, *statements: str) -> Verification:
 
 
 def _unguard(url: str) -> str:
-    """Takes the foreign key out of the way within a transaction."""
+    """Takes the foreign keys out of the way within a transaction."""
     if url.startswith("sqlite"):
         return "PRAGMA defer_foreign_keys = ON"
-    return "ALTER TABLE intents DROP CONSTRAINT fk_intents_run_id"
+    return (
+        "ALTER TABLE intents DROP CONSTRAINT fk_intents_run_id; "
+        "ALTER TABLE run_memory DROP CONSTRAINT fk_run_memory_run_id"
+    )
 
 
 def _event(connection: Connection, seq: int) -> tuple[Any, ...]:
