@@ -132,7 +132,7 @@ class Evaluated(MarketRead):
     """The portfolio against the policy. `oversight`: the level before what was measured had its say."""
 
     evaluation: Evaluation
-    oversight: Oversight | None = None
+    oversight: Oversight
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, bindparam, select
 
-from app.ledger.events import look, tail
+from app.ledger.events import first_link, look, tail
 from app.ledger.faults import Fault, place, unavailable
 from app.ledger.schema import events
 from app.ledger.transactions import writing
@@ -49,7 +49,10 @@ def _require_grown(connection: Connection, known: Head | None, now: Head) -> Non
     if known is None or known == now:
         return
     found: str | None = now.link
-    if now.number > known.number:
+    if now.number > known.number == 0:
+        # There is no event before the first, and the ledger's id says what its link is taken over.
+        found = first_link(now.ledger_id)
+    elif now.number > known.number:
         # Others have written: what was known must still be below.
         found = connection.execute(_LINK, {"at": known.number}).scalar_one_or_none()
     if known.ledger_id != now.ledger_id or now.number < known.number or found != known.link:

@@ -146,7 +146,7 @@ ANYWHERE: dict[int, dict[str, Any]] = {
     413: {"content": b"x" * 1_000_001},
     422: {"params": {"nonsense": "1"}},
 }
-SAID = {"actor": "owner", "reason": "a test", "note": "a test", "amount": 20000, "confirm": True}
+SAID = {"actor": "owner", "reason": "a test", "note": "a test", "amount": 20000, "confirm": True, "adopt": ["all"]}
 
 
 def body_of(method: str, path: str) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def out_of_order(house: House, asks: Path) -> None:
 def a_day_and_a_half(house: House, asks: Path) -> None:
     """Calls that are served: a day in which everything is asked for that may be, and the morning after."""
     http = house.service("served", policy_file=asks)
-    for path in ("/health", "/ready", "/runs", "/events"):
+    for path in ("/health", "/ready", "/runs", "/events", "/recover"):
         house.ask(http, "GET", path, 200)
     house.ask(http, "GET", "/runs/{run_id}", 404)
     first = house.ask(http, "POST", "/run/daily", 200)
@@ -238,7 +238,7 @@ def a_day_and_a_half(house: House, asks: Path) -> None:
         house.ask(http, "GET", path, 200, at=path.format(run_id=first["run_id"]))
     ordered = {row["symbol"] for row in first["orders"]}
     left, split, *_ = sorted({row["symbol"] for row in first["portfolio"]["positions"]} - ordered)
-    for path in ("/exit/{symbol}", "/reconcile", "/reduce", "/halt", "/resume"):
+    for path in ("/exit/{symbol}", "/reconcile", "/recover", "/reduce", "/halt", "/resume"):
         posted(house, http, path, symbol=left)
     house.stack.post("split", {"symbol": split, "ratio": 2})
     house.stack.post("cash", {"amount": SAID["amount"]})
@@ -264,6 +264,7 @@ def in_progress(house: House, http: httpx2.Client) -> None:
         ("/run/daily", "/run/daily?slot=second"),
         ("/exit/{symbol}", "/exit/PEP"),
         ("/reconcile", "/reconcile"),
+        ("/recover", "/recover"),
     ):
         told = house.ask(http, "POST", path, 202, at=at, **body_of("POST", path))
         assert told["address"] == f"/runs/{claim.run_id}"

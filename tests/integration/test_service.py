@@ -15,7 +15,7 @@ from app.desk.report.schema import Report
 from tests.support.stack import ACCOUNT, AS_OF, SIMULATED, Stack, running, service, until_ready
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """For tests that leave the simulated account as it is."""
     with running(tmp_path_factory.mktemp("shared")) as stack:
@@ -141,7 +141,7 @@ async def followed(http: httpx2.AsyncClient, kinds: str = "") -> list[dict[str, 
     found: list[dict[str, Any]] = []
     after = 0
     while not found or found[-1]["kind"] != "run_sealed":
-        page = (await http.get("/events", params={"after": after, "wait": 30, "limit": 40, **kinds_of(kinds)})).json()
+        page = (await http.get("/events", params={"after": after, "wait": 8, "limit": 40, **kinds_of(kinds)})).json()
         found += page["events"]
         after = page["after"]
     return found

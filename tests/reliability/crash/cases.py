@@ -84,7 +84,7 @@ class Laboratory:
         setting = self.setting()
         live(setting, Server.within(self.gateway, self.tls), 0, Fate())
         if threading.active_count() != 1:
-            raise RuntimeError("a process with threads is not forked")
+            raise RuntimeError(f"a process with threads is not forked: {threading.enumerate()}")
         self.clear(setting)
         self.server = Server.within(self.gateway, self.tls)
         return self

@@ -53,7 +53,9 @@ class Mutant:
 
 
 _COMMIT: Final = (
-    "await desk.in_thread(desk.ledger.sending, claim, coid, order.quantity, limit, run.clock.now(), budget)\n"
+    "await run.journal.flush_with(\n"
+    "        lambda events: desk.in_thread(sending, *what, run.clock.now(), budget, events)\n"
+    "    )\n"
 )
 _UNGUARDED: Final = (
     Edit(SENDING, "    if intent.state != OrderState.PLANNED or intent.sends != 0:\n", "    if intent is None:\n"),

@@ -93,6 +93,15 @@ def test_what_others_write_beside_is_growth(ledger: SqlLedger, ledger_url: str) 
     assert ledger.verify().events == 13
 
 
+def test_the_first_words_of_others_in_a_new_ledger_are_growth(ledger: SqlLedger, ledger_url: str) -> None:
+    ledger.require_usable()
+    other = open_ledger(ledger_url)
+    other.observe(BOOK, [Event("noted")], AT)
+    other.dispose()
+    ledger.observe(BOOK, [Event("noted")], AT)
+    assert ledger.verify().events == 2
+
+
 def test_what_was_rolled_back_was_never_seen(ledger: SqlLedger) -> None:
     claim = claimed(ledger)
     with pytest.raises(Exception, match="nan"):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.domain.errors import (
+    AnchorError,
     BrokerUnavailable,
     DataError,
     Fenced,
@@ -42,6 +43,7 @@ CASES = [
     (Halted("books differ", "Look"), 500),
     (ModelError("silent"), 500),
     (RecordError("damaged"), 500),
+    (AnchorError("no answer"), 500),
 ]
 
 
