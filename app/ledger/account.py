@@ -5,12 +5,14 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select
 
-from app.desk.records import AccountRecord, IntentRecord
+from app.desk.records import AccountRecord, IntentRecord, Snapshot
 from app.ledger import controls, flows, intents, navs, run_memory
 from app.ledger.schema import runs
 
 _STARTED = select(runs.c.started_at).where(runs.c.run_id == bindparam("run")).scalar_subquery()
-_SINCE = select(runs.c.run_id).where(runs.c.book == bindparam("of"), runs.c.started_at >= _STARTED)
+_SINCE = select(runs.c.run_id).where(
+    runs.c.run_id.in_(bindparam("among", expanding=True)), runs.c.started_at >= _STARTED
+)
 
 
 def account_record(connection: Connection, book: str, session_date: date, coids: Collection[str]) -> AccountRecord:
@@ -18,9 +20,6 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
     snapshot = run_memory.last_snapshot(connection, book)
     sent = intents.sent(connection, book)
     filled = tuple(intent for intent in sent if intent.filled_quantity > 0)
-    later: frozenset[str] = frozenset()
-    if snapshot is not None and filled:
-        later = frozenset(connection.execute(_SINCE, {"of": book, "run": snapshot.run_id}).scalars())
     return AccountRecord(
         snapshot=snapshot,
         evaluation=run_memory.last_evaluation(connection, book, session_date),
@@ -28,14 +27,22 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
         flows=flows.load(connection, book),
         quarantined=controls.quarantined(connection, book),
         filled=filled,
-        filled_since=tuple(
-            intent
-            for intent in filled
-            if snapshot and intent.run_id in later and intent.session_date >= snapshot.session_date
-        ),
+        filled_since=_since(connection, snapshot, filled),
         orders=_orders(connection, book, coids, sent),
         open_intents=tuple(each for each in sent if each.session_date == session_date and each.state in intents.OPEN),
     )
+
+
+def _since(
+    connection: Connection, snapshot: Snapshot | None, filled: Sequence[IntentRecord]
+) -> tuple[IntentRecord, ...]:
+    """Those of the snapshot's run and of later ones."""
+    recent = [intent for intent in filled if snapshot is not None and intent.session_date >= snapshot.session_date]
+    if snapshot is None or not recent:
+        return ()
+    values = {"among": list({intent.run_id for intent in recent}), "run": snapshot.run_id}
+    later = frozenset(connection.execute(_SINCE, values).scalars())
+    return tuple(intent for intent in recent if intent.run_id in later)
 
 
 def _orders(

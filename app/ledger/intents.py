@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select, update
 
 from app.desk.records import Claim, Event, Intent, IntentRecord
 from app.domain.errors import LedgerError
@@ -69,12 +69,14 @@ _COMMIT = (
 _PLAN = insert(intents)
 _OF_RUN = _query(intents.c.run_id == bindparam("run"))
 _ONE = _query(*_BY_KEY)
-_OPEN_OF_BOOK = _query(_OF_BOOK, intents.c.state.in_(OPEN))
-_OPEN_OF_DAY = _query(*_OF_DAY, intents.c.state.in_(OPEN))
+# Not `in_`, which is rendered anew with every execution.
+_IS_OPEN = or_(*(intents.c.state == state for state in OPEN))
+_OPEN_OF_BOOK = _query(_OF_BOOK, _IS_OPEN)
+_OPEN_OF_DAY = _query(*_OF_DAY, _IS_OPEN)
 _BY_COID = _query(_OF_BOOK, intents.c.coid.in_(bindparam("coids", expanding=True)))
 _SENT = _query(_OF_BOOK, intents.c.sends == 1)
 _ASKED_ABOUT = _query(questions.was_asked())
-_USED = select(intents).where(*_OF_DAY, intents.c.sends == 1, intents.c.state.not_in(_UNUSED))
+_USED = select(intents).where(*_OF_DAY, intents.c.sends == 1, *(intents.c.state != state for state in _UNUSED))
 _OWN = select(intents).where(*_BY_KEY).with_for_update()
 _SENT_AS = select(intents).where(_OF_BOOK, intents.c.coid == bindparam("id"), intents.c.sends == 1).with_for_update()
 

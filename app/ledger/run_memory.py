@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot, UnitValue
-from app.ledger.schema import run_memory, runs
+from app.ledger.events import OwnKind
+from app.ledger.schema import events, run_memory, runs
 from app.record.canonical import canonical
 
 Value = TypeVar("Value")
@@ -35,7 +36,14 @@ _LAST_EVALUATION = (
     .order_by(runs.c.session_date.desc(), runs.c.number.desc())
     .limit(1)
 )
-_LAST_SNAPSHOT = _of(Kind.ACCOUNT).where(runs.c.dry_run.is_(False)).order_by(runs.c.sealed_seq.desc()).limit(1)
+# By the sealing events, which are in this order: to sort the runs would read over all their reports.
+_LAST_SNAPSHOT = (
+    _of(Kind.ACCOUNT)
+    .join(events, events.c.run_id == runs.c.run_id)
+    .where(runs.c.dry_run.is_(False), events.c.book == bindparam("of"), events.c.kind == OwnKind.RUN_SEALED)
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
 _SNAPSHOTS = _of(Kind.ACCOUNT).order_by(runs.c.number.desc())
 _FORGET = delete(run_memory).where(run_memory.c.run_id == bindparam("run"))
 _KEEP = insert(run_memory)

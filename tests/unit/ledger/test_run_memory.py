@@ -1,10 +1,15 @@
 """What a run leaves for later ones to decide by: read back as it was, and by whom."""
 
+import sqlite3
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot
+from app.ledger.account import account_record
 from app.ledger.sql_ledger import SqlLedger
 from tests.unit.ledger.builders import (
     ACCOUNT,
@@ -16,6 +21,7 @@ from tests.unit.ledger.builders import (
     REPORT,
     TODAY,
     claimed,
+    direct,
     execute,
     planned,
 )
@@ -118,3 +124,25 @@ def test_nothing_is_read_out_of_a_report(ledger: SqlLedger, ledger_url: str) -> 
     assert ledger.account_record(BOOK, TODAY + timedelta(days=1)).evaluation == EVALUATION
     assert ledger.last_snapshot(BOOK) == replace(ACCOUNT, run_id=run_id)
     assert ledger.asked_prices(run_id) == MEMORY.asked_prices
+
+
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+def test_what_a_record_costs_does_not_grow_with_the_runs_before_it(ledger: SqlLedger, ledger_url: str) -> None:
+    for day in range(1, 6):
+        _closed(ledger, day, MEMORY)
+    few = _steps(ledger_url)
+    for day in range(6, 46):
+        _closed(ledger, day, MEMORY)
+    assert _steps(ledger_url) <= few + 5
+
+
+def _steps(ledger_url: str) -> int:
+    """That the database takes to read the account's record."""
+    count = Counter[str]()
+    with direct(ledger_url) as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(lambda: count.update(["step"]), 1)
+        account_record(connection, BOOK, TODAY + timedelta(days=50), ())
+        driver.set_progress_handler(None, 0)
+    return count["step"]
