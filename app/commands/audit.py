@@ -39,7 +39,7 @@ def verify(state: StateOption = None, against: AnchorOption = None, as_json: Jso
         for problem in found.problems:
             typer.echo(f"ALTERED: {problem}")
         verdict = "intact" if found.ok else "NOT intact"
-        held = f", held against {len(anchors)} anchors," if anchors else ""
+        held = f", held against {len(anchors)} anchors" if anchors else ""
         typer.echo(f"{found.events} events in {found.books} books{held}: the audit trail is {verdict}")
         if not found.ok:
             typer.echo("Keep a copy of the database as it is, and see docs/runbook.md, An altered ledger", err=True)
