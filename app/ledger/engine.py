@@ -69,5 +69,7 @@ def migrate(connection: Connection, revision: str) -> None:
 
 def _postgresql_engine(url: URL) -> Engine:
     settings = {"synchronous_commit": "on", "lock_timeout": f"{LOCK_SECONDS}s"}
-    # A server that has stopped answering is waited for longer than any lock, and not for ever.
-    return made(url, pool_pre_ping=True, connect_args={"startup_params": settings, "timeout": 2 * LOCK_SECONDS})
+    # A server that has stopped answering is waited for longer than any lock, and not for ever. Of several connections
+    # the one that was used last is taken: it has all statements at hand.
+    how = {"startup_params": settings, "timeout": 2 * LOCK_SECONDS}
+    return made(url, pool_pre_ping=True, pool_use_lifo=True, connect_args=how)
