@@ -14,6 +14,8 @@ from tests.unit.ledger.altering import Alteration, alterations, noticed, unguard
 from tests.unit.ledger.builders import ManualTime, direct
 from tests.unit.ledger.everything import play
 
+pytestmark = pytest.mark.slow
+
 # Of all alterations, so many places apart; a prime, so that each kind has its turn.
 APART = 499
 PARTS = 12

@@ -14,6 +14,8 @@ from tests.support.ledgers import Databases
 from tests.unit.ledger.builders import AT, BOOK, ManualTime, execute, rows
 from tests.unit.ledger.everything import play
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def anchor(ledger: SqlLedger, lease_time: ManualTime) -> Anchor:

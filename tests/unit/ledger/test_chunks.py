@@ -14,7 +14,7 @@ from app.ledger.sql_ledger import SqlLedger
 from app.record.chunks import Chunks, KeptInputs, gather
 from tests.unit.ledger.builders import AT, PLAN, REPORT, claimed, direct, intent, rows
 
-pytestmark = pytest.mark.usefixtures("databases")
+pytestmark = [pytest.mark.usefixtures("databases"), pytest.mark.slow]
 
 
 def inputs(day: str) -> KeptInputs:

@@ -23,6 +23,8 @@ from tests.unit.ledger.builders import (
     sent,
 )
 
+pytestmark = pytest.mark.slow
+
 FREED = "day_key = NULL"
 CHANGES = (
     FREED,

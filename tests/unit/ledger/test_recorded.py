@@ -14,6 +14,8 @@ from tests.support.ledgers import Databases
 from tests.support.postgres import Server
 from tests.unit.ledger.builders import AT, BOOK, claimed
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[[], SqlLedger]
 WRITERS, COMMITS = 4, 6
 # Far more than it takes; whoever waits so long has missed it.

@@ -17,6 +17,8 @@ from tests.support.hostile import MAKERS, hostile, reworked
 from tests.support.kept_days import kept_days
 from tests.support.thinning import thin
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 FILES = 510
 MEMORY = 640 * 2**20

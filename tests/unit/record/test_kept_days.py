@@ -17,7 +17,7 @@ from app.record.verification import Verdict, verify_bundle
 from app.risk import Today
 from tests.support.kept_days import ACCOUNT, HIDE, POLICIES, SESSIONS, bundle_of_day, kept_days
 
-pytestmark = pytest.mark.real_prices
+pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
 LARGEST = 250_000
 
 

@@ -21,6 +21,8 @@ from tests.support.walk import Account
 from tests.unit.decision.test_plan_properties import WORLDS
 from tests.unit.risk.drawn import World
 
+pytestmark = pytest.mark.slow
+
 TOLD = Told({"run_id": "run_1", "book": "DU1234567"}, {"version": "1"})
 
 
