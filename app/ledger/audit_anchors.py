@@ -6,13 +6,11 @@ anew, and every hash agrees again. A head that was kept elsewhere does not.
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
-from app.ledger.events import first_link
-from app.ledger.schema import events, ledger_head
+from app.ledger.events import link_at
+from app.ledger.schema import ledger_head
 from app.record.anchors import Anchor
-
-_LINK = select(events.c.link).where(events.c.number == bindparam("at"))
 
 
 def check_anchors(connection: Connection, anchors: Sequence[Anchor]) -> Iterator[str]:
@@ -27,11 +25,5 @@ def check_anchors(connection: Connection, anchors: Sequence[Anchor]) -> Iterator
             yield f"{place}: is of another ledger"
         elif number > head.number:
             yield f"{place}: the newest event is {head.number}, so the tail was cut off or an older copy put back"
-        elif _link(connection, head.ledger_id, number) != link:
+        elif link_at(connection, head.ledger_id, number) != link:
             yield f"{place}: is another event now, so the chain was written anew"
-
-
-def _link(connection: Connection, ledger_id: str, number: int) -> str | None:
-    if number == 0:
-        return first_link(ledger_id)
-    return connection.execute(_LINK, {"at": number}).scalar_one_or_none()

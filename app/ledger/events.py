@@ -30,6 +30,7 @@ EMPTIED = Fault(
 )
 # Statements of every transaction are made once: to make one costs more than to execute it.
 _HEAD = select(chain.c.seq, chain.c.hash).where(chain.c.book == bindparam("of")).with_for_update()
+_LINK = select(events.c.link).where(events.c.number == bindparam("at"))
 _APPEND = insert(events)
 _ADVANCE = update(chain).where(chain.c.book == bindparam("of")).values(seq=bindparam("newest"), hash=bindparam("link"))
 _NEWEST = select(ledger_head.c.ledger_id, ledger_head.c.number, ledger_head.c.link)
@@ -131,6 +132,13 @@ def look(connection: Connection, end: Tail) -> Head:
         raise unavailable(EMPTIED, place(connection.engine.url))
     end.books.update({row.book: (row.seq, row.hash) for row in rows if row.book is not None})
     return Head(rows[0].ledger_id, rows[0].number, rows[0].link)
+
+
+def link_at(connection: Connection, ledger_id: str, number: int) -> str | None:
+    """The link of the event with that number, None where it is not there; of 0 what the first event links to."""
+    if number == 0:
+        return first_link(ledger_id)
+    return connection.execute(_LINK, {"at": number}).scalar_one_or_none()
 
 
 def observe(connection: Connection, book: str, batch: Sequence[Event], at: datetime) -> None:

@@ -5,11 +5,10 @@ another one or an older copy, however it came to answer under the same name.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, Engine
 
-from app.ledger.events import first_link, look, tail
+from app.ledger.events import link_at, look, tail
 from app.ledger.faults import Fault, place, unavailable
-from app.ledger.schema import events
 from app.ledger.transactions import writing
 from app.record.anchors import Head
 
@@ -18,7 +17,6 @@ OLDER = Fault(
     "Bring the newest one back, or stop the service, look at what is there (`portfolio audit verify`), and start it "
     "again; the next run compares with the broker before it sends",
 )
-_LINK = select(events.c.link).where(events.c.number == bindparam("at"))
 
 
 class History:
@@ -49,12 +47,9 @@ def _require_grown(connection: Connection, known: Head | None, now: Head) -> Non
     if known is None or known == now:
         return
     found: str | None = now.link
-    if now.number > known.number == 0:
-        # There is no event before the first, and the ledger's id says what its link is taken over.
-        found = first_link(now.ledger_id)
-    elif now.number > known.number:
+    if now.number > known.number:
         # Others have written: what was known must still be below.
-        found = connection.execute(_LINK, {"at": known.number}).scalar_one_or_none()
+        found = link_at(connection, now.ledger_id, known.number)
     if known.ledger_id != now.ledger_id or now.number < known.number or found != known.link:
         words = "it has another id" if known.ledger_id != now.ledger_id else f"event {known.number} is not as it was"
         raise unavailable(OLDER, place(connection.engine.url), words)
