@@ -11,7 +11,7 @@ from decimal import Decimal
 from app.desk.records import IntentRecord, RunKey
 from app.desk.recovery import Decision, Gap, Shown, Stray
 from app.desk.run.exit_by_hand import MANUAL_EXITS_A_DAY
-from app.desk.stages.reconcile import of_fills, our_ids
+from app.desk.stages.reconcile import filled_of, our_ids
 from app.domain.order import BrokerOrder, OrderReport, OrderState, Side, Trade, client_order_id
 from app.domain.slots import DAILY_SLOT, exit_slot
 
@@ -42,9 +42,7 @@ def _shown(coid: str, report: OrderReport, today: date, days: Mapping[str, date]
     orders = [order for order in report.orders if order.coid == coid]
     trades = [trade for trade in report.trades if trade.coid == coid]
     order = orders[0] if orders else None
-    filled, price = of_fills(trades)
-    if order is not None and order.filled_quantity >= filled:
-        filled, price = order.filled_quantity, order.average_price
+    filled, price = filled_of(order, trades)
     one: BrokerOrder | Trade = order or trades[0]
     return Shown(
         coid=coid,

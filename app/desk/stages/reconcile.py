@@ -151,10 +151,8 @@ async def _record(
     order: BrokerOrder | None,
     fills: Sequence[Trade],
 ) -> None:
-    """The order list's own figures, else those of the executions."""
-    quantity, price = of_fills(fills)
-    if order is not None and order.filled_quantity >= quantity:
-        quantity, price = order.filled_quantity, order.average_price
+    """What the broker's books say of one order."""
+    quantity, price = filled_of(order, fills)
     kind = "late_ack" if intent.state is OrderState.ABANDONED else "reconciled"
     await desk.in_thread(
         desk.ledger.settle,
@@ -169,9 +167,11 @@ async def _record(
     run.journal.add(Event(kind, {"coid": intent.coid, "state": state.value}))
 
 
-def of_fills(fills: Sequence[Trade]) -> tuple[Decimal, Decimal | None]:
-    """(quantity, average price) of the executions."""
+def filled_of(order: BrokerOrder | None, fills: Sequence[Trade]) -> tuple[Decimal, Decimal | None]:
+    """(quantity, average price): the order list's own figures, else those of the executions."""
     quantity = sum((trade.quantity for trade in fills), Decimal(0))
+    if order is not None and order.filled_quantity >= quantity:
+        return order.filled_quantity, order.average_price
     if quantity == 0:
         return quantity, None
     return quantity, sum((trade.quantity * trade.price for trade in fills), Decimal(0)) / quantity
