@@ -195,8 +195,7 @@ def _chunks(lines: Sequence[bytes]) -> tuple[dict[str, str], dict[str, bytes], d
 
 
 def _deflated(text: str) -> bytes:
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, _RAW)
-    return squeeze.compress(text.encode()) + squeeze.flush()
+    return zlib.compress(text.encode(), 9, _RAW)
 
 
 def _inflated(raw: bytes, left: int) -> str:

@@ -27,11 +27,9 @@ def near(text: str) -> str | None:
     """The path of the field at which the text is no JSON any more; None where it is JSON, or nothing precedes."""
     try:
         json.loads(text)
-    except RecursionError:
-        return None
     except json.JSONDecodeError as error:
         return _path(text[: error.pos]) or None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return None
 

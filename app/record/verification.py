@@ -42,7 +42,8 @@ def verify_bundle(data: bytes) -> Verified:
     if isinstance(found, Altered):
         return Verified(Verdict.ALTERED, found.problems)
     head = found.head
-    named = walk(head.root, found.chunks).absent
+    # Where nothing is left out every chunk has been walked already.
+    named = walk(head.root, found.chunks).absent if head.withheld else {}
     withheld = {named[name]: source for name, source in head.withheld.items()}
     verdict, problems = (Verdict.WITHHELD, ()) if withheld else _replayed(KeptInputs(head.root, found.chunks))
     return Verified(verdict, problems, head.run_id, head.root, head.event, len(found.chunks), withheld)
