@@ -5,7 +5,8 @@ from datetime import datetime
 from importlib.metadata import version
 
 from app.desk.desk import Desk
-from app.desk.records import Notice, RunKey
+from app.desk.records import RunKey
+from app.desk.run.notify import put_down
 from app.domain.errors import PortfolioError
 from app.record.anchors import Anchor, Head, line_of
 
@@ -23,18 +24,9 @@ async def anchor_run(desk: Desk, key: RunKey) -> None:
     except PortfolioError as error:
         _logger.error("%s: %s", _TITLE, error)
         if desk.policy.notifications.urls:
-            parts = (key.book, key.session_date.isoformat(), key.slot, "anchor")
-            notice = Notice("|".join(parts), key.book, f"{key.session_date} {key.slot}: {_TITLE}", str(error))
-            await _tell(desk, notice)
+            await put_down(desk, key, ("anchor",), _TITLE, str(error))
 
 
 def anchor_line(newest: Head, at: datetime) -> str:
     """As this version writes it."""
     return line_of(Anchor(newest, at, version("portfolio-manager")))
-
-
-async def _tell(desk: Desk, notice: Notice) -> None:
-    try:
-        await desk.in_thread(desk.ledger.add_notice, notice)
-    except PortfolioError as error:
-        _logger.error("%s: nobody is told: %s", notice.title, error)

@@ -41,8 +41,13 @@ async def tell(
     wanted = desk.policy.notifications
     if not wanted.urls or occasion not in wanted.on or key.dry_run:
         return
-    parts = (key.book, key.session_date.isoformat(), key.slot, occasion.value, detail)
-    title = f"{key.session_date} {key.slot}: {title or _TITLES[occasion]}"
+    await put_down(desk, key, (occasion.value, detail), title or _TITLES[occasion], text)
+
+
+async def put_down(desk: Desk, key: RunKey, what: tuple[str, ...], title: str, text: str) -> None:
+    """One notice a day, slot and `what`; where it cannot be recorded the log says so, and nothing fails."""
+    parts = (key.book, key.session_date.isoformat(), key.slot, *what)
+    title = f"{key.session_date} {key.slot}: {title}"
     try:
         await desk.in_thread(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
     except LedgerError as error:
