@@ -12,6 +12,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
+from app.engine.memory import EvaluationRecord
 
 
 class RunStatus(StrEnum):
@@ -219,18 +220,6 @@ class Snapshot:
     currencies: Mapping[int, str]
     rates: Mapping[str, Decimal]
     values: Mapping[int, UnitValue]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationRecord:
-    """What the next session's rules compare with: severity by metric, limit by exposure cap.
-
-    `drawdown_acted_at`: the drawdown at which the drawdown action last acted.
-    """
-
-    severities: Mapping[str, str]
-    caps: Mapping[str, float]
-    drawdown_acted_at: float | None
 
 
 @dataclass(frozen=True, slots=True)

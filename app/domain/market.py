@@ -100,6 +100,16 @@ class PriceSeries:
         if not ((self.closes >= CLOSES[0]) & (self.closes <= CLOSES[1])).all():
             raise ValueError(f"closes of conid {self.conid} must be above zero and below {CLOSES[1]:g}")
 
+    def part(self, rows: slice, dates: tuple[date, ...], as_of: datetime) -> "PriceSeries":
+        """Some rows, not looked at once more; `dates` are theirs, so that series may share them."""
+        new = object.__new__(PriceSeries)
+        for name, value in (
+            ("conid", self.conid), ("dates", dates), ("closes", self.closes[rows]), ("source", self.source),
+            ("as_of", as_of),
+        ):  # fmt: skip
+            object.__setattr__(new, name, value)
+        return new
+
 
 @dataclass(frozen=True, slots=True)
 class VixReading:

@@ -9,7 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from app.desk.records import EvaluationRecord, RunMemory, Snapshot, UnitValue
+from app.desk.records import RunMemory, Snapshot, UnitValue
+from app.engine.memory import EvaluationRecord
 
 _RULES = frozenset(
     {

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
-from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot, UnitValue
+from app.desk.records import RunMemory, RunStatus, Snapshot, UnitValue
+from app.engine.memory import EvaluationRecord
 from app.ledger.events import OwnKind
 from app.ledger.schema import events, run_memory, runs
 from app.record.canonical import canonical

@@ -35,6 +35,15 @@ class Moment:
         return self.session.opens <= self.now < self.session.closes
 
 
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """So many shares, at that price, then."""
+
+    quantity: Decimal
+    price: Decimal
+    time: datetime
+
+
 def moment_at(calendar: Calendar, now: datetime) -> Moment:
     """Raises: DataError where the calendar knows no session soon enough."""
     for days in range(_LONGEST_CLOSURE):
@@ -152,7 +161,10 @@ def _met(book: PaperBook, order: PaperOrder, quote: Quote | None, moment: Moment
     if quote is None or price is None:
         return book
     quantity = min(order.remaining, _most(book, order, quote))
-    return _filled(book, order, quantity, price, quote, moment) if quantity > 0 else book
+    if not quantity > 0:
+        return book
+    seen = quote.last if known(quote.last) else quote.price
+    return filled(book, order, Execution(quantity, price, moment.now), seen)
 
 
 def _price(order: PaperOrder, quote: Quote | None, moment: Moment) -> Decimal | None:
@@ -177,12 +189,12 @@ def _most(book: PaperBook, order: PaperOrder, quote: Quote) -> Decimal:
     return max(allowed - filled, Decimal(0))
 
 
-def _filled(
-    book: PaperBook, order: PaperOrder, quantity: Decimal, price: Decimal, quote: Quote, moment: Moment
-) -> PaperBook:
-    filled, value = order.filled_quantity + quantity, order.filled_value + quantity * price
+def filled(book: PaperBook, order: PaperOrder, execution: Execution, seen: Decimal) -> PaperBook:
+    """The book after that much of the order; `seen` is the market's price, at which a new holding is carried."""
+    quantity = execution.quantity
+    filled_quantity, value = order.filled_quantity + quantity, order.filled_value + quantity * execution.price
     # The plan's minimum and maximum are an order's, not an execution's.
-    commission = book.commission.charge(filled, value)
+    commission = book.commission.charge(filled_quantity, value)
     fill = Fill(
         execution_id=f"{order.order_id}.{sum(one.order_id == order.order_id for one in book.fills) + 1}",
         order_id=order.order_id,
@@ -190,23 +202,22 @@ def _filled(
         currency=order.instrument.currency,
         side=order.side,
         quantity=quantity,
-        price=price,
+        price=execution.price,
         commission=commission - order.commission,
-        time=moment.now,
+        time=execution.time,
         session_date=book.session_date,
         coid=order.coid,
     )
-    done = filled == order.quantity
+    done = filled_quantity == order.quantity
     changed = order.model_copy(
         update={
-            "filled_quantity": filled,
+            "filled_quantity": filled_quantity,
             "filled_value": value,
             "commission": commission,
             "status": "Filled" if done else order.status,
-            "ended_at": moment.now if done else None,
+            "ended_at": execution.time if done else None,
         }
     )
-    seen = quote.last if known(quote.last) else quote.price
     before = book.holding(fill.conid) or Holding(
         instrument=order.instrument, quantity=Decimal(0), average_cost=Decimal(0), price=seen
     )

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from app.desk.records import EvaluationRecord, IntentRecord
+from app.desk.records import IntentRecord
 from app.desk.stages.memory import remember
 from app.domain.order import OrderRule, OrderState, Side
 from app.domain.plan import NO_MEMORY, Action
+from app.engine.memory import EvaluationRecord
 from tests.support.fakes import FakeCalendar
 
 MONDAY = date(2022, 3, 14)

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.desk.records import EvaluationRecord, RunMemory, RunStatus, Snapshot
+from app.desk.records import RunMemory, RunStatus, Snapshot
+from app.engine.memory import EvaluationRecord
 from app.ledger.account import account_record
 from app.ledger.sql_ledger import SqlLedger
 from tests.unit.ledger.builders import (

@@ -1,0 +1,187 @@
+"""Policies led through history, day by day, by the engine that trades."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from app.backtest.account import Account, Done
+from app.backtest.assumptions import Assumptions
+from app.backtest.history import History
+from app.backtest.reader import Reader
+from app.broker.paper.book import PaperBook
+from app.domain.errors import UsageError
+from app.domain.evaluation import Evaluation
+from app.domain.market import Array
+from app.domain.plan import Action
+from app.domain.policy import Policy
+from app.domain.ruling import KillLevel
+from app.engine import DayDecision, decide_all
+
+# Sessions before the first decision: what the statistics look back on.
+WARM_UP = 252
+METRICS = (
+    "max_position",
+    "max_sector",
+    "annual_volatility",
+    "var_95_1d",
+    "daily_loss",
+    "correlated_cluster",
+    "cash_reserve",
+    "drawdown",
+    "exposure",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DayOutcome:
+    """What was decided on one day: the plan's id names its action and orders."""
+
+    action: Action
+    plan_id: str
+    orders: int
+    level: KillLevel
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One policy's way. Shape: `dates` [D] graded sessions; `nav`, `cash` and `invested` [D + 1] in base currency, the
+    first of them the starting book's at the close before; `metrics` [D, 9] by `METRICS`, NaN for unknown, None where
+    they are not kept.
+    """
+
+    policy: Policy
+    history: History = field(repr=False)
+    assumptions: Assumptions
+    start: PaperBook = field(repr=False)
+    end: PaperBook = field(repr=False)
+    dates: tuple[date, ...] = field(repr=False)
+    first: int
+    nav: Array = field(repr=False)
+    cash: Array = field(repr=False)
+    invested: Array = field(repr=False)
+    days: tuple[DayOutcome, ...] = field(repr=False)
+    done: tuple[Done, ...] = field(repr=False)
+    metrics: Array | None = field(default=None, repr=False)
+
+    @property
+    def returns(self) -> Array:
+        """Of each session. Shape: [D]."""
+        changes: Array = self.nav[1:] / self.nav[:-1] - 1
+        return changes
+
+    @property
+    def exposure(self) -> Array:
+        """Invested share of NAV at each close, from what was filled. Shape: [D]."""
+        share: Array = self.invested[1:] / self.nav[1:]
+        return share
+
+    @property
+    def decisions_digest(self) -> str:
+        """Of every day's plan and level, in order."""
+        hashed = hashlib.sha256()
+        for on, day in zip(self.dates, self.days, strict=True):
+            hashed.update(f"{on}|{day.plan_id}|{day.level}\n".encode())
+        return "sha256:" + hashed.hexdigest()
+
+
+@dataclass
+class _Course:
+    """What is written down of one account on the way."""
+
+    account: Account
+    keep_metrics: bool
+    start: PaperBook
+    nav: list[float] = field(default_factory=list)
+    cash: list[float] = field(default_factory=list)
+    days: list[DayOutcome] = field(default_factory=list)
+    metrics: list[tuple[float, ...]] = field(default_factory=list)
+
+    def note(self) -> None:
+        self.nav.append(float(self.account.navs[-1].nav))
+        self.cash.append(float(self.account.book.cash_in(self.account.book.currency)))
+
+    def decided(self, found: DayDecision) -> None:
+        plan = found.chosen
+        self.days.append(DayOutcome(plan.action, plan.id, len(plan.orders), found.level))
+        if self.keep_metrics:
+            self.metrics.append(_values(found.evaluation))
+
+
+def replay(
+    policies: Sequence[Policy],
+    history: History,
+    book: PaperBook | Callable[[Policy], PaperBook],
+    assumptions: Assumptions,
+    first: date,
+    last: date,
+    *,
+    keep_metrics: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+    reader: Reader | None = None,
+) -> tuple[Replayed, ...]:
+    """Each policy from `first` to `last`, all on the same days. `book`: the account at the close before the first day.
+
+    `tell` is called with (sessions done, of how many) after each. Raises: UsageError where there is no day to decide.
+    """
+    rows = graded(history, first, last)
+    reader = reader or Reader(history)
+    accounts = [
+        Account(policy, reader, assumptions, book if isinstance(book, PaperBook) else book(policy), rows.start)
+        for policy in policies
+    ]
+    courses = [_Course(account, keep_metrics, account.book) for account in accounts]
+    for course in courses:
+        course.note()
+    for row in rows:
+        market = reader.market(row)
+        for account in accounts:
+            account.open(market)
+        found = decide_all([account.given(market) for account in accounts])
+        for course, decided in zip(courses, found, strict=True):
+            course.decided(decided)
+            course.account.take(decided, market)
+            course.account.close()
+            course.note()
+        if tell is not None:
+            tell(row - rows.start + 1, len(rows))
+    return tuple(_replayed(course, history, rows) for course in courses)
+
+
+def graded(history: History, first: date, last: date) -> range:
+    """Rows of the days that are decided: none before the warm-up is over. Raises: UsageError."""
+    start, end = max(history.row(first), WARM_UP), history.row(date.fromordinal(last.toordinal() + 1))
+    if start >= end:
+        raise UsageError(
+            f"{history.name} has no session to decide from {first} to {last}",
+            f"It has {len(history.dates)} sessions from {history.dates[0]} to {history.dates[-1]}, "
+            f"and {WARM_UP} must come before the first decision",
+        )
+    return range(start, end)
+
+
+def _replayed(course: _Course, history: History, rows: range) -> Replayed:
+    account = course.account
+    nav, cash = np.array(course.nav), np.array(course.cash)
+    return Replayed(
+        policy=account.policy,
+        history=history,
+        assumptions=account.assumptions,
+        start=course.start,
+        end=account.book,
+        dates=history.dates[rows.start : rows.stop],
+        first=rows.start,
+        nav=nav,
+        cash=cash,
+        invested=nav - cash,
+        days=tuple(course.days),
+        done=tuple(account.done),
+        metrics=np.array(course.metrics) if course.keep_metrics else None,
+    )
+
+
+def _values(evaluation: Evaluation) -> tuple[float, ...]:
+    known = {metric.name: metric.value for metric in evaluation.metrics}
+    return tuple(np.nan if (value := known.get(name)) is None else value for name in METRICS)

@@ -1,0 +1,132 @@
+"""What later days must know of what was done, worked out from the orders that were filled; each name by itself."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from app.domain.evaluation import Evaluation
+from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
+from app.domain.order import OrderRule, Side
+from app.domain.plan import Action, Memory
+
+LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """What the next session's rules compare with: severity by metric, limit by exposure cap.
+
+    `drawdown_acted_at`: the drawdown at which the drawdown action last acted.
+    """
+
+    severities: Mapping[str, str]
+    caps: Mapping[str, float]
+    drawdown_acted_at: float | None
+
+
+def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> EvaluationRecord:
+    """`acted_at`: where the drawdown action last acted before."""
+    return EvaluationRecord(
+        severities={metric.name: metric.severity.value for metric in evaluation.metrics},
+        caps={cap.rule: cap.limit for cap in evaluation.caps},
+        drawdown_acted_at=evaluation.drawdown_acted_at(acted_at),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FilledOrder:
+    """One order and what was filled of it; `fill.session_date` is the day that decided it, `action` its plan's."""
+
+    fill: Fill
+    action: str
+    rules: tuple[OrderRule, ...] = ()
+    mandatory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NameMemory:
+    """What was done to one name, by session; see `Memory`. `last`: action → its newest order that was not mandatory."""
+
+    reinforced: tuple[date, ...] = ()
+    sold_at_loss: date | None = None
+    profit_levels_taken: int = 0
+    bought: date | None = None
+    sold: date | None = None
+    last: Mapping[str, date] | None = None
+    trips: tuple[RoundTrip, ...] = ()
+
+
+def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> NameMemory:
+    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten."""
+    reinforced: list[date] = []
+    # A sale in several legs takes one level.
+    profits: set[date] = set()
+    newest: dict[Side, date] = {}
+    last: dict[str, date] = {}
+    sold_at_loss: date | None = None
+    fills, quantity = tuple(one.fill for one in history), {conid: held}
+    for one, in_this_holding in zip(history, of_this_holding(fills, quantity), strict=True):
+        day, side = one.fill.session_date, one.fill.side
+        if not one.mandatory:
+            last[one.action] = newest[side] = day
+        if side is Side.BUY and one.action == Action.REINFORCE and in_this_holding:
+            reinforced.append(day)
+        if side is Side.SELL and not LOSS_RULES.isdisjoint(one.rules):
+            sold_at_loss = day
+        if OrderRule.TAKE_PROFIT in one.rules and in_this_holding:
+            profits.add(day)
+    return NameMemory(
+        reinforced=tuple(reinforced),
+        sold_at_loss=sold_at_loss,
+        profit_levels_taken=len(profits),
+        bought=newest.get(Side.BUY),
+        sold=newest.get(Side.SELL),
+        last=last,
+        trips=round_trips(fills, quantity),
+    )
+
+
+def name_memories(history: Iterable[FilledOrder], held: Mapping[int, Decimal]) -> dict[int, NameMemory]:
+    """Of every name in `history`, which is oldest first."""
+    names: defaultdict[int, list[FilledOrder]] = defaultdict(list)
+    for one in history:
+        names[one.fill.conid].append(one)
+    return {conid: name_memory(conid, own, held.get(conid, Decimal(0))) for conid, own in names.items()}
+
+
+def memory_of(
+    names: Mapping[int, NameMemory],
+    before: EvaluationRecord | None,
+    since: Callable[[date], int],
+    closed_trades: tuple[Decimal | None, ...] | None = None,
+) -> Memory:
+    """What today decides by. `before`: of the newest session before today; `since`: sessions from a date to today.
+
+    `closed_trades` where the caller keeps them already.
+    """
+    last: dict[str, date] = {}
+    for one in names.values():
+        for action, day in (one.last or {}).items():
+            last[action] = max(day, last.get(action, day))
+    rebalanced, rotated = last.get(Action.REBALANCE), last.get(Action.ROTATE)
+    return Memory(
+        reinforced={conid: tuple(map(since, one.reinforced)) for conid, one in names.items() if one.reinforced},
+        sold_at_loss={conid: since(one.sold_at_loss) for conid, one in names.items() if one.sold_at_loss},
+        profit_levels_taken={conid: one.profit_levels_taken for conid, one in names.items() if one.profit_levels_taken},
+        last_rebalance=None if rebalanced is None else since(rebalanced),
+        last_rotation=None if rotated is None else since(rotated),
+        previous_severities=(dict(before.severities) or None) if before else None,
+        drawdown_acted_at=before.drawdown_acted_at if before else None,
+        previous_caps=dict(before.caps) if before else None,
+        bought={conid: since(one.bought) for conid, one in names.items() if one.bought},
+        sold={conid: since(one.sold) for conid, one in names.items() if one.sold},
+        closed_trades=profits_of(names) if closed_trades is None else closed_trades,
+    )
+
+
+def profits_of(names: Mapping[int, NameMemory]) -> tuple[Decimal | None, ...]:
+    """Of every purchase that was sold again, in the order in which they ended."""
+    trips = sorted((trip for one in names.values() for trip in one.trips), key=lambda trip: (trip.closed, trip.conid))
+    return tuple(trip.profit for trip in trips)
