@@ -41,6 +41,7 @@ class Reader:
         self.history = history
         self.carried = carried
         self.rows = {day: row for row, day in enumerate(history.dates)}
+        self.instruments = {one.conid: one for one in history.instruments}
         self._calendar = ExchangeCalendar()
         self._prices: list[tuple[Decimal | None, ...]] = [
             tuple(None if price != price else money(price) for price in row) for row in history.closes.tolist()
@@ -78,8 +79,14 @@ class Reader:
         """The close of that session, or of one not longer ago than prices are carried, in shares of that row."""
         if conid not in self._odd:
             return self.price(row, conid)
+        return self.last(row, conid) if row - int(self._last[conid][row]) <= self.carried else None
+
+    def last(self, row: int, conid: int) -> Decimal | None:
+        """The newest close up to that session, however old, in shares of that row."""
+        if conid not in self._odd:
+            return self.price(row, conid)
         last = int(self._last[conid][row])
-        if last < 0 or row - last > self.carried:
+        if last < 0:
             return None
         price = self._prices[last][self.history.columns[conid]]
         ratio = self._ratio(conid, last, row)
@@ -211,9 +218,8 @@ class Reader:
             begins[conid] = int(traded[0]) if len(traded) else never
         for row, those in self.happened.items():
             ends |= {one.conid: row for one in those if isinstance(one, Ending)}
-        named = {one.conid: one for one in self.history.instruments}
         return [
-            (row, {conid: one for conid, one in named.items() if begins[conid] <= row < ends[conid]})
+            (row, {conid: one for conid, one in self.instruments.items() if begins[conid] <= row < ends[conid]})
             for row in sorted({0, *begins.values(), *ends.values()})
         ]
 
