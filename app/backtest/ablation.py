@@ -32,7 +32,7 @@ def unguarded(policy: Policy) -> Policy:
     is held, how targets are made, strategies, cool-down and the bounds of single orders stay.
     """
     limits = policy.risk_limits
-    lifted: dict[str, Any] = {name: 1.0 for name in type(limits).model_fields} | {"min_cash_reserve": 0.0}
+    lifted: dict[str, Any] = dict.fromkeys(type(limits).model_fields, 1.0) | {"min_cash_reserve": 0.0}
     return policy.model_copy(
         update={
             "risk_limits": limits.model_copy(update=lifted),
