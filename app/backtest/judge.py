@@ -7,17 +7,17 @@ from datetime import date
 import numpy as np
 
 from app.backtest.ablation import ablations, unguarded
-from app.backtest.assumptions import Assumptions, FillRule
+from app.backtest.assumptions import Assumptions
 from app.backtest.benchmarks import Road, road
 from app.backtest.claims import claims_of
 from app.backtest.history import Adjustment, History
 from app.backtest.replay import Replayed, graded, replay
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
 from app.backtest.statistics.activity import actions_of, kupiec_of, ratios_of, recovery_of, rules_of
-from app.backtest.statistics.bootstrap import DRAWS, HEADLINE, block_for, sample
+from app.backtest.statistics.bootstrap import DRAWS, HEADLINE, block_for, bootstrap
 from app.backtest.statistics.deflated import deflated_sharpe
 from app.backtest.statistics.figures import YEAR, Way
-from app.backtest.statistics.periods import drawdown, judged, worst_periods
+from app.backtest.statistics.periods import drawdown, performance, worst_periods
 from app.broker.paper.book import PaperBook
 from app.domain.errors import UsageError
 from app.domain.market import Array
@@ -78,7 +78,7 @@ def backtest(asked: Asked, tell: Tell | None = None) -> Backtest:
     ways = _replayed(asked, tell)
     rows = graded(asked.history, asked.first, asked.last)
     beside = road(asked.history, asked.assumptions, rows)
-    found = tuple(_judged(asked, policy, ways, beside) for policy in asked.policies)
+    found = tuple(_judge(asked, policy, ways, beside) for policy in asked.policies)
     return Backtest(
         judged=_deflated(found, asked),
         history=asked.history,
@@ -125,12 +125,12 @@ def _replayed(asked: Asked, tell: Tell | None) -> Mapping[str, Replayed]:
     return dict(zip(needed, ways, strict=True))
 
 
-def _judged(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: Road) -> Judged:
+def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: Road) -> Judged:
     own = ways[policy.hash]
     others = list(_others(asked, own, ways[unguarded(policy).hash], beside))
     off = {one.name: ways[one.policy.hash] for one in ablations(policy)} if asked.without else {}
     ways_of_all = [way_of(own), *(one.way for one in others), *map(way_of, off.values())]
-    mine, *rest = sample(ways_of_all, asked.seed)
+    mine, *rest = bootstrap(ways_of_all, asked.seed)
     dates = (asked.history.dates[own.first - 1], *own.dates)
     periods = worst_periods(own.nav, dates)
     benchmarks = tuple(
@@ -142,12 +142,12 @@ def _judged(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: 
             differences=mine.differences(its),
             by_block={block: mine.differences(its, block) for block in mine.draws},
             drawdown=drawdown(one.nav, dates),
-            periods=judged(one.nav, dates, periods),
+            periods=performance(one.nav, dates, periods),
             replayed=one.replayed,
         )
         for one, its in zip(others, rest, strict=False)
     )
-    in_periods = judged(own.nav, dates, periods)
+    in_periods = performance(own.nav, dates, periods)
     sampled = dict(zip((one.name for one in others), rest, strict=False))
     claimed = {one.name: (sampled[one.name], one.periods) for one in benchmarks if one.name in _CLAIMED_AGAINST}
     return Judged(
@@ -234,8 +234,7 @@ def _assumptions(asked: Asked, rows: range) -> Iterator[str]:
 
 
 def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
-    if asked.assumptions.fill is FillRule.SAME_BAR:
-        yield "SAME BAR: filled at the very prices that were decided on; nobody could trade like this"
+    yield from asked.assumptions.marks
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:

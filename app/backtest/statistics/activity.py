@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from app.backtest.account import Done
 from app.backtest.history import Split
+from app.backtest.orders import Done
 from app.backtest.replay import METRICS, Replayed
 from app.backtest.statistics.exceedances import kupiec
 from app.backtest.statistics.figures import YEAR, Ratio

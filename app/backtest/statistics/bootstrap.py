@@ -35,7 +35,7 @@ def block_for(wanted: int, days: int) -> int | None:
     return None if days < MIN_RETURNS else max(1, min(wanted, days // LEAST_BLOCKS))
 
 
-def resampled(ways: Sequence[Way], block: int, draws: int, seed: int) -> tuple[Draws, ...]:
+def draws_of(ways: Sequence[Way], block: int, draws: int, seed: int) -> tuple[Draws, ...]:
     """Every statistic of every way over the days of each draw, NaN where it is not defined. Shape: [draws] each."""
     days = len(ways[0].returns)
     rng = np.random.default_rng([seed, block])
@@ -97,16 +97,16 @@ class Sampled:
         return None if found is None else found[name]
 
 
-def sample(ways: Sequence[Way], seed: int, draws: int = DRAWS) -> tuple[Sampled, ...]:
+def bootstrap(ways: Sequence[Way], seed: int, draws: int = DRAWS) -> tuple[Sampled, ...]:
     """All together; without draws where there are too few days for any interval."""
     days = len(ways[0].returns)
     wanted = block_for(HEADLINE, days)
     if wanted is None or any(not usable(way) for way in ways):
         return tuple(Sampled(way, figures(way), {}) for way in ways)
-    found = {wanted: resampled(ways, wanted, draws, seed)}
+    found = {wanted: draws_of(ways, wanted, draws, seed)}
     for block in BLOCKS:
         if block not in found and block_for(block, days) == block:
-            found[block] = resampled(ways, block, min(draws, DRAWS_BESIDE), seed)
+            found[block] = draws_of(ways, block, min(draws, DRAWS_BESIDE), seed)
     return tuple(Sampled(way, figures(way), {b: each[n] for b, each in found.items()}) for n, way in enumerate(ways))
 
 

@@ -72,7 +72,7 @@ def worst_periods(nav: Array, dates: Sequence[date]) -> tuple[tuple[str, int, in
     return tuple(found)
 
 
-def judged(nav: Array, dates: Sequence[date], periods: Sequence[tuple[str, int, int]]) -> tuple[Period, ...]:
+def performance(nav: Array, dates: Sequence[date], periods: Sequence[tuple[str, int, int]]) -> tuple[Period, ...]:
     """How a way did in them."""
     found = []
     for name, first, last in periods:
