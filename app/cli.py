@@ -17,6 +17,7 @@ from app.commands import (
     audit,
     controls,
     events,
+    history,
     policies,
     processes,
     prove,
@@ -74,6 +75,7 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
+history.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
