@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import fields
 from typing import Any, get_type_hints
+from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -39,7 +40,7 @@ def unpacked(parcel: bytes) -> History:
         values = {name: kind.validate_python(head[name], strict=False) for name, kind in _kinds().items()}
         happenings = tuple(_happening(dict(one)) for one in head["happenings"])
         history = History(**values, happenings=happenings, **arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, BadZipFile) as error:
         raise DataError(f"a history cannot be read from its copy: {error}") from error
     if history.digest != head["digest"]:
         raise DataError(f"the copy of {history.name} is not what was copied", "Start the sweep again")
