@@ -109,11 +109,9 @@ def shown(value: object) -> str:
     """As the policy file writes it."""
     if isinstance(value, list):
         return f"[{', '.join(map(shown, value))}]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if _is_word(value) else str(value)
-
-
-def _is_word(value: object) -> bool:
-    return value is None or isinstance(value, bool)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
 
 
 def _require_field(path: str) -> None:

@@ -108,7 +108,7 @@ def cluster(url: str, *, insecure: bool) -> Workers:
 
     def carried(tasks: Tasks, parcel: Path) -> Iterator[Outcome]:
         try:
-            client = distributed.Client(url, timeout=_ANSWER_SECONDS, set_as_default=False)
+            client = distributed.Client(url, timeout=_ANSWER_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
         except OSError:
             raise UsageError(
                 f"no scheduler answers at {url}", "Start `dask scheduler` and `dask worker` there"
@@ -134,7 +134,7 @@ def _on(client: Any, tasks: Tasks, parcel: Path) -> Iterator[Outcome]:  # noqa: 
             client.submit(carry_out, task, sent, key=f"{address}-{id(sent)}", retries=0, pure=False): address
             for address, task in left.items()
         }
-        for future in as_completed(futures):
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
             address = futures[future]
             if future.status == "finished":
                 yield Outcome(address, future.result())
