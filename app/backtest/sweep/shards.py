@@ -20,6 +20,7 @@ from app.backtest.reader import Reader
 from app.backtest.replay import Replayed, replay
 from app.backtest.sweep.candidates import Candidate
 from app.backtest.sweep.parcel import unpacked
+from app.backtest.sweep.walk_forward import month_ends
 from app.broker.paper.book import PaperBook
 from app.desk.stages.kept_inputs import code_version
 from app.domain.errors import UsageError
@@ -124,7 +125,7 @@ def _result(way: Replayed) -> dict[str, Any]:
     """`nav` to the hundredth of a cent; `exposure` at the last session of each month that ended."""
     value = sum(float(one.quantity * one.price) for one in way.done)
     slippage = sum(float(one.quantity * abs(one.paid - one.price)) for one in way.done)
-    ends = [n for n, (a, b) in enumerate(zip(way.dates, way.dates[1:], strict=False)) if a.month != b.month]
+    ends = month_ends(way.dates)
     levels = [day.level.value for day in way.days]
     return {
         "hash": way.policy.hash,

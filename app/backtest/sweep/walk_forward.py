@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 
@@ -99,14 +100,11 @@ def windows(dates: Sequence[date], split: Split) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def walk_forward(
-    tried: Sequence[Tried], dates: Sequence[date], split: Split, objective: Objective
-) -> WalkForward:
+def walk_forward(tried: Sequence[Tried], dates: Sequence[date], split: Split, objective: Objective) -> WalkForward:
     """The first policy is held where none has a defined figure; of equals the earlier one is taken."""
     choices: list[Choice] = []
     parts: list[Array] = []
-    ends = [n for n, (a, b) in enumerate(zip(dates, dates[1:], strict=False)) if a.month != b.month]
-    place = {row: n for n, row in enumerate(ends)}
+    place = {row: n for n, row in enumerate(month_ends(dates))}
     held: int | None = None
     for window in windows(dates, split):
         figures_in = [_figure(one.returns[window.start : window.middle], objective) for one in tried]
@@ -121,6 +119,11 @@ def walk_forward(
         parts.append(returns)
         held = chosen
     return WalkForward(tuple(choices), choices[0].window.middle, np.concatenate(parts))
+
+
+def month_ends(dates: Sequence[date]) -> list[int]:
+    """Sessions by number after which another month begins."""
+    return [n for n, (a, b) in enumerate(pairwise(dates)) if a.month != b.month]
 
 
 def best(values: Sequence[float | None]) -> int:

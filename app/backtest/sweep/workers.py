@@ -134,7 +134,7 @@ def _on(client: Any, tasks: Tasks, parcel: Path) -> Iterator[Outcome]:  # noqa: 
             client.submit(carry_out, task, sent, key=f"{address}-{id(sent)}", retries=0, pure=False): address
             for address, task in left.items()
         }
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
             address = futures[future]
             if future.status == "finished":
                 yield Outcome(address, future.result())
