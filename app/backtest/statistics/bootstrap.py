@@ -4,14 +4,14 @@ Sums over the days drawn come from prefix sums at the blocks' ends; only what de
 Memory is bounded by chunks of draws. Source: Politis and Romano, The stationary bootstrap, 1994.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.backtest.result import Estimate
-from app.backtest.statistics.figures import AT_PEAK, YEAR, Way, figures
+from app.backtest.statistics.figures import AT_PEAK, YEAR, Way, figures, usable
 from app.domain.market import Array
 from app.risk.metrics import MIN_RETURNS, NOTHING
 
@@ -50,32 +50,64 @@ def resampled(ways: Sequence[Way], block: int, draws: int, seed: int) -> tuple[D
     return tuple({name: np.concatenate([one[name] for one in kept]) for name in kept[0]} for kept in parts)
 
 
-def interval(value: float | None, draws: Array) -> Estimate:
+def interval(value: float | None, draws: Array | None) -> Estimate:
     """The figure between the draws' quantiles; None for both where too few draws have it."""
+    if value is None or draws is None:
+        return Estimate(value)
     known = draws[np.isfinite(draws)]
-    if value is None or len(known) < max(1, _DEFINED * len(draws)):
+    if len(known) < max(1, _DEFINED * len(draws)):
         return Estimate(value)
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))
 
 
-def estimates(way: Way, draws: Draws | None) -> dict[str, Estimate]:
-    """Every statistic of a way; without draws no interval."""
-    return {
-        name: Estimate(value) if draws is None else interval(value, draws[name]) for name, value in figures(way).items()
-    }
+@dataclass(frozen=True)
+class Sampled:
+    """A way with what the draws made of it, by mean length of their blocks; the first is the headline's.
+
+    Ways that were sampled together are paired: each draw has the same days of all.
+    """
+
+    way: Way
+    figures: Mapping[str, float | None]
+    draws: Mapping[int, Draws] = field(repr=False)
+
+    def estimates(self, block: int | None = None) -> dict[str, Estimate]:
+        """Every statistic with its interval."""
+        return {name: interval(value, self._of(name, block)) for name, value in self.figures.items()}
+
+    def differences(self, other: "Sampled", block: int | None = None) -> dict[str, Estimate]:
+        """Each statistic that both have, less the other's."""
+        shared = [name for name in self.figures if name in other.figures]
+        return {name: self.compared(other, name, np.subtract, block) for name in shared}
+
+    def compared(
+        self, other: "Sampled", name: str, how: Callable[[Array, Array], Array], block: int | None = None
+    ) -> Estimate:
+        """`how` of this way's statistic and the other's."""
+        own, its = self.figures[name], other.figures[name]
+        if own is None or its is None:
+            return Estimate(None)
+        value = float(how(np.array([own]), np.array([its]))[0])
+        a, b = self._of(name, block), other._of(name, block)
+        return interval(value if np.isfinite(value) else None, None if a is None or b is None else how(a, b))
+
+    def _of(self, name: str, block: int | None) -> Array | None:
+        found = self.draws.get(block) if block is not None else next(iter(self.draws.values()), None)
+        return None if found is None else found[name]
 
 
-def differences(way: Way, other: Way, draws: Draws | None, others: Draws | None) -> dict[str, Estimate]:
-    """Each statistic of `way` less the same of `other`, paired: every draw has the same days of both."""
-    own, its = figures(way), figures(other)
-    found: dict[str, Estimate] = {}
-    for name in (name for name in own if name in its):
-        a, b = own[name], its[name]
-        value = None if a is None or b is None else a - b
-        known = draws is not None and others is not None
-        found[name] = interval(value, draws[name] - others[name]) if known else Estimate(value)  # type: ignore[index]
-    return found
+def sample(ways: Sequence[Way], seed: int, draws: int = DRAWS) -> tuple[Sampled, ...]:
+    """All together; without draws where there are too few days for any interval."""
+    days = len(ways[0].returns)
+    wanted = block_for(HEADLINE, days)
+    if wanted is None or any(not usable(way) for way in ways):
+        return tuple(Sampled(way, figures(way), {}) for way in ways)
+    found = {wanted: resampled(ways, wanted, draws, seed)}
+    for block in BLOCKS:
+        if block not in found and block_for(block, days) == block:
+            found[block] = resampled(ways, block, min(draws, DRAWS_BESIDE), seed)
+    return tuple(Sampled(way, figures(way), {b: each[n] for b, each in found.items()}) for n, way in enumerate(ways))
 
 
 @dataclass(frozen=True)
@@ -179,10 +211,3 @@ def _walked(logs: Array) -> tuple[Array, Array, Array, Array]:
 def _ratio(above: Array, below: Array, least: float) -> Array:
     result: Array = np.divide(above, below, out=np.full_like(below, np.nan), where=below > least)
     return result
-
-
-def blocks_beside(days: int) -> Iterator[int]:
-    """The other lengths that so many days bear."""
-    for block in BLOCKS:
-        if block != HEADLINE and block_for(block, days) == block:
-            yield block

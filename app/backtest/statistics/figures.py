@@ -53,7 +53,7 @@ def figures(way: Way) -> dict[str, float | None]:
     """Every statistic of the way as it was."""
     days = len(way.returns)
     series = way.returns[None, :]
-    if not days or not np.isfinite(series).all() or (series <= -1).any():
+    if not usable(way):
         return dict.fromkeys((*OF_RETURNS, *way.ratios))
     total = float(np.prod(1 + way.returns) - 1)
     growth = (1 + total) ** (YEAR / days) - 1
@@ -73,6 +73,11 @@ def figures(way: Way) -> dict[str, float | None]:
         **{name: ratio_of(ratio) for name, ratio in way.ratios.items()},
     }
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def usable(way: Way) -> bool:
+    """There are days, and none without a value or with the loss of everything."""
+    return bool(len(way.returns) > 0 and np.isfinite(way.returns).all() and (way.returns > -1).all())
 
 
 def under_water(logs: Array) -> Array:
