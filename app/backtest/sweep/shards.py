@@ -18,6 +18,8 @@ from app.backtest.assumptions import Assumptions
 from app.backtest.history import History
 from app.backtest.reader import Reader
 from app.backtest.replay import Replayed, replay
+from app.backtest.statistics.activity import ratios_of
+from app.backtest.statistics.figures import Way, figures
 from app.backtest.sweep.candidates import Candidate
 from app.backtest.sweep.parcel import unpacked
 from app.backtest.sweep.walk_forward import month_ends
@@ -27,8 +29,10 @@ from app.domain.errors import UsageError
 from app.domain.policy import Policy
 
 BATCH = 50
-# Beside what decides a day: what leads it through history, and fills its orders.
-_ROOMS = ("backtest/*.py", "backtest/sweep/*.py", "broker/paper/*.py")
+# Beside what decides a day: what leads it through history, fills its orders, and adds up what came of them.
+_CODE = (
+    "backtest/*.py", "backtest/statistics/*.py", "backtest/sweep/shards.py", "broker/paper/*.py", "market/calendar.py",
+)  # fmt: skip
 _ASSUMPTIONS = TypeAdapter(Assumptions)
 
 
@@ -81,8 +85,8 @@ def address_of(value: object) -> str:
 def replay_version() -> str:
     """Of all code that a replay's figures come from."""
     home, total = Path(app.__path__[0]), hashlib.sha256(json.dumps(dict(code_version()), sort_keys=True).encode())
-    for room in _ROOMS:
-        for path in sorted(home.glob(room)):
+    for part in _CODE:
+        for path in sorted(home.glob(part)):
             total.update(f"{path.relative_to(home).as_posix()}\0".encode() + path.read_bytes())
     return total.hexdigest()
 
@@ -122,20 +126,18 @@ def _reader(parcel: bytes | str, digest: str) -> Reader:
 
 
 def _result(way: Replayed) -> dict[str, Any]:
-    """`nav` to the hundredth of a cent; `exposure` at the last session of each month that ended."""
-    value = sum(float(one.quantity * one.price) for one in way.done)
-    slippage = sum(float(one.quantity * abs(one.paid - one.price)) for one in way.done)
-    ends = month_ends(way.dates)
-    levels = [day.level.value for day in way.days]
+    """`nav` to the hundredth of a cent; `exposure` at the last session of each month that ended.
+
+    `cost`: of each unit of value bought or sold, commission and slippage together; None where nothing was.
+    """
+    value = sum(one.quantity * one.price for one in way.done)
+    costs = sum(one.commission + one.quantity * abs(one.paid - one.price) for one in way.done)
     return {
         "hash": way.policy.hash,
+        "statistics": figures(Way(way.returns, ratios=ratios_of(way))),
         "nav": np.round(way.nav, 4).tolist(),
-        "exposure": np.round(way.exposure[ends], 4).tolist(),
-        "mean_exposure": round(float(way.exposure.mean()), 6),
-        "traded": round(value, 2),
-        "commission": round(sum(float(one.commission) for one in way.done), 2),
-        "slippage": round(slippage, 2),
+        "exposure": np.round(way.exposure[month_ends(way.dates)], 4).tolist(),
+        "cost": float(costs / value) if value else None,
         "orders": len(way.done),
-        "levels": {level: levels.count(level) for level in sorted(set(levels))},
         "decisions_digest": way.decisions_digest,
     }
