@@ -76,8 +76,16 @@ class Account:
     _profits: tuple[Decimal | None, ...] = ()
 
     def __post_init__(self) -> None:
-        """The starting book's value is the first point: what is lost on the first day counts."""
-        self._value(self.row - 1)
+        """Its earlier closing values, as the desk takes them over, or else its value at the close before.
+
+        So what is lost on the first day counts, and what was lost since an earlier peak.
+        """
+        on = self.reader.history.dates[self.row - 1]
+        for point in self.book.closes:
+            if point.session_date <= on and point.nav > 0:
+                self.navs.append(follow(self._newest, point.session_date, NavKind.BROKER, point.nav))
+        if self._newest is None or self._newest.session_date < on:
+            self._value(self.row - 1)
 
     def open(self, market: Market) -> None:
         """Another session: what was sold is settled, and what was due is filled at this row's prices."""
@@ -140,6 +148,10 @@ class Account:
             account_type=self.book.account_type,
             broker_net_liquidation=worth.nav,
         )
+
+    @property
+    def _newest(self) -> NavPoint | None:
+        return self.navs[-1] if self.navs else None
 
     def _memory(self) -> Memory:
         if self.before is None:
@@ -205,7 +217,5 @@ class Account:
         nav = self._cash() + sum(
             (one.quantity * self._price(row, one) for one in self.book.holdings if one.quantity > 0), Decimal(0)
         )
-        self.navs.append(
-            follow(self.navs[-1] if self.navs else None, self.reader.history.dates[row], NavKind.CLOSE, nav)
-        )
+        self.navs.append(follow(self._newest, self.reader.history.dates[row], NavKind.CLOSE, nav))
         del self.navs[:-_KEPT_NAVS]
