@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backtest.assumptions import FillRule
 from app.backtest.history import History
 from app.domain.errors import DataError
 from app.domain.market import Array, Market, PriceSeries, Quote, QuoteKind, Session, VixReading
@@ -57,6 +58,18 @@ class Reader:
         """The close of that session; None where there is none."""
         return self._prices[row][self._columns[conid]]
 
+    def price_of_fills(self, rule: FillRule, row: int, conid: int) -> Decimal | None:
+        """What an order that is due in that session trades at; None where nobody traded then."""
+        if rule is not FillRule.NEXT_OPEN:
+            return self.price(row, conid)
+        opens = self.history.opens
+        return None if opens is None else _known(opens, row, self._columns.get(conid))
+
+    def volume(self, row: int, conid: int) -> Decimal | None:
+        """Shares traded in that session; None where that is not known."""
+        volumes = self.history.volumes
+        return None if volumes is None else _known(volumes, row, self._columns.get(conid))
+
     def market(self, row: int) -> Market:
         """As a run of that session would find it, if its closes were what is quoted then."""
         history, session = self.history, self._session(row)
@@ -101,6 +114,12 @@ class Reader:
         if self._vix is None or self._vix[row] != self._vix[row]:
             return None
         return VixReading(float(self._vix[row]), on, "derived" if self.history.vix is None else self.history.source)
+
+
+def _known(values: Array, row: int, column: int | None) -> Decimal | None:
+    if column is None or values[row, column] != values[row, column]:
+        return None
+    return money(float(values[row, column]))
 
 
 def _realised(index: Array | None) -> Array | None:
