@@ -79,7 +79,7 @@ class Account:
     def given(self, market: Market) -> Given:
         """What the day is decided from."""
         level = KillLevel.ACTIVE if self.assumptions.resume is Resume.AT_ONCE else self.level
-        today = Today(self.policy, self.portfolio(market), market, tuple(self.navs), self._memory())
+        today = Today(self.policy, self.portfolio(market), market, tuple(self.navs), self._memory(), bare=True)
         return Given(today, DayUse(), level, 0)
 
     def take(self, decided: DayDecision, market: Market) -> None:

@@ -1,6 +1,6 @@
 """The one reader of a history: a day's market out of what was known by its close, and nothing later."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from app.backtest.assumptions import FillRule
 from app.backtest.history import History
+from app.backtest.views import OnDemand
 from app.domain.errors import DataError
 from app.domain.market import Array, Market, PriceSeries, Quote, QuoteKind, Session, VixReading
 from app.market.calendar import ExchangeCalendar
+from app.risk.ahead import Ahead
 
 WINDOW = 520
 # Where the source tells none.
@@ -48,6 +50,7 @@ class Reader:
                 PriceSeries(conid, dates, np.ascontiguousarray(history.closes[rows, column]), history.source, as_of),
                 rows,
             )
+        self._ahead = Ahead(history.dates, tuple(self._columns), history.closes)
         self._index = (
             None
             if history.index is None
@@ -76,33 +79,36 @@ class Reader:
         now = session.opens + _AFTER_OPENING
         first = max(0, row - WINDOW)
         shared = history.dates[first:row]
-        quotes: dict[int, Quote] = {}
-        series: dict[int, PriceSeries] = {}
-        before = self._prices[row - 1] if row else (None,) * len(self._columns)
-        for (conid, column), price in zip(self._columns.items(), self._prices[row], strict=True):
-            if price is not None:
-                quotes[conid] = Quote(
-                    conid, QuoteKind.LIVE, now, history.source, price, price, price, before[column],
-                    ASSUMED_VOLUME, ASSUMED_VALUE,
-                )  # fmt: skip
+
+        def series_of(conid: int) -> PriceSeries:
             whole, rows = self._series[conid]
             if whole.dates is history.dates:
-                series[conid] = whole.part(slice(first, row), shared, now)
-            else:
-                end = int(rows.searchsorted(row))
-                part = slice(max(0, end - WINDOW), end)
-                series[conid] = whole.part(part, whole.dates[part], now)
-        return Market(
+                return whole.part(slice(first, row), shared, now)
+            end = int(rows.searchsorted(row))
+            part = slice(max(0, end - WINDOW), end)
+            return whole.part(part, whole.dates[part], now)
+
+        market = Market(
             as_of=now,
             session=session,
             instruments=self._instruments,
-            quotes=quotes,
-            history=series,
+            quotes=self._quotes(row, now),
+            history=OnDemand(self._series, series_of),
             index=None if self._index is None else self._index.part(slice(first, row), shared, now),
             vix=self._reading(row, session.date),
             source=history.source,
             live=False,
         )
+        self._ahead.hand_on(market, row)
+        return market
+
+    def _quotes(self, row: int, now: datetime) -> dict[int, Quote]:
+        source, before = self.history.source, self._prices[row - 1] if row else (None,) * len(self._columns)
+        return {
+            conid: Quote(conid, QuoteKind.LIVE, now, source, price, price, price, prior, ASSUMED_VOLUME, ASSUMED_VALUE)
+            for conid, price, prior in zip(self._columns, self._prices[row], before, strict=True)
+            if price is not None
+        }
 
     def _session(self, row: int) -> Session:
         session = self._calendar.session_on(self.history.dates[row])
