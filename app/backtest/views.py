@@ -1,4 +1,4 @@
-"""A day's series and quotes as mappings that make each when it is asked for: few are, on most days."""
+"""Values by conid that are made when they are asked for: few are, on most days."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
@@ -7,12 +7,12 @@ Value = TypeVar("Value")
 
 
 class OnDemand(Mapping[int, Value], Generic[Value]):
-    """By conid; each value is made once, by `make`, and never changes."""
+    """By those conids; each value that is not `made` is made once, by `make`, and never changes."""
 
-    def __init__(self, conids: Mapping[int, object], make: Callable[[int], Value]) -> None:
+    def __init__(self, conids: Mapping[int, object], make: Callable[[int], Value], made: Mapping[int, Value]) -> None:
         self._conids = conids
         self._make = make
-        self._made: dict[int, Value] = {}
+        self._made = dict(made)
 
     def __getitem__(self, conid: int) -> Value:
         found = self._made.get(conid)
