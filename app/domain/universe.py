@@ -3,6 +3,7 @@
 Must never guess: a name whose size, volume or volatility cannot be told is not admitted.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -143,13 +144,15 @@ def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
 
 
 def _eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
-    known = volatilities_of(market)
+    volatilities, most = volatilities_of(market), policy.universe.max_volatility_30d + TOLERANCE
     skipped = blocked_names(policy, market, market.instruments.values())
     return tuple(
         instrument
         for instrument in _of_class(policy, market)
-        if instrument.conid not in skipped
-        and _measured_obstacle(policy, market, instrument, known.get(instrument.conid)) is None
+        # The dearer question last, of those that have passed this one.
+        if volatilities.get(instrument.conid, math.nan) <= most
+        and instrument.conid not in skipped
+        and _size_obstacle(policy, market, instrument) is None
     )
 
 
@@ -165,16 +168,17 @@ def _of_class(policy: Policy, market: Market) -> tuple[Instrument, ...]:
 
 def _obstacle(policy: Policy, market: Market, instrument: Instrument, volatility: float | None) -> Obstacle | None:
     found = _class_obstacle(policy, market, instrument)
-    return found or _measured_obstacle(policy, market, instrument, volatility)
-
-
-def _measured_obstacle(
-    policy: Policy, market: Market, instrument: Instrument, volatility: float | None
-) -> Obstacle | None:
-    quote, universe = market.quotes.get(instrument.conid), policy.universe
-    if volatility is None or not volatility <= universe.max_volatility_30d + TOLERANCE:
+    if found is not None:
+        return found
+    most = policy.universe.max_volatility_30d
+    if volatility is None or not volatility <= most + TOLERANCE:
         value = "unknown" if volatility is None else f"{volatility:.3f}"
-        return Obstacle("universe.max_volatility_30d", value, f"{universe.max_volatility_30d:.3f}")
+        return Obstacle("universe.max_volatility_30d", value, f"{most:.3f}")
+    return _size_obstacle(policy, market, instrument)
+
+
+def _size_obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
+    quote, universe = market.quotes.get(instrument.conid), policy.universe
     return _least("universe.min_market_cap", quote.market_cap if quote else None, universe.min_market_cap) or _least(
         "universe.min_average_volume", quote.average_volume if quote else None, universe.min_average_volume
     )

@@ -4,7 +4,6 @@ Must never fill a gap: what cannot be computed is UNKNOWN and says why.
 """
 
 from collections.abc import Container
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,11 +20,19 @@ def measure(today: Today) -> Evaluation:
     policy, market, found = today.policy, today.market, today.before
     buyable = eligible(policy, market)
     locked = blocked_names(policy, market, today.arrays.instruments)
-    return replace(
-        found,
+    return Evaluation(
+        nav=found.nav,
+        cash_weight=found.cash_weight,
+        exposure=found.exposure,
+        weights=found.weights,
+        sector_weights=found.sector_weights,
         metrics=(*found.metrics, *_shown(today, found.vix)),
+        drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
         drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, locked),
+        caps=found.caps,
+        trend=found.trend,
+        vix=found.vix,
         eligible=buyable,
     )
 
