@@ -4,7 +4,6 @@ Must never fill a gap: what cannot be computed is UNKNOWN and says why.
 """
 
 from collections.abc import Container
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,13 +20,25 @@ def measure(today: Today) -> Evaluation:
     policy, market, found = today.policy, today.market, today.before
     buyable = eligible(policy, market)
     locked = blocked_names(policy, market, today.arrays.instruments)
-    return replace(
-        found,
-        metrics=(*found.metrics, *today.unlimited, limits.winning_trades(today.memory), _vix(found.vix)),
+    return Evaluation(
+        nav=found.nav,
+        cash_weight=found.cash_weight,
+        exposure=found.exposure,
+        weights=found.weights,
+        sector_weights=found.sector_weights,
+        metrics=(*found.metrics, *_shown(today, found.vix)),
+        drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
         drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, locked),
+        caps=found.caps,
+        trend=found.trend,
+        vix=found.vix,
         eligible=buyable,
     )
+
+
+def _shown(today: Today, vix: float | None) -> tuple[Metric, ...]:
+    return () if today.bare else (*today.unlimited, limits.winning_trades(today.memory), _vix(vix))
 
 
 def _vix(value: float | None) -> Metric:
