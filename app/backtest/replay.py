@@ -243,7 +243,7 @@ def _replayed(course: _Course, history: History, rows: range) -> Replayed:
         history=history,
         assumptions=account.assumptions,
         start=course.start,
-        end=account.book,
+        end=account.marked_book,
         dates=history.dates[rows.start : rows.stop],
         first=rows.start,
         nav=nav,
