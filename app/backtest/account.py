@@ -110,7 +110,7 @@ class Account:
         level = KillLevel.ACTIVE if self.assumptions.resume is Resume.AT_ONCE else self.level
         portfolio = self.portfolio(market)
         doubt = value_doubt(portfolio) if portfolio.unmanaged else None
-        today = Today(self.policy, portfolio, market, self._comparable(), self._memory(), doubt)
+        today = Today(self.policy, portfolio, market, self._comparable(), self._memory(), doubt, bare=True)
         return Given(today, DayUse(), level, 0)
 
     def take(self, decided: DayDecision, market: Market) -> None:
