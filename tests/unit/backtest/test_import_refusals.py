@@ -83,7 +83,7 @@ LINES = {
     "a negative volume": (BARS + "2020-01-02,AAPL,10,11,9,10,-1\n", "line 2: volume '-1' is negative"),
     "another currency": (
         "date,symbol,close,currency\n2020-01-02,AAPL,10,USD\n2020-01-02,SAP,10,EUR\n",
-        "line 3: currency 'EUR' in a history of USD: import each currency by itself",
+        "line 3: currency 'EUR' of SAP in a history of USD: import each currency by itself",
     ),
     "a sector of nobody": (
         "date,symbol,close,sector\n2020-01-02,AAPL,10,Energie\n",
