@@ -174,10 +174,13 @@ def simulate(
     ] = None,
     instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 5000 if synthetic.")] = None,
     faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,
+    pricing: Annotated[
+        str | None, typer.Option("--pricing", help="intraday, or close: a session's close is its only quote.")
+    ] = None,
 ) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
     settings = settings_of(None)
-    simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults)
+    simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults, pricing)
     directory = private_directory(settings.state_dir)
     end_leftovers(directory, tell)
     with signals.until_stopped(), simulator(directory, port, simulated) as url:

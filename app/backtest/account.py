@@ -1,11 +1,12 @@
 """One policy's paper account in a replay: what it holds, what waits to be filled, and what it remembers."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 
-from app.backtest.assumptions import Assumptions, FillRule, Resume
+from app.backtest.assumptions import BASIS_POINT, Assumptions, FillRule, Resume
+from app.backtest.orders import Done, Lapse, Lapsed, Waiting, under_way
 from app.backtest.reader import Reader, money
 from app.broker.paper.book import Fill, Holding, PaperBook
 from app.broker.paper.matching import Execution, Moment, accepted, filled, next_session
@@ -14,7 +15,7 @@ from app.domain.lots import Fill as LotFill
 from app.domain.market import Market
 from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.order import Order, Side
-from app.domain.plan import NO_MEMORY, Action, Memory
+from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.ruling import DayUse, KillLevel
@@ -31,30 +32,6 @@ from app.engine.memory import (
 from app.risk import Today
 
 _KEPT_NAVS = 300
-_BASIS_POINT = Decimal("0.0001")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An order that was decided on row `decided`, with its plan's action."""
-
-    order: Order
-    action: Action
-    decided: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """One order's execution, with the rows of decision and fill; `price` without slippage, `paid` with it."""
-
-    order: Order
-    action: Action
-    decided: int
-    row: int
-    quantity: Decimal
-    price: Decimal
-    paid: Decimal
-    commission: Decimal
 
 
 @dataclass
@@ -69,6 +46,7 @@ class Account:
     level: KillLevel = KillLevel.ACTIVE
     waiting: list[Waiting] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
+    lapsed: list[Lapsed] = field(default_factory=list)
     navs: list[NavPoint] = field(default_factory=list)
     before: EvaluationRecord | None = None
     _orders: dict[int, list[FilledOrder]] = field(default_factory=dict)
@@ -76,8 +54,17 @@ class Account:
     _profits: tuple[Decimal | None, ...] = ()
 
     def __post_init__(self) -> None:
-        """The starting book's value is the first point: what is lost on the first day counts."""
-        self._value(self.row - 1)
+        """Its earlier closing values, as the desk takes them over, or else its value at the close before.
+
+        So what is lost on the first day counts, and what was lost since an earlier peak.
+        """
+        self.book = self.book.changed(commission=self.assumptions.commission)
+        on = self.reader.history.dates[self.row - 1]
+        for point in self.book.closes:
+            if point.session_date <= on and point.nav > 0:
+                self.navs.append(follow(self._newest, point.session_date, NavKind.BROKER, point.nav))
+        if self._newest is None or self._newest.session_date < on:
+            self._value(self.row - 1)
 
     def open(self, market: Market) -> None:
         """Another session: what was sold is settled, and what was due is filled at this row's prices."""
@@ -138,8 +125,13 @@ class Account:
             as_of=market.as_of,
             source="replay",
             account_type=self.book.account_type,
+            orders=under_way(self.book.account, self.waiting, self.reader.history.dates) if self.waiting else (),
             broker_net_liquidation=worth.nav,
         )
+
+    @property
+    def _newest(self) -> NavPoint | None:
+        return self.navs[-1] if self.navs else None
 
     def _memory(self) -> Memory:
         if self.before is None:
@@ -153,43 +145,58 @@ class Account:
         price = self.reader.price(row, held.instrument.conid)
         return held.price if price is None else price
 
-    def _carry_out(self, orders: Iterable[Waiting], market: Market) -> None:
-        """Sales first, for they pay for purchases."""
-        touched: set[int] = set()
-        for one in sorted(orders, key=lambda w: (w.order.side.sign, not w.order.mandatory, w.order.instrument.symbol)):
-            if self._fill(one, market):
-                touched.add(one.order.instrument.conid)
+    def _carry_out(self, orders: Sequence[Waiting], market: Market) -> None:
+        """What is not filled now lapses as the session ends."""
+        touched: dict[int, Decimal] = {}
+        for one in sorted(orders, key=lambda waiting: waiting.turn):
+            conid = one.order.instrument.conid
+            quantity = self._fill(one, market, touched.get(conid, Decimal(0)))
+            if quantity:
+                touched[conid] = touched.get(conid, Decimal(0)) + quantity
         for conid in touched:
             self._names[conid] = name_memory(conid, self._orders[conid], self.book.held(conid))
         if touched:
             self._profits = profits_of(self._names)
 
-    def _fill(self, waiting: Waiting, market: Market) -> bool:
+    def _fill(self, waiting: Waiting, market: Market, before: Decimal) -> Decimal:
+        """What filled of it; `before`: what filled of the name in this session already."""
         order, conid = waiting.order, waiting.order.instrument.conid
-        price = self.reader.price(self.row, conid)
+        price = self.reader.price_of_fills(self.assumptions.fill, self.row, conid)
         if price is None:
-            return False
-        paid = money(float(price * (1 + order.side.sign * self.assumptions.slippage_bps * _BASIS_POINT)))
-        quantity = min(order.quantity, self._most(order, paid))
+            return self._lapse(waiting, order.quantity, Lapse.NO_PRICE)
+        paid = money(float(price * (1 + order.side.sign * self.assumptions.slippage_bps * BASIS_POINT)))
+        most, reason = self._most(order, paid)
+        volume = self.reader.volume(self.row, conid)
+        if volume is not None:
+            allowed = (self.assumptions.participation * volume).to_integral_value(ROUND_FLOOR) - before
+            if allowed < most:
+                most, reason = allowed, Lapse.NO_VOLUME
+        quantity = min(order.quantity, most)
+        if quantity < order.quantity:
+            self._lapse(waiting, order.quantity - max(quantity, Decimal(0)), reason)
         if quantity < 1:
-            return False
+            return Decimal(0)
         moment = Moment(market.as_of, market.session)
         wanted = Wanted(order.instrument, order.side, quantity, None)
         book, order_id = accepted(self.book, wanted, None, moment)
         in_book = next(o for o in book.orders if o.order_id == order_id)
         self.book = filled(book, in_book, Execution(quantity, paid, market.as_of), price)
         self._remember(waiting, self.book.fills[-1], price)
-        return True
+        return quantity
 
-    def _most(self, order: Order, price: Decimal) -> Decimal:
+    def _lapse(self, waiting: Waiting, quantity: Decimal, reason: Lapse) -> Decimal:
+        self.lapsed.append(Lapsed(waiting.order, waiting.action, waiting.decided, self.row, quantity, reason))
+        return Decimal(0)
+
+    def _most(self, order: Order, price: Decimal) -> tuple[Decimal, Lapse]:
         """What is held, or what the cash buys."""
         if order.side is Side.SELL:
-            return self.book.held(order.instrument.conid)
+            return self.book.held(order.instrument.conid), Lapse.NOT_HELD
         cash = self.book.settled_in(order.instrument.currency) if self.book.account_type == "cash" else self._cash()
         quantity = min(order.quantity, (cash / price).to_integral_value(ROUND_FLOOR))
         while quantity > 0 and quantity * price + self.book.commission.charge(quantity, quantity * price) > cash:
             quantity -= 1
-        return quantity
+        return quantity, Lapse.NO_CASH
 
     def _cash(self) -> Decimal:
         return self.book.cash_in(self.book.currency)
@@ -205,7 +212,5 @@ class Account:
         nav = self._cash() + sum(
             (one.quantity * self._price(row, one) for one in self.book.holdings if one.quantity > 0), Decimal(0)
         )
-        self.navs.append(
-            follow(self.navs[-1] if self.navs else None, self.reader.history.dates[row], NavKind.CLOSE, nav)
-        )
+        self.navs.append(follow(self._newest, self.reader.history.dates[row], NavKind.CLOSE, nav))
         del self.navs[:-_KEPT_NAVS]

@@ -7,9 +7,10 @@ from datetime import date
 
 import numpy as np
 
-from app.backtest.account import Account, Done
-from app.backtest.assumptions import Assumptions
+from app.backtest.account import Account
+from app.backtest.assumptions import Assumptions, FillRule
 from app.backtest.history import History
+from app.backtest.orders import Done, Lapsed
 from app.backtest.reader import Reader
 from app.broker.paper.book import PaperBook
 from app.domain.errors import UsageError
@@ -65,6 +66,7 @@ class Replayed:
     days: tuple[DayOutcome, ...] = field(repr=False)
     done: tuple[Done, ...] = field(repr=False)
     metrics: Array | None = field(default=None, repr=False)
+    lapsed: tuple[Lapsed, ...] = field(default=(), repr=False)
 
     @property
     def returns(self) -> Array:
@@ -124,8 +126,11 @@ def replay(
 ) -> tuple[Replayed, ...]:
     """Each policy from `first` to `last`, all on the same days. `book`: the account at the close before the first day.
 
-    `tell` is called with (sessions done, of how many) after each. Raises: UsageError where there is no day to decide.
+    `tell` is called with (sessions done, of how many) after each. Raises: UsageError where there is no day to decide,
+    or no price to fill at.
     """
+    if assumptions.fill is FillRule.NEXT_OPEN and history.opens is None:
+        raise UsageError(f"{history.name} has no opening prices to fill at", "Fill at the next close instead")
     rows = graded(history, first, last)
     reader = reader or Reader(history)
     accounts = [
@@ -178,6 +183,7 @@ def _replayed(course: _Course, history: History, rows: range) -> Replayed:
         invested=nav - cash,
         days=tuple(course.days),
         done=tuple(account.done),
+        lapsed=tuple(account.lapsed),
         metrics=np.array(course.metrics) if course.keep_metrics else None,
     )
 
