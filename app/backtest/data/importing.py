@@ -157,7 +157,10 @@ def _history(
 
 def _counts(event: Event, lived: Mapping[str, Series], dates: NDArray[np.int32]) -> bool:
     """Before a name's second session nothing of it can have been held; after the last session nothing is."""
-    return int(lived[event.symbol].days[0]) < event.on.toordinal() <= int(dates[-1])
+    day = event.on.toordinal()
+    if event.kind is Kind.RESTATED:
+        return bool((dates == day).any())
+    return int(lived[event.symbol].days[0]) < day <= int(dates[-1])
 
 
 def _optional(names: Sequence[Series], dates: NDArray[np.int32], values: Callable[[Series], Array]) -> Array | None:

@@ -70,9 +70,16 @@ def test_where_the_extra_is_missing_it_is_named(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"date": DAYS}), file)
     # A process of its own, in which no such package can be imported.
     program = (
-        "import sys; sys.modules['pyarrow'] = None; sys.argv[0] = 'portfolio'\nfrom app.program import main; main()"
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from pathlib import Path\n"
+        "from app.backtest.data.files import opened\n"
+        "from app.domain.errors import UsageError\n"
+        "try:\n"
+        "    opened(Path(sys.argv[1])).__enter__()\n"
+        "except UsageError as error:\n"
+        "    print(error)\n"
     )
-    arguments = ["history", "import", str(file), "--name", "mine", "--state", str(tmp_path)]
-    ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "prices.parquet is Parquet, and what reads it is not installed. Install the extra `parquet`" in ended.stderr
+    ended = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith(
+        "prices.parquet is Parquet, and what reads it is not installed. Install the extra `parquet`"
+    )

@@ -186,9 +186,10 @@ HAPPENINGS = {
     "a negative amount": ("2020-01-06,AAPL,dividend,-1,,,\n", "line 2: value '-1' is not an amount"),
     "no session": ("2020-01-05,AAPL,dividend,1,,,\n", "line 2: 2020-01-05 is not a session"),
     "known too late": (
-        "2020-01-06,AAPL,dividend,1,,,2020-01-07\n",
-        "line 2: known_at 2020-01-07 is after the dividend",
+        "2020-01-09,AAPL,delisted,1,,,2020-01-10\n",
+        "line 2: known_at 2020-01-10 is after the delisted",
     ),
+    "restated at once": ("2020-01-06,AAPL,restated,11,,,\n", "line 2: a restated close without a later known_at"),
     "a ratio of nothing": ("2020-01-06,AAPL,split,4:0,,,\n", "line 2: value '4:0' is not a ratio"),
     "a split that no price shows": (
         "2020-01-06,AAPL,split,4:1,,,\n",

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.backtest.data import store
-from app.backtest.history import Adjustment, Dividend, Ending, History, Split
+from app.backtest.history import Adjustment, Dividend, Ending, History, Restatement, Split
 from app.backtest.sources import history_named
 from app.cli import cli
 from app.domain.errors import UsageError
@@ -27,11 +27,11 @@ DATES = ExchangeCalendar().sessions()[2500:2540]
 def made(name: str = "mine") -> History:
     rng = np.random.default_rng(3)
     closes = rng.uniform(10, 20, (len(DATES), 2))
-    closes[:7, 1] = np.nan
+    closes[:7, 1] = closes[9:, 1] = np.nan
     return History(
         name=name,
         source=f"import:{name}",
-        adjustment=Adjustment.SPLIT,
+        adjustment=Adjustment.NONE,
         instruments=(
             Instrument(2**31 + 5, "AAPL", "USD", sector="Information Technology"),
             Instrument(2**31 + 9, "SPY", "USD", AssetClass.ETF),
@@ -44,7 +44,7 @@ def made(name: str = "mine") -> History:
             Dividend(2**31 + 5, DATES[3], DATES[1], Decimal("0.250")),
             Split(2**31 + 5, DATES[4], DATES[4], Decimal(2) / Decimal(3)),
             Ending(2**31 + 9, DATES[9], DATES[9], Decimal("1.5"), 2**31 + 5, Decimal("0.1")),
-            Ending(2**31 + 5, DATES[9], DATES[9]),
+            Restatement(2**31 + 5, DATES[9], DATES[12], Decimal("9.75")),
         ),
         notes=("it is made up",),
     )
