@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.commands.speech import tell
 
-# Lines at most, where there is no terminal, and seconds before the first.
-_LINES, _QUIET = 10, 5.0
+# Seconds between two lines, where there is no terminal.
+_QUIET = 10.0
 
 
 class Course:
@@ -28,18 +28,15 @@ class Course:
 class _Lines(Course):
     def __init__(self) -> None:
         super().__init__()
-        self._began = time.monotonic()
-        self._told = 0
+        self._began = self._told = time.monotonic()
 
     def count(self, done: int, total: int) -> None:
         super().count(done, total)
-        part = done * _LINES // total
-        if part == self._told or done == total:
-            return
-        self._told = part
-        spent = time.monotonic() - self._began
-        if spent >= _QUIET:
-            tell(f"{done:,} of {total:,} sessions, about {spent / done * (total - done):.0f} s left")
+        now = time.monotonic()
+        if now - self._told >= _QUIET and done < total:
+            self._told = now
+            left = (now - self._began) / done * (total - done)
+            tell(f"{done:,} of {total:,} sessions, about {left:.0f} s left")
 
 
 class _Bar(Course):

@@ -13,9 +13,9 @@ from app.commands.terminal import percent
 _NAMES = {
     "buy_and_hold": "buy and hold",
     "equal_weight": "equal weight",
-    "index": "index (price)",
-    "unguarded": "no risk guard",
-    "same_exposure": "same exposure",
+    "index": "price index",
+    "unguarded": "no guard",
+    "same_exposure": "same share",
 }
 
 
@@ -45,45 +45,60 @@ def _policy(judged: Judged, backtest: Backtest) -> Iterator[RenderableType]:
 
 
 def _table(judged: Judged) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("", "a year", "largest fall", "Sharpe ratio", "policy less it, a year"):
-        table.add_column(name, justify="left" if not name else "right", overflow="fold")
+    table = _columns("", "% a year", "fall", "Sharpe", "policy less it")
     table.add_row(judged.replayed.policy.name, *_row(judged), "")
     for one in judged.benchmarks:
-        table.add_row(_NAMES.get(one.name, one.name), *_row(one), _percent(one.differences["cagr"]))
+        table.add_row(_name(one.name), *_row(one), _percent(one.differences["cagr"], sign="+"))
     return table
+
+
+def _columns(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for number, name in enumerate(names):
+        table.add_column(name, justify="right" if number else "left", no_wrap=bool(number), overflow="fold")
+    return table
+
+
+def _name(benchmark: str) -> str:
+    return _NAMES.get(benchmark, benchmark)
 
 
 def _row(one: Judged | Benchmark) -> tuple[str, str, str]:
     found = one.statistics
-    return _percent(found["cagr"]), _percent(found["max_drawdown"]), _sharpe(found["sharpe"])
+    return _percent(found["cagr"]), percent(found["max_drawdown"].value), _sharpe(found["sharpe"])
 
 
 def _lines(judged: Judged, backtest: Backtest) -> Iterator[str]:
     """What the table does not say."""
     found, days = judged.statistics, len(judged.replayed.dates)
     trials = "one policy tried" if backtest.trials == 1 else f"{backtest.trials} policies tried"
-    yield f"{days:,} sessions, {trials}; in brackets 95 % intervals" + _luck(judged)
+    yield f"{days:,} sessions, {trials}; 95 % intervals in brackets, differences paired"
+    yield from _luck(judged)
     if judged.drawdown is not None:
         back = f"regained {judged.drawdown.recovery}" if judged.drawdown.recovery else "not regained"
         yield (
-            f"largest fall from {judged.drawdown.peak} to {judged.drawdown.trough}, {back}; "
-            f"below an earlier value on {percent(found['time_under_water'].value, 0)} of days"
+            f"fell most from {judged.drawdown.peak} to {judged.drawdown.trough}, {back}; "
+            f"under water {percent(found['time_under_water'].value, 0)} of days"
         )
     yield from _worst(judged)
     out = found["sessions_below_20pct"].value
     yield (
-        f"invested {percent(found['exposure_mean'].value, 0)} on average, below 20 % on {out or 0:,.0f} sessions; "
-        f"only exits allowed on {percent(found['days_reducing'].value, 0)} of days"
+        f"invested {percent(found['exposure_mean'].value, 0)} on average, under 20% on {out or 0:,.0f} sessions; "
+        f"exits only on {percent(found['days_reducing'].value, 0)} of days"
     )
     yield (
-        f"turnover {percent(found['turnover'].value, 0)} and costs {percent(found['costs'].value, 2)} a year, "
+        f"turnover {percent(found['turnover'].value, 0)}, costs {percent(found['costs'].value, 2)} a year; "
         f"{len(judged.replayed.done):,} orders; {_wins(found['win_rate'])}"
     )
+    yield from _claims(judged)
+
+
+def _claims(judged: Judged) -> Iterator[str]:
     against = judged.claims.get("drawdown_30_percent_less", {}).get("against")
     if isinstance(against, dict):
         for name, told in against.items():
-            yield f"against {_NAMES.get(name, name)}: {told['said']}; 30 % less: {told['verdict']}"
+            less = _percent(told["less"])
+            yield f"30% less drawdown than {_name(name)}: {told['verdict']} ({less} % less)"
 
 
 def _worst(judged: Judged) -> Iterator[str]:
@@ -93,14 +108,13 @@ def _worst(judged: Judged) -> Iterator[str]:
     own = judged.periods[number]
     hold = judged.benchmark("buy_and_hold")
     beside = f", buy and hold {hold.periods[number].total_return:+.1%}" if hold is not None else ""
-    yield f"{own.name} ({own.first} to {own.last}): {own.total_return:+.1%}{beside}"
+    yield f"{own.name}: {own.total_return:+.1%}{beside}"
 
 
-def _luck(judged: Judged) -> str:
+def _luck(judged: Judged) -> Iterator[str]:
     deflated = judged.statistics.get("deflated_sharpe")
-    if deflated is None or deflated.value is None:
-        return ""
-    return f"; more than luck with a probability of {deflated.value:.0%} (deflated Sharpe ratio)"
+    if deflated is not None and deflated.value is not None:
+        yield f"more than luck with a probability of {deflated.value:.0%} (deflated Sharpe ratio)"
 
 
 def _wins(rate: Estimate) -> str:
@@ -108,11 +122,9 @@ def _wins(rate: Estimate) -> str:
 
 
 def _without(judged: Judged) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("action or rule", "earned a year", "largest fall"):
-        table.add_column(name, justify="right" if name != "action or rule" else "left", overflow="fold")
+    table = _columns("what it brought", "% a year", "largest fall")
     for name, found in judged.without.items():
-        table.add_row(name, _percent(found["cagr"]), _percent(found["max_drawdown"]))
+        table.add_row(name, _percent(found["cagr"], sign="+"), _percent(found["max_drawdown"], sign="+"))
     return table
 
 
@@ -121,11 +133,11 @@ def _foot(backtest: Backtest) -> Text:
     return Text("\n".join(notes), style="dim")
 
 
-def _percent(one: Estimate) -> str:
+def _percent(one: Estimate, sign: str = "") -> str:
     if one.value is None:
         return "undefined"
-    between = "" if one.low is None or one.high is None else f" [{one.low * 100:.1f}, {one.high * 100:.1f}]"
-    return f"{one.value * 100:.1f} %{between}"
+    between = "" if one.low is None or one.high is None else f" [{one.low * 100:{sign}.1f}, {one.high * 100:{sign}.1f}]"
+    return f"{one.value * 100:{sign}.1f}{between}"
 
 
 def _sharpe(one: Estimate) -> str:
@@ -134,4 +146,4 @@ def _sharpe(one: Estimate) -> str:
         return "undefined"
     if one.low is None or one.high is None:
         return "too few days"
-    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    return f"{one.value:.1f} [{one.low:.1f}, {one.high:.1f}]"
