@@ -1,9 +1,9 @@
 """Policies with one thing off: each switched off is really off, and nothing else is."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from app.backtest.ablation import ablations, unguarded
+from app.domain.policy import Policy
 from app.domain.policy.check import Level, check
 from app.market.sectors import SECTORS
 from tests.support.sample import default_policy
@@ -20,7 +20,7 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def changed(other: Any) -> set[str]:
+def changed(other: Policy) -> set[str]:
     """Fields that differ from the shipped policy's."""
     ours, theirs = (dict(leaves(policy.model_dump())) for policy in (POLICY, other))
     return {path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)}

@@ -94,7 +94,7 @@ def test_as_many_losses_beyond_the_value_at_risk_as_expected_are_likely_and_twic
 
 
 def test_the_best_of_many_trials_must_be_better_than_that_of_one() -> None:
-    """Bailey and López de Prado's own example: of 100 trials with a variance of a half a year the best has 0.1132 a day."""
+    """Bailey and López de Prado's own example: 100 trials with a variance of a half a year; the best has 0.1132 a day."""
     assert luckiest(100, math.sqrt(1 / 2 / 250)) == pytest.approx(0.1132, abs=1e-4)
     returns = np.random.default_rng(3).normal(0.001, 0.01, 1250)
     one, many = deflated_sharpe(returns, 1), deflated_sharpe(returns, 1000)
