@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.backtest.result import Estimate
-from app.backtest.statistics.bootstrap import sample
+from app.backtest.statistics.bootstrap import bootstrap
 from app.backtest.statistics.deflated import deflated_sharpe
 from app.backtest.statistics.figures import YEAR, Way
 from app.backtest.sweep.candidates import Candidate, Candidates, Varied
@@ -136,7 +136,7 @@ def _tried(row: Row) -> Tried:
 
 
 def _compared(returns: Array, base: Array, seed: int) -> Compared:
-    own, its = sample((Way(returns), Way(base)), seed)
+    own, its = bootstrap((Way(returns), Way(base)), seed)
     return Compared(own.estimates(), own.differences(its))
 
 
