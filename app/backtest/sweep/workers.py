@@ -6,13 +6,11 @@ given up for what another one does.
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from app.backtest.sweep.shards import carry_out
 from app.domain.errors import PortfolioError, UsageError
@@ -57,7 +55,7 @@ def processes(count: int) -> Workers:
                 for outcome in _pool(count, batch, parcel, begun):
                     del left[outcome.address]
                     yield outcome
-            except BrokenProcessPool:
+            except BrokenExecutor:
                 for address in begun:
                     if address in left:
                         tries[address] += 1
@@ -68,8 +66,17 @@ def processes(count: int) -> Workers:
     return carried
 
 
+def cores() -> int:
+    """What this process may use of the machine."""
+    # Imported where it is used: it takes longer than most commands.
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
 def _pool(count: int, tasks: Tasks, parcel: Path, begun: list[str]) -> Iterator[Outcome]:
-    """Raises: BrokenProcessPool; then `begun` names what had been handed out."""
+    """Raises: BrokenExecutor; then `begun` names what had been handed out."""
+    from joblib import Parallel, delayed, parallel_config
 
     def handed() -> Iterator[Any]:
         for address, task in tasks.items():
