@@ -15,6 +15,7 @@ from rich.console import Console
 
 from app.commands import (
     audit,
+    backtest,
     controls,
     events,
     history,
@@ -77,6 +78,7 @@ cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
 history.register(cli)
+cli.command("backtest")(backtest.command)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
