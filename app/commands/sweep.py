@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from app.backtest.assumptions import NO_COMMISSION, Assumptions
+from app.backtest.assumptions import Assumptions, commission_named
 from app.backtest.history import History
 from app.backtest.replay import graded
 from app.backtest.sources import history_named
@@ -22,7 +22,8 @@ from app.backtest.sweep.shards import Ground, Shard, shards
 from app.backtest.sweep.store import Store
 from app.backtest.sweep.walk_forward import Objective, Split, windows
 from app.backtest.sweep.workers import Workers, cluster, cores, here, processes
-from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, number, span
+from app.commands.backtest import BookOption, CostsOption, DataOption, FromOption, ReportOption, ToOption
+from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, span
 from app.commands.output import JsonOption, StateOption, print_json, settings_of
 from app.commands.speech import tell
 from app.commands.sweep_tables import show_sweep
@@ -55,14 +56,14 @@ def sweep(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what an earlier call began, and refuse to begin.")
     ] = False,
-    first: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day, YYYY-MM-DD.")] = None,
-    data: Annotated[str, typer.Option("--data", help="Name of the history.")] = "sample",
-    book: Annotated[str, typer.Option("--book", help="cash:AMOUNT or even:AMOUNT to begin with.")] = DEFAULT_BOOK,
-    costs: Annotated[str, typer.Option("--costs", help="ibkr, none, or basis points of every trade.")] = "ibkr",
+    first: FromOption = None,
+    last: ToOption = None,
+    data: DataOption = "sample",
+    book: BookOption = DEFAULT_BOOK,
+    costs: CostsOption = "ibkr",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is drawn.")] = 0,
     state: StateOption = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write an HTML report there.")] = None,
+    report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay a policy with other values in its fields, compare, and say how much of the best is hindsight."""
@@ -75,21 +76,22 @@ def sweep(
     if split is not None:
         windows(dates, split)
     found = candidates(values, fields, random, seed)
+    assumptions = Assumptions(commission=commission_named(costs))
     start = book_of(book, history, rows.start - 1, found.base.policy.currency)
-    parts = shards(Ground(history, start, _assumptions(costs), begins, ends, seed), found.valid)
+    parts = shards(Ground(history, start, assumptions, begins, ends, seed), found.valid)
     store = store_of(parts, directory)
     work = _workers(workers, cluster_url, insecure, len(parts))
     _announce(found, parts, len(dates), history, store, resume)
     with _kept_when_stopped(store, parts):
         collected = carry_through(parts, history, store, work, _progress(len(found.valid)))
     swept = judge(found, fields, collected, dates, objective, split, seed)
-    assumptions = _assumption_words(swept, history, _assumptions(costs))
+    words = _assumption_words(swept, history, assumptions)
     if report is not None:
-        _write(report, html(swept, assumptions))
+        _write(report, html(swept, words))
     if as_json:
-        print_json({**plain(swept), "assumptions": assumptions, "data": _data(history), "seed": seed})
+        print_json({**plain(swept), "assumptions": words, "data": _data(history), "seed": seed})
         return
-    show_sweep(Console(), swept, assumptions)
+    show_sweep(Console(), swept, words)
 
 
 def _split(text: str | None) -> Split | None:
@@ -99,13 +101,6 @@ def _split(text: str | None) -> Split | None:
     if not (comma and years.isdecimal() and months.isdecimal() and int(years) and int(months)):
         raise UsageError(f"--walk-forward {text} is not Y,M", "Write years and months, as in 5,12")
     return Split(int(years), int(months))
-
-
-def _assumptions(costs: str) -> Assumptions:
-    if costs == "ibkr":
-        return Assumptions()
-    bps = number("--costs", "0" if costs == "none" else costs, "0", "1000")
-    return Assumptions(commission=NO_COMMISSION, slippage_bps=bps)
 
 
 def _workers(count: int | None, url: str | None, insecure: bool, parts: int) -> Workers:
@@ -128,15 +123,15 @@ def _announce(
         f"in {len(parts)} shards; kept in {store.directory}"
     )
     if found.repeated:
-        tell(f"{found.repeated} combinations say what another one says already")
+        tell(f"combinations that say what another one says already: {found.repeated}")
     if found.invalid:
-        tell(f"{len(found.invalid)} combinations make no policy:")
+        tell(f"combinations that make no policy: {len(found.invalid)}")
         for one in found.invalid[:NAMED]:
             tell(f"  {one.why.splitlines()[0]}")
         if len(found.invalid) > NAMED:
             tell(f"  and {len(found.invalid) - NAMED} more; --json lists them")
     if ready:
-        tell(f"{len(ready)} shards were finished before and are used again")
+        tell(f"shards that were finished before and are used again: {len(ready)}")
 
 
 def _progress(policies: int) -> Callable[[Progress], None]:
