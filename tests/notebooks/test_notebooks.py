@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom, and are stored as they are written: without what came of an earlier run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nbclient
@@ -11,7 +12,8 @@ NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 def _read(name: str) -> nbformat.NotebookNode:
-    return nbformat.read(NOTEBOOKS / name, 4)  # type: ignore[no-untyped-call]
+    read: Callable[[Path, int], nbformat.NotebookNode] = nbformat.read
+    return read(NOTEBOOKS / name, 4)
 
 
 def test_there_are_the_three_that_the_documents_name() -> None:
