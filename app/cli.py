@@ -26,6 +26,7 @@ from app.commands import (
     recover,
     replay,
     signals,
+    sweep,
     verify,
 )
 from app.commands.doctor import doctor
@@ -87,6 +88,7 @@ cli.command()(doctor)
 cli.command()(replay.replay)
 cli.command()(prove.prove)
 cli.command()(verify.verify)
+cli.command()(sweep.sweep)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
