@@ -16,6 +16,7 @@ from rich.console import Console
 from app.commands import (
     audit,
     controls,
+    drift,
     events,
     policies,
     processes,
@@ -78,6 +79,7 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("drift")(drift.command)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(replay.replay)

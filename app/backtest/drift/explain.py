@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from app.backtest.assumptions import Assumptions
 from app.backtest.drift.course import CENT, Course, Deal
-from app.backtest.drift.facts import beside, currencies_of, prices_of, quantities, rates, symbol_of
+from app.backtest.drift.facts import beside, currencies_of, managed_at, prices_of, quantities, rates, symbol_of
 from app.backtest.drift.happened import Happened, happened
 from app.backtest.drift.interval import Decided, Execution, Interval
 from app.backtest.drift.parts import Cause, DayDrift, Part
@@ -76,7 +76,7 @@ def _as_it_was(
 ) -> Course:
     """The account from its records: what it held, its fills, and what else moved it."""
     start, end = interval.start, interval.end
-    managed = frozenset(currencies)
+    managed = managed_at(interval)
     in_old_shares = {
         conid: price * found.splits[conid].numerator / found.splits[conid].denominator
         if conid in found.splits

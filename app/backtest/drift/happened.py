@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from app.backtest.drift.facts import quantities, rate_of, symbol_of
+from app.backtest.drift.facts import managed_at, quantities, rate_of, symbol_of
 from app.backtest.drift.interval import Execution, Interval
 from app.backtest.drift.parts import Cause
 from app.desk.stages.continuity import FLOW_THRESHOLD
@@ -63,7 +63,7 @@ def executions(interval: Interval) -> Iterator[Execution]:
 def happened(interval: Interval, prices: Mapping[int, Decimal], currencies: Mapping[int, str]) -> Happened:
     """`prices` at the end, of new shares."""
     found = Happened()
-    managed = frozenset(currencies)
+    managed = managed_at(interval)
     start, end = quantities(interval.start, managed), quantities(interval.end, managed)
     left = _cash_left(interval, currencies)
     expected: defaultdict[int, Decimal] = defaultdict(Decimal, start)
