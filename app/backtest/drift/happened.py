@@ -44,12 +44,11 @@ class Money:
 
 @dataclass
 class Happened:
-    """`splits`: conid → new shares for each old one. `charged`: commissions beyond the previews', by currency."""
+    """`splits`: conid → new shares for each old one. `flows_used`: which of the interval's flows the cash shows."""
 
     splits: dict[int, Fraction] = field(default_factory=dict)
     bought: list[Bought] = field(default_factory=list)
     money: list[Money] = field(default_factory=list)
-    charged: dict[str, Decimal] = field(default_factory=dict)
     flows_used: list[int] = field(default_factory=list)
 
 
@@ -192,7 +191,7 @@ def _name_rest(found: Happened, left: dict[str, Decimal], interval: Interval, na
             continue
         fees = [one.fee or Decimal(0) for one in executions(interval) if names[one.conid] == currency]
         if fees and abs(rest) <= len(fees) * _MORE_COMMISSION + sum(fees):
-            found.charged[currency] = -rest
+            found.money.append(Money(Cause.COSTS, currency, rest, "commissions against what the previews named"))
         elif abs(rest * rate_of(interval, currency)) > FLOW_THRESHOLD * nav:
             words = f"{abs(rest):,.2f} {currency} {'came in' if rest > 0 else 'went out'} and nobody recorded a flow"
             found.money.append(Money(Cause.DEPOSIT, currency, rest, words))
