@@ -35,7 +35,7 @@ class Varied:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A policy to be tried. `values`: what its file would say; `point`: what of it is varied, nothing for the base."""
+    """A policy to be tried. `values`: what its file would say; `point`: where in the grid it is, if it is there."""
 
     point: Point
     policy: Policy
@@ -96,13 +96,15 @@ def candidates(base: Mapping[str, Any], fields: Sequence[Varied], random: int | 
             invalid.append(Invalid(point, error.cause))
             continue
         repeated += policy.hash in valid
-        valid.setdefault(policy.hash, Candidate(point, policy, values))
+        if policy.hash not in valid or not valid[policy.hash].point:
+            # The base, too, has its place in the grid.
+            valid[policy.hash] = Candidate(point, policy, values)
     return Candidates(tuple(valid.values()), tuple(invalid), repeated)
 
 
 def told(point: Point) -> str:
     """In one line, as `--vary` has it."""
-    return ", ".join(f"{path}={shown(value)}" for path, value in point.items()) or "as it is"
+    return ", ".join(f"{path}={shown(value)}" for path, value in point.items()) or "outside of the grid"
 
 
 def shown(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.backtest.result import Estimate
-from app.backtest.statistics.bootstrap import sample
+from app.backtest.statistics.bootstrap import bootstrap
 from app.backtest.statistics.deflated import deflated_sharpe
 from app.backtest.statistics.figures import YEAR, Way
 from app.backtest.sweep.candidates import Candidate, Candidates, Varied
@@ -50,14 +50,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Swept:
-    """Rows best first; of equals the base, then the earlier one. `trials`: policies that the best was taken out of."""
+    """`tried`: every policy that was replayed, the base first; `rows`: the same, best first, of equals the earlier."""
 
     candidates: Candidates
     fields: tuple[Varied, ...]
     objective: Objective
     dates: tuple[date, ...] = field(repr=False)
+    tried: tuple[Row, ...]
     rows: tuple[Row, ...]
-    base: Row
     collected: Collected
     best: Compared
     deflated_sharpe: float | None
@@ -68,8 +68,13 @@ class Swept:
 
     @property
     def trials(self) -> int:
-        """Those that were replayed."""
-        return len(self.rows)
+        """Policies that the best was taken out of."""
+        return len(self.tried)
+
+    @property
+    def base(self) -> Row:
+        """The policy as it is."""
+        return self.tried[0]
 
 
 def judge(
@@ -96,8 +101,8 @@ def judge(
         fields=tuple(fields),
         objective=objective,
         dates=tuple(dates),
+        tried=tried,
         rows=rows,
-        base=tried[0],
         collected=collected,
         best=_compared(rows[0].returns, base, seed),
         deflated_sharpe=_deflated(rows, rows[0].returns),
@@ -136,7 +141,7 @@ def _tried(row: Row) -> Tried:
 
 
 def _compared(returns: Array, base: Array, seed: int) -> Compared:
-    own, its = sample((Way(returns), Way(base)), seed)
+    own, its = bootstrap((Way(returns), Way(base)), seed)
     return Compared(own.estimates(), own.differences(its))
 
 

@@ -114,7 +114,7 @@ def walk_forward(tried: Sequence[Tried], dates: Sequence[date], split: Split, ob
             month = place[window.middle - 1]
             cost = sum(float(tried[one].exposure[month]) * tried[one].cost for one in (held, chosen))
         returns = tried[chosen].returns[window.middle : window.end].copy()
-        returns[0] = (1 + returns[0]) * (1 - cost) - 1
+        returns[0] -= cost * (1 + returns[0])
         choices.append(Choice(window, chosen, figures_in[chosen], _figure(returns, objective), cost))
         parts.append(returns)
         held = chosen

@@ -6,13 +6,11 @@ given up for what another one does.
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from app.backtest.sweep.shards import carry_out
 from app.domain.errors import PortfolioError, UsageError
@@ -35,6 +33,7 @@ class Outcome:
 
 
 Workers = Callable[[Tasks, Path], Iterator[Outcome]]
+Carry = Callable[[str, bytes | str], str]
 
 
 def here(tasks: Tasks, parcel: Path) -> Iterator[Outcome]:
@@ -43,38 +42,56 @@ def here(tasks: Tasks, parcel: Path) -> Iterator[Outcome]:
         yield _attempt(address, task, str(parcel))
 
 
-def processes(count: int) -> Workers:
+def processes(count: int, carry: Carry = carry_out) -> Workers:
     """So many at a time, each a process."""
 
     def carried(tasks: Tasks, parcel: Path) -> Iterator[Outcome]:
-        left, tries = dict(tasks), dict.fromkeys(tasks, 0)
-        while left:
-            # A pool that breaks does not say by which shard: whoever was at it twice is tried once more, alone.
-            alone = [address for address in left if tries[address] == TRIES - 1]
-            batch = {address: left[address] for address in alone[:1] or left}
-            begun: list[str] = []
-            try:
-                for outcome in _pool(count, batch, parcel, begun):
-                    del left[outcome.address]
-                    yield outcome
-            except BrokenProcessPool:
-                for address in begun:
-                    if address in left:
-                        tries[address] += 1
-                        if tries[address] == TRIES:
-                            del left[address]
-                            yield Outcome(address, None, f"its worker died {TRIES} times")
+        from joblib.externals.loky import get_reusable_executor
+
+        try:
+            yield from _carried(count, tasks, parcel, carry)
+        finally:
+            # Also of workers that are in the middle of a shard when this one is asked to stop.
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
     return carried
 
 
-def _pool(count: int, tasks: Tasks, parcel: Path, begun: list[str]) -> Iterator[Outcome]:
-    """Raises: BrokenProcessPool; then `begun` names what had been handed out."""
+def _carried(count: int, tasks: Tasks, parcel: Path, carry: Carry) -> Iterator[Outcome]:
+    left, tries = dict(tasks), dict.fromkeys(tasks, 0)
+    while left:
+        # A pool that breaks does not say by which shard: whoever was at it twice is tried once more, alone.
+        alone = [address for address in left if tries[address] == TRIES - 1]
+        batch = {address: left[address] for address in alone[:1] or left}
+        begun: list[str] = []
+        try:
+            for outcome in _pool(count, batch, parcel, begun, carry):
+                del left[outcome.address]
+                yield outcome
+        except BrokenExecutor:
+            for address in (one for one in begun if one in left):
+                tries[address] += 1
+                if tries[address] == TRIES:
+                    del left[address]
+                    yield Outcome(address, None, f"its worker died {TRIES} times")
+
+
+def cores() -> int:
+    """What this process may use of the machine."""
+    # Imported where it is used: it takes longer than most commands.
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def _pool(count: int, tasks: Tasks, parcel: Path, begun: list[str], carry: Carry) -> Iterator[Outcome]:
+    """Raises: BrokenExecutor; then `begun` names what had been handed out."""
+    from joblib import Parallel, delayed, parallel_config
 
     def handed() -> Iterator[Any]:
         for address, task in tasks.items():
             begun.append(address)
-            yield delayed(_attempt)(address, task, str(parcel))
+            yield delayed(_attempt)(address, task, str(parcel), carry)
 
     with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
         # Workers are stopped and started by joblib as it sees fit.
@@ -84,9 +101,9 @@ def _pool(count: int, tasks: Tasks, parcel: Path, begun: list[str]) -> Iterator[
         yield from pool(handed())
 
 
-def _attempt(address: str, task: str, parcel: str) -> Outcome:
+def _attempt(address: str, task: str, parcel: str, carry: Carry = carry_out) -> Outcome:
     try:
-        return Outcome(address, carry_out(task, parcel))
+        return Outcome(address, carry(task, parcel))
     except PortfolioError as error:
         return Outcome(address, None, str(error))
 
