@@ -67,7 +67,7 @@ def book_of(text: str, history: History, row: int, currency: str, settings: Sett
     elif text.lower().endswith((".yaml", ".yml", ".json")):
         told = _of_document(Path(text))
     else:
-        raise UsageError(f"--book {shown(text)} is no book", f"Write {FORMS}")
+        raise UsageError(f"--book {text[:60]} is no book", f"Write {FORMS}")
     return _book(told, history, row, currency)
 
 
