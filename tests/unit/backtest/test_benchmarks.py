@@ -64,6 +64,30 @@ def test_the_move_across_a_gap_is_the_real_one_and_past_the_limit_the_value_is_u
     assert held(of, start, replace(FREE, carried=1)).nav.tolist() == [100, 100, 0, 40, 40]
 
 
+def test_out_of_sight_is_neither_gain_nor_loss_and_what_comes_back_has_moved() -> None:
+    of = history({"AAA": [10, None, None, 4, None], "BBB": [1, 1, 1, 1, 1]})
+    start = book(of, "100", holding("AAA", 10, "10"))
+    ride = held(of, start, replace(FREE, carried=1))
+    assert ride.nav.tolist() == [200, 200, 100, 140, 140]
+    assert ride.flows.tolist() == [0, -100, 100, 0]
+    assert ride.way(0.0).returns == pytest.approx([0, 0, 140 / 200 - 1, 0])
+
+
+def test_a_name_that_ends_out_of_sight_is_lost_then() -> None:
+    plain = history({"AAA": [10, None, None, None], "BBB": [1, 1, 1, 1]})
+    on = plain.dates[3]
+    of = replace(plain, happenings=(Ending(instrument("AAA").conid, on, on),))
+    ride = held(of, book(of, "100", holding("AAA", 10, "10")), replace(FREE, carried=1))
+    assert ride.way(0.0).returns == pytest.approx([0, 0, -0.5])
+
+
+def test_a_price_is_carried_over_a_split_in_new_shares() -> None:
+    plain = history({"AAA": [10, None, 5]}, adjustment=Adjustment.NONE)
+    on = plain.dates[1]
+    of = replace(plain, happenings=(Split(instrument("AAA").conid, on, on, Decimal(2)),))
+    assert held(of, book(of, "0", holding("AAA", 10, "10"))).nav.tolist() == [100, 100, 100]
+
+
 def test_cash_earns_its_interest_each_session_and_none_before_the_first() -> None:
     of = history({"AAA": [10, 10, 10]})
     ride = held(of, book(of, "1000"), replace(FREE, cash_rate=0.252))
