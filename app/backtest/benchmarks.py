@@ -181,18 +181,22 @@ def road(history: History, assumptions: Assumptions, rows: range) -> Road:
 
 @dataclass
 class _Rider:
-    """One book on its way."""
+    """One book on its way. Quantities are kept times their currency's rate: a price makes them money of the account."""
 
     road: Road
     book: PaperBook
 
     def __post_init__(self) -> None:
         history, days = self.road.history, self.road.days
-        self._columns = {one.conid: n for n, one in enumerate(history.instruments)}
+        rates = {one.currency: float(one.exchange_rate) for one in self.book.cash} | {self.book.currency: 1.0}
+        # What the account has no rate for it can neither hold nor buy.
+        self._rate = np.array([rates.get(one.currency, 0.0) for one in history.instruments])
+        self._columns = history.columns
         self._quantity = np.zeros(len(history.instruments))
         for held in self.book.holdings:
-            self._quantity[self._columns[held.instrument.conid]] += float(held.quantity)
-        self._cash = float(self.book.cash_in(self.book.currency))
+            column = self._columns[held.instrument.conid]
+            self._quantity[column] += float(held.quantity) * self._rate[column]
+        self._cash = sum(float(one.amount) * rates[one.currency] for one in self.book.cash)
         self._interest = self.road.assumptions.cash_rate / YEAR
         self._value, self._money = np.zeros(days + 1), np.zeros(days + 1)
         self._traded, self._commission, self._slippage, self._flows = (np.zeros(days) for _ in range(4))
@@ -227,12 +231,14 @@ class _Rider:
                     self._flows[day - 1] += quantity * self.road.last[day - 1, column]
                 self._cash += quantity * float(one.cash)
                 if one.into is not None:
-                    self._quantity[self._columns[one.into]] += quantity * float(one.ratio)
+                    into = self._columns[one.into]
+                    exchanged = self._rate[into] / self._rate[column] if self._rate[column] else 0.0
+                    self._quantity[into] += quantity * float(one.ratio) * exchanged
 
     def correct(self, day: int, chosen: NDArray[np.bool_], share: float) -> None:
         """Trade to even weights at that day's close, costs out of the whole."""
         prices, open_ = self.road.prices[day], self.road.traded[day]
-        wanted = chosen & open_
+        wanted = chosen & open_ & (self._rate > 0)
         if not wanted.any():
             return
         nav = self._cash + float(prices @ self._quantity)
@@ -242,10 +248,10 @@ class _Rider:
             free = max(0.0, share * (nav - slippage - commission) - stuck)
             target = np.where(open_, 0.0, self._quantity)
             target[wanted] = free / wanted.sum() / prices[wanted]
-            shares = np.abs(target - self._quantity)
-            value = shares * prices
+            moved = np.abs(target - self._quantity)
+            value = moved * prices
             slippage = float(value.sum()) * float(self.road.assumptions.slippage_bps) * _BASIS_POINT
-            commission = self._charge(shares, value)
+            commission = self._charge(moved, value)
         self._quantity = target
         self._value[day] = float(prices @ target)
         self._money[day] = self._cash = nav - slippage - commission - self._value[day]
@@ -256,12 +262,15 @@ class _Rider:
         """What came of it."""
         return Ride(self._value + self._money, self._value, self._traded, self._commission, self._slippage, self._flows)
 
-    def _charge(self, shares: Array, value: Array) -> float:
-        plan = self.road.assumptions.commission
+    def _charge(self, moved: Array, value: Array) -> float:
+        """In each name's own currency, as it is charged. Shape: [N] each."""
+        plan, traded = self.road.assumptions.commission, moved > 1e-9
+        rate = self._rate[traded]
+        least, shares = np.full(len(rate), float(plan.least)), moved[traded] / rate
         charges = np.minimum(
-            np.maximum(shares * float(plan.per_share), float(plan.least)), value * float(plan.largest_share)
+            np.maximum(shares * float(plan.per_share), least), value[traded] / rate * float(plan.largest_share)
         )
-        return float(charges[shares > 1e-9].sum())
+        return float((charges * rate).sum())
 
 
 def _newest(values: Array) -> NDArray[np.intp]:

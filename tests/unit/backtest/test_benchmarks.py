@@ -10,7 +10,7 @@ import pytest
 from app.backtest.assumptions import Assumptions, commission_named
 from app.backtest.benchmarks import Ride, Road, road
 from app.backtest.history import Adjustment, Dividend, Ending, History, Split
-from app.broker.paper.book import PaperBook
+from app.broker.paper.book import Cash, PaperBook
 from tests.support.histories import FREE, book, history, holding, instrument
 
 
@@ -138,6 +138,17 @@ def test_the_same_exposure_and_turnover_without_a_guard(turnover: float) -> None
     assert float((like.invested[1:] / like.nav[1:]).mean()) == pytest.approx(0.3, abs=0.02)
     alone = ride_on(of, costs).even(start, ("AAA", "BBB"), 0.3)
     assert like.nav[-1] < alone.nav[-1], "what is traded more costs more"
+
+
+def test_a_name_abroad_counts_at_the_accounts_rate_and_one_without_a_rate_is_not_bought() -> None:
+    plain = history({"AAA": [10, 20], "BBB": [10, 10]})
+    foreign = replace(plain.instruments[0], currency="EUR")
+    of = replace(plain, instruments=(foreign, plain.instruments[1]))
+    held_abroad = holding("AAA", 10, "10").model_copy(update={"instrument": foreign})
+    start = book(of, "50").changed(holdings=(held_abroad,))
+    rated = start.changed(cash=(*start.cash, Cash(currency="EUR", amount=Decimal(10), exchange_rate=Decimal("1.5"))))
+    assert held(of, rated).nav.tolist() == [215, 365]
+    assert ride_on(of).even(start, ("AAA", "BBB")).invested[1] == pytest.approx(50), "BBB alone"
 
 
 def test_the_index_begins_at_the_accounts_value() -> None:
