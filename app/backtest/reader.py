@@ -11,10 +11,12 @@ import numpy as np
 from app.backtest.assumptions import FillRule
 from app.backtest.history import Datum, Dividend, Ending, Happening, History, Split
 from app.backtest.known import Known, is_plain, versions
+from app.backtest.views import OnDemand
 from app.domain.errors import DataError
 from app.domain.instrument import Instrument
 from app.domain.market import Array, Market, PriceSeries, Quote, QuoteKind, Session, VixReading
 from app.market.calendar import ExchangeCalendar
+from app.risk.ahead import Ahead
 
 WINDOW = 520
 # Where the source tells none.
@@ -41,6 +43,7 @@ class Reader:
         self.history = history
         self.carried = carried
         self.rows = {day: row for row, day in enumerate(history.dates)}
+        self.instruments = {one.conid: one for one in history.instruments}
         self._calendar = ExchangeCalendar()
         self._prices: list[tuple[Decimal | None, ...]] = [
             tuple(None if price != price else money(price) for price in row) for row in history.closes.tolist()
@@ -55,6 +58,7 @@ class Reader:
                 self._plain[conid] = PriceSeries(conid, history.dates, closes, history.source, as_of)
             else:
                 self._odd[conid] = versions(history, column, as_of)
+        self._ahead = Ahead(history.dates, {conid: one.closes for conid, one in self._plain.items()})
         self._index = None if history.index is None else _index(history.dates, history.index, history.source, as_of)
         self._last = {conid: _last_rows(history.closes[:, history.columns[conid]]) for conid in self._odd}
         self._splits: defaultdict[int, list[tuple[int, Decimal]]] = defaultdict(list)
@@ -78,8 +82,14 @@ class Reader:
         """The close of that session, or of one not longer ago than prices are carried, in shares of that row."""
         if conid not in self._odd:
             return self.price(row, conid)
+        return self.last(row, conid) if row - int(self._last[conid][row]) <= self.carried else None
+
+    def last(self, row: int, conid: int) -> Decimal | None:
+        """The newest close up to that session, however old, in shares of that row."""
+        if conid not in self._odd:
+            return self.price(row, conid)
         last = int(self._last[conid][row])
-        if last < 0 or row - last > self.carried:
+        if last < 0:
             return None
         price = self._prices[last][self.history.columns[conid]]
         ratio = self._ratio(conid, last, row)
@@ -104,32 +114,42 @@ class Reader:
         first = max(0, row - WINDOW)
         shared = history.dates[first:row]
         quotes: dict[int, Quote] = {}
-        series: dict[int, PriceSeries] = {}
+        odd: dict[int, PriceSeries] = {}
         untradable: dict[int, str] = {}
         before = self._prices[row - 1] if row else (None,) * len(history.columns)
         volumes = self._average_volumes(row)
         for (conid, column), price in zip(history.columns.items(), self._prices[row], strict=True):
             whole = self._plain.get(conid)
             if whole is None:
-                self._add_odd(row, conid, now, quotes, series, untradable)
+                self._add_odd(row, conid, now, quotes, odd, untradable)
                 continue
             volume = ASSUMED_VOLUME if volumes is None else volumes[column]
             quotes[conid] = Quote(
                 conid, QuoteKind.LIVE, now, history.source, price, price, price, before[column], volume, ASSUMED_VALUE
             )
-            series[conid] = whole.part(slice(first, row), shared, now)
-        return Market(
+
+        def series_of(conid: int) -> PriceSeries:
+            return self._plain[conid].part(slice(first, row), shared, now)
+
+        market = Market(
             as_of=now,
             session=session,
             instruments=self._listed[bisect_right(self._listed, row, key=lambda one: one[0]) - 1][1],
             quotes=quotes,
-            history=series,
+            history=OnDemand(self._with_series(odd), series_of, odd),
             index=self._index_until(row, shared, now),
             vix=self._reading(row),
             untradable=untradable,
             source=history.source,
             live=False,
         )
+        self._ahead.hand_on(market, row)
+        return market
+
+    def _with_series(self, odd: Mapping[int, PriceSeries]) -> Mapping[int, object]:
+        if not self._odd:
+            return self._plain
+        return {conid: None for conid in self.history.columns if conid in self._plain or conid in odd}
 
     def datum(self, part: str, row: int, at: int, conid: int | None = None) -> Datum | None:
         """A number of session `row` as it was known when session `at` closed; None where there was none yet.
@@ -211,9 +231,8 @@ class Reader:
             begins[conid] = int(traded[0]) if len(traded) else never
         for row, those in self.happened.items():
             ends |= {one.conid: row for one in those if isinstance(one, Ending)}
-        named = {one.conid: one for one in self.history.instruments}
         return [
-            (row, {conid: one for conid, one in named.items() if begins[conid] <= row < ends[conid]})
+            (row, {conid: one for conid, one in self.instruments.items() if begins[conid] <= row < ends[conid]})
             for row in sorted({0, *begins.values(), *ends.values()})
         ]
 
