@@ -17,6 +17,7 @@ from app.commands import (
     audit,
     backtest,
     controls,
+    drift,
     events,
     history,
     policies,
@@ -83,6 +84,7 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("drift")(drift.command)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(replay.replay)

@@ -56,9 +56,8 @@ class Account:
     lapsed: list[Lapsed] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     navs: list[NavPoint] = field(default_factory=list)
-    # Of the newest close: value that came back into sight less what left it, and how many holdings have none.
+    # Value that came back into sight in this session, less what left it.
     flow: Decimal = ZERO
-    unvalued: int = 0
     before: EvaluationRecord | None = None
     remembered: Remembered = field(default_factory=Remembered)
     _owed: list[_Owed] = field(default_factory=list)
@@ -66,12 +65,21 @@ class Account:
     # Holdings without a value, each with the last that NAV had counted; None where it never had.
     _unseen: dict[int, Decimal | None] = field(default_factory=dict)
 
+    _may_be_unseen: bool = False
+
     def __post_init__(self) -> None:
         """Its earlier closing values, as the desk takes them over, or else its value at the close before.
 
         So what is lost on the first day counts, and what was lost since an earlier peak.
         """
         self.book = self.book.changed(commission=self.assumptions.commission)
+        known = self.reader.instruments
+        # Otherwise nothing that is held can ever be without a price.
+        self._may_be_unseen = not self.reader.is_complete or any(
+            one.instrument.conid not in known for one in self.book.holdings
+        )
+        if self._may_be_unseen:
+            self._look(self.row - 1)
         on = self.reader.history.dates[self.row - 1]
         for point in self.book.closes:
             if point.session_date <= on and point.nav > 0:
@@ -94,13 +102,15 @@ class Account:
         due = [one for one in self.waiting if self.row - one.decided >= self.assumptions.lag]
         self.waiting = [one for one in self.waiting if self.row - one.decided < self.assumptions.lag]
         self._carry_out(due, market)
+        if self._may_be_unseen:
+            self._look(self.row)
 
     def given(self, market: Market) -> Given:
         """What the day is decided from."""
         level = KillLevel.ACTIVE if self.assumptions.resume is Resume.AT_ONCE else self.level
         portfolio = self.portfolio(market)
         doubt = value_doubt(portfolio) if portfolio.unmanaged else None
-        today = Today(self.policy, portfolio, market, tuple(self.navs), self._memory(), doubt, bare=True)
+        today = Today(self.policy, portfolio, market, self._comparable(), self._memory(), doubt, bare=True)
         return Given(today, DayUse(), level, 0)
 
     def take(self, decided: DayDecision, market: Market) -> None:
@@ -156,6 +166,11 @@ class Account:
     def cash(self) -> Decimal:
         """Of all currencies, in base currency."""
         return sum((one.amount * one.exchange_rate for one in self.book.cash), ZERO)
+
+    @property
+    def unvalued(self) -> int:
+        """Holdings that nobody knows the value of."""
+        return len(self._unseen)
 
     def _held(self, row: int) -> list[tuple[Holding, Decimal | None]]:
         """With what a share is worth, None where nobody tells any more."""
@@ -303,23 +318,38 @@ class Account:
         lot = LotFill(fill.conid, on, fill.side, fill.quantity, fill.price, fill.commission)
         self.remembered.add(FilledOrder(lot, action, order.rules, order.mandatory))
 
-    def _value(self, row: int) -> None:
-        """What has no value leaves NAV and comes back into it as a flow: neither is a gain or a loss."""
-        nav, back, away = self.cash, dict(self._unseen), dict[int, Decimal | None]()
+    def _look(self, row: int) -> None:
+        """What lost its value or got it back, as the session opens: neither is a gain or a loss."""
+        back, away = dict(self._unseen), dict[int, Decimal | None]()
         for one, price in self._held(row):
             conid, rate = one.instrument.conid, self.book.rate(one.instrument.currency)
             if price is None:
                 last = self.reader.last(row, conid) if self.navs else None
                 away[conid] = None if last is None else one.quantity * last * rate
-                continue
-            value = one.quantity * price * rate
-            nav += value
-            if conid in back and back[conid] is None:
-                back[conid] = value
+            elif conid in back and back[conid] is None:
+                back[conid] = one.quantity * price * rate
         for conid in away.keys() & back.keys():
             away[conid] = back.pop(conid)
         left = (away[conid] for conid in away.keys() - self._unseen.keys())
         self.flow = sum((value or ZERO for value in back.values()), ZERO) - sum((value or ZERO for value in left), ZERO)
-        self._unseen, self.unvalued = away, len(away)
-        self.navs.append(follow(self._newest, self.reader.history.dates[row], NavKind.CLOSE, nav, self.flow))
+        self._unseen = away
+
+    def _comparable(self) -> tuple[NavPoint, ...]:
+        """The account's values, the newest as if it had been of what has a value now."""
+        if not self.flow:
+            return tuple(self.navs)
+        return (*self.navs[:-1], replace(self.navs[-1], nav=self.navs[-1].nav + self.flow))
+
+    def _value(self, row: int) -> None:
+        worth = (
+            one.quantity * price * self.book.rate(one.instrument.currency)
+            for one, price in self._held(row)
+            if price is not None
+        )
+        nav, on = sum(worth, self.cash), self.reader.history.dates[row]
+        before = self._comparable()[-1] if self.flow else self._newest
+        if before is not None and before.nav <= 0:
+            # Nothing had a value, so no return can be told.
+            before = replace(before, nav=nav)
+        self.navs.append(follow(before, on, NavKind.CLOSE, nav))
         del self.navs[:-_KEPT_NAVS]

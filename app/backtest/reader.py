@@ -73,6 +73,11 @@ class Reader:
         }
         self._listed = self._listings()
 
+    @property
+    def is_complete(self) -> bool:
+        """Every name has a price on every session."""
+        return not self._odd
+
     def price(self, row: int, conid: int) -> Decimal | None:
         """The close of that session; None where there is none."""
         column = self.history.columns.get(conid)

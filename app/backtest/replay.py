@@ -64,7 +64,7 @@ class Replayed:
     they are not kept.
 
     `nav` leaves out holdings of unknown value, `unvalued` [D + 1] of them, and `flows` [D + 1] is what came back into
-    it less what left it so.
+    it less what left it so, before the session.
     """
 
     policy: Policy
@@ -88,8 +88,8 @@ class Replayed:
     @property
     def returns(self) -> Array:
         """Of each session, time-weighted: what goes out of sight and comes back is no return. Shape: [D]."""
-        nav = self.nav[1:] if self.flows is None else self.nav[1:] - self.flows[1:]
-        changes: Array = nav / self.nav[:-1] - 1
+        before = self.nav[:-1] if self.flows is None else self.nav[:-1] + self.flows[1:]
+        changes: Array = self.nav[1:] / before - 1
         return changes
 
     @property

@@ -80,7 +80,7 @@ def book(of: History, cash: str, *held: Holding, row: int = 0) -> PaperBook:
 
 def account(of: History, start: PaperBook, assumptions: Assumptions = FREE, row: int = 1) -> Account:
     """Under the default policy, before the session of `row`."""
-    return Account(default_policy(), Reader(of), assumptions, start, row)
+    return Account(default_policy(), Reader(of, assumptions.carried), assumptions, start, row)
 
 
 def order(symbol: str, quantity: int, price: str = "10", side: Side = Side.BUY) -> Order:

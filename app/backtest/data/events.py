@@ -10,7 +10,7 @@ from app.backtest.data import values
 from app.backtest.data.files import Table
 from app.backtest.data.problems import shown
 from app.backtest.data.values import Cell
-from app.backtest.history import Adjustment, Dividend, Ending, Happening, Split
+from app.backtest.history import Adjustment, Dividend, Ending, Happening, Restatement, Split
 from app.domain.spelling import nearest
 
 NEEDED = ("date", "symbol", "kind")
@@ -18,18 +18,19 @@ OPTIONAL = ("value", "into", "cash", "known_at")
 
 
 class Kind(StrEnum):
-    """`move`: a jump of the price that looks like a split and is none."""
+    """`restated`: the day's close was told anew. `move`: a jump of the price that looks like a split and is none."""
 
     DIVIDEND = "dividend"
     SPLIT = "split"
     DELISTED = "delisted"
     MERGER = "merger"
+    RESTATED = "restated"
     MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line: `value` is a dividend's amount, a split's ratio, what a share was worth in the end, or shares `into`."""
+    """A line: `value` is an amount a share, a split's ratio, a new close, what a share was worth, or shares `into`."""
 
     place: int
     kind: Kind
@@ -54,6 +55,8 @@ class Event:
                 return Ending(conid, self.on, self.known_at, cash=self.value + self.cash)
             case Kind.MERGER:
                 return Ending(conid, self.on, self.known_at, self.cash, conids[self.into or ""], self.value)
+            case Kind.RESTATED:
+                return Restatement(conid, self.on, self.known_at, self.value)
             case Kind.MOVE:
                 return None
 
@@ -97,7 +100,9 @@ def _event(place: int, told: Mapping[str, Cell], adjustment: Adjustment) -> Even
     symbol, kind = values.symbol(told["symbol"]), _kind(told["kind"])
     _require_apart(kind, adjustment)
     known_at = on if values.blank(told.get("known_at")) else values.day(told["known_at"], "known_at")
-    if known_at > on:
+    if kind is Kind.RESTATED and known_at <= on:
+        raise ValueError("a restated close without a later known_at: give the day on which it was told anew")
+    if kind in (Kind.SPLIT, Kind.DELISTED, Kind.MERGER) and known_at > on:
         raise ValueError(f"known_at {known_at} is after the {kind} itself: give the day that it took effect")
     into = None if values.blank(told.get("into")) else values.symbol(told["into"])
     cash = Decimal(0) if values.blank(told.get("cash")) else values.amount(told["cash"], "cash")
@@ -134,10 +139,16 @@ def _value(kind: Kind, cell: Cell, into: str | None) -> Decimal:
             raise ValueError("a move has no value: leave it blank")
         return Decimal(0)
     if values.blank(cell):
-        what = {Kind.DIVIDEND: "the amount a share", Kind.DELISTED: "what a share was worth, 0 for nothing"}
+        what = {
+            Kind.DIVIDEND: "the amount a share",
+            Kind.DELISTED: "what a share was worth, 0 for nothing",
+            Kind.RESTATED: "the close that was told then",
+        }
         raise ValueError(f"a {kind} without a value: give {what.get(kind, 'its ratio')}")
     if kind is Kind.SPLIT or into is not None:
         return values.ratio(cell)
+    if kind is Kind.RESTATED:
+        values.price(cell, "value")
     found = values.amount(cell)
     if kind is Kind.DIVIDEND and not found:
         raise ValueError("a dividend of 0: take the line out")

@@ -157,17 +157,16 @@ def _history(
 
 def _counts(event: Event, lived: Mapping[str, Series], dates: NDArray[np.int32]) -> bool:
     """Before a name's second session nothing of it can have been held; after the last session nothing is."""
-    return int(lived[event.symbol].days[0]) < event.on.toordinal() <= int(dates[-1])
+    day = event.on.toordinal()
+    if event.kind is Kind.RESTATED:
+        return bool((dates == day).any())
+    return int(lived[event.symbol].days[0]) < day <= int(dates[-1])
 
 
-def _optional(
-    names: Sequence[Series], dates: NDArray[np.int32], values: Callable[[Series], Array | None]
-) -> Array | None:
+def _optional(names: Sequence[Series], dates: NDArray[np.int32], values: Callable[[Series], Array]) -> Array | None:
     """None where no name was told any."""
-    told = {series.symbol: found for series in names if (found := values(series)) is not None}
-    if not told or all(np.isnan(found).all() for found in told.values()):
-        return None
-    return _table(names, dates, lambda series: told.get(series.symbol, np.full(series.days.shape, np.nan)))
+    table = _table(names, dates, values)
+    return None if np.isnan(table).all() else table
 
 
 def _instrument(series: Series, conids: Mapping[str, int], currency: str) -> Instrument:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from app.backtest.history import Adjustment, Dividend, Ending, Happening, History, Split
+from app.backtest.history import Adjustment, Dividend, Ending, Happening, History, Restatement, Split
 from app.domain.errors import UsageError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Array
@@ -34,7 +34,12 @@ _MANIFEST = "manifest.json"
 # Followed by the process that writes it.
 _PARTIAL = ".partial-"
 _ARRAYS = ("closes", "opens", "volumes", "index", "vix")
-_HAPPENINGS: Mapping[str, type[Happening]] = {"dividend": Dividend, "split": Split, "ending": Ending}
+_HAPPENINGS: Mapping[str, type[Happening]] = {
+    "dividend": Dividend,
+    "split": Split,
+    "ending": Ending,
+    "restatement": Restatement,
+}
 _KINDS = {kind: name for name, kind in _HAPPENINGS.items()}
 
 
@@ -126,6 +131,8 @@ def load(name: str, state: Path) -> History:
         dates=tuple(map(date.fromordinal, arrays.pop("dates").tolist())),
         happenings=tuple(_happening(each) for each in plain["happenings"]),
         notes=tuple(plain["notes"]),
+        late=plain["late"],
+        adjustments={part: Adjustment(kind) for part, kind in plain["adjustments"].items()},
         **arrays,
     )
 
@@ -158,6 +165,8 @@ def _write(folder: Path, history: History, origin: Origin) -> None:
         "instruments": [asdict(each) for each in history.instruments],
         "happenings": [{"kind": _KINDS[type(each)], **asdict(each)} for each in history.happenings],
         "notes": history.notes,
+        "late": history.late,
+        "adjustments": history.adjustments,
         "imported_at": origin.imported_at,
         "files": origin.files,
         "arrays": hashes,
@@ -202,7 +211,7 @@ def _happening(plain: Mapping[str, Any]) -> Happening:
     kind = _HAPPENINGS[told.pop("kind")]
     for name in ("session_date", "known_at"):
         told[name] = date.fromisoformat(told[name])
-    for name in ("amount", "ratio", "cash"):
+    for name in ("amount", "ratio", "cash", "close"):
         if name in told:
             told[name] = Decimal(told[name])
     return kind(**told)

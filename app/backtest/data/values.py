@@ -25,8 +25,8 @@ Cell = str | float | int | Decimal | date | None
 
 
 def blank(cell: Cell) -> bool:
-    """Nothing was written there."""
-    return cell is None or (type(cell) is str and not cell.strip())
+    """Nothing was written there, or what Parquet has for nothing."""
+    return cell is None or cell != cell or (type(cell) is str and not cell.strip())
 
 
 def number(cell: Cell, name: str) -> float:

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from app.backtest.assumptions import Assumptions
 from app.backtest.drift.course import CENT, Course, Deal
-from app.backtest.drift.facts import beside, currencies_of, prices_of, quantities, rates, symbol_of
+from app.backtest.drift.facts import beside, currencies_of, managed_at, prices_of, quantities, rates, symbol_of
 from app.backtest.drift.happened import Happened, happened
 from app.backtest.drift.interval import Decided, Execution, Interval
 from app.backtest.drift.parts import Cause, DayDrift, Part
@@ -51,8 +51,8 @@ def explain(interval: Interval, assumptions: Assumptions) -> tuple[DayDrift, tup
     _take_out_money(chain, found)
     _take_out_trades(chain, interval, found)
     _take_out_splits(chain, interval, found, prices)
-    _take_out_rates(chain, interval)
-    _model_costs(chain, interval, assumptions)
+    _take_out_rates(chain, interval, found)
+    _model_costs(chain, interval, found, assumptions)
     _model_prices(chain, interval)
     _model_quantities(chain, interval, assumptions)
     _run_missed(chain, interval, assumptions)
@@ -76,7 +76,7 @@ def _as_it_was(
 ) -> Course:
     """The account from its records: what it held, its fills, and what else moved it."""
     start, end = interval.start, interval.end
-    managed = frozenset(currencies)
+    managed = managed_at(interval)
     in_old_shares = {
         conid: price * found.splits[conid].numerator / found.splits[conid].denominator
         if conid in found.splits
@@ -84,10 +84,6 @@ def _as_it_was(
         for conid, price in prices.items()
     }
     deals = {name: _deal(one, currencies) for name, one in _named(interval)}
-    # What commissions came to beyond the previews goes to the first order in that currency.
-    for currency, more in found.charged.items():
-        name = next(name for name, deal in deals.items() if deal.currency == currency)
-        deals[name] = replace(deals[name], costs=deals[name].costs + more)
     for one in found.bought:
         deals[f"by hand {one.conid}"] = Deal(one.conid, currencies[one.conid], one.quantity, one.price)
     return Course(
@@ -104,9 +100,13 @@ def _as_it_was(
 
 def _take_out_money(chain: _Chain, found: Happened) -> None:
     for cause in (Cause.DEPOSIT, Cause.DIVIDEND, Cause.FEE):
-        for at, one in enumerate(found.money):
-            if one.cause is cause:
-                chain.swap(cause, chain.course.without_paid(str(at)), one.words, one.symbol)
+        _take_out_paid(chain, found, cause)
+
+
+def _take_out_paid(chain: _Chain, found: Happened, cause: Cause) -> None:
+    for at, one in enumerate(found.money):
+        if one.cause is cause:
+            chain.swap(cause, chain.course.without_paid(str(at)), one.words, one.symbol)
 
 
 def _take_out_trades(chain: _Chain, interval: Interval, found: Happened) -> None:
@@ -127,15 +127,11 @@ def _take_out_splits(chain: _Chain, interval: Interval, found: Happened, prices:
         symbol = symbol_of(interval, conid)
         naive = replace(chain.course, worth={**chain.course.worth, conid: prices[conid]})
         chain.swap(Cause.SPLIT, naive, f"{symbol} counts {ratio.numerator} for {ratio.denominator}", symbol)
-    for at, one in enumerate(found.money):
-        if one.cause is Cause.SPLIT:
-            chain.swap(Cause.SPLIT, chain.course.without_paid(str(at)), one.words)
+    _take_out_paid(chain, found, Cause.SPLIT)
 
 
-def _take_out_rates(chain: _Chain, interval: Interval) -> None:
-    for name in list(chain.course.paid):
-        currency, amount = chain.course.paid[name]
-        chain.swap(Cause.FX, chain.course.without_paid(name), f"{amount:+,.2f} {currency} by an exchange of money")
+def _take_out_rates(chain: _Chain, interval: Interval, found: Happened) -> None:
+    _take_out_paid(chain, found, Cause.FX)
     before = rates(interval.start)
     for currency, rate in sorted(before.items()):
         now = chain.course.rates[currency]
@@ -143,7 +139,8 @@ def _take_out_rates(chain: _Chain, interval: Interval) -> None:
         chain.swap(Cause.FX, replace(chain.course, rates=as_before), f"{currency} went from {rate:f} to {now:f}")
 
 
-def _model_costs(chain: _Chain, interval: Interval, assumptions: Assumptions) -> None:
+def _model_costs(chain: _Chain, interval: Interval, found: Happened, assumptions: Assumptions) -> None:
+    _take_out_paid(chain, found, Cause.COSTS)
     for name, _, execution in _executions(interval):
         deal = chain.course.deals.get(name)
         if deal is None:

@@ -8,8 +8,15 @@ from app.domain.market import Market
 from app.domain.portfolio import Portfolio
 
 
+def managed_at(interval: Interval) -> frozenset[int]:
+    """What is managed at either end."""
+    return frozenset(
+        one.instrument.conid for portfolio in (interval.start, interval.end) for one in portfolio.positions
+    )
+
+
 def quantities(portfolio: Portfolio, managed: frozenset[int]) -> dict[int, Decimal]:
-    """Of what is managed at either end."""
+    """Of what is `managed`, wherever the portfolio lists it."""
     found: defaultdict[int, Decimal] = defaultdict(Decimal)
     for position in portfolio.positions:
         found[position.instrument.conid] += position.quantity
@@ -37,7 +44,7 @@ def rate_of(interval: Interval, currency: str) -> Decimal:
 
 
 def currencies_of(interval: Interval) -> dict[int, str]:
-    """Of everything that is managed at either end, or may have been dealt in."""
+    """Of everything that is held, or may have been dealt in."""
     markets = [decided.inputs.today.market for decided in interval.decided] + [interval.market]
     found = {conid: one.currency for market in markets for conid, one in market.instruments.items()}
     for portfolio in (interval.start, interval.end):

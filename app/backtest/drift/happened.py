@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from app.backtest.drift.facts import quantities, rate_of, symbol_of
+from app.backtest.drift.facts import managed_at, quantities, rate_of, symbol_of
 from app.backtest.drift.interval import Execution, Interval
 from app.backtest.drift.parts import Cause
 from app.desk.stages.continuity import FLOW_THRESHOLD
@@ -44,12 +44,11 @@ class Money:
 
 @dataclass
 class Happened:
-    """`splits`: conid → new shares for each old one. `charged`: commissions beyond the previews', by currency."""
+    """`splits`: conid → new shares for each old one. `flows_used`: which of the interval's flows the cash shows."""
 
     splits: dict[int, Fraction] = field(default_factory=dict)
     bought: list[Bought] = field(default_factory=list)
     money: list[Money] = field(default_factory=list)
-    charged: dict[str, Decimal] = field(default_factory=dict)
     flows_used: list[int] = field(default_factory=list)
 
 
@@ -63,7 +62,7 @@ def executions(interval: Interval) -> Iterator[Execution]:
 def happened(interval: Interval, prices: Mapping[int, Decimal], currencies: Mapping[int, str]) -> Happened:
     """`prices` at the end, of new shares."""
     found = Happened()
-    managed = frozenset(currencies)
+    managed = managed_at(interval)
     start, end = quantities(interval.start, managed), quantities(interval.end, managed)
     left = _cash_left(interval, currencies)
     expected: defaultdict[int, Decimal] = defaultdict(Decimal, start)
@@ -192,7 +191,7 @@ def _name_rest(found: Happened, left: dict[str, Decimal], interval: Interval, na
             continue
         fees = [one.fee or Decimal(0) for one in executions(interval) if names[one.conid] == currency]
         if fees and abs(rest) <= len(fees) * _MORE_COMMISSION + sum(fees):
-            found.charged[currency] = -rest
+            found.money.append(Money(Cause.COSTS, currency, rest, "commissions against what the previews named"))
         elif abs(rest * rate_of(interval, currency)) > FLOW_THRESHOLD * nav:
             words = f"{abs(rest):,.2f} {currency} {'came in' if rest > 0 else 'went out'} and nobody recorded a flow"
             found.money.append(Money(Cause.DEPOSIT, currency, rest, words))

@@ -83,7 +83,7 @@ LINES = {
     "a negative volume": (BARS + "2020-01-02,AAPL,10,11,9,10,-1\n", "line 2: volume '-1' is negative"),
     "another currency": (
         "date,symbol,close,currency\n2020-01-02,AAPL,10,USD\n2020-01-02,SAP,10,EUR\n",
-        "line 3: currency 'EUR' in a history of USD: import each currency by itself",
+        "line 3: currency 'EUR' of SAP in a history of USD: import each currency by itself",
     ),
     "a sector of nobody": (
         "date,symbol,close,sector\n2020-01-02,AAPL,10,Energie\n",
@@ -186,9 +186,10 @@ HAPPENINGS = {
     "a negative amount": ("2020-01-06,AAPL,dividend,-1,,,\n", "line 2: value '-1' is not an amount"),
     "no session": ("2020-01-05,AAPL,dividend,1,,,\n", "line 2: 2020-01-05 is not a session"),
     "known too late": (
-        "2020-01-06,AAPL,dividend,1,,,2020-01-07\n",
-        "line 2: known_at 2020-01-07 is after the dividend",
+        "2020-01-09,AAPL,delisted,1,,,2020-01-10\n",
+        "line 2: known_at 2020-01-10 is after the delisted",
     ),
+    "restated at once": ("2020-01-06,AAPL,restated,11,,,\n", "line 2: a restated close without a later known_at"),
     "a ratio of nothing": ("2020-01-06,AAPL,split,4:0,,,\n", "line 2: value '4:0' is not a ratio"),
     "a split that no price shows": (
         "2020-01-06,AAPL,split,4:1,,,\n",
