@@ -1,6 +1,6 @@
 """Days of one account through the desk on paper, on a scripted market, with a known cause of drift on a known day."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -43,6 +43,24 @@ VOLUME = Decimal(5_000_000)
 INDEX, VIX = Instrument(1, "SPX", "USD", AssetClass.INDEX), Instrument(2, "VIX", "USD", AssetClass.INDEX)
 CALENDAR = ExchangeCalendar()
 NOTHING_FILLS = Decimal("1e-9")
+SOLD, ENOUGH = Decimal(200), Decimal(6_000)
+DEPOSIT, FEE, DIVIDEND, RATE_MOVE = Decimal(5_000), Decimal("187.30"), Decimal("0.62"), Decimal("1.02")
+# Twelve, and money that was paid in.
+CAUSES = (
+    Cause.LATE_FILL,
+    Cause.SPLIT,
+    Cause.REFUSED_ORDER,
+    Cause.FEE,
+    Cause.PARTIAL_FILL,
+    Cause.DEPOSIT,
+    Cause.POLICY_EDIT,
+    Cause.DIVIDEND,
+    Cause.MISSED_RUN,
+    Cause.MANUAL_TRADE,
+    Cause.CODE_VERSION,
+    Cause.FX,
+    Cause.REVISED_CLOSE,
+)
 WITH_ORDERS = frozenset(
     {
         Cause.LATE_FILL,
@@ -61,16 +79,17 @@ def instrument(symbol: str) -> Instrument:
 
 
 def sessions_from(first: date, count: int) -> list[date]:
-    found, day = [], first - timedelta(days=1)
+    found: list[date] = []
+    day = first - timedelta(days=1)
     while len(found) < count:
         day = CALENDAR.next_session(day)
         found.append(day)
     return found
 
 
-def rules(**changes: object) -> Policy:
+def daily_rules() -> Policy:
     """Corrects small drifts every day, so that there is something to trade on most of them."""
-    shipped = policy(min_order_value=Decimal(500))
+    shipped = policy({"review_after_runs": 100_000}, min_order_value=Decimal(500))
     allocation = shipped.allocation.model_copy(
         update={"frequency": Frequency.DAILY, "drift_threshold": 0.003, "sectors": {}}
     )
@@ -81,6 +100,8 @@ def rules(**changes: object) -> Policy:
         "max_annual_volatility": 1.0,
         "max_sector": 1.0,
         "max_position": 0.25,
+        "max_drawdown": 0.9,
+        "max_daily_loss": 0.5,
     }
     # Nothing but drift, so that every day is like the others.
     strategies = shipped.strategies.model_copy(
@@ -98,7 +119,7 @@ def rules(**changes: object) -> Policy:
         "exits": shipped.exits.model_copy(update={"stop_loss": 0.9, "take_profit": 9.0}),
         "market": MarketRules(bear_threshold_pct=90, bear_exposure_pct=100),
     }
-    return shipped.model_copy(update=parts | changes)
+    return shipped.model_copy(update=parts)
 
 
 @dataclass
@@ -119,10 +140,10 @@ class Script:
 
     def __post_init__(self) -> None:
         drawn, total = np.random.default_rng(self.seed), PAST + self.sessions
-        self.days = sessions_from(FIRST - timedelta(days=int(PAST * 1.5)), total + PAST)
-        start = next(n for n, day in enumerate(self.days) if day >= FIRST)
-        self.days = self.days[start - PAST : start + self.sessions]
-        steps = drawn.normal(0, 0.03, (total, len(NAMES)))
+        # More than two years of days hold the past's sessions.
+        past = [day for day in sessions_from(FIRST - timedelta(days=2 * PAST), 2 * PAST) if day < FIRST]
+        self.days = past[-PAST:] + sessions_from(FIRST, self.sessions)
+        steps = drawn.normal(0, 0.035, (total, len(NAMES)))
         small = drawn.normal(0, 0.001, (total, len(NAMES)))
         paths = 100 * np.exp(np.cumsum(steps + small, axis=0) * np.where(np.arange(total) < PAST, 0.3, 1)[:, None])
         self._closes = np.round(paths, 2)
@@ -249,30 +270,30 @@ class Driven:
     script: Script
     ledger: OtherCode
     broker: Counter
-    policy: Policy
+    rules: Policy
     signer: HmacSigner
     orders: dict[int, list[str]] = field(default_factory=dict)
     injected: dict[int, Cause] = field(default_factory=dict)
     symbols: dict[int, str] = field(default_factory=dict)
 
-    def explained(self, days: int = 1000) -> Drift:
-        (book,) = {one.name for one in self.ledger.books()}
-        recorded = recorded_days(self.ledger, book, days)
-        return drift(recorded, self.policy, Source("script", recorded.newest_closes), Assumptions())
+    def explained(self) -> Drift:
+        """By the policy as it is now, with the closes that the script told last."""
+        (book,) = self.ledger.books()
+        recorded = recorded_days(self.ledger, book.name, 1000)
+        return drift(recorded, self.rules, Source("script", recorded.newest_closes), Assumptions())
 
 
 def opening(script: Script) -> PaperBook:
     """A million: nine tenths in shares, as much of each; money in euros beside."""
     day = script.live[0]
-    holdings = [
-        Holding(instrument=instrument(s), quantity=Decimal(150_000) // script.price(s), average_cost=script.price(s), price=script.price(s))
-        for s in NAMES
-    ]  # fmt: skip
-    cash = (
-        Cash(currency="USD", amount=Decimal(100_000)),
-        Cash(currency="EUR", amount=Decimal(20_000), exchange_rate=Decimal("1.1")),
+    prices = {symbol: script.price(symbol) for symbol in NAMES}
+    holdings = tuple(
+        Holding(instrument=instrument(symbol), quantity=150_000 // price, average_cost=price, price=price)
+        for symbol, price in prices.items()
     )
-    return PaperBook(account=ACCOUNT, currency="USD", session_date=day, day=day, cash=cash, holdings=tuple(holdings))
+    euros = Cash(currency="EUR", amount=Decimal(20_000), exchange_rate=Decimal("1.1"))
+    cash = (Cash(currency="USD", amount=Decimal(100_000)), euros)
+    return PaperBook(account=ACCOUNT, currency="USD", session_date=day, day=day, cash=cash, holdings=holdings)
 
 
 async def drive(folder: Path, seed: int, sessions: int, causes: Sequence[Cause], pause: int = 2) -> Driven:
@@ -286,19 +307,26 @@ async def drive(folder: Path, seed: int, sessions: int, causes: Sequence[Cause],
     world = Simulation(FIRST, seed, "synthetic", 0.1)
     broker = Counter(opening(script), script, script, CALENDAR, signer, map(instrument, NAMES), simulation=world)
     broker.tick = script.tick
-    driven = Driven(script, OtherCode(create_ledger_engine(url)), broker, rules(), signer)
+    driven = Driven(script, OtherCode(create_ledger_engine(url)), broker, daily_rules(), signer)
     quiet = 0
     for at, day in enumerate(script.live):
         script.at_eleven(day)
         # A split is of the next morning, as all else is after the day's run and before the next one.
         if driven.injected.get(at - 1) is Cause.SPLIT:
             await _split(driven, at - 1, day)
-        cause = left[0] if left and quiet >= pause and at < sessions - 4 else None
+        cause = left[0] if left and at < sessions - 4 else None
+        # What a run that was missed would have done is told on the day before, which must have been quiet.
+        if quiet < (max(pause, 1) if cause is Cause.MISSED_RUN else pause):
+            cause = None
         if cause in WITH_ORDERS and not await _has_orders(driven):
             cause = None
         quiet = quiet + 1 if cause is None else 0
         if cause is not Cause.MISSED_RUN:
             await _run(driven, at, cause)
+        if driven.injected.get(at - 1) is Cause.SPLIT:
+            # A person has looked.
+            conid = instrument(driven.symbols[at - 1]).conid
+            driven.ledger.release(driven.ledger.books()[0].name, conid, "a split", "ada", script.at)
         if cause is not None:
             driven.injected[at] = left.pop(0)
             await _afternoon(driven, at, cause)
@@ -314,10 +342,11 @@ async def _split(driven: Driven, at: int, day: date) -> None:
 
 
 async def _has_orders(driven: Driven) -> bool:
-    """What a preview says of the day."""
-    preview = await run_daily(_desk(driven, driven.policy), RunRequest(dry_run=True))
+    """By a preview of the day: for enough that what becomes of them is seen."""
+    preview = await run_daily(_desk(driven, driven.rules), RunRequest(dry_run=True))
     assert preview.report is not None
-    return bool(preview.report["orders"])
+    worth = (Decimal(one["quantity"]) * Decimal(one["reference_price"]) for one in preview.report["orders"])
+    return sum(worth, Decimal(0)) >= ENOUGH
 
 
 def _desk(driven: Driven, rules: Policy, action: Action | None = None) -> Desk:
@@ -338,7 +367,7 @@ def _desk(driven: Driven, rules: Policy, action: Action | None = None) -> Desk:
 
 
 async def _run(driven: Driven, at: int, cause: Cause | None) -> None:
-    broker, ledger, rules = driven.broker, driven.ledger, driven.policy
+    broker, ledger, rules = driven.broker, driven.ledger, driven.rules
     broker.fate, ledger.other = cause, cause is Cause.CODE_VERSION
     if cause is Cause.POLICY_EDIT:
         # The file of that day, which was changed back the day after.
@@ -350,35 +379,66 @@ async def _run(driven: Driven, at: int, cause: Cause | None) -> None:
 
 
 async def _afternoon(driven: Driven, at: int, cause: Cause) -> None:
+    driven.script.at += timedelta(hours=3)
+    if cause in AFTERNOONS:
+        await AFTERNOONS[cause](driven, at)
+    driven.broker.allow(None)
+
+
+async def _fill_late(driven: Driven, at: int) -> None:
+    """The prices come two hundredths further than the limits."""
     broker, script = driven.broker, driven.script
-    script.at += timedelta(hours=3)
-    symbol = _held(driven, at)
-    if cause is Cause.LATE_FILL:
-        for order in broker.book.open_orders():
-            script.moved[order.instrument.symbol] = 1 - order.side.sign * Decimal("0.02")
-        broker.allow(None)
-        await broker.report(ACCOUNT)
-        script.moved.clear()
-    if cause is Cause.MANUAL_TRADE:
-        script.moved[symbol] = Decimal("0.99")
-        await broker.place_elsewhere(Wanted(instrument(symbol), Side.SELL, Decimal(40), None))
-        script.moved.clear()
-    if cause is Cause.REVISED_CLOSE:
-        symbol = driven.orders[at][0].split()[-1]
-        script.revised[symbol, script.live[at]] = (1.05, script.live[min(at + 3, len(script.live) - 1)])
-    if cause is Cause.FEE:
-        await broker.pay("USD", Decimal("-187.30"))
-    if cause is Cause.DEPOSIT:
-        await broker.pay("USD", Decimal(5_000))
-        flow = Flow(script.live[at], Decimal(5_000), "savings", "ada")
-        driven.ledger.add_flow(driven.ledger.books()[0].name, flow, script.at)
-    if cause is Cause.FX:
-        await broker.set_rate("EUR", broker.book.rate("EUR") * Decimal("1.02"))
-    if cause is Cause.DIVIDEND:
-        await broker.pay_dividend(instrument(symbol).conid, Decimal("0.62"))
+    for order in broker.book.open_orders():
+        script.moved[order.instrument.symbol] = 1 - order.side.sign * Decimal("0.02")
     broker.allow(None)
-    if cause in {Cause.MANUAL_TRADE, Cause.REVISED_CLOSE}:
-        driven.symbols[at] = symbol
+    await broker.report(ACCOUNT)
+    script.moved.clear()
+
+
+async def _sell_elsewhere(driven: Driven, at: int) -> None:
+    symbol, script = _held(driven, at), driven.script
+    driven.symbols[at] = symbol
+    script.moved[symbol] = Decimal("0.99")
+    await driven.broker.place_elsewhere(Wanted(instrument(symbol), Side.SELL, SOLD, None))
+    script.moved.clear()
+
+
+async def _revise(driven: Driven, at: int) -> None:
+    """Today's close of a name that was ordered, three sessions later."""
+    symbol, days = driven.orders[at][0].split()[-1], driven.script.live
+    driven.symbols[at] = symbol
+    driven.script.revised[symbol, days[at]] = (1.05, days[at + 3])
+
+
+async def _deposit(driven: Driven, at: int) -> None:
+    await driven.broker.pay("USD", DEPOSIT)
+    flow = Flow(driven.script.live[at], DEPOSIT, "savings", "ada")
+    driven.ledger.add_flow(driven.ledger.books()[0].name, flow, driven.script.at)
+
+
+async def _charge(driven: Driven, at: int) -> None:
+    await driven.broker.pay("USD", -FEE)
+
+
+async def _change_rate(driven: Driven, at: int) -> None:
+    await driven.broker.set_rate("EUR", driven.broker.book.rate("EUR") * RATE_MOVE)
+
+
+async def _pay_dividend(driven: Driven, at: int) -> None:
+    symbol = _held(driven, at)
+    driven.symbols[at] = symbol
+    await driven.broker.pay_dividend(instrument(symbol).conid, DIVIDEND)
+
+
+AFTERNOONS: Mapping[Cause, Callable[[Driven, int], Awaitable[None]]] = {
+    Cause.LATE_FILL: _fill_late,
+    Cause.MANUAL_TRADE: _sell_elsewhere,
+    Cause.REVISED_CLOSE: _revise,
+    Cause.DEPOSIT: _deposit,
+    Cause.FEE: _charge,
+    Cause.FX: _change_rate,
+    Cause.DIVIDEND: _pay_dividend,
+}
 
 
 def _held(driven: Driven, at: int) -> str:
