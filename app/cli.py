@@ -15,9 +15,11 @@ from rich.console import Console
 
 from app.commands import (
     audit,
+    backtest,
     controls,
     drift,
     events,
+    history,
     policies,
     processes,
     prove,
@@ -25,6 +27,7 @@ from app.commands import (
     recover,
     replay,
     signals,
+    sweep,
     verify,
 )
 from app.commands.doctor import doctor
@@ -75,6 +78,8 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
+history.register(cli)
+cli.command("backtest")(backtest.command)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
@@ -85,6 +90,7 @@ cli.command()(doctor)
 cli.command()(replay.replay)
 cli.command()(prove.prove)
 cli.command()(verify.verify)
+cli.command()(sweep.sweep)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
@@ -174,10 +180,13 @@ def simulate(
     ] = None,
     instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 5000 if synthetic.")] = None,
     faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,
+    pricing: Annotated[
+        str | None, typer.Option("--pricing", help="intraday, or close: a session's close is its only quote.")
+    ] = None,
 ) -> None:
     """The gateway simulator alone, at IBKR's own pacing, until Ctrl-C."""
     settings = settings_of(None)
-    simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults)
+    simulated = Simulated(session_of(as_of), seed, pacing, data, session, scenario, instruments, faults, pricing)
     directory = private_directory(settings.state_dir)
     end_leftovers(directory, tell)
     with signals.until_stopped(), simulator(directory, port, simulated) as url:

@@ -71,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reset-hour", type=int, default=0, help="New York hour of the daily reset, 0 or 1")
     parser.add_argument("--tls", type=Path, help="PEM file with a certificate and its key: serve https and wss")
     parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
+    parser.add_argument(
+        "--pricing",
+        choices=("intraday", "close"),
+        default="intraday",
+        help="how a session is quoted: on a path between closes, or at its own close all day without a spread",
+    )
     return parser
 
 
@@ -167,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             session=given.session,
             reset_hour=given.reset_hour,
             penalty_seconds=given.penalty_seconds,
+            pricing=given.pricing,
         )
         if given.tls is not None:
             check_identity(given.tls)

@@ -18,7 +18,7 @@ from api_gateway.simulator.clock import MarketClock, Monotonic, SessionClock
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.exchange.currencies import ExchangeRates
 from api_gateway.simulator.exchange.hours import MORNING, Moment, at, calendar_of
-from api_gateway.simulator.exchange.market import Market, to_decimal
+from api_gateway.simulator.exchange.market import Market, Pricing, to_decimal
 from api_gateway.simulator.exchange.prices import DataChoice, PriceHistory, load_history
 from api_gateway.simulator.exchange.universe import FEWEST, MOST, Universe, universe_of
 from api_gateway.simulator.faults.broker_rules import BrokerRules
@@ -41,6 +41,7 @@ class Options:
 
     `instruments` is the number of stocks, beyond twenty generated. `session` strict lets logins expire; `reset_hour` is
     the daily reset's in New York, 0 or 1. `penalty_seconds` are scaled by the pacing like every interval.
+    `pricing` close quotes a session at its close all day.
     """
 
     as_of: date | None = None
@@ -53,6 +54,7 @@ class Options:
     session: SessionMode = "lenient"
     reset_hour: int = 0
     penalty_seconds: float = PENALTY_SECONDS
+    pricing: Pricing = "intraday"
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class World:
             "as_of": self.as_of.isoformat(),
             "seed": self.seed,
             "now": self.clock.now().isoformat().replace("+00:00", "Z"),
-            "data": self.market.history.origin,
+            "data": self.market.kind,
             "pacing": self.pacer.scale,
             "version": VERSION,
         }
@@ -192,7 +194,8 @@ def build_world(options: Options, monotonic: Monotonic = time.monotonic) -> Worl
     """Raises: StartError, one line, when the arguments do not describe a world."""
     _check(options)
     history = load_history(options.data, options.seed)
-    market = Market(history, calendar_of(history.sessions), options.seed, universe_of(options.instruments))
+    universe = universe_of(options.instruments)
+    market = Market(history, calendar_of(history.sessions), options.seed, universe, options.pricing)
     return _assemble(options, load_scenario(options.scenario), market, monotonic)
 
 
@@ -200,11 +203,11 @@ def renewed(world: World, options: Options, scenario: Scenario) -> World:
     """A world as at its start; prices already read and drawn are kept where they are the same. Raises: StartError."""
     _check(options)
     market, same_seed = world.market, options.seed == world.seed
-    if not same_seed or market.was_split:
+    if not same_seed or market.was_split or options.pricing != market.pricing:
         history = market.history
         if not same_seed and history.origin == "synthetic":
             history = load_history(options.data, options.seed)
-        market = Market(history, market.calendar, options.seed, market.universe)
+        market = Market(history, market.calendar, options.seed, market.universe, options.pricing)
     return _assemble(options, scenario, market, world.monotonic)
 
 

@@ -51,6 +51,7 @@ class Simulated:
     scenario: str | None = None
     instruments: int | None = None
     faults: Path | None = None
+    pricing: str | None = None
 
     def arguments(self) -> list[str]:
         """For the simulator's command line."""
@@ -63,6 +64,7 @@ class Simulated:
             "--scenario": self.scenario,
             "--instruments": self.instruments,
             "--faults": self.faults,
+            "--pricing": self.pricing,
         }
         return [part for name, value in named.items() if value is not None for part in (name, str(value))]
 

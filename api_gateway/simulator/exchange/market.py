@@ -3,11 +3,15 @@
 Everything here is a deterministic function of (seed, contract, session, minute). Between two closes a price follows a
 Brownian bridge drawn as a sum of sine waves; nothing published at an instant uses a close later than the session
 that is running. Volumes, sizes and market capitalisations are fictional.
+
+With the pricing `close` there is no path: a session is quoted at its own close from the first minute on, without a
+spread, which nobody could know or trade at. It is there to compare with what else is reckoned from closes.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +22,7 @@ from api_gateway.simulator.exchange.noise import normals, uniform, uniforms
 from api_gateway.simulator.exchange.prices import Floats, PriceHistory
 from api_gateway.simulator.exchange.universe import Universe, universe_of
 
+Pricing = Literal["intraday", "close"]
 SESSIONS_PER_YEAR = 252
 VOLATILITY_WINDOW = 21
 _MODES = 12
@@ -115,12 +120,18 @@ def _ticks(prices: Floats) -> Floats:
 
 class Market:
     def __init__(
-        self, history: PriceHistory, calendar: SessionCalendar, seed: int, universe: Universe | None = None
+        self,
+        history: PriceHistory,
+        calendar: SessionCalendar,
+        seed: int,
+        universe: Universe | None = None,
+        pricing: Pricing = "intraday",
     ) -> None:
         self.history = history
         self.universe = universe or universe_of()
         self.calendar = calendar
         self.seed = seed
+        self.pricing = pricing
         realised = trailing_deviation(history.index) * np.sqrt(SESSIONS_PER_YEAR) * 100.0
         self._series: dict[int, Floats] = {one.conid: history.of(one.symbol) for one in STOCKS}
         self._series[SPX.conid] = history.index
@@ -128,6 +139,11 @@ class Market:
         self.was_split = False
         self._deviations: dict[int, Floats] = {}
         self._paths: dict[tuple[int, int], SessionPath] = {}
+
+    @property
+    def kind(self) -> str:
+        """Whose prices these are, and how a session is quoted where that is not the usual way."""
+        return self.history.origin if self.pricing == "intraday" else f"{self.history.origin}-{self.pricing}"
 
     def closes(self, conid: int) -> Floats:
         """Shape [T]. Raises KeyError for a contract without prices."""
@@ -180,9 +196,12 @@ class Market:
         return self._paths[key]
 
     def _draw_path(self, conid: int, row: int) -> SessionPath:
-        minutes = self.calendar.length(row)
+        minutes, tradable = self.calendar.length(row), self.universe.by_conid[conid].tradable
+        if self.pricing == "close":
+            flat = np.full(minutes + 1, np.round(self.closes(conid)[row], 4 if tradable else 2))
+            return SessionPath(flat, flat if tradable else None, flat if tradable else None)
         price = self._grid(conid, np.array([row]), minutes)[0]
-        if not self.universe.by_conid[conid].tradable:
+        if not tradable:
             return SessionPath(np.round(price, 2), None, None)
         narrow, wide = _HALF_SPREAD
         share = uniforms(self.seed, _SPREAD, conid, row, np.arange(minutes + 1))

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api_gateway.simulator import Options
 from api_gateway.simulator.exchange.contracts import SPX, STOCKS, Contract
 from api_gateway.simulator.exchange.contracts import VIX as VIX_CONTRACT
 from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Market, to_decimal, trailing_deviation
 from api_gateway.simulator.exchange.noise import normals, uniforms
 from api_gateway.simulator.exchange.universe import universe_of
-from tests.unit.simulator.worlds import AAPL, VIX, decimal, market_of, wavy_closes
+from tests.unit.simulator.worlds import AAPL, VIX, FakeTime, decimal, market_of, wavy_closes, world_of
 
 STOCK = universe_of().by_conid[AAPL]
 MARKET = market_of(wavy_closes())
@@ -150,3 +151,33 @@ def test_a_split_divides_the_paths_that_were_drawn_before_it() -> None:
     before = market.path(AAPL, 310).price
     market.split(AAPL, 4.0)
     assert market.path(AAPL, 310).price == pytest.approx(before / 4, abs=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(row=st.integers(30, 319), minute=st.integers(0, 389), stock=st.sampled_from(STOCKS))
+def test_priced_at_the_close_every_quote_of_a_session_is_its_close(row: int, minute: int, stock: Contract) -> None:
+    market = Market(MARKET.history, MARKET.calendar, MARKET.seed, pricing="close")
+    moment, close = open_at(market, row, minute), float(market.closes(stock.conid)[row])
+    quote = market.quote(stock, moment)
+    assert {quote.bid, quote.ask, quote.last, quote.high, quote.low} == {close}
+    assert quote.prior_close == MARKET.quote(stock, moment).prior_close
+    assert market.last_price(stock.conid, moment) == close
+    assert market.quote(VIX_CONTRACT, moment).last == float(market.closes(VIX)[row])
+
+
+def test_priced_at_the_close_the_history_is_as_ever() -> None:
+    market = Market(MARKET.history, MARKET.calendar, MARKET.seed, pricing="close")
+    for moment in (open_at(market, 300, 30), closed_after(market, 300)):
+        ended = slice(0, -1 if moment.is_open else None)
+        for at_close, usual in zip(
+            vars(market.daily_bars(AAPL, moment, 60)).values(),
+            vars(MARKET.daily_bars(AAPL, moment, 60)).values(),
+            strict=True,
+        ):
+            assert at_close[ended].tolist() == usual[ended].tolist()
+
+
+def test_days_priced_at_the_close_are_another_world() -> None:
+    world = world_of(Options(data="synthetic", pricing="close"), FakeTime())
+    assert world.marker()["data"] == "synthetic-close"
+    assert world_of(Options(data="synthetic"), FakeTime()).marker()["data"] == "synthetic"
