@@ -38,7 +38,9 @@ from tests.support.fakes import FakeChooser, no_sleep, policy
 ACCOUNT = "DU7654321"
 FIRST = date(2021, 3, 1)
 NAMES = ("AAPL", "BAC", "GE", "JNJ", "KO", "WMT")
-PAST = 300
+PAST, LIVE = 300, 150
+# Until a close is revised, and one day more.
+QUIET_AFTER = 5
 VOLUME = Decimal(5_000_000)
 INDEX, VIX = Instrument(1, "SPX", "USD", AssetClass.INDEX), Instrument(2, "VIX", "USD", AssetClass.INDEX)
 CALENDAR = ExchangeCalendar()
@@ -131,7 +133,6 @@ class Script:
     """
 
     seed: int
-    sessions: int
     at: datetime = field(init=False)
     days: list[date] = field(init=False)
     ratios: dict[str, tuple[date, int]] = field(default_factory=dict)
@@ -139,10 +140,10 @@ class Script:
     moved: dict[str, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        drawn, total = np.random.default_rng(self.seed), PAST + self.sessions
+        drawn, total = np.random.default_rng(self.seed), PAST + LIVE
         # More than two years of days hold the past's sessions.
         past = [day for day in sessions_from(FIRST - timedelta(days=2 * PAST), 2 * PAST) if day < FIRST]
-        self.days = past[-PAST:] + sessions_from(FIRST, self.sessions)
+        self.days = past[-PAST:] + sessions_from(FIRST, LIVE)
         steps = drawn.normal(0, 0.035, (total, len(NAMES)))
         small = drawn.normal(0, 0.001, (total, len(NAMES)))
         paths = 100 * np.exp(np.cumsum(steps + small, axis=0) * np.where(np.arange(total) < PAST, 0.3, 1)[:, None])
@@ -296,42 +297,49 @@ def opening(script: Script) -> PaperBook:
     return PaperBook(account=ACCOUNT, currency="USD", session_date=day, day=day, cash=cash, holdings=holdings)
 
 
-async def drive(folder: Path, seed: int, sessions: int, causes: Sequence[Cause], pause: int = 2) -> Driven:
+async def drive(folder: Path, seed: int, causes: Sequence[Cause], pause: int = 0, least: int = 0) -> Driven:
     """One run a session. After each `pause` quiet ones the next of `causes` happens; what needs orders waits for them.
 
-    The first and the last sessions are quiet.
+    It goes on for some quiet sessions after the last, and for `least` in all.
     """
-    script, signer, left = Script(seed, sessions), HmacSigner("key-of-the-drift-tests"), list(causes)
-    url = f"sqlite:///{folder}/ledger.db"
-    open_ledger(url).dispose()
-    world = Simulation(FIRST, seed, "synthetic", 0.1)
-    broker = Counter(opening(script), script, script, CALENDAR, signer, map(instrument, NAMES), simulation=world)
-    broker.tick = script.tick
-    driven = Driven(script, OtherCode(create_ledger_engine(url)), broker, daily_rules(), signer)
-    quiet = 0
-    for at, day in enumerate(script.live):
-        script.at_eleven(day)
+    driven, left, quiet = _driven(folder, Script(seed)), list(causes), 0
+    for at, day in enumerate(driven.script.live):
+        if not left and at >= max(least, max(driven.injected, default=0) + QUIET_AFTER):
+            return driven
+        driven.script.at_eleven(day)
         # A split is of the next morning, as all else is after the day's run and before the next one.
-        if driven.injected.get(at - 1) is Cause.SPLIT:
+        was_split = driven.injected.get(at - 1) is Cause.SPLIT
+        if was_split:
             await _split(driven, at - 1, day)
-        cause = left[0] if left and at < sessions - 4 else None
-        # What a run that was missed would have done is told on the day before, which must have been quiet.
-        if quiet < (max(pause, 1) if cause is Cause.MISSED_RUN else pause):
-            cause = None
-        if cause in WITH_ORDERS and not await _has_orders(driven):
-            cause = None
+        cause = await _due(driven, left, quiet, pause)
         quiet = quiet + 1 if cause is None else 0
         if cause is not Cause.MISSED_RUN:
             await _run(driven, at, cause)
-        if driven.injected.get(at - 1) is Cause.SPLIT:
-            # A person has looked.
-            conid = instrument(driven.symbols[at - 1]).conid
-            driven.ledger.release(driven.ledger.books()[0].name, conid, "a split", "ada", script.at)
+        if was_split:
+            _look_at(driven, driven.symbols[at - 1])
         if cause is not None:
             driven.injected[at] = left.pop(0)
             await _afternoon(driven, at, cause)
-    assert not left, left
-    return driven
+    raise AssertionError(f"{left} found no day")
+
+
+def _driven(folder: Path, script: Script) -> Driven:
+    url, signer = f"sqlite:///{folder}/portfolio.db", HmacSigner("key-of-the-drift-tests")
+    open_ledger(url).dispose()
+    world = Simulation(FIRST, script.seed, "synthetic", 0.1)
+    broker = Counter(opening(script), script, script, CALENDAR, signer, map(instrument, NAMES), simulation=world)
+    broker.tick = script.tick
+    return Driven(script, OtherCode(create_ledger_engine(url)), broker, daily_rules(), signer)
+
+
+async def _due(driven: Driven, left: Sequence[Cause], quiet: int, pause: int) -> Cause | None:
+    """The next one, where it can happen today."""
+    if not left:
+        return None
+    # What a run that was missed would have done is told on the day before, which must have been quiet.
+    if quiet < (max(pause, 1) if left[0] is Cause.MISSED_RUN else pause):
+        return None
+    return left[0] if left[0] not in WITH_ORDERS or await _has_orders(driven) else None
 
 
 async def _split(driven: Driven, at: int, day: date) -> None:
@@ -339,6 +347,12 @@ async def _split(driven: Driven, at: int, day: date) -> None:
     script.ratios[symbol] = (day, 2)
     await driven.broker.split(instrument(symbol).conid, Decimal(2), script.price(symbol))
     driven.symbols[at] = symbol
+
+
+def _look_at(driven: Driven, symbol: str) -> None:
+    """A person lets orders near it again."""
+    book = driven.ledger.books()[0].name
+    driven.ledger.release(book, instrument(symbol).conid, "a split", "ada", driven.script.at)
 
 
 async def _has_orders(driven: Driven) -> bool:
@@ -442,6 +456,7 @@ AFTERNOONS: Mapping[Cause, Callable[[Driven, int], Awaitable[None]]] = {
 
 
 def _held(driven: Driven, at: int) -> str:
-    """Another one each day."""
-    held = [one.instrument.symbol for one in driven.broker.book.holdings if one.quantity > 100]
+    """Another one each day, none that was split."""
+    held = [one.instrument.symbol for one in driven.broker.book.holdings if one.quantity > SOLD]
+    held = [symbol for symbol in held if symbol not in driven.script.ratios]
     return held[at % len(held)]
