@@ -53,22 +53,27 @@ def equal_weight_led(policy: Policy, reader: Reader, rows: range, bps: int) -> A
     history = reader.history
     plan = CommissionPlan(per_share=AMOUNT, least=Decimal(0), largest_share=Decimal(bps) / 10_000)
     assumptions = Assumptions(fill=FillRule.NEXT_CLOSE, lag=1, commission=plan, slippage_bps=Decimal(0))
-    book = cash_book(history, rows.start, AMOUNT)
-    # Decided first at the starting row's close, before the account's first session: that row is led, too.
+    book = cash_book(history, rows.start - 1, AMOUNT)
     account = Account(policy, reader, assumptions, book, rows.start)
+    template = _any_decision(policy, reader, rows.start)
     values = []
     for row in rows:
         market = reader.market(row)
         account.open(market)
-        account.take(_instead(account, market, _equal_orders(account, market)), market)
+        account.take(_instead_of(template, _equal_orders(account, market)), market)
         account.close()
         values.append(float(account.navs[-1].nav))
     return np.array(values)
 
 
-def _instead(account: Account, market: Market, orders: tuple[Order, ...]) -> DayDecision:
-    """The day's decision with these orders in place of its own."""
-    decided = decide_all([account.given(market)])[0]
+def _any_decision(policy: Policy, reader: Reader, row: int) -> DayDecision:
+    """Of an account of usual size, for its form."""
+    usual = Account(policy, reader, Assumptions(), cash_book(reader.history, row - 1, Decimal(10**5)), row)
+    return decide_all([usual.given(reader.market(row))])[0]
+
+
+def _instead_of(decided: DayDecision, orders: tuple[Order, ...]) -> DayDecision:
+    """A decision for these orders."""
     plan = Plan(Action.REBALANCE, orders, "equal weights")
     choice = Choice(plan.id, plan.reason, "an oracle")
     options = replace(decided.options, candidates=(plan,), feasible=(plan,), choosable=(plan,), default=choice)
