@@ -15,8 +15,11 @@ from rich.console import Console
 
 from app.commands import (
     audit,
+    backtest,
     controls,
+    drift,
     events,
+    history,
     policies,
     processes,
     prove,
@@ -24,6 +27,7 @@ from app.commands import (
     recover,
     replay,
     signals,
+    sweep,
     verify,
 )
 from app.commands.doctor import doctor
@@ -74,15 +78,19 @@ audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
+history.register(cli)
+cli.command("backtest")(backtest.command)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("drift")(drift.command)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(replay.replay)
 cli.command()(prove.prove)
 cli.command()(verify.verify)
+cli.command()(sweep.sweep)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]

@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -218,23 +218,36 @@ def load_policy(path: Path) -> Policy:
 
 def read_policy(path: Path) -> tuple[Policy, tuple[Finding, ...]]:
     """The policy with its warnings; PolicyError as `load_policy`."""
-    values = _mapping(path)
+    return policy_of(policy_values(path), str(path))
+
+
+def policy_of(values: Mapping[str, Any], named: str) -> tuple[Policy, tuple[Finding, ...]]:
+    """The policy that a file's values make, with its warnings; PolicyError with `named` before each problem."""
     try:
         policy = Policy.model_validate(values)
     except ValidationError as error:
-        raise _policy_error(path, problems(error)) from None
+        raise _policy_error(named, problems(error)) from None
     findings = check(policy, SECTORS)
     if any(finding.severity is Level.ERROR for finding in findings):
         # Warnings too: a fraction written for a percentage is what many contradictions come from.
-        raise _policy_error(path, tuple(map(str, findings)))
+        raise _policy_error(named, tuple(map(str, findings)))
     return policy, findings
 
 
-def _policy_error(path: Path, lines: tuple[str, ...]) -> PolicyError:
-    return PolicyError("\n".join(f"{path}: {line}" for line in lines))
+def plain_value(text: str) -> object:
+    """What that text says where a policy file has it. Raises: PolicyError."""
+    try:
+        return yaml.load(text, _StrictLoader)  # noqa: S506 - a safe loader: it makes plain values only
+    except yaml.YAMLError:
+        raise PolicyError(f"{text} is no value of a policy", "Write it as the policy file does") from None
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _policy_error(named: str, lines: tuple[str, ...]) -> PolicyError:
+    return PolicyError("\n".join(f"{named}: {line}" for line in lines))
+
+
+def policy_values(path: Path) -> dict[str, Any]:
+    """What a policy file says, as it says it: plain values by section; PolicyError where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

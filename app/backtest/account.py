@@ -1,60 +1,44 @@
 """One policy's paper account in a replay: what it holds, what waits to be filled, and what it remembers."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 
-from app.backtest.assumptions import Assumptions, FillRule, Resume
+from app.backtest.assumptions import BASIS_POINT, Assumptions, FillRule, Resume
+from app.backtest.happenings import Entry, EntryKind, after_ending, after_split, entries, interest
+from app.backtest.history import Dividend, Ending, Split
+from app.backtest.orders import Done, Lapse, Lapsed, Waiting, under_way
 from app.backtest.reader import Reader, money
-from app.broker.paper.book import Fill, Holding, PaperBook
+from app.backtest.remembered import Remembered
+from app.broker.paper.book import CENT, Fill, Holding, PaperBook
 from app.broker.paper.matching import Execution, Moment, accepted, filled, next_session
 from app.broker.paper.valuation import Valuation, Wanted
+from app.desk.stages.valuation import value_doubt
 from app.domain.lots import Fill as LotFill
 from app.domain.market import Market
 from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.order import Order, Side
-from app.domain.plan import NO_MEMORY, Action, Memory
+from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.ruling import DayUse, KillLevel
+from app.domain.unmanaged import UnmanagedHolding
 from app.engine import DayDecision, Given
-from app.engine.memory import (
-    EvaluationRecord,
-    FilledOrder,
-    NameMemory,
-    evaluation_record,
-    memory_of,
-    name_memory,
-    profits_of,
-)
+from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, memory_of
 from app.risk import Today
 
 _KEPT_NAVS = 300
-_BASIS_POINT = Decimal("0.0001")
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """An order that was decided on row `decided`, with its plan's action."""
+class _Owed:
+    """A dividend for so many shares, paid on row `due`."""
 
-    order: Order
-    action: Action
-    decided: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """One order's execution, with the rows of decision and fill; `price` without slippage, `paid` with it."""
-
-    order: Order
-    action: Action
-    decided: int
-    row: int
+    due: int
+    dividend: Dividend
     quantity: Decimal
-    price: Decimal
-    paid: Decimal
-    commission: Decimal
 
 
 @dataclass
@@ -69,17 +53,33 @@ class Account:
     level: KillLevel = KillLevel.ACTIVE
     waiting: list[Waiting] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
+    lapsed: list[Lapsed] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     navs: list[NavPoint] = field(default_factory=list)
+    # Value that came back into sight in this session, less what left it.
+    flow: Decimal = ZERO
     before: EvaluationRecord | None = None
-    _orders: dict[int, list[FilledOrder]] = field(default_factory=dict)
-    _names: dict[int, NameMemory] = field(default_factory=dict)
-    _profits: tuple[Decimal | None, ...] = ()
+    remembered: Remembered = field(default_factory=Remembered)
+    _owed: list[_Owed] = field(default_factory=list)
+    _cents: dict[str, Decimal] = field(default_factory=dict)
+    # Holdings without a value, each with the last that NAV had counted; None where it never had.
+    _unseen: dict[int, Decimal | None] = field(default_factory=dict)
+
+    _may_be_unseen: bool = False
 
     def __post_init__(self) -> None:
         """Its earlier closing values, as the desk takes them over, or else its value at the close before.
 
         So what is lost on the first day counts, and what was lost since an earlier peak.
         """
+        self.book = self.book.changed(commission=self.assumptions.commission)
+        known = self.reader.instruments
+        # Otherwise nothing that is held can ever be without a price.
+        self._may_be_unseen = not self.reader.is_complete or any(
+            one.instrument.conid not in known for one in self.book.holdings
+        )
+        if self._may_be_unseen:
+            self._look(self.row - 1)
         on = self.reader.history.dates[self.row - 1]
         for point in self.book.closes:
             if point.session_date <= on and point.nav > 0:
@@ -88,19 +88,29 @@ class Account:
             self._value(self.row - 1)
 
     def open(self, market: Market) -> None:
-        """Another session: what was sold is settled, and what was due is filled at this row's prices."""
+        """Another session: what was sold is settled, what happened is booked, and what was due is filled."""
         if self.book.fills:
             self.book = next_session(self.book, market.session.date).changed(fills=(), orders=())
         else:
             self.book = self.book.changed(session_date=market.session.date)
+        if self.assumptions.cash_rate:
+            self._earn()
+        if self.row in self.reader.happened:
+            self._happen(market)
+        if self._owed:
+            self._collect()
         due = [one for one in self.waiting if self.row - one.decided >= self.assumptions.lag]
         self.waiting = [one for one in self.waiting if self.row - one.decided < self.assumptions.lag]
         self._carry_out(due, market)
+        if self._may_be_unseen:
+            self._look(self.row)
 
     def given(self, market: Market) -> Given:
         """What the day is decided from."""
         level = KillLevel.ACTIVE if self.assumptions.resume is Resume.AT_ONCE else self.level
-        today = Today(self.policy, self.portfolio(market), market, tuple(self.navs), self._memory())
+        portfolio = self.portfolio(market)
+        doubt = value_doubt(portfolio) if portfolio.unmanaged else None
+        today = Today(self.policy, portfolio, market, self._comparable(), self._memory(), doubt, bare=True)
         return Given(today, DayUse(), level, 0)
 
     def take(self, decided: DayDecision, market: Market) -> None:
@@ -121,19 +131,20 @@ class Account:
 
     def portfolio(self, market: Market) -> Portfolio:
         """As the broker would report it at this row's prices."""
+        held = self._held(self.row)
         positions = tuple(
-            Position(one.instrument, one.quantity, self._price(self.row, one), one.average_cost, one.realized_pnl)
-            for one in self.book.holdings
-            if one.quantity > 0
+            Position(one.instrument, one.quantity, price, one.average_cost, one.realized_pnl)
+            for one, price in held
+            if price is not None
         )
         cash = tuple(
             CashBalance(one.currency, one.amount, self.book.settled_in(one.currency), one.exchange_rate)
             for one in self.book.cash
         )
         worth = Valuation(
-            cash=sum((one.cash * one.exchange_rate for one in cash), Decimal(0)),
-            settled_cash=sum((one.settled_cash * one.exchange_rate for one in cash), Decimal(0)),
-            stocks=sum((one.quantity * one.price for one in positions), Decimal(0)),
+            cash=sum((one.cash * one.exchange_rate for one in cash), ZERO),
+            settled_cash=sum((one.settled_cash * one.exchange_rate for one in cash), ZERO),
+            stocks=sum((one.market_value * self.book.rate(one.instrument.currency) for one in positions), ZERO),
             margin_account=self.book.account_type == "margin",
         )
         return Portfolio(
@@ -146,8 +157,93 @@ class Account:
             as_of=market.as_of,
             source="replay",
             account_type=self.book.account_type,
-            broker_net_liquidation=worth.nav,
+            orders=under_way(self.book.account, self.waiting, self.reader.history.dates) if self.waiting else (),
+            broker_net_liquidation=worth.nav if len(positions) == len(held) else None,
+            unmanaged=tuple(self._without_value(one) for one, price in held if price is None),
         )
+
+    @property
+    def cash(self) -> Decimal:
+        """Of all currencies, in base currency."""
+        return sum((one.amount * one.exchange_rate for one in self.book.cash), ZERO)
+
+    @property
+    def unvalued(self) -> int:
+        """Holdings that nobody knows the value of."""
+        return len(self._unseen)
+
+    def _held(self, row: int) -> list[tuple[Holding, Decimal | None]]:
+        """With what a share is worth, None where nobody tells any more."""
+        seen = self.reader.seen
+        return [(one, seen(row, one.instrument.conid)) for one in self.book.holdings if one.quantity > 0]
+
+    def _without_value(self, one: Holding) -> UnmanagedHolding:
+        name = one.instrument
+        reason = f"it has had no price for more than {self.assumptions.carried} sessions"
+        return UnmanagedHolding(name.symbol, name.asset_class.value, reason, name.conid, name.currency, one.quantity)
+
+    def _earn(self) -> None:
+        """For the night, on what was in cash at the close; debt costs as much."""
+        for one in self.book.cash:
+            paid, left = interest(one.amount, self.assumptions.cash_rate, self._cents.get(one.currency, ZERO))
+            self._cents[one.currency] = left
+            if paid:
+                self.book = self.book.paid(one.currency, paid)
+                self.entries.append(Entry(self.row, EntryKind.INTEREST, one.currency, paid))
+
+    def _happen(self, market: Market) -> None:
+        for one in self.reader.happened[self.row]:
+            if isinstance(one, Split):
+                self._split(one, market)
+            elif isinstance(one, Ending):
+                self._end(one)
+            elif isinstance(one, Dividend) and self.assumptions.dividends and self.book.held(one.conid):
+                due = max(self.row, self.reader.history.row(one.known_at))
+                self._owed.append(_Owed(due, one, self.book.held(one.conid)))
+
+    def _collect(self) -> None:
+        for one in [owed for owed in self._owed if owed.due <= self.row]:
+            self._owed.remove(one)
+            currency = self.reader.instruments[one.dividend.conid].currency
+            amount = (one.quantity * one.dividend.amount).quantize(CENT)
+            self.book = self.book.paid(currency, amount)
+            self.entries.append(Entry(self.row, EntryKind.DIVIDEND, currency, amount, one.dividend.conid))
+
+    def _split(self, one: Split, market: Market) -> None:
+        """Shares, their cost, what is remembered of them and what is under way are counted anew."""
+        before, last = self.book, self.reader.last(self.row - 1, one.conid)
+        price = None if last is None else last / one.ratio
+        if price is not None:
+            self.book = after_split(before, one, price, market.as_of)
+            self._enter(before, EntryKind.SPLIT, one.conid)
+        self.waiting = [self._in_new_shares(waiting, one) for waiting in self.waiting]
+        self.remembered.split(one, before, self.book, price)
+
+    def _in_new_shares(self, waiting: Waiting, split: Split) -> Waiting:
+        order = waiting.order
+        if order.instrument.conid != split.conid:
+            return waiting
+        quantity = (order.quantity * split.ratio).to_integral_value(ROUND_FLOOR)
+        limit = None if order.limit_price is None else order.limit_price / split.ratio
+        price = order.reference_price / split.ratio
+        return replace(waiting, order=replace(order, quantity=quantity, reference_price=price, limit_price=limit))
+
+    def _end(self, one: Ending) -> None:
+        """Nothing is left of the name but what was paid and given for it."""
+        before, into = self.book, None if one.into is None else self.reader.instruments[one.into]
+        price = None
+        if into is not None:
+            price = self.reader.last(self.row - 1, into.conid) or self.reader.price(self.row, into.conid)
+        self.book = after_ending(before, one, into, price)
+        self._enter(before, EntryKind.ENDING, *((one.conid,) if one.into is None else (one.conid, one.into)))
+        for waiting in [each for each in self.waiting if each.order.instrument.conid == one.conid]:
+            self.waiting.remove(waiting)
+            self._lapse(waiting, waiting.order.quantity, Lapse.ENDED)
+        self.remembered.end(one, before, self.book, price)
+
+    def _enter(self, before: PaperBook, kind: EntryKind, *conids: int) -> None:
+        names = (self.reader.instruments[conid] for conid in conids)
+        self.entries += entries(before, self.book, self.row, kind, *names)
 
     @property
     def _newest(self) -> NavPoint | None:
@@ -156,66 +252,104 @@ class Account:
     def _memory(self) -> Memory:
         if self.before is None:
             return NO_MEMORY
-        return memory_of(self._names, self.before, self._since, self._profits)
+        return memory_of(self.remembered.names, self.before, self._since, self.remembered.profits)
 
     def _since(self, day: date) -> int:
         return self.row - self.reader.rows[day]
 
-    def _price(self, row: int, held: Holding) -> Decimal:
-        price = self.reader.price(row, held.instrument.conid)
-        return held.price if price is None else price
-
-    def _carry_out(self, orders: Iterable[Waiting], market: Market) -> None:
-        """Sales first, for they pay for purchases."""
-        touched: set[int] = set()
-        for one in sorted(orders, key=lambda w: (w.order.side.sign, not w.order.mandatory, w.order.instrument.symbol)):
-            if self._fill(one, market):
-                touched.add(one.order.instrument.conid)
-        for conid in touched:
-            self._names[conid] = name_memory(conid, self._orders[conid], self.book.held(conid))
+    def _carry_out(self, orders: Sequence[Waiting], market: Market) -> None:
+        """What is not filled now lapses as the session ends."""
+        touched: dict[int, Decimal] = {}
+        for one in sorted(orders, key=lambda waiting: waiting.turn):
+            conid = one.order.instrument.conid
+            quantity = self._fill(one, market, touched.get(conid, ZERO))
+            if quantity:
+                touched[conid] = touched.get(conid, ZERO) + quantity
         if touched:
-            self._profits = profits_of(self._names)
+            self.remembered.recall(touched, self.book)
 
-    def _fill(self, waiting: Waiting, market: Market) -> bool:
+    def _fill(self, waiting: Waiting, market: Market, before: Decimal) -> Decimal:
+        """What filled of it; `before`: what filled of the name in this session already."""
         order, conid = waiting.order, waiting.order.instrument.conid
-        price = self.reader.price(self.row, conid)
+        price = self.reader.price_of_fills(self.assumptions.fill, self.row, conid)
         if price is None:
-            return False
-        paid = money(float(price * (1 + order.side.sign * self.assumptions.slippage_bps * _BASIS_POINT)))
-        quantity = min(order.quantity, self._most(order, paid))
+            return self._lapse(waiting, order.quantity, Lapse.NO_PRICE)
+        paid = money(float(price * (1 + order.side.sign * self.assumptions.slippage_bps * BASIS_POINT)))
+        most, reason = self._most(order, paid)
+        volume = self.reader.volume(self.row, conid)
+        if volume is not None:
+            allowed = (self.assumptions.participation * volume).to_integral_value(ROUND_FLOOR) - before
+            if allowed < most:
+                most, reason = allowed, Lapse.NO_VOLUME
+        quantity = min(order.quantity, most)
+        if quantity < order.quantity:
+            self._lapse(waiting, order.quantity - max(quantity, ZERO), reason)
         if quantity < 1:
-            return False
+            return ZERO
         moment = Moment(market.as_of, market.session)
         wanted = Wanted(order.instrument, order.side, quantity, None)
         book, order_id = accepted(self.book, wanted, None, moment)
         in_book = next(o for o in book.orders if o.order_id == order_id)
         self.book = filled(book, in_book, Execution(quantity, paid, market.as_of), price)
         self._remember(waiting, self.book.fills[-1], price)
-        return True
+        return quantity
 
-    def _most(self, order: Order, price: Decimal) -> Decimal:
+    def _lapse(self, waiting: Waiting, quantity: Decimal, reason: Lapse) -> Decimal:
+        self.lapsed.append(Lapsed(waiting.order, waiting.action, waiting.decided, self.row, quantity, reason))
+        return ZERO
+
+    def _most(self, order: Order, price: Decimal) -> tuple[Decimal, Lapse]:
         """What is held, or what the cash buys."""
         if order.side is Side.SELL:
-            return self.book.held(order.instrument.conid)
-        cash = self.book.settled_in(order.instrument.currency) if self.book.account_type == "cash" else self._cash()
+            return self.book.held(order.instrument.conid), Lapse.NOT_HELD
+        currency = order.instrument.currency
+        margin = self.book.account_type == "margin"
+        cash = self.book.cash_in(currency) if margin else self.book.settled_in(currency)
         quantity = min(order.quantity, (cash / price).to_integral_value(ROUND_FLOOR))
         while quantity > 0 and quantity * price + self.book.commission.charge(quantity, quantity * price) > cash:
             quantity -= 1
-        return quantity
-
-    def _cash(self) -> Decimal:
-        return self.book.cash_in(self.book.currency)
+        return quantity, Lapse.NO_CASH
 
     def _remember(self, waiting: Waiting, fill: Fill, price: Decimal) -> None:
         order, action, on = waiting.order, waiting.action, self.reader.history.dates[waiting.decided]
-        done = Done(order, action, waiting.decided, self.row, fill.quantity, price, fill.price, fill.commission)
-        self.done.append(done)
+        self.done.append(
+            Done(order, action, waiting.decided, self.row, fill.quantity, price, fill.price, fill.commission)
+        )
         lot = LotFill(fill.conid, on, fill.side, fill.quantity, fill.price, fill.commission)
-        self._orders.setdefault(fill.conid, []).append(FilledOrder(lot, action, order.rules, order.mandatory))
+        self.remembered.add(FilledOrder(lot, action, order.rules, order.mandatory))
+
+    def _look(self, row: int) -> None:
+        """What lost its value or got it back, as the session opens: neither is a gain or a loss."""
+        back, away = dict(self._unseen), dict[int, Decimal | None]()
+        for one, price in self._held(row):
+            conid, rate = one.instrument.conid, self.book.rate(one.instrument.currency)
+            if price is None:
+                last = self.reader.last(row, conid) if self.navs else None
+                away[conid] = None if last is None else one.quantity * last * rate
+            elif conid in back and back[conid] is None:
+                back[conid] = one.quantity * price * rate
+        for conid in away.keys() & back.keys():
+            away[conid] = back.pop(conid)
+        left = (away[conid] for conid in away.keys() - self._unseen.keys())
+        self.flow = sum((value or ZERO for value in back.values()), ZERO) - sum((value or ZERO for value in left), ZERO)
+        self._unseen = away
+
+    def _comparable(self) -> tuple[NavPoint, ...]:
+        """The account's values, the newest as if it had been of what has a value now."""
+        if not self.flow:
+            return tuple(self.navs)
+        return (*self.navs[:-1], replace(self.navs[-1], nav=self.navs[-1].nav + self.flow))
 
     def _value(self, row: int) -> None:
-        nav = self._cash() + sum(
-            (one.quantity * self._price(row, one) for one in self.book.holdings if one.quantity > 0), Decimal(0)
+        worth = (
+            one.quantity * price * self.book.rate(one.instrument.currency)
+            for one, price in self._held(row)
+            if price is not None
         )
-        self.navs.append(follow(self._newest, self.reader.history.dates[row], NavKind.CLOSE, nav))
+        nav, on = sum(worth, self.cash), self.reader.history.dates[row]
+        before = self._comparable()[-1] if self.flow else self._newest
+        if before is not None and before.nav <= 0:
+            # Nothing had a value, so no return can be told.
+            before = replace(before, nav=nav)
+        self.navs.append(follow(before, on, NavKind.CLOSE, nav))
         del self.navs[:-_KEPT_NAVS]

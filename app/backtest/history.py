@@ -2,6 +2,7 @@
 
 import hashlib
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -25,7 +26,10 @@ class Adjustment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dividend:
-    """`amount` a share for whoever holds it when `session_date` opens, in the instrument's currency."""
+    """`amount` a share for whoever holds it when `session_date` opens, in the instrument's currency.
+
+    Where the name is split on the same day, an old share. One that is known later is paid then.
+    """
 
     conid: int
     session_date: date
@@ -58,7 +62,31 @@ class Ending:
     ratio: Decimal = Decimal(0)
 
 
-Happening = Dividend | Split | Ending
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """At `known_at` the close of an earlier `session_date` was told anew, or told at all; no account is valued anew."""
+
+    conid: int
+    session_date: date
+    known_at: date
+    close: Decimal
+
+
+Happening = Dividend | Split | Ending | Restatement
+# The parts of a history that may be told later than their session closes.
+LATE_PARTS = frozenset({"volumes", "index", "vix"})
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """One number as it was known: the session it is of, when it was known first, and what it counts."""
+
+    value: float
+    as_of: date
+    known_at: date
+    source: str
+    unit: str
+    adjustment: Adjustment
 
 
 @dataclass(frozen=True)
@@ -67,7 +95,9 @@ class History:
 
     Shape: `dates` [T] sessions, oldest first; `closes` [T, N], a column an instrument, NaN where there is none; `opens`
     and `volumes` [T, N] in shares; `index` and `vix` [T]; None where the source has none. `notes` say what the data
-    cannot show. Raises: DataError.
+    cannot show. `late`: sessions after its own that a part was known. `adjustments` of parts that are adjusted
+    otherwise than `closes`; an index is compared with prices and never mixed with them.
+    Raises: DataError where parts do not fit together, or would count a split or a dividend twice.
     """
 
     name: str
@@ -82,8 +112,16 @@ class History:
     vix: Array | None = field(default=None, repr=False)
     happenings: tuple[Happening, ...] = ()
     notes: tuple[str, ...] = ()
+    late: Mapping[str, int] = field(default_factory=dict)
+    adjustments: Mapping[str, Adjustment] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._fits()
+        self._mixes_nothing()
+        for one in self.happenings:
+            self._makes_sense(one)
+
+    def _fits(self) -> None:
         rows, columns = len(self.dates), len(self.instruments)
         shapes = {
             "closes": (self.closes, (rows, columns)),
@@ -98,11 +136,54 @@ class History:
         if any(later <= earlier for earlier, later in zip(self.dates, self.dates[1:], strict=False)):
             raise DataError(f"the sessions of {self.name} are not in order, each once")
 
+    def _mixes_nothing(self) -> None:
+        kinds = {part: self.adjustments.get(part, self.adjustment) for part in ("opens", "volumes")}
+        raw = Adjustment.NONE
+        if self.opens is not None and kinds["opens"] is not self.adjustment:
+            raise DataError(
+                f"opens and closes of {self.name} are adjusted differently: no order could be filled at them"
+            )
+        if self.volumes is not None and (kinds["volumes"] is raw) is not (self.adjustment is raw):
+            raise DataError(
+                f"volumes and prices of {self.name} count different shares: one is adjusted for splits only"
+            )
+        if any(isinstance(one, Split) for one in self.happenings) and self.adjustment is not raw:
+            raise DataError(f"splits of {self.name} would count twice: its prices are adjusted for them")
+        if any(isinstance(one, Dividend) for one in self.happenings) and self.adjustment is Adjustment.TOTAL:
+            raise DataError(f"dividends of {self.name} would count twice: its prices are adjusted for them")
+        for part, sessions in self.late.items():
+            if part not in LATE_PARTS or sessions < 0:
+                raise DataError(f"{part} of {self.name} cannot be {sessions} sessions late")
+
+    def _makes_sense(self, one: Happening) -> None:
+        what = f"{type(one).__name__.lower()} of {one.conid} on {one.session_date} in {self.name}"
+        column = self.columns.get(one.conid)
+        if column is None:
+            raise DataError(f"the {what} is of no name that it has")
+        if isinstance(one, Ending):
+            if one.cash < 0 or one.ratio < 0 or (one.ratio > 0) is not (one.into in self.columns):
+                raise DataError(f"the {what} says neither what is paid nor which shares are given")
+            if not np.isnan(self.closes[self.row(one.session_date) :, column]).all():
+                raise DataError(f"the {what} has prices after it")
+        elif isinstance(one, Restatement):
+            known = one.session_date in self.dates[self.row(one.session_date) :][:1]
+            if not known or one.known_at <= one.session_date or not one.close > 0:
+                raise DataError(f"the {what} restates no earlier session")
+        elif not (one.amount if isinstance(one, Dividend) else one.ratio) > 0:
+            raise DataError(f"the {what} is not above zero")
+
+    @kept_property
+    def columns(self) -> Mapping[int, int]:
+        """Conid → column."""
+        return {one.conid: column for column, one in enumerate(self.instruments)}
+
     @kept_property
     def digest(self) -> str:
         """Of everything that a replay reads."""
         hashed = hashlib.sha256()
-        told = (self.adjustment, *self.instruments, *self.dates, *self.happenings)
+        told: tuple[object, ...] = (self.adjustment, *self.instruments, *self.dates, *self.happenings)
+        if self.late or self.adjustments:
+            told = (*told, sorted(self.late.items()), sorted(self.adjustments.items()))
         hashed.update("\n".join(map(repr, told)).encode())
         for values in (self.closes, self.opens, self.volumes, self.index, self.vix):
             hashed.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())

@@ -4,16 +4,20 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 
-from app.backtest.account import Account, Done
-from app.backtest.assumptions import Assumptions
+from app.backtest.account import Account
+from app.backtest.assumptions import Assumptions, FillRule
+from app.backtest.happenings import Entry, EntryKind
 from app.backtest.history import History
+from app.backtest.orders import Done, Lapsed
 from app.backtest.reader import Reader
 from app.broker.paper.book import PaperBook
 from app.domain.errors import UsageError
 from app.domain.evaluation import Evaluation
+from app.domain.kept import kept_property
 from app.domain.market import Array
 from app.domain.plan import Action
 from app.domain.policy import Policy
@@ -45,11 +49,22 @@ class DayOutcome:
     level: KillLevel
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """In base currency."""
+
+    commission: Decimal
+    slippage: Decimal
+
+
 @dataclass(frozen=True)
 class Replayed:
     """One policy's way. Shape: `dates` [D] graded sessions; `nav`, `cash` and `invested` [D + 1] in base currency, the
     first of them the starting book's at the close before; `metrics` [D, 9] by `METRICS`, NaN for unknown, None where
     they are not kept.
+
+    `nav` leaves out holdings of unknown value, `unvalued` [D + 1] of them, and `flows` [D + 1] is what came back into
+    it less what left it so, before the session.
     """
 
     policy: Policy
@@ -65,11 +80,16 @@ class Replayed:
     days: tuple[DayOutcome, ...] = field(repr=False)
     done: tuple[Done, ...] = field(repr=False)
     metrics: Array | None = field(default=None, repr=False)
+    lapsed: tuple[Lapsed, ...] = field(default=(), repr=False)
+    entries: tuple[Entry, ...] = field(default=(), repr=False)
+    flows: Array | None = field(default=None, repr=False)
+    unvalued: Array | None = field(default=None, repr=False)
 
     @property
     def returns(self) -> Array:
-        """Of each session. Shape: [D]."""
-        changes: Array = self.nav[1:] / self.nav[:-1] - 1
+        """Of each session, time-weighted: what goes out of sight and comes back is no return. Shape: [D]."""
+        before = self.nav[:-1] if self.flows is None else self.nav[:-1] + self.flows[1:]
+        changes: Array = self.nav[1:] / before - 1
         return changes
 
     @property
@@ -77,6 +97,50 @@ class Replayed:
         """Invested share of NAV at each close, from what was filled. Shape: [D]."""
         share: Array = self.invested[1:] / self.nav[1:]
         return share
+
+    @kept_property
+    def quantities(self) -> Array:
+        """Shares held at each close, a column an instrument of the history; others are left out. Shape: [D + 1, N]."""
+        columns, changes = self.history.columns, np.zeros((len(self.nav), len(self.history.instruments)))
+        moves = [(self.first - 1, one.instrument.conid, one.quantity) for one in self.start.holdings]
+        moves += [(one.row, one.order.instrument.conid, one.order.side.sign * one.quantity) for one in self.done]
+        moves += [(one.row, one.conid, one.quantity) for one in self.entries if one.conid is not None]
+        for row, conid, quantity in moves:
+            if conid in columns:
+                changes[row - self.first + 1, columns[conid]] += float(quantity)
+        held: Array = changes.cumsum(axis=0)
+        return held
+
+    @kept_property
+    def costs(self) -> Costs:
+        """Of everything that was filled."""
+        rated = [(one, self.start.rate(one.order.instrument.currency)) for one in self.done]
+        return Costs(
+            commission=sum((one.commission * rate for one, rate in rated), Decimal(0)),
+            slippage=sum((one.quantity * abs(one.paid - one.price) * rate for one, rate in rated), Decimal(0)),
+        )
+
+    @property
+    def dividends(self) -> Decimal:
+        """Paid in cash, in base currency."""
+        return self._received(EntryKind.DIVIDEND)
+
+    @property
+    def interest(self) -> Decimal:
+        """On cash, less that on debt, in base currency."""
+        return self._received(EntryKind.INTEREST)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What stands on every output of it."""
+        missed = 0 if self.unvalued is None else int(np.count_nonzero(self.unvalued))
+        if not missed:
+            return self.assumptions.marks
+        return (*self.assumptions.marks, f"NAV leaves out what nobody knew the value of at {missed} closes")
+
+    def _received(self, kind: EntryKind) -> Decimal:
+        cash = (one.cash * self.start.rate(one.currency) for one in self.entries if one.kind is kind)
+        return sum(cash, Decimal(0))
 
     @property
     def decisions_digest(self) -> str:
@@ -96,12 +160,16 @@ class _Course:
     start: PaperBook
     nav: list[float] = field(default_factory=list)
     cash: list[float] = field(default_factory=list)
+    flows: list[float] = field(default_factory=list)
+    unvalued: list[int] = field(default_factory=list)
     days: list[DayOutcome] = field(default_factory=list)
     metrics: list[tuple[float, ...]] = field(default_factory=list)
 
     def note(self) -> None:
         self.nav.append(float(self.account.navs[-1].nav))
-        self.cash.append(float(self.account.book.cash_in(self.account.book.currency)))
+        self.cash.append(float(self.account.cash))
+        self.flows.append(float(self.account.flow))
+        self.unvalued.append(self.account.unvalued)
 
     def decided(self, found: DayDecision) -> None:
         plan = found.chosen
@@ -124,10 +192,17 @@ def replay(
 ) -> tuple[Replayed, ...]:
     """Each policy from `first` to `last`, all on the same days. `book`: the account at the close before the first day.
 
-    `tell` is called with (sessions done, of how many) after each. Raises: UsageError where there is no day to decide.
+    `tell` is called with (sessions done, of how many) after each. Raises: UsageError where there is no day to decide,
+    or no price to fill at.
     """
+    if reader is not None and reader.carried != assumptions.carried:
+        raise UsageError(
+            f"the reader carries prices for {reader.carried} sessions, and {assumptions.carried} are assumed"
+        )
+    if assumptions.fill is FillRule.NEXT_OPEN and history.opens is None:
+        raise UsageError(f"{history.name} has no opening prices to fill at", "Fill at the next close instead")
     rows = graded(history, first, last)
-    reader = reader or Reader(history)
+    reader = reader or Reader(history, assumptions.carried)
     accounts = [
         Account(policy, reader, assumptions, book if isinstance(book, PaperBook) else book(policy), rows.start)
         for policy in policies
@@ -178,6 +253,10 @@ def _replayed(course: _Course, history: History, rows: range) -> Replayed:
         invested=nav - cash,
         days=tuple(course.days),
         done=tuple(account.done),
+        lapsed=tuple(account.lapsed),
+        entries=tuple(account.entries),
+        flows=np.array(course.flows),
+        unvalued=np.array(course.unvalued),
         metrics=np.array(course.metrics) if course.keep_metrics else None,
     )
 

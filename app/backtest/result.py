@@ -6,6 +6,7 @@ from datetime import date
 
 from app.backtest.history import History
 from app.backtest.replay import Replayed
+from app.backtest.statistics.periods import Drawdown, Period
 from app.domain.market import Array
 
 
@@ -20,25 +21,45 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Another way through the same days. `nav` [D + 1]; `differences`: the policy's less its, paired by days."""
+    """Another way through the same days. `nav` [D + 1]; `differences`: the policy's less its, paired by days.
+
+    `by_block`: the differences again by mean length of the bootstrap's blocks. `replayed` where the engine led it.
+    """
 
     name: str
     words: str
     nav: Array = field(repr=False)
     statistics: Mapping[str, Estimate]
     differences: Mapping[str, Estimate]
+    by_block: Mapping[int, Mapping[str, Estimate]] = field(default_factory=dict)
+    drawdown: Drawdown | None = None
+    periods: tuple[Period, ...] = ()
+    replayed: Replayed | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One policy's way and what can be said of it."""
+    """One policy's way and what can be said of it.
+
+    `actions` and `rules`: days, orders and costs of each. `without`: what each action or rule earned a year, and what
+    it took off the largest fall, against a run without it, paired; empty where no such runs were asked for.
+    """
 
     replayed: Replayed
     statistics: Mapping[str, Estimate]
     benchmarks: tuple[Benchmark, ...] = ()
-    # By action and by rule: what it earned or cost, against a run without it, paired.
     actions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     claims: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    without: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    recovery: Mapping[str, object] = field(default_factory=dict)
+    by_block: Mapping[int, Mapping[str, Estimate]] = field(default_factory=dict)
+    drawdown: Drawdown | None = None
+    periods: tuple[Period, ...] = ()
+
+    def benchmark(self, name: str) -> Benchmark | None:
+        """None where there is none of that name."""
+        return next((one for one in self.benchmarks if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +73,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Backtest:
-    """Everything that an output tells; `marks` stand on each. `trials`: policies that were tried to come to these."""
+    """Everything that an output tells; `marks` stand on each. `trials`: policies that were tried to come to these.
+
+    `block`: mean length of the bootstrap's blocks, None where there are too few days for any interval.
+    """
 
     judged: tuple[Judged, ...]
     history: History = field(repr=False)
@@ -62,3 +86,5 @@ class Backtest:
     in_sample_until: date | None = None
     marks: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    block: int | None = None
+    draws: int = 0

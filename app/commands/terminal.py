@@ -22,19 +22,19 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
     """One run, from what was seen to what was done."""
     parts: list[RenderableType] = [_header(report)]
     if report["portfolio"]:
-        parts += [_title("What was seen"), _portfolio(report["portfolio"], report["market"])]
+        parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
-        parts += [_title("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
+        parts += [heading("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
     if report["plans"]:
-        parts += [_title("What could be done"), _plans(report)]
+        parts += [heading("What could be done"), _plans(report)]
     if report["decision"]:
-        parts += [_title("What was chosen"), _decision(report["decision"])]
+        parts += [heading("What was chosen"), _decision(report["decision"])]
     if report.get("explanations"):
-        parts += [_title("Why this and not the others"), *_explanations(report["explanations"])]
+        parts += [heading("Why this and not the others"), *_explanations(report["explanations"])]
     if report["orders"]:
-        parts += [_title("What was ordered"), _orders(report["orders"])]
+        parts += [heading("What was ordered"), _orders(report["orders"])]
     if report["refusals"]:
-        parts += [_title("What the gate refused or made smaller"), _refusals(report["refusals"])]
+        parts += [heading("What the gate refused or made smaller"), _refusals(report["refusals"])]
     parts.append(_footer(report))
     console.print(Group(*parts))
 
@@ -44,7 +44,7 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
     if not runs:
         console.print("No runs yet. `portfolio demo` makes one.")
         return
-    table = _table("session", "slot", "status", "action", "account", "run")
+    table = plain_table("session", "slot", "status", "action", "account", "run")
     for run in runs:
         status = run["status"] + (", nobody at work" if run["lapsed"] else "")
         table.add_row(run["session_date"], run["slot"], status, run["action"] or "–", run["account"], run["run_id"])
@@ -69,11 +69,13 @@ def source_words(source: str) -> str:
     }.get(source, source)
 
 
-def _title(text: str) -> RenderableType:
+def heading(text: str) -> RenderableType:
+    """Over a part of what is printed."""
     return Padding(Text(text, style="bold"), (1, 0, 0, 0))
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """Without lines; the columns in `right` are set right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -108,7 +110,7 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     if market:
         vix = "unknown" if market["vix"] is None else f"{market['vix']:.1f} ({market['vix_source']})"
         lines.append(Text(f"VIX {vix}, trend {market['trend'] or 'unknown'}"))
-    table = _table(
+    table = plain_table(
         "symbol", "sector", "quantity", "price", "value", "weight", "cost", "return",
         right=("quantity", "price", "value", "weight", "cost", "return"),
     )  # fmt: skip
@@ -134,7 +136,7 @@ def _beside(portfolio: Row) -> list[RenderableType]:
     """What is held and not managed, and what of the broker's own figure NAV leaves out; older reports know neither."""
     lines: list[RenderableType] = []
     if portfolio.get("unmanaged"):
-        table = _table("not managed", "type", "quantity", "value", "because", right=("quantity", "value"))
+        table = plain_table("not managed", "type", "quantity", "value", "because", right=("quantity", "value"))
         for row in portfolio["unmanaged"]:
             since = f" of {row['value_from']}" if row["value_from"] else ""
             quantity = "–" if row["quantity"] is None else f"{Decimal(row['quantity']):,f}"
@@ -171,7 +173,7 @@ def _lots(lots: Sequence[Row]) -> str:
 
 
 def _metrics(evaluation: Row) -> RenderableType:
-    table = _table("metric", "value", "limit", "severity", "", right=("value", "limit"))
+    table = plain_table("metric", "value", "limit", "severity", "", right=("value", "limit"))
     for metric in evaluation["metrics"]:
         limit = "" if metric["limit"] is None else percent(metric["limit"])
         severity = Text(metric["severity"], style=SEVERITY_STYLE[metric["severity"]])
@@ -194,7 +196,7 @@ def _exits(evaluation: Row) -> list[RenderableType]:
 
 
 def _plans(report: Row) -> RenderableType:
-    table = _table(
+    table = plain_table(
         "", "plan", "orders", "turnover", "cash after", "because", right=("orders", "turnover", "cash after")
     )
     chosen = report["decision"]["plan_id"] if report["decision"] else None
@@ -232,7 +234,7 @@ def _explanations(explanations: Sequence[Row]) -> list[RenderableType]:
 
 
 def _orders(orders: Sequence[Row]) -> RenderableType:
-    table = _table("order", "limit", "state", "filled", "at", "because", right=("limit", "filled", "at"))
+    table = plain_table("order", "limit", "state", "filled", "at", "because", right=("limit", "filled", "at"))
     for order in orders:
         table.add_row(
             f"{order['side']} {float(order['quantity']):,.0f} {order['symbol']}",
@@ -254,7 +256,7 @@ def _orders(orders: Sequence[Row]) -> RenderableType:
 
 
 def _refusals(refusals: Sequence[Row]) -> RenderableType:
-    table = _table("rule", "symbol", "value", "limit", "would pass", right=("would pass",))
+    table = plain_table("rule", "symbol", "value", "limit", "would pass", right=("would pass",))
     for refusal in refusals:
         table.add_row(
             refusal["rule"], refusal["symbol"], refusal["value"], refusal["limit"], f"{float(refusal['largest']):,.0f}"

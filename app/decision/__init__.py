@@ -2,7 +2,7 @@
 
 from app.decision.explain import explain
 from app.decision.options import Options
-from app.decision.plans import NOTHING_TO_DO, plans
+from app.decision.plans import NOTHING_TO_DO, plans, plans_of, with_mandatory
 from app.decision.rules import offered, rules
 from app.decision.screen import anything_to_decide
 from app.decision.situation import Situation
@@ -15,5 +15,7 @@ __all__ = [
     "explain",
     "offered",
     "plans",
+    "plans_of",
     "rules",
+    "with_mandatory",
 ]

@@ -24,7 +24,11 @@ def situation_of(
     policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
 ) -> Situation:
     """The day's inputs with the mandatory sales."""
-    situation = Situation(policy, portfolio, market, evaluation, memory)
+    return with_mandatory(Situation(policy, portfolio, market, evaluation, memory))
+
+
+def with_mandatory(situation: Situation) -> Situation:
+    """With the sales that every plan contains."""
     due = mandatory_orders(situation)
     return replace(situation, mandatory=due) if due else situation
 
@@ -33,7 +37,11 @@ def plans(
     policy: Policy, portfolio: Portfolio, market: Market, evaluation: Evaluation, memory: Memory
 ) -> tuple[Plan, ...]:
     """At most six, in the order of the actions' precedence, HOLD last and always there."""
-    situation = situation_of(policy, portfolio, market, evaluation, memory)
+    return plans_of(situation_of(policy, portfolio, market, evaluation, memory))
+
+
+def plans_of(situation: Situation) -> tuple[Plan, ...]:
+    """The same of a situation with its mandatory sales."""
     found = [strategy(situation) for strategy in (cut_losers, rotate, reinforce, rebalance)]
     offered = [_within_count(situation, plan) for plan in found if plan is not None]
     adding = [plan for plan in offered if len(plan.orders) > len(situation.mandatory)]

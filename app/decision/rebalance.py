@@ -258,6 +258,8 @@ def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order
             _words(now, targets, position.instrument),
         )
     ]
+    if not situation.buying:
+        return tuple(sells)
     desired = [
         DesiredBuy(i, changes[i.conid] * scale * nav, targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
         for i in sorted(situation.buyable, key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))

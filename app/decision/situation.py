@@ -23,6 +23,7 @@ from app.domain.universe import blocked_names, position_limit, sector_of
 class Situation:
     """The day's inputs, with the orders that every plan contains.
 
+    `buying` is False where nobody wants to see purchases that would all be refused: no plan is left that only buys.
     What every strategy asks for again and again is worked out once and kept: the inputs never change.
     """
 
@@ -32,6 +33,7 @@ class Situation:
     evaluation: Evaluation
     memory: Memory
     mandatory: tuple[Order, ...] = ()
+    buying: bool = True
 
     @kept_property
     def nav(self) -> float:
@@ -84,8 +86,7 @@ class Situation:
     @kept_property
     def _references(self) -> Mapping[int, Decimal]:
         marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
-        quoted = ((number, quote.price_if_known) for number, quote in self.market.quotes.items())
-        return marks | {number: price for number, price in quoted if price is not None}
+        return marks | _quoted(self.market)
 
     def allows(self, trends: TrendFilter) -> bool:
         """The market's trend is one of those that a strategy asks for; an unknown trend is none of them."""
@@ -104,6 +105,15 @@ class Situation:
             for instrument in self.evaluation.eligible
             if instrument.conid not in sold and self.memory.sold_at_loss.get(instrument.conid, rest) >= rest
         )
+
+
+def _quoted(market: Market) -> dict[int, Decimal]:
+    """Prices by conid; kept with the market, for every account of it asks."""
+    found = market.derived.get(_quoted)
+    if not isinstance(found, dict):
+        quoted = ((number, quote.price_if_known) for number, quote in market.quotes.items())
+        found = market.derived[_quoted] = {number: price for number, price in quoted if price is not None}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,7 @@ class Placed:
             self.add(order, situation.base_value(order))
         self.cash = float(portfolio.total_cash - portfolio.open_buys)
         self.spendable = float(spendable(portfolio, Decimal(str(self.sold))))
+        self._funds: dict[str, float] = {}
 
     def add(self, order: Order, value: float) -> None:
         """One more order."""
@@ -148,6 +159,14 @@ class Placed:
         self.by_sector[self._situation.sector(instrument)] += signed
         if order.side is Side.BUY or is_margin(self._situation.portfolio):
             self.by_currency[instrument.currency] += signed
+
+    def funds(self, currency: str) -> float:
+        """Cash of that currency after those orders, in base currency; what is on order ties it up."""
+        if currency not in self._funds:
+            portfolio = self._situation.portfolio
+            cash = cash_for(portfolio, currency) * portfolio.rate(currency)
+            self._funds[currency] = float(cash - portfolio.open_buys)
+        return self._funds[currency] - self.by_currency[currency]
 
 
 def sell(
@@ -221,9 +240,11 @@ def buys(situation: Situation, sells: Sequence[Order], desired: Iterable[Desired
         if conid not in allowed or conid in taken or price is None:
             continue
         quantity = _affordable(situation, placed, one, price)
+        if quantity <= 0:
+            continue
         order = Order(one.instrument, Side.BUY, quantity, price, one.reason, rules=(one.rule,))
         value = situation.base_value(order)
-        if quantity > 0 and value >= situation.policy.execution.min_order_value:
+        if value >= situation.policy.execution.min_order_value:
             orders.append(order)
             placed.add(order, value)
             taken.add(conid)
@@ -235,13 +256,14 @@ def _affordable(situation: Situation, placed: Placed, one: DesiredBuy, price: De
 
     What the cash in the name's own currency does not cover is cut off under `fx: hold`, and ends the buy otherwise.
     """
-    rate = situation.portfolio.rate(one.instrument.currency)
-    each = float(price * rate) * (1 + situation.policy.execution.limit_offset)
+    rules, currency = situation.policy.execution, one.instrument.currency
+    base = price if currency == situation.portfolio.currency else price * situation.portfolio.rate(currency)
+    each = float(base) * (1 + rules.limit_offset)
     value = min(one.value, _room(situation, placed, one), _money(situation, placed))
-    fits, funded = (max(0, math.floor(most / each)) for most in (value, _funds(situation, placed, one.instrument)))
+    fits, funded = max(0, math.floor(value / each)), max(0, math.floor(placed.funds(currency) / each))
     if fits <= funded:
         return Decimal(fits)
-    return Decimal(funded) if situation.policy.execution.fx is Fx.HOLD else ZERO
+    return Decimal(funded) if rules.fx is Fx.HOLD else ZERO
 
 
 def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
@@ -259,13 +281,6 @@ def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
     if sector in policy.universe.diversified_funds:
         group = position + HEADROOM
     return min(position, exposure, group - HEADROOM) * nav
-
-
-def _funds(situation: Situation, placed: Placed, instrument: Instrument) -> float:
-    """Cash in the name's own currency after those orders, in base currency; what is on order ties it up."""
-    portfolio, currency = situation.portfolio, instrument.currency
-    cash = cash_for(portfolio, currency) * portfolio.rate(currency)
-    return float(cash - portfolio.open_buys) - placed.by_currency[currency]
 
 
 def _money(situation: Situation, placed: Placed) -> float:

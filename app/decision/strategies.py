@@ -41,7 +41,12 @@ def cut_losers(situation: Situation) -> Plan | None:
 def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
     """Holdings that may be added to, each with its gain, the strongest first."""
     rules = situation.policy.strategies.reinforce_winners
-    may_buy = rules.enabled and situation.allows(rules.require_trend) and situation.evaluation.risk_may_rise
+    may_buy = (
+        rules.enabled
+        and situation.buying
+        and situation.allows(rules.require_trend)
+        and situation.evaluation.risk_may_rise
+    )
     if not may_buy:
         return ()
     gains = situation.portfolio.gains

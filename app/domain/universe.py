@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
-from app.domain.market import Market, PriceSeries, QuoteKind, known
+from app.domain.market import Array, Market, PriceSeries, QuoteKind, known
 from app.domain.policy import Policy
 from app.domain.tolerance import TOLERANCE
 
@@ -71,11 +71,16 @@ def realised_volatilities(histories: Mapping[int, PriceSeries]) -> dict[int, flo
     recent = {conid: closes for conid, closes in recent.items() if len(closes) > VOLATILITY_SESSIONS}
     if not recent:
         return {}
-    closes = np.array(list(recent.values()))
+    return dict(zip(recent, volatilities(np.array(list(recent.values()))).tolist(), strict=True))
+
+
+def volatilities(closes: Array) -> Array:
+    """Annualised, of as many windows of 31 closes. Shape: [N, 31] → [N]."""
     changes = closes[:, 1:] / closes[:, :-1]
     changes -= changes.sum(axis=1, keepdims=True) / VOLATILITY_SESSIONS
     variances = np.einsum("nt,nt->n", changes, changes) / (VOLATILITY_SESSIONS - 1)
-    return dict(zip(recent, np.sqrt(variances * SESSIONS_PER_YEAR).tolist(), strict=True))
+    found: Array = np.sqrt(variances * SESSIONS_PER_YEAR)
+    return found
 
 
 def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
@@ -105,28 +110,67 @@ def volatilities_of(market: Market) -> Mapping[int, float]:
     return found
 
 
+def keep_volatilities(market: Market, found: dict[int, float]) -> None:
+    """Where `volatilities_of` would keep its own."""
+    market.derived[realised_volatilities] = found
+
+
+def lasting(market: Market) -> dict[object, object]:
+    """What follows from the market's instruments alone, kept by whoever worked it out."""
+    found = market.derived.get(lasting)
+    if not isinstance(found, dict):
+        found = market.derived[lasting] = {}
+    return found
+
+
+def keep_lasting(market: Market, found: dict[object, object]) -> None:
+    """That of another market of the same instruments, to be kept on with it."""
+    market.derived[lasting] = found
+
+
 def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle | None:
     """Why this name may not be bought; None where the policy's universe admits it."""
     return _obstacle(policy, market, instrument, volatilities_of(market).get(instrument.conid))
 
 
 def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
-    """Every instrument that may be bought today, by symbol."""
-    volatilities = volatilities_of(market)
+    """Every instrument that may be bought today, by symbol; kept with the market for policies of the same universe."""
+    key = (eligible, policy.universe)
+    found = market.derived.get(key)
+    if not isinstance(found, tuple):
+        found = market.derived[key] = _eligible(policy, market)
+    return found
+
+
+def _eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
+    known = volatilities_of(market)
     skipped = blocked_names(policy, market, market.instruments.values())
-    names = [
+    return tuple(
         instrument
-        for instrument in market.instruments.values()
+        for instrument in _of_class(policy, market)
         if instrument.conid not in skipped
-        and _obstacle(policy, market, instrument, volatilities.get(instrument.conid)) is None
-    ]
-    return tuple(sorted(names, key=lambda instrument: instrument.symbol))
+        and _measured_obstacle(policy, market, instrument, known.get(instrument.conid)) is None
+    )
+
+
+def _of_class(policy: Policy, market: Market) -> tuple[Instrument, ...]:
+    """What the universe admits whatever the day's numbers are, by symbol."""
+    kept, key = lasting(market), (_of_class, policy.universe)
+    found = kept.get(key)
+    if not isinstance(found, tuple):
+        names = (one for one in market.instruments.values() if _class_obstacle(policy, market, one) is None)
+        found = kept[key] = tuple(sorted(names, key=lambda instrument: instrument.symbol))
+    return found
 
 
 def _obstacle(policy: Policy, market: Market, instrument: Instrument, volatility: float | None) -> Obstacle | None:
     found = _class_obstacle(policy, market, instrument)
-    if found is not None:
-        return found
+    return found or _measured_obstacle(policy, market, instrument, volatility)
+
+
+def _measured_obstacle(
+    policy: Policy, market: Market, instrument: Instrument, volatility: float | None
+) -> Obstacle | None:
     quote, universe = market.quotes.get(instrument.conid), policy.universe
     if volatility is None or not volatility <= universe.max_volatility_30d + TOLERANCE:
         value = "unknown" if volatility is None else f"{volatility:.3f}"

@@ -6,7 +6,7 @@ Their statistics are worked out together; plans are made for one at a time, and 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.decision import NOTHING_TO_DO, Options, Situation, anything_to_decide, offered, plans, rules
+from app.decision import NOTHING_TO_DO, Options, Situation, anything_to_decide, offered, plans_of, rules, with_mandatory
 from app.domain.evaluation import Evaluation
 from app.domain.plan import Action, Plan
 from app.domain.ruling import DayUse, KillLevel, Refusal
@@ -64,8 +64,11 @@ def _decided(given: Given) -> DayDecision:
 def options(today: Today, evaluation: Evaluation, use: DayUse, level: KillLevel) -> Options:
     """What may be done with an account that was measured."""
     policy, portfolio, market, memory = today.policy, today.portfolio, today.market, today.memory
-    fires = anything_to_decide(Situation(policy, portfolio, market, evaluation, memory))
-    candidates = plans(policy, portfolio, market, evaluation, memory) if fires else (NOTHING_TO_DO,)
+    # Purchases that a level refuses are shown to people and change nothing.
+    buying = level is KillLevel.ACTIVE or not today.bare
+    situation = Situation(policy, portfolio, market, evaluation, memory, buying=buying)
+    fires = anything_to_decide(situation)
+    candidates = plans_of(with_mandatory(situation)) if fires else (NOTHING_TO_DO,)
     left: list[Plan] = []
     refusals: dict[Action, tuple[Refusal, ...]] = {}
     for wanted in candidates:

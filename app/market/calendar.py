@@ -81,6 +81,11 @@ class ExchangeCalendar:
         table = self._covering(earlier, later)
         return bisect_right(table.dates, later) - bisect_right(table.dates, earlier)
 
+    def sessions(self) -> tuple[date, ...]:
+        """All that it answers for."""
+        dates = _table().dates
+        return dates[: bisect_left(dates, date(_LAST_YEAR, 1, 1))]
+
     def next_session(self, day: date) -> date:
         """The first session after that date."""
         table = self._covering(day)

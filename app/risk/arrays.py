@@ -240,8 +240,8 @@ def _bounded_buys(portfolio: Portfolio) -> Decimal:
     return sum((bound for bound in bounds if bound is not None), Decimal(0))
 
 
-def _changes(closes: Array) -> Array:
-    """Shape: [T + 1, ...] → [T, ...]."""
+def changes_of(closes: Array) -> Array:
+    """Of each session. Shape: [T + 1, ...] → [T, ...]."""
     result: Array = closes[1:] / closes[:-1]
     # In place: room for another array of that size takes longer to get than the subtraction.
     result -= 1
@@ -254,19 +254,19 @@ def _index(market: Market, dates: tuple[date, ...]) -> Array | None:
         return None
     first = bisect_left(market.index.dates, dates[0])
     if market.index.dates[first : first + len(dates)] == dates:
-        changes = _changes(market.index.closes[first : first + len(dates)])
+        changes = changes_of(market.index.closes[first : first + len(dates)])
     else:
         by_date = dict(zip(market.index.dates, market.index.closes.tolist(), strict=True))
         if not all(day in by_date for day in dates):
             return None
-        changes = _changes(np.array([by_date[day] for day in dates]))
+        changes = changes_of(np.array([by_date[day] for day in dates]))
     if not (changes <= metrics.LARGEST).all():
         raise DataError(LEAP)
     return changes
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
+class Shared:
     """Most of a market's series, which end on the same dates. Shape: `dates` [T + 1], `changes` [T, columns]."""
 
     dates: tuple[date, ...]
@@ -276,21 +276,35 @@ class _Shared:
 
 def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Array]:
     """Dates [T + 1] before today's session that all share, and the returns between them [T, N]."""
-    most, today = market.derived.get(_Shared), market.session.date
-    if not isinstance(most, _Shared):
-        most = market.derived[_Shared] = _shared(market)
+    most, today = market.derived.get(Shared), market.session.date
+    if not isinstance(most, Shared):
+        most = market.derived[Shared] = _shared(market)
     if most.dates[-1:] < (today,) and all(conid in most.columns for conid in conids):
         _refuse_stale(most.dates[-1:], market)
         return most.dates, most.changes.take([most.columns[conid] for conid in conids], axis=1)
     series = [market.history[conid] for conid in conids]
-    by_date = [dict(zip(one.dates, one.closes.tolist(), strict=True)) for one in series]
-    dates = sorted(day for day in set(by_date[0]).intersection(*by_date[1:]) if day < today)[-WINDOW - 1 :]
-    _refuse_stale(tuple(dates[-1:]), market)
-    closes = np.array([[known[day] for known in by_date] for day in dates]).reshape(len(dates), len(series))
-    return tuple(dates), _changes(closes)
+    # Series of one source share one tuple of dates: looked through once.
+    known = {id(one.dates): one.dates for one in series}
+    first, *others = known.values()
+    dates = tuple(sorted(day for day in set(first).intersection(*others) if day < today)[-WINDOW - 1 :])
+    _refuse_stale(dates[-1:], market)
+    rows = {key: _places(days, dates) for key, days in known.items()}
+    closes = np.array([one.closes[rows[id(one.dates)]] for one in series]).reshape(len(series), -1)
+    return dates, changes_of(np.ascontiguousarray(closes.T))
 
 
-def _shared(market: Market) -> _Shared:
+def _places(days: tuple[date, ...], wanted: tuple[date, ...]) -> NDArray[np.intp]:
+    """Where in `days` those dates are, which are among them."""
+    places = dict(zip(days, range(len(days)), strict=True))
+    return np.array([places[day] for day in wanted], dtype=np.intp)
+
+
+def keep_shared(market: Market, found: Shared) -> None:
+    """Where those of the market's own series would be kept."""
+    market.derived[Shared] = found
+
+
+def _shared(market: Market) -> Shared:
     """All names whose newest dates are those of most, lined up at once."""
     groups: dict[tuple[date, ...], list[int]] = {}
     # Series of one source share one tuple of dates: compared once.
@@ -303,7 +317,7 @@ def _shared(market: Market) -> _Shared:
     # Joined by rows and turned: a stack of columns takes twice as long.
     rows = np.concatenate([market.history[conid].closes[-WINDOW - 1 :] for conid in conids]).reshape(len(conids), -1)
     columns = {conid: column for column, conid in enumerate(conids)}
-    return _Shared(dates[-WINDOW - 1 :], _changes(np.ascontiguousarray(rows.T)), columns)
+    return Shared(dates[-WINDOW - 1 :], changes_of(np.ascontiguousarray(rows.T)), columns)
 
 
 def _refuse_stale(last: tuple[date, ...], market: Market) -> None:

@@ -23,11 +23,15 @@ def measure(today: Today) -> Evaluation:
     locked = blocked_names(policy, market, today.arrays.instruments)
     return replace(
         found,
-        metrics=(*found.metrics, *today.unlimited, limits.winning_trades(today.memory), _vix(found.vix)),
+        metrics=(*found.metrics, *_shown(today, found.vix)),
         exits_due=exits_due(_holdings(today, locked)),
         drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, locked),
         eligible=buyable,
     )
+
+
+def _shown(today: Today, vix: float | None) -> tuple[Metric, ...]:
+    return () if today.bare else (*today.unlimited, limits.winning_trades(today.memory), _vix(vix))
 
 
 def _vix(value: float | None) -> Metric:

@@ -38,13 +38,13 @@ class Statistics:
     def var_95_ewma(self) -> Array:
         return metrics.ewma_var(self.series)
 
-    @property
+    @kept_property
     def var_95_1d(self) -> Array:
         """The larger of the two."""
         result: Array = np.maximum(self.var_95_historical, self.var_95_ewma)
         return result
 
-    @property
+    @kept_property
     def unlimited(self) -> dict[str, Array]:
         """By name, those that no policy limits."""
         series, panel = self.series, self.panel

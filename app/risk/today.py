@@ -25,7 +25,10 @@ from app.risk.statistics import Statistics
 
 @dataclass(frozen=True)
 class Today:
-    """`navs` oldest first. `doubt` says why nothing may be concluded from them today; None where it may."""
+    """`navs` oldest first. `doubt` says why nothing may be concluded from them today; None where it may.
+
+    `bare` leaves out what people are shown and no rule reads.
+    """
 
     policy: Policy
     portfolio: Portfolio
@@ -33,6 +36,7 @@ class Today:
     navs: Sequence[NavPoint] = field(default=(), repr=False)
     memory: Memory = NO_MEMORY
     doubt: str | None = None
+    bare: bool = False
 
     @kept_property
     def arrays(self) -> PortfolioArrays:
@@ -97,6 +101,8 @@ class Today:
     @kept_property
     def unlimited(self) -> tuple[Metric, ...]:
         """What is shown of the same returns."""
+        if self.bare:
+            return ()
         if isinstance(self.statistics, InsufficientHistory):
             return limits.shown(self.policy, self.arrays, self.statistics)
         found, row = self.statistics

@@ -1,22 +1,12 @@
 """The days of a desk that trades at the simulator's closes, and the same days in a replay: the same to the cent."""
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from itertools import count
-from pathlib import Path
 
-import pytest
-
-from api_gateway.simulator import application
-from api_gateway.simulator.world import Options, build_world
 from app.backtest.assumptions import Assumptions, FillRule, Resume
-from app.backtest.history import History
-from app.backtest.replay import Replayed, replay
-from app.backtest.sample import sample
+from app.backtest.replay import Replayed
 from app.broker.paper.book import PaperBook
 from app.broker.paper.opening import opened
 from app.desk.controls.level import set_level
@@ -29,14 +19,11 @@ from app.domain.plan import Choice
 from app.domain.policy import Policy
 from app.domain.ruling import KillLevel
 from app.domain.slots import CLOSE_SLOT
-from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
-from app.settings import load_policy, shipped_policy
 from tests.contract.desks import desk_at
 from tests.contract.exchange import Exchange
 from tests.contract.venue import McpVenue
 from tests.support.fakes import FakeChooser
-from tests.support.kept_days import POLICIES
 
 # What a desk at the simulator finds: it fills at the quote, and a person resumes before the next day.
 AS_THE_DESK = Assumptions(

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from app.desk.records import (
     Claim,
-    EvaluationRecord,
     Intent,
     RunKey,
     RunMemory,
@@ -21,6 +20,7 @@ from app.desk.records import (
 from app.domain.instrument import Instrument
 from app.domain.navs import NavKind, NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side, client_order_id
+from app.engine.memory import EvaluationRecord
 from app.ledger.engine import create_ledger_engine
 from app.ledger.schema import metadata
 from app.ledger.sql_ledger import SqlLedger

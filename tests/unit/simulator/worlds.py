@@ -65,9 +65,7 @@ def market_of(closes: Floats, seed: int = 7) -> Market:
 def world_of(options: Options, monotonic: Monotonic = monotonic) -> World:
     """As `build_world` makes it, but that the prices of all that are alike in these are read or drawn once."""
     drawn = _drawn(options.data, options.seed, options.instruments)
-    market = Market(
-        drawn.market.history, drawn.market.calendar, options.seed, drawn.market.universe, options.pricing
-    )
+    market = Market(drawn.market.history, drawn.market.calendar, options.seed, drawn.market.universe, options.pricing)
     world = replace(drawn, monotonic=monotonic, market=market)
     return renewed(world, options, load_scenario(options.scenario))
 

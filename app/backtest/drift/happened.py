@@ -1,0 +1,203 @@
+"""What moved the account beside the orders of its runs: told from quantities and cash that do not follow from them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from app.backtest.drift.facts import managed_at, quantities, rate_of, symbol_of
+from app.backtest.drift.interval import Execution, Interval
+from app.backtest.drift.parts import Cause
+from app.desk.stages.continuity import FLOW_THRESHOLD
+
+_HALF_A_CENT = Decimal("0.005")
+# A price moves by less between two runs, or the quantity changed by something else than a split.
+_SPLIT_MOVE = 0.35
+# As a share of the price: within it a trade was made at what the cash says, or the cash moved for another reason.
+_TRADE_MOVE = Decimal("0.1")
+# Both sides of an exchange of money, which costs less than this share of it.
+_EXCHANGE_COSTS = Decimal("0.02")
+# For an order beyond what the broker's preview said.
+_MORE_COMMISSION = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """Shares that came without an order of a run, or went where negative, at a price in their own currency."""
+
+    conid: int
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Money that moved without a deal."""
+
+    cause: Cause
+    currency: str
+    amount: Decimal
+    words: str
+    symbol: str | None = None
+
+
+@dataclass
+class Happened:
+    """`splits`: conid → new shares for each old one. `flows_used`: which of the interval's flows the cash shows."""
+
+    splits: dict[int, Fraction] = field(default_factory=dict)
+    bought: list[Bought] = field(default_factory=list)
+    money: list[Money] = field(default_factory=list)
+    flows_used: list[int] = field(default_factory=list)
+
+
+def executions(interval: Interval) -> Iterator[Execution]:
+    """All that filled anything."""
+    for decided in interval.decided:
+        yield from (one for one in decided.executions if one.filled > 0 and one.price is not None)
+    yield from (one for one in interval.others if one.filled > 0 and one.price is not None)
+
+
+def happened(interval: Interval, prices: Mapping[int, Decimal], currencies: Mapping[int, str]) -> Happened:
+    """`prices` at the end, of new shares."""
+    found = Happened()
+    managed = managed_at(interval)
+    start, end = quantities(interval.start, managed), quantities(interval.end, managed)
+    left = _cash_left(interval, currencies)
+    expected: defaultdict[int, Decimal] = defaultdict(Decimal, start)
+    for one in executions(interval):
+        expected[one.conid] += one.side.sign * one.filled
+    moved = {conid: end.get(conid, Decimal(0)) - expected[conid] for conid in {*expected, *end}}
+    moved = {conid: change for conid, change in moved.items() if change != 0}
+    before = {one.instrument.conid: one.price for one in interval.start.positions}
+    for conid in sorted(moved):
+        ratio = _ratio(expected[conid], end.get(conid, Decimal(0)), before.get(conid), prices[conid])
+        if ratio is not None:
+            found.splits[conid] = ratio
+            _pay_fraction(found, Fraction(expected[conid]) * ratio % 1, prices[conid], left, currencies[conid])
+            del moved[conid]
+    _explain_exchange(found, left, interval)
+    _take_flows(found, left, interval)
+    _take_dividends(found, left, interval, start, currencies)
+    _take_trades(found, left, interval, moved, prices, currencies)
+    _name_rest(found, left, interval, currencies)
+    return found
+
+
+def _cash_left(interval: Interval, currencies: Mapping[int, str]) -> dict[str, Decimal]:
+    """What of each currency's cash does not follow from the fills and the commissions that previews named."""
+    left = {balance.currency: balance.cash for balance in interval.end.cash}
+    for balance in interval.start.cash:
+        left[balance.currency] = left.get(balance.currency, Decimal(0)) - balance.cash
+    for one in executions(interval):
+        assert one.price is not None  # noqa: S101 - of those that filled
+        paid = one.side.sign * one.filled * one.price + (one.fee or Decimal(0))
+        left[currencies[one.conid]] = left.get(currencies[one.conid], Decimal(0)) + paid
+    return left
+
+
+def _ratio(expected: Decimal, now: Decimal, before: Decimal | None, price: Decimal) -> Fraction | None:
+    """New shares for an old one, where the price says so, too; None where it was no split."""
+    if expected <= 0 or now <= 0 or before is None:
+        return None
+    ratio = Fraction(now / expected).limit_denominator(20)
+    if ratio == 1 or Fraction(expected) * ratio // 1 != now:
+        return None
+    moved = abs(float(price) * float(ratio) / float(before) - 1)
+    return ratio if moved < _SPLIT_MOVE < abs(float(ratio) - 1) else None
+
+
+def _pay_fraction(found: Happened, fraction: Fraction, price: Decimal, left: dict[str, Decimal], currency: str) -> None:
+    """A fraction of a share that a split left is paid out, at a price of its own."""
+    rest = left.get(currency, Decimal(0))
+    if fraction and 0 < rest <= price:
+        worth = fraction.numerator * price / fraction.denominator
+        found.money.append(Money(Cause.SPLIT, currency, rest - worth, "a fraction of a share paid out"))
+        left[currency] = Decimal(0)
+
+
+def _explain_exchange(found: Happened, left: dict[str, Decimal], interval: Interval) -> None:
+    """Money of one currency that became money of another."""
+    moved = {c: amount for c, amount in left.items() if abs(amount) > _HALF_A_CENT}
+    if len(moved) < 2:
+        return
+    in_base = {currency: amount * rate_of(interval, currency) for currency, amount in moved.items()}
+    if abs(sum(in_base.values(), Decimal(0))) > _EXCHANGE_COSTS * max(abs(amount) for amount in in_base.values()):
+        return
+    for currency, amount in moved.items():
+        found.money.append(Money(Cause.FX, currency, amount, f"{amount:+,.2f} {currency} by an exchange of money"))
+        left[currency] = Decimal(0)
+
+
+def _take_flows(found: Happened, left: dict[str, Decimal], interval: Interval) -> None:
+    """Recorded ones, where the cash shows them: a flow bears the day on which somebody saw it."""
+    base = interval.start.currency
+    for at, flow in enumerate(interval.flows):
+        rest = left.get(base, Decimal(0))
+        if abs(rest - flow.amount) < abs(rest):
+            words = f"{'paid in' if flow.amount > 0 else 'paid out'}, as {flow.actor} recorded"
+            found.money.append(Money(Cause.DEPOSIT, base, flow.amount, words))
+            left[base] = rest - flow.amount
+            found.flows_used.append(at)
+
+
+def _take_dividends(
+    found: Happened, left: dict[str, Decimal], interval: Interval, held: Mapping[int, Decimal], names: Mapping[int, str]
+) -> None:
+    """Those that the source knows of, where the cash shows them."""
+    for conid, amount in interval.dividends.items():
+        if conid not in names or held.get(conid, Decimal(0)) <= 0:
+            continue
+        paid, rest = (held[conid] * amount).quantize(Decimal("0.01")), left.get(names[conid], Decimal(0))
+        if abs(rest - paid) < abs(rest):
+            symbol = symbol_of(interval, conid)
+            found.money.append(Money(Cause.DIVIDEND, names[conid], paid, f"{symbol} paid {amount:f} a share", symbol))
+            left[names[conid]] = rest - paid
+
+
+def _take_trades(
+    found: Happened,
+    left: dict[str, Decimal],
+    interval: Interval,
+    moved: Mapping[int, Decimal],
+    prices: Mapping[int, Decimal],
+    names: Mapping[int, str],
+) -> None:
+    """Shares that moved with money against them. One name's price is what the cash says; of several, the close."""
+    of_currency: defaultdict[str, list[int]] = defaultdict(list)
+    for conid in sorted(moved):
+        of_currency[names[conid]].append(conid)
+    for currency, conids in of_currency.items():
+        for conid in conids:
+            about = interval.closes.get(conid, prices[conid])
+            told = -left.get(currency, Decimal(0)) / moved[conid]
+            if len(conids) == 1 and abs(told - about) <= _TRADE_MOVE * about:
+                price = told
+            elif abs(left.get(currency, Decimal(0)) + moved[conid] * about) < abs(left.get(currency, Decimal(0))):
+                price = about
+            else:
+                # No money moved against them: they were carried over from or to another account.
+                continue
+            found.bought.append(Bought(conid, moved[conid], price))
+            left[currency] = left.get(currency, Decimal(0)) + moved[conid] * price
+
+
+def _name_rest(found: Happened, left: dict[str, Decimal], interval: Interval, names: Mapping[int, str]) -> None:
+    """By sign and size: the account tells no more of it."""
+    nav = interval.end.nav
+    for currency, rest in left.items():
+        if abs(rest) <= _HALF_A_CENT:
+            continue
+        fees = [one.fee or Decimal(0) for one in executions(interval) if names[one.conid] == currency]
+        if fees and abs(rest) <= len(fees) * _MORE_COMMISSION + sum(fees):
+            found.money.append(Money(Cause.COSTS, currency, rest, "commissions against what the previews named"))
+        elif abs(rest * rate_of(interval, currency)) > FLOW_THRESHOLD * nav:
+            words = f"{abs(rest):,.2f} {currency} {'came in' if rest > 0 else 'went out'} and nobody recorded a flow"
+            found.money.append(Money(Cause.DEPOSIT, currency, rest, words))
+        elif rest > 0:
+            words = f"{rest:,.2f} {currency} came in without an order or a recorded flow"
+            found.money.append(Money(Cause.DIVIDEND, currency, rest, words))
+        else:
+            words = f"{-rest:,.2f} {currency} charged without an order"
+            found.money.append(Money(Cause.FEE, currency, rest, words))

@@ -1,0 +1,213 @@
+"""Intervals by the stationary bootstrap: days are drawn in blocks of random length, the same days for every way.
+
+Sums over the days drawn come from prefix sums at the blocks' ends; only what depends on the order of days walks them.
+Memory is bounded by chunks of draws. Source: Politis and Romano, The stationary bootstrap, 1994.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.backtest.result import Estimate
+from app.backtest.statistics.figures import AT_PEAK, YEAR, Way, figures, usable
+from app.domain.market import Array
+from app.risk.metrics import MIN_RETURNS, NOTHING
+
+HEADLINE = 63
+BLOCKS = (21, 63, 126, 252)
+DRAWS, DRAWS_BESIDE = 2000, 400
+LEVEL = 0.95
+# Fewer blocks than this in the days there are, and draws differ too little from each other.
+LEAST_BLOCKS = 8
+# Values at a time: what stays in a processor's cache.
+_CHUNK = 50_000
+# Of the draws, what must be defined before an interval is told.
+_DEFINED = 0.95
+
+Draws = Mapping[str, Array]
+Days = NDArray[np.intp]
+
+
+def block_for(wanted: int, days: int) -> int | None:
+    """The mean length of blocks that so many days bear; None where they bear no interval at all."""
+    return None if days < MIN_RETURNS else max(1, min(wanted, days // LEAST_BLOCKS))
+
+
+def draws_of(ways: Sequence[Way], block: int, draws: int, seed: int) -> tuple[Draws, ...]:
+    """Every statistic of every way over the days of each draw, NaN where it is not defined. Shape: [draws] each."""
+    days = len(ways[0].returns)
+    rng = np.random.default_rng([seed, block])
+    tables = [_table(way) for way in ways]
+    chunk = max(1, _CHUNK // days)
+    parts: list[list[dict[str, Array]]] = [[] for _ in ways]
+    for first in range(0, draws, chunk):
+        drawn = _drawn(rng, min(chunk, draws - first), days, block)
+        walked = drawn.days()
+        for kept, way, table in zip(parts, ways, tables, strict=True):
+            kept.append(_statistics(way, table.sums(drawn), table.logs[walked]))
+    return tuple({name: np.concatenate([one[name] for one in kept]) for name in kept[0]} for kept in parts)
+
+
+def interval(value: float | None, draws: Array | None) -> Estimate:
+    """The figure between the draws' quantiles; None for both where too few draws have it."""
+    if value is None or draws is None:
+        return Estimate(value)
+    known = draws[np.isfinite(draws)]
+    if len(known) < max(1, _DEFINED * len(draws)):
+        return Estimate(value)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A way with what the draws made of it, by mean length of their blocks; the first is the headline's.
+
+    Ways that were sampled together are paired: each draw has the same days of all.
+    """
+
+    way: Way
+    figures: Mapping[str, float | None]
+    draws: Mapping[int, Draws] = field(repr=False)
+
+    def estimates(self, block: int | None = None) -> dict[str, Estimate]:
+        """Every statistic with its interval."""
+        return {name: interval(value, self._of(name, block)) for name, value in self.figures.items()}
+
+    def differences(self, other: "Sampled", block: int | None = None) -> dict[str, Estimate]:
+        """Each statistic that both have, less the other's."""
+        shared = [name for name in self.figures if name in other.figures]
+        return {name: self.compared(other, name, np.subtract, block) for name in shared}
+
+    def compared(
+        self, other: "Sampled", name: str, how: Callable[[Array, Array], Array], block: int | None = None
+    ) -> Estimate:
+        """`how` of this way's statistic and the other's."""
+        own, its = self.figures[name], other.figures[name]
+        if own is None or its is None:
+            return Estimate(None)
+        value = float(how(np.array([own]), np.array([its]))[0])
+        a, b = self._of(name, block), other._of(name, block)
+        return interval(value if np.isfinite(value) else None, None if a is None or b is None else how(a, b))
+
+    def _of(self, name: str, block: int | None) -> Array | None:
+        found = self.draws.get(block) if block is not None else next(iter(self.draws.values()), None)
+        return None if found is None else found[name]
+
+
+def bootstrap(ways: Sequence[Way], seed: int, draws: int = DRAWS) -> tuple[Sampled, ...]:
+    """All together; without draws where there are too few days for any interval."""
+    days = len(ways[0].returns)
+    wanted = block_for(HEADLINE, days)
+    if wanted is None or any(not usable(way) for way in ways):
+        return tuple(Sampled(way, figures(way), {}) for way in ways)
+    found = {wanted: draws_of(ways, wanted, draws, seed)}
+    for block in BLOCKS:
+        if block not in found and block_for(block, days) == block:
+            found[block] = draws_of(ways, block, min(draws, DRAWS_BESIDE), seed)
+    return tuple(Sampled(way, figures(way), {b: each[n] for b, each in found.items()}) for n, way in enumerate(ways))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Blocks of each draw: from which day, from which place of the draw on, for how long. Shape: [draws, blocks]."""
+
+    starts: Days
+    places: Days
+    lengths: Days
+    total: int
+
+    def days(self) -> Days:
+        """The day at each place. Shape: [draws, D]."""
+        shift = np.repeat((self.starts - self.places).ravel(), self.lengths.ravel())
+        days = shift.reshape(len(self.starts), self.total) + np.arange(self.total)
+        days[days >= self.total] -= self.total
+        return days
+
+
+def _drawn(rng: np.random.Generator, draws: int, days: int, block: int) -> _Drawn:
+    expected = days / block
+    wide = int(expected + 6 * np.sqrt(expected) + 8)
+    lengths = rng.geometric(1 / block, (draws, wide)).astype(np.intp)
+    starts = rng.integers(0, days, (draws, wide), dtype=np.intp)
+    ends = np.minimum(np.cumsum(lengths, axis=1), days)
+    # Hardly ever short of days; then the last block is longer.
+    ends[:, -1] = days
+    used = int((ends < days).sum(axis=1).max()) + 1
+    starts, ends = starts[:, :used], ends[:, :used]
+    places = np.concatenate((np.zeros((draws, 1), dtype=np.intp), ends[:, :-1]), axis=1)
+    return _Drawn(starts, places, ends - places, days)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One way's columns as prefix sums over two rounds of its days. Shape: `prefix` [2D + 1, C], `logs` [D]."""
+
+    prefix: Array
+    logs: Array
+
+    def sums(self, drawn: _Drawn) -> Array:
+        """Of each column over the days of each draw. Shape: [draws, C]."""
+        ends = drawn.starts + drawn.lengths
+        result: Array = (self.prefix.take(ends, axis=0) - self.prefix.take(drawn.starts, axis=0)).sum(axis=1)
+        return result
+
+
+def _table(way: Way) -> _Table:
+    excess = way.returns - way.rate
+    below = np.minimum(excess, 0.0)
+    columns = [excess, excess * excess, way.returns, below * below]
+    for ratio in way.ratios.values():
+        columns += [ratio.above, np.ones_like(ratio.above) if ratio.below is None else ratio.below]
+    twice = np.tile(np.stack(columns, axis=1), (2, 1))
+    return _Table(np.concatenate((np.zeros((1, len(columns))), np.cumsum(twice, axis=0))), np.log1p(way.returns))
+
+
+def _statistics(way: Way, sums: Array, logs: Array) -> dict[str, Array]:
+    """Shape: sums [draws, C], log returns in the order drawn [draws, D] → [draws] each."""
+    days = logs.shape[1]
+    mean, square = sums[:, 0] / days, sums[:, 1] / days
+    spread = np.sqrt(np.maximum(square - mean * mean, 0.0) * days / max(1, days - 1))
+    downside = np.sqrt(sums[:, 3] / days)
+    total, fall, share, longest = _walked(logs)
+    growth = np.expm1(total * YEAR / days)
+    found = {
+        "total_return": np.expm1(total),
+        "cagr": growth,
+        "volatility": spread * np.sqrt(YEAR),
+        "sharpe": _ratio(mean, spread, NOTHING) * np.sqrt(YEAR),
+        "sortino": _ratio(mean, downside, NOTHING) * np.sqrt(YEAR),
+        "calmar": _ratio(growth, fall, AT_PEAK),
+        "max_drawdown": fall,
+        "time_under_water": share,
+        "longest_under_water": longest,
+    }
+    for number, (name, ratio) in enumerate(way.ratios.items()):
+        above, below = sums[:, 4 + 2 * number], sums[:, 5 + 2 * number]
+        found[name] = ratio.scale * _ratio(above, below, NOTHING)
+    return found
+
+
+def _walked(logs: Array) -> tuple[Array, Array, Array, Array]:
+    """(log of the final value, largest fall, share of days below a peak, most of them in a row), overwriting `logs`."""
+    value = np.cumsum(logs, axis=1, out=logs)
+    total = value[:, -1].copy()
+    gap = np.maximum.accumulate(value, axis=1)
+    np.maximum(gap, 0.0, out=gap)
+    gap -= value
+    draws, days = gap.shape
+    # The start is a peak, and the next draw's start ends the last stretch of this one.
+    at_peak = np.ones((draws, days + 1), dtype=bool)
+    np.less_equal(gap, AT_PEAK, out=at_peak[:, 1:])
+    peaks = np.append(np.flatnonzero(at_peak), at_peak.size)
+    first = np.searchsorted(peaks, np.arange(draws) * (days + 1))
+    longest = np.maximum.reduceat(np.diff(peaks) - 1, first).astype(np.float64)
+    share = 1 - (at_peak.sum(axis=1) - 1) / days
+    return total, -np.expm1(-gap.max(axis=1)), share, longest
+
+
+def _ratio(above: Array, below: Array, least: float) -> Array:
+    result: Array = np.divide(above, below, out=np.full_like(below, np.nan), where=below > least)
+    return result

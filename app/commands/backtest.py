@@ -1,0 +1,132 @@
+"""`portfolio backtest`: what policies would have done, beside what else could have been done."""
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.backtest.assumptions import Assumptions, FillRule, Resume, commission_named
+from app.backtest.document import document
+from app.backtest.judge import Asked, backtest
+from app.backtest.replay import graded
+from app.backtest.result import Backtest, Check
+from app.backtest.sources import history_named
+from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, number, policies_of, span
+from app.commands.backtest_progress import Course, course
+from app.commands.backtest_summary import show_backtest
+from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
+from app.domain.errors import UsageError
+
+INTERRUPTED = 130
+PolicyOption = Annotated[
+    list[Path] | None, typer.Option("--policy", help="Policy file, as often as there are; else the configured one.")
+]
+FromOption = Annotated[str | None, typer.Option("--from", help="First session that is decided, YYYY-MM-DD.")]
+ToOption = Annotated[str | None, typer.Option("--to", help="Last session, YYYY-MM-DD.")]
+DataOption = Annotated[str, typer.Option("--data", help="History by name: sample, or an imported one.")]
+BookOption = Annotated[str, typer.Option("--book", help="Starting account: FILE, cash:AMOUNT or even:AMOUNT.")]
+FillOption = Annotated[FillRule, typer.Option("--fill", help="Where orders fill.")]
+CostsOption = Annotated[str, typer.Option("--costs", help="Commission: ibkr, none, or basis points of an order.")]
+SlippageOption = Annotated[str, typer.Option("--slippage", help="Basis points that every price is worse.")]
+RateOption = Annotated[str, typer.Option("--cash-rate", help="Interest on cash in percent a year.")]
+ResumeOption = Annotated[Resume, typer.Option("--resume", help="When a person lowers a level that was raised.")]
+ReportOption = Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")]
+TrialsOption = Annotated[int, typer.Option("--trials", min=1, help="Policies that were tried to come to these.")]
+InSampleOption = Annotated[
+    str | None, typer.Option("--in-sample-until", help="Last day that the choice of the policy looked at, YYYY-MM-DD.")
+]
+
+
+def command(
+    policy: PolicyOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    data: DataOption = "sample",
+    book: BookOption = DEFAULT_BOOK,
+    fill: FillOption = FillRule.NEXT_CLOSE,
+    lag: Annotated[int, typer.Option("--lag", min=1, help="Sessions from decision to fill.")] = 1,
+    costs: CostsOption = "ibkr",
+    slippage: SlippageOption = "2",
+    cash_rate: RateOption = "0",
+    dividends: Annotated[bool, typer.Option("--dividends/--no-dividends", help="Paid in cash where known.")] = True,
+    resume: ResumeOption = Resume.AT_ONCE,
+    report: ReportOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Try the promises of honesty on these very inputs.")] = False,
+    by_rule: Annotated[bool, typer.Option("--by-rule", help="What each action and rule earned or cost.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
+    trials: TrialsOption = 1,
+    in_sample_until: InSampleOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What policies would have done, net of costs, beside buy and hold, equal weight, the index and no guard."""
+    settings = settings_of(state)
+    if report is not None:
+        _require_writable(report)
+    policies = policies_of(policy or (), settings)
+    history = history_named(data, settings.state_dir)
+    begins, ends = span(history, day_of("--from", first), day_of("--to", last))
+    asked = Asked(
+        policies=policies,
+        history=history,
+        book=book_of(book, history, graded(history, begins, ends).start - 1, policies[0].currency),
+        assumptions=Assumptions(
+            fill=fill,
+            lag=lag,
+            commission=commission_named(costs),
+            slippage_bps=number("--slippage", slippage, "0", "1000"),
+            cash_rate=float(number("--cash-rate", cash_rate, "-20", "50")) / 100,
+            dividends=dividends,
+            resume=resume,
+        ),
+        first=begins,
+        last=ends,
+        seed=seed,
+        trials=trials,
+        without=by_rule,
+        in_sample_until=day_of("--in-sample-until", in_sample_until),
+    )
+    found = _carried_out(asked, check)
+    if report is not None:
+        _write(report, found)
+    print_json(document(found)) if as_json else show_backtest(Console(), found)
+    if not all(one.passed for one in found.checks):
+        raise typer.Exit(1)
+
+
+def _carried_out(asked: Asked, check: bool) -> Backtest:
+    with course() as progress:
+        try:
+            found = backtest(asked, progress.count)
+            return replace(found, checks=_checks(asked, progress)) if check else found
+        except KeyboardInterrupt:
+            say(f"portfolio: interrupted after {progress.done:,} of {progress.total:,} sessions; nothing is kept")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
+    tell("trying the promises of honesty; this takes minutes")
+    checks = import_module("app.backtest.checks")
+    found: tuple[Check, ...] = checks.run_checks(
+        asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed,
+        progress.count,
+    )  # fmt: skip
+    return found
+
+
+def _require_writable(file: Path) -> None:
+    """Before minutes are spent on it."""
+    if file.is_dir() or not file.parent.is_dir():
+        raise UsageError(f"--report {file} is not a file that can be written", "Name one in a directory that is there")
+
+
+def _write(file: Path, found: Backtest) -> None:
+    report = import_module("app.backtest.report")
+    try:
+        file.write_text(report.html(found), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--report {file} cannot be written: {error.strerror}", "Name another file") from None
+    tell(f"the report is in {file}")

@@ -1,0 +1,79 @@
+"""What the options of a backtest mean; each wrong one is a line that says what to write instead."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from app.backtest.books import cash_book, even_book
+from app.backtest.history import History
+from app.backtest.replay import WARM_UP, graded
+from app.broker.paper.book import PaperBook
+from app.domain.errors import UsageError
+from app.domain.policy import Policy
+from app.settings import Settings, load_policy
+
+DEFAULT_BOOK = "even:250000"
+_LARGEST = Decimal(10) ** 12
+
+
+def day_of(option: str, text: str | None) -> date | None:
+    """The value of an option that takes a date."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text} is not a date", "Write it as YYYY-MM-DD") from None
+
+
+def span(history: History, first: date | None, last: date | None) -> tuple[date, date]:
+    """From and to, the whole history after its warm-up where they are not given. Raises: UsageError."""
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--from {first} is after --to {last}", "Exchange them")
+    if len(history.dates) <= WARM_UP:
+        raise UsageError(
+            f"{history.name} has {len(history.dates)} sessions, and {WARM_UP} must come before the first decision",
+            "Take other data with --data",
+        )
+    begins, ends = first or history.dates[WARM_UP], last or history.dates[-1]
+    rows = graded(history, begins, ends)
+    return history.dates[rows.start], history.dates[rows.stop - 1]
+
+
+def policies_of(files: Sequence[Path], settings: Settings) -> tuple[Policy, ...]:
+    """Of the files, or the configured one; each once. Raises: PolicyError, UsageError."""
+    found = tuple(load_policy(file) for file in files or (settings.policy_file,))
+    if len({one.hash for one in found}) < len(found):
+        raise UsageError("two of the policies say the same", "Name each once")
+    return found
+
+
+def book_of(text: str, history: History, row: int, currency: str) -> PaperBook:
+    """`cash:AMOUNT` or `even:AMOUNT` at the close of that row. Raises: UsageError."""
+    kind, colon, amount = text.partition(":")
+    if not colon or kind not in {"cash", "even"}:
+        raise UsageError(f"--book {text} is no book", "Write cash:AMOUNT or even:AMOUNT")
+    money = _amount(text, amount)
+    return (cash_book if kind == "cash" else even_book)(history, row, money, currency)
+
+
+def number(option: str, text: str, least: str, most: str) -> Decimal:
+    """Raises: UsageError outside of both."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not (value.is_finite() and Decimal(least) <= value <= Decimal(most)):
+        raise UsageError(f"{option} {text} is not a number from {least} to {most}")
+    return value
+
+
+def _amount(text: str, amount: str) -> Decimal:
+    try:
+        money = Decimal(amount)
+    except InvalidOperation:
+        money = Decimal(0)
+    if not (money.is_finite() and 0 < money <= _LARGEST):
+        raise UsageError(f"--book {text}: {amount or 'nothing'} is not an amount", "Write it like cash:250000")
+    return money
