@@ -25,9 +25,7 @@ SYMBOLS = ("AAPL", "AMD", "BAC", "KO", "PEP", "XOM")
 class Exchange:
     """The simulator's market and its own account, set back for each case; `now` is its time."""
 
-    def __init__(
-        self, app: ASGIApp, closing: AsyncExitStack, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, app: ASGIApp, closing: AsyncExitStack, monotonic: Callable[[], float] = time.monotonic) -> None:
         """`monotonic`: what the client counts on from the simulator's time by."""
         self._app = app
         self._closing = closing

@@ -5,26 +5,25 @@ Must never use a function of the replay to reckon with: a mistake that both made
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
 
 import numpy as np
 
-from app.backtest.account import Account, Done
+from app.backtest.account import Account
 from app.backtest.assumptions import Assumptions, FillRule
 from app.backtest.books import cash_book
 from app.backtest.history import History
+from app.backtest.orders import Done, Waiting
 from app.backtest.reader import Reader
 from app.backtest.replay import Replayed
 from app.broker.paper.book import CommissionPlan
 from app.domain.errors import UsageError
 from app.domain.market import Array, Market
 from app.domain.order import Order, OrderRule, Side
-from app.domain.plan import Action, Choice, Plan
+from app.domain.plan import Action
 from app.domain.policy import Policy
-from app.engine import DayDecision, decide_all
 
 INVESTED = 0.9
 # So much that whole shares and whole cents are nothing beside it.
@@ -49,35 +48,20 @@ def equal_weight(closes: Array, bps: float, amount: float) -> Array:
 
 
 def equal_weight_led(policy: Policy, reader: Reader, rows: range, bps: int) -> Array:
-    """The same rule through the replay's own account and fills, whatever the policy wants. Shape: [D + 1]."""
+    """The same rule through the replay's own account and fills; the policy decides nothing. Shape: [D + 1]."""
     history = reader.history
     plan = CommissionPlan(per_share=AMOUNT, least=Decimal(0), largest_share=Decimal(bps) / 10_000)
     assumptions = Assumptions(fill=FillRule.NEXT_CLOSE, lag=1, commission=plan, slippage_bps=Decimal(0))
     book = cash_book(history, rows.start - 1, AMOUNT)
     account = Account(policy, reader, assumptions, book, rows.start)
-    template = _any_decision(policy, reader, rows.start)
     values = []
     for row in rows:
         market = reader.market(row)
         account.open(market)
-        account.take(_instead_of(template, _equal_orders(account, market)), market)
+        account.waiting += (Waiting(order, Action.REBALANCE, row) for order in _equal_orders(account, market))
         account.close()
         values.append(float(account.navs[-1].nav))
     return np.array(values)
-
-
-def _any_decision(policy: Policy, reader: Reader, row: int) -> DayDecision:
-    """Of an account of usual size, for its form."""
-    usual = Account(policy, reader, Assumptions(), cash_book(reader.history, row - 1, Decimal(10**5)), row)
-    return decide_all([usual.given(reader.market(row))])[0]
-
-
-def _instead_of(decided: DayDecision, orders: tuple[Order, ...]) -> DayDecision:
-    """A decision for these orders."""
-    plan = Plan(Action.REBALANCE, orders, "equal weights")
-    choice = Choice(plan.id, plan.reason, "an oracle")
-    options = replace(decided.options, candidates=(plan,), feasible=(plan,), choosable=(plan,), default=choice)
-    return replace(decided, options=options)
 
 
 def _equal_orders(account: Account, market: Market) -> tuple[Order, ...]:
