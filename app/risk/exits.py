@@ -65,9 +65,9 @@ def exits_due(holdings: Holdings) -> tuple[ExitDue, ...]:
 def _stop_losses(holdings: Holdings, kept: Array) -> Found:
     stop = -holdings.policy.exits.stop_loss
     hit = holdings.whole & (holdings.gains <= stop + TOLERANCE)
-    due = [
-        holdings.due(ExitRule.STOP_LOSS, c, 1.0, float(holdings.gains[c]), stop) for c in hit.nonzero()[0].tolist()
-    ]
+    if not hit.any():
+        return [], kept
+    due = [holdings.due(ExitRule.STOP_LOSS, c, 1.0, float(holdings.gains[c]), stop) for c in hit.nonzero()[0].tolist()]
     return due, np.where(hit & holdings.free, 0.0, kept)
 
 
@@ -222,7 +222,9 @@ def _take_profits(holdings: Holdings) -> list[ExitDue]:
     """Level n is at n times the threshold; each level sells once."""
     exits = holdings.policy.exits
     found: list[ExitDue] = []
-    for column in holdings.whole.nonzero()[0].tolist():
+    # No level is below the first.
+    perhaps = holdings.whole & (holdings.gains >= exits.take_profit - TOLERANCE)
+    for column in perhaps.nonzero()[0].tolist():
         conid = holdings.arrays.instruments[column].conid
         level = (holdings.memory.profit_levels_taken.get(conid, 0) + 1) * exits.take_profit
         gain = float(holdings.gains[column])

@@ -3,7 +3,7 @@
 Must never fill a gap: what cannot be computed is UNKNOWN and says why.
 """
 
-from collections.abc import Container
+from collections.abc import Collection
 
 import numpy as np
 
@@ -47,12 +47,12 @@ def _vix(value: float | None) -> Metric:
     return Metric("vix", value, None, Severity.LOW)
 
 
-def _holdings(today: Today, locked: Container[int]) -> Holdings:
+def _holdings(today: Today, locked: Collection[int]) -> Holdings:
     names = today.arrays.instruments
     positions = [p for p in (today.portfolio.position(name.conid) for name in names) if p is not None]
     gains = [today.portfolio.gains[name.conid] for name in names]
-    whole = [p.quantity >= 1 for p in positions]
-    free = [some and name.conid not in locked for some, name in zip(whole, names, strict=True)]
+    whole = np.array([p.quantity >= 1 for p in positions], dtype=bool)
+    free = whole & np.array([name.conid not in locked for name in names], dtype=bool) if locked else whole
     return Holdings(
         policy=today.policy,
         arrays=today.arrays,
@@ -60,6 +60,6 @@ def _holdings(today: Today, locked: Container[int]) -> Holdings:
         measured={metric.name: metric for metric in today.limited},
         memory=today.memory,
         gains=np.array([np.nan if gain is None else gain for gain in gains], dtype=np.float64),
-        whole=np.array(whole, dtype=bool),
-        free=np.array(free, dtype=bool),
+        whole=whole,
+        free=free,
     )
