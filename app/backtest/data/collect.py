@@ -122,6 +122,9 @@ class _Wide(_Taking):
 
     def __init__(self, columns: Mapping[str, int], problems: Problems) -> None:
         super().__init__(problems)
+        if len(columns) > MOST_NAMES:
+            problems.add(1, f"more than {MOST_NAMES:,} columns: leave some out")
+            problems.refuse()
         self._date_at = columns["date"]
         self._columns = [(self.name(name, 1), at) for name, at in columns.items() if name != "date"]
 

@@ -126,6 +126,10 @@ LINES = {
     "bars without a symbol": ("Date,Open,Close\n2020-01-02,1,1\n", "line 1: there is no column symbol"),
     "a blank line counts": (HEAD + "\n\n2020-01-02,AAPL,x\n", "line 4: close 'x' is not a number"),
     "a blank line above counts": ("\n" + HEAD + "2020-01-02,AAPL,x\n", "line 3: close 'x' is not a number"),
+    "a wide file of too many columns": (
+        "date," + ",".join(f"S{n}" for n in range(10_001)) + "\n2020-01-02,1\n",
+        "line 1: more than 10,000 columns",
+    ),
     "a wide file's price": ("date,AAPL,MSFT\n2020-01-02,10,x\n", "line 2: MSFT 'x' is not a number"),
     "a wide file's header": ("date,AAPL,MS FT\n2020-01-02,10,1\n", "line 1: symbol 'MS FT' is not a ticker"),
 }
