@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backtest.data import values
-from app.backtest.data.columns import NEEDED, columns_of
+from app.backtest.data.columns import MOST_NAMES, NEEDED, columns_of
 from app.backtest.data.files import Table
 from app.backtest.data.problems import Problems, shown
 from app.backtest.data.values import Cell
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass
 from app.domain.market import Array
 
-MOST_NAMES = 10_000
 _BATCH = 8192
 _PLAIN = re.compile(r"[0-9.eE+\n-]*", re.ASCII)
 # A vendor rounds each of four prices by itself.
@@ -122,9 +121,6 @@ class _Wide(_Taking):
 
     def __init__(self, columns: Mapping[str, int], problems: Problems) -> None:
         super().__init__(problems)
-        if len(columns) > MOST_NAMES:
-            problems.add(1, f"more than {MOST_NAMES:,} columns: leave some out")
-            problems.refuse()
         self._date_at = columns["date"]
         self._columns = [(self.name(name, 1), at) for name, at in columns.items() if name != "date"]
 

@@ -243,6 +243,16 @@ def test_what_is_in_the_prices_is_not_taken_a_second_time(tmp_path: Path, adjust
     assert "in the prices: take the line out" in found[0]
 
 
+def test_a_happening_that_cannot_be_read_is_told_before_the_jump_that_it_explains(tmp_path: Path) -> None:
+    prices = HEAD + closes("AAPL", 40, 40, 10, 10)
+    (told,) = problems_of(tmp_path, prices, EVENTS + "2020-01-06,AAPL,split,four,,,\n")
+    assert told.startswith("line 2: value 'four' is not a number")
+    (told,) = problems_of(
+        tmp_path, HEAD + "2020-01-02,AAPL,x\n" + closes("GE", 1), EVENTS + "2020-01-06,AAPL,move,,,,\n"
+    )
+    assert told.startswith("line 2: close 'x' is not a number")
+
+
 def test_a_header_of_happenings_names_the_nearest(tmp_path: Path) -> None:
     found = problems_of(tmp_path, HEAD + closes("AAPL", 10, 10), "date,symbol,kinds,valeu\n")
     assert found == (
