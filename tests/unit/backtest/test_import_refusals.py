@@ -102,6 +102,10 @@ LINES = {
         HEAD + closes("GE", 13, 13, 104),
         "line 4: GE goes from 13 to 104 on 2020-01-06, which",
     ),
+    "a split on a day on which the market fell": (
+        HEAD + closes("MSFT", 49.3, 49.3, 23.4),
+        "line 4: MSFT goes from 49.3 to 23.4 on 2020-01-06, which looks like a split of 2:1",
+    ),
     "weekly prices": (
         HEAD + "2020-01-03,A,1\n2020-01-10,A,1\n2020-01-17,A,1\n",
         "3 of the exchange's 11 sessions: these are not daily closes",
