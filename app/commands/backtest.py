@@ -3,6 +3,7 @@
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -110,7 +111,7 @@ def _carried_out(asked: Asked, check: bool) -> Backtest:
 
 def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
     tell("trying the promises of honesty; this takes minutes")
-    checks = import_module("app.backtest.checks")
+    checks = _part("app.backtest.checks", "--check")
     found: tuple[Check, ...] = checks.run_checks(
         asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed,
         progress.count,
@@ -125,9 +126,17 @@ def _require_writable(file: Path) -> None:
 
 
 def _write(file: Path, found: Backtest) -> None:
-    report = import_module("app.backtest.report")
+    report = _part("app.backtest.report", "--report")
     try:
         file.write_text(report.html(found), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--report {file} cannot be written: {error.strerror}", "Name another file") from None
     tell(f"the report is in {file}")
+
+
+def _part(module: str, option: str) -> ModuleType:
+    """Only who asks for it pays for its start."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError:
+        raise UsageError(f"{option} is no part of this version", "Leave it out") from None
