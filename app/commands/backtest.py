@@ -20,7 +20,7 @@ from app.commands.backtest_options import DEFAULT_BOOK, day_of, number, policies
 from app.commands.backtest_progress import Course, course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
-from app.domain.errors import UsageError
+from app.commands.report_file import require_writable, write_report
 
 INTERRUPTED = 130
 PolicyOption = Annotated[
@@ -67,7 +67,7 @@ def command(
     """What policies would have done, net of costs, beside buy and hold, equal weight, the index and no guard."""
     settings = settings_of(state)
     if report is not None:
-        _require_writable(report)
+        require_writable(report)
     policies = policies_of(policy or (), settings)
     history = history_named(data, settings.state_dir)
     begins, ends = span(history, day_of("--from", first), day_of("--to", last))
@@ -93,7 +93,7 @@ def command(
     )
     found = _carried_out(asked, check)
     if report is not None:
-        _write(report, found)
+        write_report(report, _part("app.backtest.report", "--report").html(found))
     print_json(document(found)) if as_json else show_backtest(Console(), found)
     if not all(one.passed for one in found.checks):
         raise typer.Exit(1)
@@ -117,21 +117,6 @@ def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
         progress.count,
     )  # fmt: skip
     return found
-
-
-def _require_writable(file: Path) -> None:
-    """Before minutes are spent on it."""
-    if file.is_dir() or not file.parent.is_dir():
-        raise UsageError(f"--report {file} is not a file that can be written", "Name one in a directory that is there")
-
-
-def _write(file: Path, found: Backtest) -> None:
-    report = _part("app.backtest.report", "--report")
-    try:
-        file.write_text(report.html(found), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--report {file} cannot be written: {error.strerror}", "Name another file") from None
-    tell(f"the report is in {file}")
 
 
 def _part(module: str, option: str) -> ModuleType:

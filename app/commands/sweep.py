@@ -26,6 +26,7 @@ from app.backtest.sweep.workers import Workers, cluster, cores, here, processes
 from app.commands.backtest import BookOption, CostsOption, DataOption, FromOption, ReportOption, ToOption
 from app.commands.backtest_options import DEFAULT_BOOK, day_of, span
 from app.commands.output import JsonOption, StateOption, print_json, settings_of
+from app.commands.report_file import require_writable, write_report
 from app.commands.speech import tell
 from app.commands.sweep_tables import show_sweep
 from app.domain.errors import UsageError
@@ -68,6 +69,8 @@ def sweep(
     as_json: JsonOption = False,
 ) -> None:
     """Replay a policy with other values in its fields, compare, and say how much of the best is hindsight."""
+    if report is not None:
+        require_writable(report)
     settings, values = settings_of(state), policy_values(policy)
     directory = settings.state_dir
     fields = [varied(one) for one in vary]
@@ -89,11 +92,16 @@ def sweep(
     swept = judge(found, fields, collected, dates, objective, split, seed)
     words = _assumption_words(swept, history, assumptions)
     if report is not None:
-        _write(report, html(swept, words))
+        write_report(report, html(swept, words))
+    best = store.keep_policy(swept.rows[0].candidate.values)
+    shown_by = f"portfolio backtest --policy {best} --trials {swept.trials} --in-sample-until {swept.dates[-1]}"
     if as_json:
-        print_json({**plain(swept), "assumptions": words, "data": _data(history), "seed": seed})
+        result = plain(swept)
+        result["best"] |= {"file": str(best), "shown_by": shown_by}
+        print_json({**result, "assumptions": words, "data": _data(history), "seed": seed})
         return
     show_sweep(Console(), swept, words)
+    typer.echo(f"\nShow the best: {shown_by}")
 
 
 def _split(text: str | None) -> Split | None:
@@ -186,10 +194,3 @@ def _data(history: History) -> dict[str, Any]:
         "adjustment": history.adjustment.value,
         "instruments": len(history.instruments),
     }
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file") from None
