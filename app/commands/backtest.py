@@ -21,6 +21,7 @@ from app.commands.backtest_progress import Course, course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
 from app.commands.report_file import require_writable, write_report
+from app.domain.errors import UsageError
 
 INTERRUPTED = 130
 PolicyOption = Annotated[
