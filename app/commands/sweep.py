@@ -1,6 +1,6 @@
 """`portfolio sweep`: one policy with other values in a few fields, over history, and which of them did best."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -84,7 +84,9 @@ def sweep(
     parts = shards(Ground(history, start, assumptions, begins, ends, seed), found.valid)
     store = store_of(parts, directory)
     work = _workers(workers, cluster_url, insecure, len(parts))
-    _announce(found, parts, len(dates), history, store, resume)
+    if resume and not store.count(one.address for one in parts):
+        raise UsageError("there is nothing to resume: no part of this sweep is finished", "Leave --resume out")
+    _announce(found, parts, len(dates), history, store)
     with _kept_when_stopped(store, parts):
         collected = carry_through(parts, history, store, work, _progress(len(found.valid)))
     swept = judge(found, fields, collected, dates, objective, split, seed)
@@ -97,9 +99,11 @@ def sweep(
         result = plain(swept)
         result["best"] |= {"file": str(best), "shown_by": shown_by}
         print_json({**result, "assumptions": words, "data": _data(history), "seed": seed})
-        return
-    show_sweep(Console(), swept, words)
-    typer.echo(f"\nShow the best: {shown_by}")
+    else:
+        show_sweep(Console(), swept, words)
+        typer.echo(f"\nShow the best: {shown_by}")
+    if collected.failures:
+        raise typer.Exit(1)
 
 
 def _split(text: str | None) -> Split | None:
@@ -120,12 +124,7 @@ def _workers(count: int | None, url: str | None, insecure: bool, parts: int) -> 
     return here if count == 1 else processes(count)
 
 
-def _announce(
-    found: Candidates, parts: tuple[Shard, ...], sessions: int, history: History, store: Store, resume: bool
-) -> None:
-    ready = store.finished(one.address for one in parts)
-    if resume and not ready:
-        raise UsageError("there is nothing to resume: no part of this sweep is finished", "Leave --resume out")
+def _announce(found: Candidates, parts: Sequence[Shard], sessions: int, history: History, store: Store) -> None:
     tell(
         f"{len(found.valid)} policies, the one as it is among them, over {sessions:,} sessions of {history.name}, "
         f"in {len(parts)} shards; kept in {store.directory}"
@@ -138,8 +137,6 @@ def _announce(
             tell(f"  {one.why.splitlines()[0]}")
         if len(found.invalid) > NAMED:
             tell(f"  and {len(found.invalid) - NAMED} more; --json lists them")
-    if ready:
-        tell(f"shards that were finished before and are used again: {len(ready)}")
 
 
 def _progress(policies: int) -> Callable[[Progress], None]:
@@ -150,6 +147,8 @@ def _progress(policies: int) -> Callable[[Progress], None]:
         nonlocal before
         if progress.done == progress.reused:
             before = progress.policies
+            if progress.reused:
+                tell(f"shards that were finished before and are used again: {progress.reused}")
         elif progress.done < progress.shards:
             each = (monotonic() - began) / max(1, progress.policies - before)
             tell(
@@ -164,11 +163,11 @@ def _time_left(seconds: float) -> str:
 
 
 @contextmanager
-def _kept_when_stopped(store: Store, parts: tuple[Shard, ...]) -> Iterator[None]:
+def _kept_when_stopped(store: Store, parts: Sequence[Shard]) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        ready = len(store.finished(one.address for one in parts))
+        ready = store.count(one.address for one in parts)
         tell(f"stopped: {ready} of {len(parts)} shards are kept in {store.directory}; the same command goes on there")
         raise
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -114,8 +114,13 @@ def carry_out(task: str, parcel: bytes | str) -> str:
 
 def _shard(ground: dict[str, Any], candidates: tuple[Candidate, ...]) -> Shard:
     address = address_of({**ground, "policies": [one.policy.hash for one in candidates]})
-    task = json.dumps({**ground, "policies": [dict(one.values) for one in candidates]})
+    task = json.dumps({**ground, "policies": [_without_secrets(one.values) for one in candidates]})
     return Shard(address, candidates, task)
+
+
+def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Addresses of notifications may hold passwords, and no replay reads them."""
+    return {name: section for name, section in values.items() if name != "notifications"}
 
 
 @lru_cache(maxsize=1)
@@ -134,7 +139,6 @@ def _result(way: Replayed) -> dict[str, Any]:
     value = sum(one.quantity * one.price for one in way.done)
     costs = sum(one.commission + one.quantity * abs(one.paid - one.price) for one in way.done)
     return {
-        "hash": way.policy.hash,
         "statistics": figures(Way(way.returns, ratios=ratios_of(way))),
         "nav": np.round(way.nav, 4).tolist(),
         "exposure": np.round(way.exposure[month_ends(way.dates)], 4).tolist(),
