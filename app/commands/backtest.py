@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 
 from app.backtest.assumptions import Assumptions, FillRule, Resume, commission_named
+from app.backtest.book_files import book_of
 from app.backtest.document import document
 from app.backtest.judge import Asked, backtest
 from app.backtest.replay import graded
 from app.backtest.result import Backtest, Check
 from app.backtest.sources import history_named
-from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, number, policies_of, span
+from app.commands.backtest_options import DEFAULT_BOOK, day_of, number, policies_of, span
 from app.commands.backtest_progress import Course, course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
@@ -27,7 +28,7 @@ PolicyOption = Annotated[
 FromOption = Annotated[str | None, typer.Option("--from", help="First session that is decided, YYYY-MM-DD.")]
 ToOption = Annotated[str | None, typer.Option("--to", help="Last session, YYYY-MM-DD.")]
 DataOption = Annotated[str, typer.Option("--data", help="History by name: sample, or an imported one.")]
-BookOption = Annotated[str, typer.Option("--book", help="Starting account: FILE, cash:AMOUNT or even:AMOUNT.")]
+BookOption = Annotated[str, typer.Option("--book", help="Starting account: FILE, cash:AMOUNT, even:AMOUNT, account.")]
 FillOption = Annotated[FillRule, typer.Option("--fill", help="Where orders fill.")]
 CostsOption = Annotated[str, typer.Option("--costs", help="Commission: ibkr, none, or basis points of an order.")]
 SlippageOption = Annotated[str, typer.Option("--slippage", help="Basis points that every price is worse.")]
@@ -72,7 +73,7 @@ def command(
     asked = Asked(
         policies=policies,
         history=history,
-        book=book_of(book, history, graded(history, begins, ends).start - 1, policies[0].currency),
+        book=book_of(book, history, graded(history, begins, ends).start - 1, policies[0].currency, settings),
         assumptions=Assumptions(
             fill=fill,
             lag=lag,

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from app.backtest.assumptions import Assumptions, commission_named
+from app.backtest.book_files import book_of
 from app.backtest.history import History
 from app.backtest.replay import graded
 from app.backtest.sources import history_named
@@ -23,7 +24,7 @@ from app.backtest.sweep.store import Store
 from app.backtest.sweep.walk_forward import Objective, Split, windows
 from app.backtest.sweep.workers import Workers, cluster, cores, here, processes
 from app.commands.backtest import BookOption, CostsOption, DataOption, FromOption, ReportOption, ToOption
-from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, span
+from app.commands.backtest_options import DEFAULT_BOOK, day_of, span
 from app.commands.output import JsonOption, StateOption, print_json, settings_of
 from app.commands.report_file import require_writable, write_report
 from app.commands.speech import tell
@@ -70,7 +71,8 @@ def sweep(
     """Replay a policy with other values in its fields, compare, and say how much of the best is hindsight."""
     if report is not None:
         require_writable(report)
-    directory, values = settings_of(state).state_dir, policy_values(policy)
+    settings, values = settings_of(state), policy_values(policy)
+    directory = settings.state_dir
     fields = [varied(one) for one in vary]
     history = history_named(data, directory)
     begins, ends = span(history, day_of("--from", first), day_of("--to", last))
@@ -80,7 +82,7 @@ def sweep(
         windows(dates, split)
     found = candidates(values, fields, random, seed)
     assumptions = Assumptions(commission=commission_named(costs))
-    start = book_of(book, history, rows.start - 1, found.base.policy.currency)
+    start = book_of(book, history, rows.start - 1, found.base.policy.currency, settings)
     parts = shards(Ground(history, start, assumptions, begins, ends, seed), found.valid)
     store = store_of(parts, directory)
     work = _workers(workers, cluster_url, insecure, len(parts))

@@ -30,10 +30,11 @@ def history() -> History:
         happenings=(
             Split(1, date(2020, 1, 3), date(2020, 1, 2), Decimal("2")),
             Dividend(2, date(2020, 1, 3), date(2020, 1, 2), Decimal("0.35")),
-            Ending(3, date(2020, 1, 3), date(2020, 1, 2), Decimal("3"), 2, Decimal("0.5")),
+            Ending(1, date(2020, 1, 6), date(2020, 1, 2), Decimal("3"), 2, Decimal("0.5")),
         ),
         notes=("a note",),
         late={"vix": 1},
+        adjustments={"index": Adjustment.SPLIT},
     )
 
 
@@ -43,8 +44,8 @@ def test_a_history_arrives_as_it_was_sent() -> None:
 
     assert arrived.digest == sent.digest
     assert arrived.happenings == sent.happenings
-    assert (arrived.name, arrived.notes, arrived.late) == (sent.name, sent.notes, sent.late)
-    assert arrived.instruments == sent.instruments
+    assert (arrived.name, arrived.notes, arrived.instruments) == (sent.name, sent.notes, sent.instruments)
+    assert (arrived.late, arrived.adjustments) == (sent.late, sent.adjustments)
     assert arrived.opens is None
     np.testing.assert_array_equal(arrived.closes, sent.closes)
 
