@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from app.backtest.assumptions import Assumptions, commission_named
 from app.backtest.book_files import book_of
+from app.backtest.document import data as data_of
 from app.backtest.history import History
+from app.backtest.judge import NEAR_CASH, names_lacking, require_names
 from app.backtest.replay import graded
 from app.backtest.sources import history_named
 from app.backtest.sweep.candidates import Candidates, candidates, varied
@@ -82,6 +84,8 @@ def sweep(
         windows(dates, split)
     found = candidates(values, fields, random, seed)
     assumptions = Assumptions(commission=commission_named(costs))
+    for one in found.valid:
+        require_names(one.policy, history)
     start = book_of(book, history, rows.start - 1, found.base.policy.currency, settings)
     parts = shards(Ground(history, start, assumptions, begins, ends, seed), found.valid)
     store = store_of(parts, directory)
@@ -100,7 +104,7 @@ def sweep(
     if as_json:
         result = plain(swept)
         result["best"] |= {"file": str(best), "shown_by": shown_by}
-        print_json({**result, "assumptions": words, "data": _data(history), "seed": seed})
+        print_json({**result, "assumptions": words, "data": data_of(history, dates), "seed": seed})
     else:
         show_sweep(Console(), swept, words)
         typer.echo(f"\nShow the best: {shown_by}")
@@ -175,7 +179,9 @@ def _kept_when_stopped(store: Store, parts: Sequence[Shard]) -> Iterator[None]:
 
 
 def _assumption_words(swept: Swept, history: History, assumptions: Assumptions) -> list[str]:
-    words = [*assumptions.words(), *history.notes]
+    words = [*assumptions.words(), *names_lacking(swept.base.candidate.policy, history), *history.notes]
+    if swept.objective is not Objective.CAGR:
+        words.append(f"a policy that varies by less than {NEAR_CASH:.1%} a year is next to cash: no ratio chooses it")
     if swept.split is not None:
         words += [
             "every policy is replayed once over all days: in the months it is tried it has the account that it would "
@@ -183,13 +189,3 @@ def _assumption_words(swept: Swept, history: History, assumptions: Assumptions) 
             "going over to another policy costs as much as selling all of the old book and buying all of the new one",
         ]
     return words
-
-
-def _data(history: History) -> dict[str, Any]:
-    return {
-        "name": history.name,
-        "source": history.source,
-        "digest": history.digest,
-        "adjustment": history.adjustment.value,
-        "instruments": len(history.instruments),
-    }

@@ -16,7 +16,7 @@ from app.backtest.statistics.figures import YEAR, Way
 from app.backtest.sweep.candidates import Candidate, Candidates, Varied
 from app.backtest.sweep.overfitting import probability_of_overfitting
 from app.backtest.sweep.run import Collected
-from app.backtest.sweep.walk_forward import Objective, Split, Tried, WalkForward, walk_forward
+from app.backtest.sweep.walk_forward import Objective, Split, Tried, WalkForward, figure_of, walk_forward
 from app.domain.errors import UsageError
 from app.domain.market import Array
 
@@ -38,6 +38,11 @@ class Row:
         """Shape: [D]."""
         changes: Array = self.nav[1:] / self.nav[:-1] - 1
         return changes
+
+    @property
+    def near_cash(self) -> bool:
+        """It hardly varies, and its ratios say nothing."""
+        return figure_of(self.statistics, Objective.SHARPE) is None
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def _row(candidate: Candidate, result: Mapping[str, Any]) -> Row:
 
 
 def _value(row: Row, objective: Objective) -> float:
-    value = row.statistics[objective.value]
+    value = figure_of(row.statistics, objective)
     return -np.inf if value is None else value
 
 

@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 import app
 from app.backtest.assumptions import Assumptions
 from app.backtest.history import History
+from app.backtest.judge import way_of
 from app.backtest.reader import Reader
 from app.backtest.replay import Replayed, replay
-from app.backtest.statistics.activity import ratios_of
-from app.backtest.statistics.figures import Way, figures
+from app.backtest.statistics.figures import figures
 from app.backtest.sweep.candidates import Candidate
 from app.backtest.sweep.parcel import unpacked
 from app.backtest.sweep.walk_forward import month_ends
@@ -139,7 +139,7 @@ def _result(way: Replayed) -> dict[str, Any]:
     value = sum(one.quantity * one.price for one in way.done)
     costs = sum(one.commission + one.quantity * abs(one.paid - one.price) for one in way.done)
     return {
-        "statistics": figures(Way(way.returns, ratios=ratios_of(way))),
+        "statistics": figures(way_of(way)),
         "nav": np.round(way.nav, 4).tolist(),
         "exposure": np.round(way.exposure[month_ends(way.dates)], 4).tolist(),
         "cost": float(costs / value) if value else None,
