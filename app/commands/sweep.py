@@ -180,6 +180,7 @@ def _kept_when_stopped(store: Store, parts: Sequence[Shard]) -> Iterator[None]:
 
 def _assumption_words(swept: Swept, history: History, assumptions: Assumptions) -> list[str]:
     words = [*assumptions.words(), *names_lacking(swept.base.candidate.policy, history), *history.notes]
+    words += dict.fromkeys(mark for row in swept.rows for mark in row.marks)
     if swept.objective is not Objective.CAGR:
         words.append(f"a policy that varies by less than {NEAR_CASH:.1%} a year is next to cash: no ratio chooses it")
     if swept.split is not None:

@@ -32,6 +32,7 @@ class Row:
     cost: float | None
     orders: int
     decisions_digest: str
+    marks: tuple[str, ...]
 
     @property
     def returns(self) -> Array:
@@ -133,6 +134,7 @@ def _row(candidate: Candidate, result: Mapping[str, Any]) -> Row:
         result["cost"],
         result["orders"],
         result["decisions_digest"],
+        tuple(result["marks"]),
     )
 
 

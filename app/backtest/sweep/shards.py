@@ -144,5 +144,6 @@ def _result(way: Replayed) -> dict[str, Any]:
         "exposure": np.round(way.exposure[month_ends(way.dates)], 4).tolist(),
         "cost": float(costs / value) if value else None,
         "orders": len(way.done),
+        "marks": list(way.marks),
         "decisions_digest": way.decisions_digest,
     }
