@@ -11,6 +11,7 @@ from app.backtest.history import Dividend, Ending, Split
 from app.backtest.orders import Done, Lapse, Lapsed, Waiting, under_way
 from app.backtest.reader import Reader, money
 from app.backtest.remembered import Remembered
+from app.backtest.sending import send
 from app.broker.paper.book import CENT, Fill, Holding, PaperBook
 from app.broker.paper.matching import Execution, Moment, accepted, filled, next_session
 from app.broker.paper.valuation import Valuation, Wanted
@@ -66,6 +67,7 @@ class Account:
     _unseen: dict[int, Decimal | None] = field(default_factory=dict)
 
     _may_be_unseen: bool = False
+    _today: Today | None = None
 
     def __post_init__(self) -> None:
         """Its earlier closing values, as the desk takes them over, or else its value at the close before.
@@ -117,8 +119,9 @@ class Account:
         """The chosen plan's orders wait, or are filled at once where that is the rule."""
         self.level = decided.level
         plan = decided.chosen
+        planned = sorted((Waiting(order, plan.action, self.row) for order in plan.orders), key=lambda one: one.turn)
+        orders = self._send(planned, decided.level, market) if planned else []
         self.before = evaluation_record(decided.evaluation, self.before.drawdown_acted_at if self.before else None)
-        orders = [Waiting(order, plan.action, self.row) for order in plan.orders]
         if self.assumptions.fill is FillRule.SAME_BAR:
             self._carry_out(orders, market)
         else:
@@ -171,6 +174,14 @@ class Account:
     def unvalued(self) -> int:
         """Holdings that nobody knows the value of."""
         return len(self._unseen)
+
+    @property
+    def marked_book(self) -> PaperBook:
+        """At the prices seen last."""
+        seen = ((one, self.reader.last(self.row - 1, one.instrument.conid)) for one in self.book.holdings)
+        return self.book.changed(
+            holdings=tuple(one if last is None else one.model_copy(update={"price": last}) for one, last in seen)
+        )
 
     def _held(self, row: int) -> list[tuple[Holding, Decimal | None]]:
         """With what a share is worth, None where nobody tells any more."""
@@ -256,6 +267,19 @@ class Account:
 
     def _since(self, day: date) -> int:
         return self.row - self.reader.rows[day]
+
+    def _send(self, planned: Sequence[Waiting], level: KillLevel, market: Market) -> list[Waiting]:
+        """As the executor does: what it refuses is not sent."""
+        today = self._today or self.given(market).today
+        sent = []
+        for one, order in zip(
+            planned, send(today, [one.order for one in planned], level, self.book.commission), strict=True
+        ):
+            if order is None:
+                self._lapse(one, one.order.quantity, Lapse.NOT_SENT)
+            else:
+                sent.append(replace(one, order=order))
+        return sent
 
     def _carry_out(self, orders: Sequence[Waiting], market: Market) -> None:
         """What is not filled now lapses as the session ends."""

@@ -21,9 +21,10 @@ class Waiting:
     decided: int
 
     @property
-    def turn(self) -> tuple[int, bool, str]:
+    def turn(self) -> tuple[int, bool, str, int]:
         """Sales first, for they pay for purchases; then what must be done."""
-        return self.order.side.sign, not self.order.mandatory, self.order.instrument.symbol
+        order = self.order
+        return order.side.sign, not order.mandatory, order.instrument.symbol, order.leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Done:
 class Lapse(StrEnum):
     """Why an order, or the rest of it, was not filled in the session it was due in."""
 
+    NOT_SENT = "refused as it was to be sent, at its limit or by the preview of its cost"
     NO_PRICE = "no price in that session"
     NO_VOLUME = "more than its share of that session's volume"
     NO_CASH = "more than the cash buys"

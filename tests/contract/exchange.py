@@ -1,6 +1,7 @@
 """The simulator in the same process, with the real client and adapter in front of it; its time stands still."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,9 +25,11 @@ SYMBOLS = ("AAPL", "AMD", "BAC", "KO", "PEP", "XOM")
 class Exchange:
     """The simulator's market and its own account, set back for each case; `now` is its time."""
 
-    def __init__(self, app: ASGIApp, closing: AsyncExitStack) -> None:
+    def __init__(self, app: ASGIApp, closing: AsyncExitStack, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """`monotonic`: what the client counts on from the simulator's time by."""
         self._app = app
         self._closing = closing
+        self._monotonic = monotonic
         self.now = datetime.min.replace(tzinfo=UTC)
 
     async def open(
@@ -40,7 +43,7 @@ class Exchange:
         settings = Settings(
             _env_file=None, trading_mode="paper", mcp_token="token", ticket_key=KEY, max_order_value=Decimal(10**9)
         )
-        server = create_server(settings, ClientPortal(http, refuse_simulator=False))
+        server = create_server(settings, ClientPortal(http, clock=self._monotonic, refuse_simulator=False))
         connection = InProcessConnection(server)
         self.broker = McpBroker(connection)
         self.market = McpMarketData(connection)
