@@ -198,11 +198,8 @@ def _run_missed(chain: _Chain, interval: Interval, assumptions: Assumptions) -> 
         for order in missed.orders:
             name = f"{_MISSED} {missed.session_date} {order.instrument.conid} {order.side} {order.leg}"
             course = course.with_deal(name, _planned(order, missed.closes, assumptions))
-        what = (
-            _listed(missed.orders)
-            if missed.problem is None
-            else f"what it would have done is not known: {missed.problem}"
-        )
+        unknown = f"what it would have ordered is not known: {missed.problem}"
+        what = _listed(missed.orders) if missed.problem is None else unknown
         chain.swap(Cause.MISSED_RUN, course, f"no run on {missed.session_date}; {what}")
 
 

@@ -19,7 +19,7 @@ from app.domain.market import Market, PriceSeries, Session
 from app.domain.order import Order, OrderState, Side
 from app.domain.plan import NO_MEMORY, Action, Plan
 from app.domain.portfolio import CashBalance, Portfolio, Position
-from app.record.capture import Inputs
+from app.record.capture import ByHand, Inputs
 from app.risk import Today
 from tests.support.fakes import policy
 
@@ -192,6 +192,16 @@ def test_a_sale_in_another_program() -> None:
     start, end = portfolio({KO: (100, 50)}, 0), portfolio({KO: (60, 49)}, 40 * 51)
     found = told(interval(start, end, closes={2: Decimal(50)}))
     assert parts(found) == {Cause.MANUAL_TRADE: Decimal("80.00")}
+
+
+def test_an_exit_that_a_person_asked_for_is_no_order_of_the_model() -> None:
+    start, end = portfolio({KO: (100, 50)}, 0), portfolio({}, 100 * 49 - 1)
+    sold = order(Side.SELL, 100, 50, KO)
+    run = decided(start, (sold,), (execution(sold, 100, 49, 1),))
+    run = replace(run, inputs=replace(run.inputs, by_hand=ByHand("KO", "ada")))
+    seen = replace(MARKET, history={2: PriceSeries(2, (DAY,), np.array([52.0]), "test", NOON)})
+    found = told(replace(interval(start, end, run), market=seen))
+    assert parts(found) == {Cause.MANUAL_TRADE: Decimal("-301.00")}
 
 
 def test_shares_without_money_against_them_are_not_explained() -> None:
