@@ -236,12 +236,18 @@ def _revise_closes(chain: _Chain, interval: Interval, assumptions: Assumptions) 
 def _with_plan(
     course: Course, run_id: str, plan: Plan, again: Plan, interval: Interval, assumptions: Assumptions
 ) -> Course:
-    for order in plan.orders:
-        course = course.with_deal(_name(run_id, order.instrument.conid, order.side, order.leg), None)
-    for order in again.orders:
-        deal = _planned(order, interval.closes, assumptions)
-        course = course.with_deal(_name(run_id, order.instrument.conid, order.side, order.leg), deal)
+    """Orders that stay keep their deals."""
+    before, after = ({_key(order): order for order in one.orders} for one in (plan, again))
+    for key in before.keys() - after.keys():
+        course = course.with_deal(_name(run_id, *key[:3]), None)
+    for key, order in after.items():
+        if key not in before:
+            course = course.with_deal(_name(run_id, *key[:3]), _planned(order, interval.closes, assumptions))
     return course
+
+
+def _key(order: Order) -> tuple[int, Side, int, Decimal]:
+    return order.instrument.conid, order.side, order.leg, order.quantity
 
 
 def _planned(order: Order, closes: Mapping[int, Decimal], assumptions: Assumptions) -> Deal:

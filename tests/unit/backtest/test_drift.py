@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from app.domain.instrument import Instrument
 from app.domain.market import Market, PriceSeries, Session
 from app.domain.order import Order, OrderState, Side
 from app.domain.plan import NO_MEMORY, Action, Plan
+from app.domain.policy import Policy
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.record.capture import ByHand, Inputs
 from app.risk import Today
@@ -64,6 +66,11 @@ MARKET = Market(
 )
 
 
+@cache
+def rules() -> Policy:
+    return policy()
+
+
 def order(side: Side, quantity: int, price: object, instrument: Instrument = AAPL) -> Order:
     return Order(instrument, side, Decimal(quantity), amount(price), "as the test wants it")
 
@@ -78,7 +85,7 @@ def execution(
 
 
 def decided(start: Portfolio, orders: tuple[Order, ...], executions: tuple[Execution, ...]) -> Decided:
-    inputs = Inputs(Today(policy(), start, MARKET, (), NO_MEMORY))
+    inputs = Inputs(Today(rules(), start, MARKET, (), NO_MEMORY))
     return Decided("run_1", inputs, Plan(Action.REBALANCE, orders, "test"), executions)
 
 
