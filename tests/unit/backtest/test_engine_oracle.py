@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from app.backtest.account import Done
+from app.backtest.orders import Done
 from app.backtest.assumptions import Assumptions, FillRule
 from app.backtest.books import even_book
 from app.backtest.checks.oracle import AMOUNT, equal_weight, equal_weight_led, second_engine
