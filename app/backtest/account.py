@@ -175,6 +175,14 @@ class Account:
         """Holdings that nobody knows the value of."""
         return len(self._unseen)
 
+    @property
+    def marked_book(self) -> PaperBook:
+        """At the prices seen last."""
+        seen = ((one, self.reader.last(self.row - 1, one.instrument.conid)) for one in self.book.holdings)
+        return self.book.changed(
+            holdings=tuple(one if last is None else one.model_copy(update={"price": last}) for one, last in seen)
+        )
+
     def _held(self, row: int) -> list[tuple[Holding, Decimal | None]]:
         """With what a share is worth, None where nobody tells any more."""
         seen = self.reader.seen

@@ -1,7 +1,8 @@
 """What a policy is compared with: books that decide nothing, on the same days, at the same costs.
 
-Shares may be fractions here. A name without a price keeps its last one as long as a replay lets it, and then counts for
-nothing, as there. Source of the idea: DeMiguel, Garlappi and Uppal, Optimal versus naive diversification, 2009.
+Shares may be fractions here. A name without a price keeps its last one as long as a replay lets it, and then is out of
+sight, as there: that is neither gain nor loss.
+Source: DeMiguel, Garlappi and Uppal, Optimal versus naive diversification, 2009.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from app.backtest.assumptions import Assumptions
 from app.backtest.history import Adjustment, Dividend, Ending, Happening, History, Split
 from app.backtest.statistics.figures import YEAR, Ratio, Way
 from app.broker.paper.book import PaperBook
+from app.domain.kept import kept_property
 from app.domain.market import Array
 
 MONTH = 21
@@ -25,13 +27,17 @@ _HARDLY_INVESTED = 0.2
 
 @dataclass(frozen=True)
 class Ride:
-    """A way of its own. Shape: `nav` and `invested` [D + 1], `traded`, `commission` and `slippage` [D], in money."""
+    """A way of its own, in money. Shape: `nav` and `invested` [D + 1], the others [D].
+
+    `flows`: what came into sight before the session, less what went out of it.
+    """
 
     nav: Array = field(repr=False)
     invested: Array = field(repr=False)
     traded: Array = field(repr=False)
     commission: Array = field(repr=False)
     slippage: Array = field(repr=False)
+    flows: Array = field(repr=False)
 
     @property
     def turnover(self) -> float:
@@ -48,7 +54,8 @@ class Ride:
         """As the statistics judge it. `rate`: risk-free, a session."""
         nav = self.nav[1:]
         exposure = self.invested[1:] / nav
-        returns = nav / self.nav[:-1] - 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            returns = nav / (self.nav[:-1] + self.flows) - 1
         return Way(
             returns,
             rate,
@@ -66,18 +73,26 @@ class Ride:
 
 @dataclass(frozen=True)
 class Road:
-    """The prices of the days that are graded. Shape: `prices` [D + 1, N], the row before the first day included."""
+    """The prices of the days that are graded, and the row before: `last` known, 0 for none; whether they are in `sight`
+    still, and whether the name is `traded` on the day. Shape: [D + 1, N] each.
+    """
 
     history: History
     assumptions: Assumptions
     first: int
-    prices: Array = field(repr=False)
+    last: Array = field(repr=False)
+    sight: NDArray[np.bool_] = field(repr=False)
     traded: NDArray[np.bool_] = field(repr=False)
 
     @property
     def days(self) -> int:
         """How many are graded."""
-        return len(self.prices) - 1
+        return len(self.last) - 1
+
+    @kept_property
+    def prices(self) -> Array:
+        """What a share is worth, 0 out of sight. Shape: [D + 1, N]."""
+        return np.where(self.sight, self.last, 0.0)
 
     def buy_and_hold(self, book: PaperBook) -> Ride:
         """The starting book, left alone."""
@@ -109,6 +124,7 @@ class Road:
             ride,
             nav=nav,
             invested=ride.invested * left,
+            flows=ride.flows * left[:-1],
             traded=ride.traded * left[1:] + paid * extra,
             commission=ride.commission * left[1:] + paid * cost * (1 - of),
             slippage=ride.slippage * left[1:] + paid * cost * of,
@@ -118,7 +134,8 @@ class Road:
         """The index's level, begun at `start`; None without one. Shape: [D + 1]."""
         if self.history.index is None:
             return None
-        level = _filled(self.history.index[self.first - 1 : self.first + self.days, None])[:, 0]
+        values = self.history.index[self.first - 1 : self.first + self.days]
+        level = values[_newest(values[:, None])[:, 0]]
         return None if not np.isfinite(level).all() else start * level / level[0]
 
     def _ride(
@@ -134,7 +151,7 @@ class Road:
             if stop > self.days:
                 break
             for one in happenings.get(stop, ()):
-                rider.happen(one)
+                rider.happen(one, stop)
             rider.hold(stop, stop + 1)
             if stop in due and chosen is not None:
                 rider.correct(stop, chosen, share)
@@ -152,40 +169,51 @@ class Road:
 
 def road(history: History, assumptions: Assumptions, rows: range) -> Road:
     """`rows` of the graded days."""
-    # What was last known may be older than the first row.
-    before = max(0, rows.start - 1 - assumptions.carried)
-    prices = _carried(history.closes[before : rows.stop], assumptions.carried)[rows.start - 1 - before :]
-    return Road(history, assumptions, rows.start, prices, ~np.isnan(history.closes[rows.start - 1 : rows.stop]))
+    closes = history.closes[: rows.stop]
+    whole = _in_last_shares(history)[: rows.stop]
+    newest = _newest(closes)
+    last = np.nan_to_num(np.take_along_axis(closes * whole, newest, axis=0) / whole)
+    age = np.arange(len(closes))[:, None] - newest
+    graded = slice(rows.start - 1, rows.stop)
+    sight = (age <= assumptions.carried) & (last > 0)
+    return Road(history, assumptions, rows.start, last[graded], sight[graded], ~np.isnan(closes[graded]))
 
 
 @dataclass
 class _Rider:
-    """One book on its way."""
+    """One book on its way. Quantities are kept times their currency's rate: a price makes them money of the account."""
 
     road: Road
     book: PaperBook
 
     def __post_init__(self) -> None:
         history, days = self.road.history, self.road.days
-        self._columns = {one.conid: n for n, one in enumerate(history.instruments)}
+        rates = {one.currency: float(one.exchange_rate) for one in self.book.cash} | {self.book.currency: 1.0}
+        # What the account has no rate for it can neither hold nor buy.
+        self._rate = np.array([rates.get(one.currency, 0.0) for one in history.instruments])
+        self._columns = history.columns
         self._quantity = np.zeros(len(history.instruments))
         for held in self.book.holdings:
-            self._quantity[self._columns[held.instrument.conid]] += float(held.quantity)
-        self._cash = float(self.book.cash_in(self.book.currency))
+            column = self._columns[held.instrument.conid]
+            self._quantity[column] += float(held.quantity) * self._rate[column]
+        self._cash = sum(float(one.amount) * rates[one.currency] for one in self.book.cash)
         self._interest = self.road.assumptions.cash_rate / YEAR
         self._value, self._money = np.zeros(days + 1), np.zeros(days + 1)
-        self._traded, self._commission, self._slippage = (np.zeros(days) for _ in range(3))
+        self._traded, self._commission, self._slippage, self._flows = (np.zeros(days) for _ in range(4))
 
     def hold(self, first: int, stop: int) -> None:
         """The same quantities on the days from `first` to before `stop`; day 0 is the one before the first."""
         if first >= stop:
             return
         self._value[first:stop] = self.road.prices[first:stop] @ self._quantity
+        begin = max(1, first)
+        came = self.road.sight[begin:stop].astype(np.float64) - self.road.sight[begin - 1 : stop - 1]
+        self._flows[begin - 1 : stop - 1] += (came * self.road.last[begin - 1 : stop - 1]) @ self._quantity
         days = np.arange(stop - first) + (1 if first else 0)
         self._money[first:stop] = self._cash * (1 + self._interest) ** days
         self._cash = float(self._money[stop - 1])
 
-    def happen(self, one: Happening) -> None:
+    def happen(self, one: Happening, day: int) -> None:
         """At the opening."""
         column = self._columns[one.conid]
         quantity = self._quantity[column]
@@ -198,14 +226,19 @@ class _Rider:
                 self._quantity[column] = quantity * float(one.ratio)
             case Ending():
                 self._quantity[column] = 0.0
+                if not self.road.sight[day - 1, column]:
+                    # Nobody knew what it was worth; now that is known, and a loss if it is less.
+                    self._flows[day - 1] += quantity * self.road.last[day - 1, column]
                 self._cash += quantity * float(one.cash)
                 if one.into is not None:
-                    self._quantity[self._columns[one.into]] += quantity * float(one.ratio)
+                    into = self._columns[one.into]
+                    exchanged = self._rate[into] / self._rate[column] if self._rate[column] else 0.0
+                    self._quantity[into] += quantity * float(one.ratio) * exchanged
 
     def correct(self, day: int, chosen: NDArray[np.bool_], share: float) -> None:
         """Trade to even weights at that day's close, costs out of the whole."""
         prices, open_ = self.road.prices[day], self.road.traded[day]
-        wanted = chosen & open_
+        wanted = chosen & open_ & (self._rate > 0)
         if not wanted.any():
             return
         nav = self._cash + float(prices @ self._quantity)
@@ -215,10 +248,10 @@ class _Rider:
             free = max(0.0, share * (nav - slippage - commission) - stuck)
             target = np.where(open_, 0.0, self._quantity)
             target[wanted] = free / wanted.sum() / prices[wanted]
-            shares = np.abs(target - self._quantity)
-            value = shares * prices
+            moved = np.abs(target - self._quantity)
+            value = moved * prices
             slippage = float(value.sum()) * float(self.road.assumptions.slippage_bps) * _BASIS_POINT
-            commission = self._charge(shares, value)
+            commission = self._charge(moved, value)
         self._quantity = target
         self._value[day] = float(prices @ target)
         self._money[day] = self._cash = nav - slippage - commission - self._value[day]
@@ -227,28 +260,30 @@ class _Rider:
 
     def ride(self) -> Ride:
         """What came of it."""
-        return Ride(self._value + self._money, self._value, self._traded, self._commission, self._slippage)
+        return Ride(self._value + self._money, self._value, self._traded, self._commission, self._slippage, self._flows)
 
-    def _charge(self, shares: Array, value: Array) -> float:
-        plan = self.road.assumptions.commission
+    def _charge(self, moved: Array, value: Array) -> float:
+        """In each name's own currency, as it is charged. Shape: [N] each."""
+        plan, traded = self.road.assumptions.commission, moved > 1e-9
+        rate = self._rate[traded]
+        least, shares = np.full(len(rate), float(plan.least)), moved[traded] / rate
         charges = np.minimum(
-            np.maximum(shares * float(plan.per_share), float(plan.least)), value * float(plan.largest_share)
+            np.maximum(shares * float(plan.per_share), least), value[traded] / rate * float(plan.largest_share)
         )
-        return float(charges[shares > 1e-9].sum())
+        return float((charges * rate).sum())
 
 
-def _carried(closes: Array, most: int) -> Array:
-    """Missing closes as the last one for at most so many sessions, then 0. Shape: [T, N] → [T, N]."""
-    row = np.arange(len(closes))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(closes), -1, row), axis=0)
-    filled = np.take_along_axis(closes, np.maximum(last, 0), axis=0)
-    result: Array = np.where((last >= 0) & (row - last <= most), filled, 0.0)
-    return result
-
-
-def _filled(values: Array) -> Array:
-    """Missing ones as the last before. Shape: [T, N] → [T, N]."""
+def _newest(values: Array) -> NDArray[np.intp]:
+    """The row of the last value up to each, the first row where there is none. Shape: [T, N] → [T, N]."""
     row = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(values), 0, row), axis=0)
-    result: Array = np.take_along_axis(values, last, axis=0)
+    result: NDArray[np.intp] = np.maximum.accumulate(np.where(np.isnan(values), 0, row), axis=0)
     return result
+
+
+def _in_last_shares(history: History) -> Array:
+    """By what a price is divided so that it is one of the shares of the last row. Shape: [T, N]."""
+    ratio = np.ones(history.closes.shape)
+    for one in history.happenings:
+        if isinstance(one, Split):
+            ratio[: history.row(one.session_date), history.columns[one.conid]] /= float(one.ratio)
+    return ratio

@@ -132,7 +132,8 @@ def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: R
     ways_of_all = [way_of(own), *(one.way for one in others), *map(way_of, off.values())]
     mine, *rest = bootstrap(ways_of_all, asked.seed)
     dates = (asked.history.dates[own.first - 1], *own.dates)
-    periods = worst_periods(own.nav, dates)
+    level = _level(mine.way)
+    periods = worst_periods(level, dates)
     benchmarks = tuple(
         Benchmark(
             name=one.name,
@@ -141,13 +142,13 @@ def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: R
             statistics=its.estimates(),
             differences=mine.differences(its),
             by_block={block: mine.differences(its, block) for block in mine.draws},
-            drawdown=drawdown(one.nav, dates),
-            periods=performance(one.nav, dates, periods),
+            drawdown=drawdown(_level(one.way), dates),
+            periods=performance(_level(one.way), dates, periods),
             replayed=one.replayed,
         )
         for one, its in zip(others, rest, strict=False)
     )
-    in_periods = performance(own.nav, dates, periods)
+    in_periods = performance(level, dates, periods)
     sampled = dict(zip((one.name for one in others), rest, strict=False))
     claimed = {one.name: (sampled[one.name], one.periods) for one in benchmarks if one.name in _CLAIMED_AGAINST}
     return Judged(
@@ -160,9 +161,14 @@ def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: R
         without={name: mine.differences(its) for name, its in zip(off, rest[len(others) :], strict=True)},
         recovery=recovery_of(own),
         by_block={block: mine.estimates(block) for block in mine.draws},
-        drawdown=drawdown(own.nav, dates),
+        drawdown=drawdown(level, dates),
         periods=in_periods,
     )
+
+
+def _level(way: Way) -> Array:
+    """What a unit of money became: what comes into sight or goes out of it does not move it. Shape: [D + 1]."""
+    return np.append(1.0, np.cumprod(1 + way.returns))
 
 
 def _others(asked: Asked, own: Replayed, free: Replayed, beside: Road) -> Iterator[_Other]:
@@ -234,10 +240,11 @@ def _assumptions(asked: Asked, rows: range) -> Iterator[str]:
 
 
 def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
-    yield from asked.assumptions.marks
+    yield from dict.fromkeys(mark for one in found for mark in one.replayed.marks)
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:
+        yield from (f"{one.replayed.policy.name}: {mark}" for mark in one.replayed.marks)
         volatility = one.statistics["volatility"].value
         if volatility is not None and volatility < NEAR_CASH:
             yield f"NEAR CASH: {one.replayed.policy.name} varies by {volatility:.2%} a year; its ratios say nothing"

@@ -18,13 +18,18 @@ from app.domain.market import Array, PriceSeries
 class Known:
     """A column as it is known from row `since` on, in the shares of then.
 
-    Shape: `rows` [n] of the closes in `series`; `volumes` [T].
+    Shape: `rows` [n] of the closes in `series`; `shares` [T], new ones for one of each row.
     """
 
     since: int
     series: PriceSeries
     rows: NDArray[np.intp]
-    volumes: Array | None
+    shares: Array
+
+    def close(self, row: int) -> float | None:
+        """Of that session; None where there is none."""
+        at = int(self.rows.searchsorted(row))
+        return float(self.series.closes[at]) if at < len(self.rows) and self.rows[at] == row else None
 
 
 def is_plain(history: History, column: int) -> bool:
@@ -80,4 +85,4 @@ def _version(
         history.source,
         as_of,
     )
-    return Known(since, series, rows, None if history.volumes is None else history.volumes[:, column] * shares)
+    return Known(since, series, rows, shares)

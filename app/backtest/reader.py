@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from app.backtest.assumptions import FillRule
-from app.backtest.history import Datum, Dividend, Ending, Happening, History, Split
+from app.backtest.history import Adjustment, Datum, Dividend, Ending, Happening, History, Split
 from app.backtest.known import Known, is_plain, versions
 from app.backtest.views import OnDemand
 from app.domain.errors import DataError
@@ -163,26 +163,30 @@ class Reader:
         """
         history = self.history
         values: Array | None = self._vix if part == "vix" else getattr(history, part)
-        column = None if conid is None else history.columns[conid]
-        known = row + history.late.get(part, 0)
+        derived = part == "vix" and history.vix is None
+        known = row + history.late.get("index" if derived else part, 0)
         if values is None or known > at:
             return None
-        unit = {"volumes": "shares", "index": "points", "vix": "points"}.get(part)
-        value = float(values[row] if column is None else values[row, column])
+        column = None if conid is None else history.columns[conid]
+        value: float | None = float(values[row] if column is None else values[row, column])
+        adjustment = history.adjustments.get(part, history.adjustment)
         if part == "closes" and conid in self._odd:
-            version = self._version(conid, at)
-            value = dict(zip(version.rows.tolist(), version.series.closes.tolist(), strict=True)).get(row, np.nan)
-            known = max(known, version.since) if value != float(values[row, column]) else known
-        if value != value:
+            versions = [one for one in self._odd[conid] if one.since <= at]
+            value = versions[-1].close(row)
+            # Since when it has been what it is now.
+            changed = [one.since for one in versions if one.close(row) != value]
+            known = max(known, min((one.since for one in versions if one.since > max(changed, default=-1)), default=0))
+            adjustment = Adjustment.SPLIT if versions[-1].shares[row] != 1 else adjustment
+        if value is None or value != value:
             return None
-        derived = part == "vix" and history.vix is None
+        unit = {"volumes": "shares", "index": "points", "vix": "points"}.get(part)
         return Datum(
             value=value,
             as_of=history.dates[row],
             known_at=history.dates[known],
             source="derived" if derived else history.source,
             unit=unit or f"{history.instruments[column or 0].currency} a share",
-            adjustment=history.adjustments.get(part, history.adjustment),
+            adjustment=adjustment,
         )
 
     def _add_odd(
@@ -202,7 +206,10 @@ class Reader:
             series[conid] = known.series.part(part, known.series.dates[part], now)
         prior = money(float(known.series.closes[end - 1])) if end else None
         price, seen = self.price(row, conid), self.seen(row, conid)
-        volume = ASSUMED_VOLUME if known.volumes is None else _average(self._volumes_before(row, known.volumes))
+        volume: Decimal | None = ASSUMED_VOLUME
+        if self.history.volumes is not None:
+            traded = self._volumes_before(row, self.history.volumes[:, self.history.columns[conid]])
+            volume = _average(traded * self._volumes_before(row, known.shares))
         if price is not None:
             quotes[conid] = Quote(
                 conid, QuoteKind.LIVE, now, self.history.source, price, price, price, prior, volume, ASSUMED_VALUE

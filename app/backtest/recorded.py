@@ -4,6 +4,7 @@ Must never mix prices that were adjusted differently: what was revised in betwee
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -14,9 +15,11 @@ from app.desk.records import Book
 from app.domain.errors import RecordError, UsageError
 from app.domain.instrument import Instrument
 from app.domain.market import Array, Market, PriceSeries
+from app.domain.portfolio import Portfolio
 from app.ledger.address import address, sqlite_file
 from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
+from app.record.capture import Inputs
 from app.record.chunks import gather
 from app.record.replay import read
 from app.settings import Settings
@@ -29,22 +32,41 @@ _ADJUSTED = {"simulator:sample": Adjustment.TOTAL}
 
 def recorded(settings: Settings, book: str | None = None) -> History:
     """Of that book, or of the only one. Raises: UsageError where nothing is kept of it; LedgerError."""
+    with _opened(settings, book) as days:
+        history = history_of((inputs.today.market for inputs in days.inputs()), NAME)
+    if history is None:
+        raise _nothing_kept()
+    if days.unreadable:
+        words = f"what {days.unreadable} runs kept cannot be read: `portfolio audit verify` says more"
+        history = replace(history, notes=(*history.notes, words))
+    return history
+
+
+def newest_portfolio(settings: Settings, book: str | None = None) -> Portfolio:
+    """As the newest run found it that kept anything. Raises: UsageError; LedgerError."""
+    with _opened(settings, book) as days:
+        found = next(days.inputs(), None)
+    if found is None:
+        raise _nothing_kept()
+    return found.today.portfolio
+
+
+def _nothing_kept() -> UsageError:
+    return UsageError(
+        "no run of that book kept what it decided on", "Only runs that decided something keep it: `portfolio runs`"
+    )
+
+
+@contextmanager
+def _opened(settings: Settings, book: str | None) -> Iterator["_Days"]:
     file = sqlite_file(address(settings.ledger_url))
     if file is not None and not file.exists():
         raise UsageError("there is no ledger that kept anything", "`portfolio run` makes one; --state names another")
     ledger = open_ledger(settings.ledger_url, lease_seconds=settings.run_lease_seconds)
     try:
-        whose = _book(ledger.books(), book)
-        days = _Days(ledger, whose.name)
-        history = history_of(days.markets(), NAME)
+        yield _Days(ledger, _book(ledger.books(), book).name)
     finally:
         ledger.dispose()
-    if history is None:
-        raise UsageError("no run of that book kept what it decided on", "Only runs that decided something keep it")
-    if days.unreadable:
-        words = f"what {days.unreadable} runs kept cannot be read: `portfolio audit verify` says more"
-        history = replace(history, notes=(*history.notes, words))
-    return history
 
 
 def _book(books: Sequence[Book], name: str | None) -> Book:
@@ -60,25 +82,25 @@ def _book(books: Sequence[Book], name: str | None) -> Book:
 
 
 class _Days:
-    """The markets that runs decided on; what several of them name is fetched once."""
+    """What runs decided on; what several of them name is fetched once."""
 
     def __init__(self, ledger: SqlLedger, book: str) -> None:
         self._ledger, self._book = ledger, book
         self._texts: dict[str, str] = {}
         self.unreadable = 0
 
-    def markets(self) -> Iterator[Market]:
+    def inputs(self) -> Iterator[Inputs]:
         """The newest first."""
         for run in self._ledger.runs(_EVERY_RUN, self._book):
             root = self._ledger.kept_root(run.run_id)
             if root is None:
                 continue
             try:
-                market = read(gather(self._fetch, root)).inputs.today.market
+                found = read(gather(self._fetch, root)).inputs
             except RecordError:
                 self.unreadable += 1
             else:
-                yield market
+                yield found
 
     def _fetch(self, hashes: Collection[str]) -> Mapping[str, str]:
         self._texts.update(self._ledger.chunks([each for each in hashes if each not in self._texts]))

@@ -132,11 +132,9 @@ class Replayed:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What stands on every output of it."""
+        """What stands on every output of it, beside the marks of its assumptions."""
         missed = 0 if self.unvalued is None else int(np.count_nonzero(self.unvalued))
-        if not missed:
-            return self.assumptions.marks
-        return (*self.assumptions.marks, f"NAV leaves out what nobody knew the value of at {missed} closes")
+        return (f"NAV leaves out holdings that nobody knew the value of at {missed} closes",) if missed else ()
 
     def _received(self, kind: EntryKind) -> Decimal:
         cash = (one.cash * self.start.rate(one.currency) for one in self.entries if one.kind is kind)
@@ -245,7 +243,7 @@ def _replayed(course: _Course, history: History, rows: range) -> Replayed:
         history=history,
         assumptions=account.assumptions,
         start=course.start,
-        end=account.book,
+        end=account.marked_book,
         dates=history.dates[rows.start : rows.stop],
         first=rows.start,
         nav=nav,

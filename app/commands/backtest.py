@@ -9,16 +9,17 @@ import typer
 from rich.console import Console
 
 from app.backtest.assumptions import Assumptions, FillRule, Resume, commission_named
+from app.backtest.book_files import book_of
 from app.backtest.document import document
 from app.backtest.judge import Asked, backtest
 from app.backtest.replay import graded
 from app.backtest.result import Backtest, Check
 from app.backtest.sources import history_named
-from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, number, policies_of, span
+from app.commands.backtest_options import DEFAULT_BOOK, day_of, number, policies_of, span
 from app.commands.backtest_progress import Course, course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
-from app.domain.errors import UsageError
+from app.commands.report_file import require_writable, write_report
 
 INTERRUPTED = 130
 PolicyOption = Annotated[
@@ -27,7 +28,7 @@ PolicyOption = Annotated[
 FromOption = Annotated[str | None, typer.Option("--from", help="First session that is decided, YYYY-MM-DD.")]
 ToOption = Annotated[str | None, typer.Option("--to", help="Last session, YYYY-MM-DD.")]
 DataOption = Annotated[str, typer.Option("--data", help="History by name: sample, or an imported one.")]
-BookOption = Annotated[str, typer.Option("--book", help="Starting account: FILE, cash:AMOUNT or even:AMOUNT.")]
+BookOption = Annotated[str, typer.Option("--book", help="Starting account: FILE, cash:AMOUNT, even:AMOUNT, account.")]
 FillOption = Annotated[FillRule, typer.Option("--fill", help="Where orders fill.")]
 CostsOption = Annotated[str, typer.Option("--costs", help="Commission: ibkr, none, or basis points of an order.")]
 SlippageOption = Annotated[str, typer.Option("--slippage", help="Basis points that every price is worse.")]
@@ -65,14 +66,14 @@ def command(
     """What policies would have done, net of costs, beside buy and hold, equal weight, the index and no guard."""
     settings = settings_of(state)
     if report is not None:
-        _require_writable(report)
+        require_writable(report)
     policies = policies_of(policy or (), settings)
     history = history_named(data, settings.state_dir)
     begins, ends = span(history, day_of("--from", first), day_of("--to", last))
     asked = Asked(
         policies=policies,
         history=history,
-        book=book_of(book, history, graded(history, begins, ends).start - 1, policies[0].currency),
+        book=book_of(book, history, graded(history, begins, ends).start - 1, policies[0].currency, settings),
         assumptions=Assumptions(
             fill=fill,
             lag=lag,
@@ -91,7 +92,7 @@ def command(
     )
     found = _carried_out(asked, check)
     if report is not None:
-        _write(report, found)
+        write_report(report, import_module("app.backtest.report").html(found))
     print_json(document(found)) if as_json else show_backtest(Console(), found)
     if not all(one.passed for one in found.checks):
         raise typer.Exit(1)
@@ -115,18 +116,3 @@ def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
         progress.count,
     )  # fmt: skip
     return found
-
-
-def _require_writable(file: Path) -> None:
-    """Before minutes are spent on it."""
-    if file.is_dir() or not file.parent.is_dir():
-        raise UsageError(f"--report {file} is not a file that can be written", "Name one in a directory that is there")
-
-
-def _write(file: Path, found: Backtest) -> None:
-    report = import_module("app.backtest.report")
-    try:
-        file.write_text(report.html(found), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--report {file} cannot be written: {error.strerror}", "Name another file") from None
-    tell(f"the report is in {file}")

@@ -5,16 +5,13 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from app.backtest.books import cash_book, even_book
 from app.backtest.history import History
 from app.backtest.replay import WARM_UP, graded
-from app.broker.paper.book import PaperBook
 from app.domain.errors import UsageError
 from app.domain.policy import Policy
 from app.settings import Settings, load_policy
 
 DEFAULT_BOOK = "even:250000"
-_LARGEST = Decimal(10) ** 12
 
 
 def day_of(option: str, text: str | None) -> date | None:
@@ -49,15 +46,6 @@ def policies_of(files: Sequence[Path], settings: Settings) -> tuple[Policy, ...]
     return found
 
 
-def book_of(text: str, history: History, row: int, currency: str) -> PaperBook:
-    """`cash:AMOUNT` or `even:AMOUNT` at the close of that row. Raises: UsageError."""
-    kind, colon, amount = text.partition(":")
-    if not colon or kind not in {"cash", "even"}:
-        raise UsageError(f"--book {text} is no book", "Write cash:AMOUNT or even:AMOUNT")
-    money = _amount(text, amount)
-    return (cash_book if kind == "cash" else even_book)(history, row, money, currency)
-
-
 def number(option: str, text: str, least: str, most: str) -> Decimal:
     """Raises: UsageError outside of both."""
     try:
@@ -67,13 +55,3 @@ def number(option: str, text: str, least: str, most: str) -> Decimal:
     if not (value.is_finite() and Decimal(least) <= value <= Decimal(most)):
         raise UsageError(f"{option} {text} is not a number from {least} to {most}")
     return value
-
-
-def _amount(text: str, amount: str) -> Decimal:
-    try:
-        money = Decimal(amount)
-    except InvalidOperation:
-        money = Decimal(0)
-    if not (money.is_finite() and 0 < money <= _LARGEST):
-        raise UsageError(f"--book {text}: {amount or 'nothing'} is not an amount", "Write it like cash:250000")
-    return money

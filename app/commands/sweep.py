@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from app.backtest.assumptions import Assumptions, commission_named
+from app.backtest.book_files import book_of
 from app.backtest.history import History
 from app.backtest.replay import graded
 from app.backtest.sources import history_named
@@ -23,8 +24,9 @@ from app.backtest.sweep.store import Store
 from app.backtest.sweep.walk_forward import Objective, Split, windows
 from app.backtest.sweep.workers import Workers, cluster, cores, here, processes
 from app.commands.backtest import BookOption, CostsOption, DataOption, FromOption, ReportOption, ToOption
-from app.commands.backtest_options import DEFAULT_BOOK, book_of, day_of, span
+from app.commands.backtest_options import DEFAULT_BOOK, day_of, span
 from app.commands.output import JsonOption, StateOption, print_json, settings_of
+from app.commands.report_file import require_writable, write_report
 from app.commands.speech import tell
 from app.commands.sweep_tables import show_sweep
 from app.domain.errors import UsageError
@@ -67,7 +69,10 @@ def sweep(
     as_json: JsonOption = False,
 ) -> None:
     """Replay a policy with other values in its fields, compare, and say how much of the best is hindsight."""
-    directory, values = settings_of(state).state_dir, policy_values(policy)
+    if report is not None:
+        require_writable(report)
+    settings, values = settings_of(state), policy_values(policy)
+    directory = settings.state_dir
     fields = [varied(one) for one in vary]
     history = history_named(data, directory)
     begins, ends = span(history, day_of("--from", first), day_of("--to", last))
@@ -77,7 +82,7 @@ def sweep(
         windows(dates, split)
     found = candidates(values, fields, random, seed)
     assumptions = Assumptions(commission=commission_named(costs))
-    start = book_of(book, history, rows.start - 1, found.base.policy.currency)
+    start = book_of(book, history, rows.start - 1, found.base.policy.currency, settings)
     parts = shards(Ground(history, start, assumptions, begins, ends, seed), found.valid)
     store = store_of(parts, directory)
     work = _workers(workers, cluster_url, insecure, len(parts))
@@ -87,11 +92,16 @@ def sweep(
     swept = judge(found, fields, collected, dates, objective, split, seed)
     words = _assumption_words(swept, history, assumptions)
     if report is not None:
-        _write(report, html(swept, words))
+        write_report(report, html(swept, words))
+    best = store.keep_policy(swept.rows[0].candidate.values)
+    shown_by = f"portfolio backtest --policy {best} --trials {swept.trials} --in-sample-until {swept.dates[-1]}"
     if as_json:
-        print_json({**plain(swept), "assumptions": words, "data": _data(history), "seed": seed})
+        result = plain(swept)
+        result["best"] |= {"file": str(best), "shown_by": shown_by}
+        print_json({**result, "assumptions": words, "data": _data(history), "seed": seed})
         return
     show_sweep(Console(), swept, words)
+    typer.echo(f"\nShow the best: {shown_by}")
 
 
 def _split(text: str | None) -> Split | None:
@@ -184,10 +194,3 @@ def _data(history: History) -> dict[str, Any]:
         "adjustment": history.adjustment.value,
         "instruments": len(history.instruments),
     }
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file") from None

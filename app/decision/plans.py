@@ -51,7 +51,8 @@ def plans_of(situation: Situation) -> tuple[Plan, ...]:
 def _within_count(situation: Situation, plan: Plan) -> Plan:
     """Mandatory orders all stay; of the others as many as the day allows, sells first."""
     left = max(0, situation.policy.execution.max_orders_per_day - len(situation.mandatory))
-    return replace(plan, orders=plan.orders[: len(situation.mandatory) + left])
+    most = len(situation.mandatory) + left
+    return plan if len(plan.orders) <= most else replace(plan, orders=plan.orders[:most])
 
 
 def _hold(situation: Situation) -> Plan:

@@ -10,6 +10,7 @@ from app.domain.order import OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import RotationTrigger
 from app.domain.totals import total_of
+from app.domain.universe import lasting
 
 
 def momentum(situation: Situation, ago: int = 0) -> Mapping[str, float]:
@@ -18,15 +19,34 @@ def momentum(situation: Situation, ago: int = 0) -> Mapping[str, float]:
     Over the universe's names; a sector none of whose names has the history is left out.
     """
     period = situation.policy.strategies.sector_rotation.evaluation_sessions
+    derived, key = situation.market.derived, (momentum, situation.policy.universe, period, ago)
+    found = derived.get(key)
+    if not isinstance(found, dict):
+        found = derived[key] = _momentum(situation, period, ago)
+    return found
+
+
+def _momentum(situation: Situation, period: int, ago: int) -> dict[str, float]:
     returns: dict[str, list[float]] = defaultdict(list)
-    for instrument in situation.market.instruments.values():
-        series = situation.market.history.get(instrument.conid)
-        sector = situation.sector(instrument)
-        listed = instrument.symbol in situation.policy.universe.symbols and sector != UNKNOWN_SECTOR
-        if listed and series is not None and len(series.closes) > period + ago:
+    for conid, sector in _listed(situation):
+        series = situation.market.history.get(conid)
+        if series is not None and len(series.closes) > period + ago:
             closes = series.closes
             returns[sector].append(float(closes[-1 - ago] / closes[-1 - ago - period] - 1))
     return {sector: total_of(values) / len(values) for sector, values in sorted(returns.items())}
+
+
+def _listed(situation: Situation) -> tuple[tuple[int, str], ...]:
+    """The universe's names with their sectors; kept, for they are the same on every day."""
+    kept, key = lasting(situation.market), (_listed, situation.policy.universe)
+    found = kept.get(key)
+    if not isinstance(found, tuple):
+        names = ((one, situation.sector(one)) for one in situation.market.instruments.values())
+        symbols = situation.policy.universe.symbols
+        found = kept[key] = tuple(
+            (one.conid, sector) for one, sector in names if one.symbol in symbols and sector != UNKNOWN_SECTOR
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from app.domain.policy import Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.sizing import HEADROOM, ZERO, cash_for, in_legs, is_margin, sellable, spendable
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import blocked_names, position_limit, sector_of
+from app.domain.universe import blocked_names, position_limit, sector_of, sectors_of
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ class Situation:
 
     @kept_property
     def _sectors(self) -> dict[int, str]:
-        names = (*self.market.instruments.values(), *(position.instrument for position in self.portfolio.positions))
-        return {name.conid: sector_of(self.policy, self.market, name) for name in names}
+        listed = sectors_of(self.policy, self.market)
+        held = (position.instrument for position in self.portfolio.positions)
+        others = {one.conid: sector_of(self.policy, self.market, one) for one in held if one.conid not in listed}
+        return listed | others if others else listed
 
     def base_value(self, order: Order) -> float:
         """The order's value in base currency."""

@@ -3,6 +3,7 @@
 Must never guess: a name whose size, volume or volatility cannot be told is not admitted.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
-from app.domain.market import Array, Market, PriceSeries, QuoteKind, known
+from app.domain.market import Array, Market, PriceSeries, Quote, QuoteKind, known
 from app.domain.policy import Policy
 from app.domain.tolerance import TOLERANCE
 
@@ -39,6 +40,11 @@ def position_limit(policy: Policy, symbol: str) -> float:
     """The largest weight of one name; diversified funds have a limit of their own."""
     limits = policy.risk_limits
     return limits.max_diversified_fund if symbol in policy.universe.diversified_funds else limits.max_position
+
+
+def position_limits(policy: Policy) -> tuple[float, float]:
+    """(of a single name, of a diversified fund)."""
+    return policy.risk_limits.max_position, policy.risk_limits.max_diversified_fund
 
 
 def blocked(policy: Policy, market: Market, instrument: Instrument) -> str | None:
@@ -96,8 +102,12 @@ def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> O
     return None
 
 
+def _enough(value: Decimal | None, least: Decimal) -> bool:
+    return least <= 0 or (value is not None and value.is_finite() and value >= least)
+
+
 def _least(rule: str, value: Decimal | None, least: Decimal) -> Obstacle | None:
-    if least <= 0 or (value is not None and value.is_finite() and value >= least):
+    if _enough(value, least):
         return None
     return Obstacle(rule, f"{value}" if known(value) else "unknown", f"at least {least}")
 
@@ -113,6 +123,15 @@ def volatilities_of(market: Market) -> Mapping[int, float]:
 def keep_volatilities(market: Market, found: dict[int, float]) -> None:
     """Where `volatilities_of` would keep its own."""
     market.derived[realised_volatilities] = found
+
+
+def sectors_of(policy: Policy, market: Market) -> dict[int, str]:
+    """`sector_of` every instrument of the market, by conid; kept."""
+    kept, key = lasting(market), (sectors_of, policy.universe.diversified_funds)
+    found = kept.get(key)
+    if not isinstance(found, dict):
+        found = kept[key] = {one.conid: sector_of(policy, market, one) for one in market.instruments.values()}
+    return found
 
 
 def lasting(market: Market) -> dict[object, object]:
@@ -143,14 +162,22 @@ def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
 
 
 def _eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
-    known = volatilities_of(market)
+    volatilities, most = volatilities_of(market), policy.universe.max_volatility_30d + TOLERANCE
     skipped = blocked_names(policy, market, market.instruments.values())
+    # As `_obstacle`, without its words.
     return tuple(
         instrument
         for instrument in _of_class(policy, market)
-        if instrument.conid not in skipped
-        and _measured_obstacle(policy, market, instrument, known.get(instrument.conid)) is None
+        if volatilities.get(instrument.conid, math.nan) <= most
+        and instrument.conid not in skipped
+        and _large_enough(policy, market.quotes.get(instrument.conid))
     )
+
+
+def _large_enough(policy: Policy, quote: Quote | None) -> bool:
+    cap, volume = (quote.market_cap, quote.average_volume) if quote else (None, None)
+    universe = policy.universe
+    return _enough(cap, universe.min_market_cap) and _enough(volume, universe.min_average_volume)
 
 
 def _of_class(policy: Policy, market: Market) -> tuple[Instrument, ...]:
@@ -165,16 +192,13 @@ def _of_class(policy: Policy, market: Market) -> tuple[Instrument, ...]:
 
 def _obstacle(policy: Policy, market: Market, instrument: Instrument, volatility: float | None) -> Obstacle | None:
     found = _class_obstacle(policy, market, instrument)
-    return found or _measured_obstacle(policy, market, instrument, volatility)
-
-
-def _measured_obstacle(
-    policy: Policy, market: Market, instrument: Instrument, volatility: float | None
-) -> Obstacle | None:
-    quote, universe = market.quotes.get(instrument.conid), policy.universe
-    if volatility is None or not volatility <= universe.max_volatility_30d + TOLERANCE:
+    if found is not None:
+        return found
+    most = policy.universe.max_volatility_30d
+    if volatility is None or not volatility <= most + TOLERANCE:
         value = "unknown" if volatility is None else f"{volatility:.3f}"
-        return Obstacle("universe.max_volatility_30d", value, f"{universe.max_volatility_30d:.3f}")
+        return Obstacle("universe.max_volatility_30d", value, f"{most:.3f}")
+    quote, universe = market.quotes.get(instrument.conid), policy.universe
     return _least("universe.min_market_cap", quote.market_cap if quote else None, universe.min_market_cap) or _least(
         "universe.min_average_volume", quote.average_volume if quote else None, universe.min_average_volume
     )

@@ -107,21 +107,31 @@ def memory_of(
     `closed_trades` where the caller keeps them already.
     """
     last: dict[str, date] = {}
-    for one in names.values():
+    bought: dict[int, int] = {}
+    sold: dict[int, int] = {}
+    at_loss: dict[int, int] = {}
+    for conid, one in names.items():
         for action, day in (one.last or {}).items():
-            last[action] = max(day, last.get(action, day))
+            if action not in last or day > last[action]:
+                last[action] = day
+        if one.bought:
+            bought[conid] = since(one.bought)
+        if one.sold:
+            sold[conid] = since(one.sold)
+        if one.sold_at_loss:
+            at_loss[conid] = since(one.sold_at_loss)
     rebalanced, rotated = last.get(Action.REBALANCE), last.get(Action.ROTATE)
     return Memory(
         reinforced={conid: tuple(map(since, one.reinforced)) for conid, one in names.items() if one.reinforced},
-        sold_at_loss={conid: since(one.sold_at_loss) for conid, one in names.items() if one.sold_at_loss},
+        sold_at_loss=at_loss,
         profit_levels_taken={conid: one.profit_levels_taken for conid, one in names.items() if one.profit_levels_taken},
         last_rebalance=None if rebalanced is None else since(rebalanced),
         last_rotation=None if rotated is None else since(rotated),
         previous_severities=(dict(before.severities) or None) if before else None,
         drawdown_acted_at=before.drawdown_acted_at if before else None,
         previous_caps=dict(before.caps) if before else None,
-        bought={conid: since(one.bought) for conid, one in names.items() if one.bought},
-        sold={conid: since(one.sold) for conid, one in names.items() if one.sold},
+        bought=bought,
+        sold=sold,
         closed_trades=profits_of(names) if closed_trades is None else closed_trades,
     )
 

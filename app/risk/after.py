@@ -46,14 +46,21 @@ def after(portfolio: Portfolio, orders: Sequence[Order]) -> Portfolio:
 def post_trade(today: Today, orders: Sequence[Order]) -> PostTrade:
     """Weights and metrics after the orders, for people: a doubt about the account's value leaves none of them out."""
     portfolio = today.portfolio
-    then = replace(today, portfolio=after(portfolio, orders), doubt=None) if orders or today.doubt else today
+    if not orders and not today.doubt:
+        now = today.before
+        return PostTrade(now.cash_weight, now.exposure, 0.0, _values(today))
+    then = replace(today, portfolio=after(portfolio, orders), doubt=None)
     turnover = sum((order.notional * portfolio.rate(order.instrument.currency) for order in orders), Decimal(0))
     return PostTrade(
         cash_weight=float(then.portfolio.total_cash / then.portfolio.nav),
         exposure=then.arrays.exposure,
         turnover=float(turnover / portfolio.nav),
-        metrics={metric.name: metric.value for metric in (*then.limited, *then.unlimited)},
+        metrics=_values(then),
     )
+
+
+def _values(today: Today) -> dict[str, float | None]:
+    return {metric.name: metric.value for metric in (*today.limited, *today.unlimited)}
 
 
 def _paid(balance: CashBalance, change: Decimal, settled: Decimal) -> CashBalance:

@@ -17,7 +17,7 @@ from app.domain.market import Array, Market
 from app.domain.order import Side
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from app.domain.universe import sector_of
+from app.domain.universe import lasting, sector_of
 from app.risk import metrics
 from app.risk.clusters import Groups, clusters
 
@@ -145,13 +145,14 @@ class _Layout:
 
 
 def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...]) -> _Layout:
-    """Kept with the market: the same names are asked for with every order."""
+    """Kept: the same names are asked for with every order, and on many days."""
+    kept = lasting(market)
     key = (_Layout, tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
-    found = market.derived.get(key)
+    found = kept.get(key)
     if not isinstance(found, _Layout) or found.instruments != instruments:
         where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
         sectors = tuple(sorted(set(where)))
-        found = market.derived[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
+        found = kept[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
     return found
 
 

@@ -30,6 +30,8 @@ def clusters(
     By their first column; one that never moves is tied to nothing. `centred`: `metrics.centred(returns)`, where it is.
     Shape: returns [T, N], `held` ascending columns.
     """
+    if len(held) < 2:
+        return ()
     if len(held) < returns.shape[1]:
         returns, centred = returns[:, list(held)], None
     unit = _unit(*(centred or metrics.centred(returns)))

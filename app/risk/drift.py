@@ -1,6 +1,6 @@
 """How far the portfolio is from targets that can be reached. What nobody can buy or sell makes no drift."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.evaluation import Drift
@@ -9,7 +9,7 @@ from app.domain.market import Market
 from app.domain.policy import Policy
 from app.domain.sizing import HEADROOM
 from app.domain.totals import total_of
-from app.domain.universe import position_limit, sector_of
+from app.domain.universe import position_limits, sectors_of
 from app.risk.arrays import PortfolioArrays
 
 CASH = "CASH"
@@ -25,7 +25,7 @@ class Names:
     policy: Policy
     buyable: tuple[Instrument, ...]
     held: tuple[tuple[Instrument, float], ...]
-    locked: Container[int]
+    locked: Collection[int]
     sectors: Mapping[int, str]
     rooms: Mapping[int, float]
 
@@ -37,7 +37,7 @@ class Names:
         for instrument, weight in self.held:
             name = labels[instrument.conid]
             weights[name] = weights.get(name, 0.0) + weight
-            if instrument.conid in self.locked:
+            if self.locked and instrument.conid in self.locked:
                 stuck[name] = stuck.get(name, 0.0) + weight
         for conid, room in self.rooms.items():
             name = labels[conid]
@@ -68,7 +68,7 @@ def drifts(
     arrays: PortfolioArrays,
     buyable: tuple[Instrument, ...],
     max_exposure: float,
-    locked: Container[int],
+    locked: Collection[int],
 ) -> tuple[Drift, ...]:
     """Asset classes against their targets, then sectors, or without sector targets the names held.
 
@@ -77,11 +77,12 @@ def drifts(
     """
     columns = zip(arrays.instruments, arrays.weights.tolist(), arrays.dust.tolist(), strict=True)
     held = tuple((instrument, abs(weight)) for instrument, weight, dust in columns if weight != 0 and not dust)
-    sectors = dict(zip((i.conid for i in arrays.instruments), arrays.sector_of, strict=True))
-    for one in buyable:
-        if one.conid not in sectors:
-            sectors[one.conid] = sector_of(policy, market, one)
-    rooms = {i.conid: max(0.0, position_limit(policy, i.symbol) - HEADROOM) for i in buyable}
+    sectors = sectors_of(policy, market) | dict(
+        zip((i.conid for i in arrays.instruments), arrays.sector_of, strict=True)
+    )
+    single, fund = (max(0.0, most - HEADROOM) for most in position_limits(policy))
+    funds = policy.universe.diversified_funds
+    rooms = {i.conid: fund if i.symbol in funds else single for i in buyable}
     names = Names(policy, buyable, held, locked, sectors, rooms)
     allowed = _towards(names, max(0.0, max_exposure - HEADROOM))
     if arrays.unmanaged == 0:

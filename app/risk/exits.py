@@ -65,9 +65,9 @@ def exits_due(holdings: Holdings) -> tuple[ExitDue, ...]:
 def _stop_losses(holdings: Holdings, kept: Array) -> Found:
     stop = -holdings.policy.exits.stop_loss
     hit = holdings.whole & (holdings.gains <= stop + TOLERANCE)
-    due = [
-        holdings.due(ExitRule.STOP_LOSS, c, 1.0, float(holdings.gains[c]), stop) for c in np.flatnonzero(hit).tolist()
-    ]
+    if not hit.any():
+        return [], kept
+    due = [holdings.due(ExitRule.STOP_LOSS, c, 1.0, float(holdings.gains[c]), stop) for c in hit.nonzero()[0].tolist()]
     return due, np.where(hit & holdings.free, 0.0, kept)
 
 
@@ -124,7 +124,7 @@ def _positions(holdings: Holdings, kept: Array) -> Array:
 
 
 def _sectors(holdings: Holdings, kept: Array) -> Array:
-    groups = [np.flatnonzero(row > 0).tolist() for row in holdings.arrays.membership]
+    groups = [(row > 0).nonzero()[0].tolist() for row in holdings.arrays.membership]
     funds = holdings.policy.universe.diversified_funds
     limit = holdings.policy.risk_limits.max_sector
     for sector, group in zip(holdings.arrays.sectors, groups, strict=True):
@@ -137,7 +137,7 @@ def _clusters(holdings: Holdings, kept: Array) -> Array:
     if isinstance(holdings.panel, InsufficientHistory):
         return kept
     limits = holdings.policy.risk_limits
-    held = np.flatnonzero(np.abs(holdings.arrays.weights) * kept > 0).tolist()
+    held = (np.abs(holdings.arrays.weights) * kept > 0).nonzero()[0].tolist()
     for group in holdings.panel.groups(held, limits.correlation):
         kept = _group_to(holdings, kept, list(group), limits.max_correlated)
     return kept
@@ -214,7 +214,7 @@ def _scaled_to(
 def _sold(
     holdings: Holdings, before: Array, after: Array, rule: ExitRule, value: float, limit: float, metric: str
 ) -> list[ExitDue]:
-    columns = np.flatnonzero((after < before - TOLERANCE) & holdings.whole).tolist()
+    columns = ((after < before - TOLERANCE) & holdings.whole).nonzero()[0].tolist()
     return [holdings.due(rule, c, float(1 - after[c]), value, limit, metric) for c in columns]
 
 
@@ -222,7 +222,9 @@ def _take_profits(holdings: Holdings) -> list[ExitDue]:
     """Level n is at n times the threshold; each level sells once."""
     exits = holdings.policy.exits
     found: list[ExitDue] = []
-    for column in np.flatnonzero(holdings.whole).tolist():
+    # No level is below the first.
+    perhaps = holdings.whole & (holdings.gains >= exits.take_profit - TOLERANCE)
+    for column in perhaps.nonzero()[0].tolist():
         conid = holdings.arrays.instruments[column].conid
         level = (holdings.memory.profit_levels_taken.get(conid, 0) + 1) * exits.take_profit
         gain = float(holdings.gains[column])

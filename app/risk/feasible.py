@@ -1,7 +1,5 @@
 """What is left of a plan inside every limit. It only shrinks a plan, and a plan of nothing but what must go is none."""
 
-from dataclasses import replace
-
 from app.domain.plan import Action, Plan
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.risk.after import post_trade
@@ -20,4 +18,5 @@ def feasible(today: Today, wanted: Plan, day: DayUse, level: KillLevel) -> tuple
     refusals = (*cut, *ruling.refusals)
     if plan.action is not Action.HOLD and all(order.mandatory for order in ruling.allowed):
         return None, refusals
-    return replace(plan, orders=ruling.allowed, post_trade=post_trade(today, ruling.allowed)), refusals
+    then = post_trade(today, ruling.allowed)
+    return Plan(plan.action, ruling.allowed, plan.reason, plan.on_breach, then), refusals

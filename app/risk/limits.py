@@ -175,8 +175,8 @@ def cash_reserve(policy: Policy, portfolio: Portfolio, arrays: PortfolioArrays) 
     return limited("cash_reserve", arrays.cash_weight, floor, floor=True)
 
 
-def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
-    """Loss since the previous session's close, 0 for a gain; a cash flow that `navs` knows of is neither.
+def daily_loss(policy: Policy, market: Market, navs: Sequence[NavPoint], now: NavPoint | None) -> Metric:
+    """Loss from the previous session's close to `now`, 0 for a gain; a cash flow that `navs` knows of is neither.
 
     On the first day of an account without any earlier value it is counted from the first value of that day.
     """
@@ -189,28 +189,26 @@ def daily_loss(policy: Policy, portfolio: Portfolio, market: Market, navs: Seque
     previous: date | None = max(previous_sessions(market), default=None)
     if close is None or (close.session_date < today and previous is not None and close.session_date != previous):
         return unknown("daily_loss", limit, "no value of the account at the previous session's close")
-    now = _today(portfolio, market, navs[-1])
     if now is None or not close.index > 0:
         return unknown("daily_loss", limit, WORTHLESS)
     return limited("daily_loss", max(0.0, 1 - now.index / close.index), limit)
 
 
-def drawdown(policy: Policy, portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> Metric:
-    """Fall of the time-weighted index from its peak, today's value included."""
+def drawdown(policy: Policy, navs: Sequence[NavPoint], now: NavPoint | None) -> Metric:
+    """Fall of the time-weighted index from its peak, today's value included: `now`, as `value_now` tells it."""
     limit = policy.risk_limits.max_drawdown
     if not navs:
         return unknown("drawdown", limit, "no history of the account's value")
-    now = _today(portfolio, market, navs[-1])
     if now is None:
         return unknown("drawdown", limit, WORTHLESS)
     return limited("drawdown", now.drawdown, limit)
 
 
-def _today(portfolio: Portfolio, market: Market, last: NavPoint) -> NavPoint | None:
+def value_now(portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> NavPoint | None:
     """The account's value now, on the index; None after a value from which no return can be told."""
-    if not last.nav > 0:
+    if not navs or not navs[-1].nav > 0:
         return None
-    now = follow(last, market.session.date, NavKind.RUN, portfolio.nav)
+    now = follow(navs[-1], market.session.date, NavKind.RUN, portfolio.nav)
     return now if math.isfinite(now.index) else None
 
 

@@ -3,8 +3,7 @@
 Must never fill a gap: what cannot be computed is UNKNOWN and says why.
 """
 
-from collections.abc import Container
-from dataclasses import replace
+from collections.abc import Collection
 
 import numpy as np
 
@@ -21,11 +20,19 @@ def measure(today: Today) -> Evaluation:
     policy, market, found = today.policy, today.market, today.before
     buyable = eligible(policy, market)
     locked = blocked_names(policy, market, today.arrays.instruments)
-    return replace(
-        found,
+    return Evaluation(
+        nav=found.nav,
+        cash_weight=found.cash_weight,
+        exposure=found.exposure,
+        weights=found.weights,
+        sector_weights=found.sector_weights,
         metrics=(*found.metrics, *_shown(today, found.vix)),
+        drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
         drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, locked),
+        caps=found.caps,
+        trend=found.trend,
+        vix=found.vix,
         eligible=buyable,
     )
 
@@ -40,12 +47,12 @@ def _vix(value: float | None) -> Metric:
     return Metric("vix", value, None, Severity.LOW)
 
 
-def _holdings(today: Today, locked: Container[int]) -> Holdings:
+def _holdings(today: Today, locked: Collection[int]) -> Holdings:
     names = today.arrays.instruments
     positions = [p for p in (today.portfolio.position(name.conid) for name in names) if p is not None]
     gains = [today.portfolio.gains[name.conid] for name in names]
-    whole = [p.quantity >= 1 for p in positions]
-    free = [some and name.conid not in locked for some, name in zip(whole, names, strict=True)]
+    whole = np.array([p.quantity >= 1 for p in positions], dtype=bool)
+    free = whole & np.array([name.conid not in locked for name in names], dtype=bool) if locked else whole
     return Holdings(
         policy=today.policy,
         arrays=today.arrays,
@@ -53,6 +60,6 @@ def _holdings(today: Today, locked: Container[int]) -> Holdings:
         measured={metric.name: metric for metric in today.limited},
         memory=today.memory,
         gains=np.array([np.nan if gain is None else gain for gain in gains], dtype=np.float64),
-        whole=np.array(whole, dtype=bool),
-        free=np.array(free, dtype=bool),
+        whole=whole,
+        free=free,
     )

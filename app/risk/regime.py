@@ -4,8 +4,6 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
-import numpy as np
-
 from app.domain.evaluation import ExposureCap
 from app.domain.market import Market, Trend
 from app.domain.plan import Memory
@@ -42,8 +40,15 @@ def _distance(market: Market) -> float:
 
 def vix(market: Market) -> float | None:
     """The volatility index if its session is one of the last three, today's included; else None."""
+    found = market.derived.get(vix, vix)
+    if found is vix:
+        found = market.derived[vix] = _vix(market)
+    return found if isinstance(found, float) else None
+
+
+def _vix(market: Market) -> float | None:
     reading = market.vix
-    if reading is None or not np.isfinite(reading.value) or reading.value <= 0:
+    if reading is None or not math.isfinite(reading.value) or reading.value <= 0:
         return None
     sessions = (*previous_sessions(market), market.session.date)[-VIX_SESSIONS:]
     return float(reading.value) if sessions[0] <= reading.session_date <= sessions[-1] else None

@@ -61,7 +61,7 @@ class Today:
             return self.statistics
         found, row = self.statistics
         sizes = np.abs(self.arrays.weights)
-        groups = found.panel.groups(np.flatnonzero(sizes > 0).tolist(), self.policy.risk_limits.correlation)
+        groups = found.panel.groups((sizes > 0).nonzero()[0].tolist(), self.policy.risk_limits.correlation)
         return {
             "annual_volatility": float(found.annual_volatility[row]),
             "var_95_1d": float(found.var_95_1d[row]),
@@ -85,7 +85,7 @@ class Today:
         position, sector = limits.concentration(policy, arrays, self._sector_weights)
         volatility, value_at_risk, cluster = limits.risk(policy, arrays, self.limited_statistics)
         tightest = min(self.caps, key=lambda cap: cap.limit)
-        loss = limits.daily_loss(policy, portfolio, self.market, self._past)
+        loss = limits.daily_loss(policy, self.market, self._past, self._now)
         return (
             position,
             sector,
@@ -133,8 +133,12 @@ class Today:
         return self.navs if self.doubt is None else ()
 
     @kept_property
+    def _now(self) -> NavPoint | None:
+        return limits.value_now(self.portfolio, self.market, self._past)
+
+    @kept_property
     def _drawdown(self) -> Metric:
-        found = limits.drawdown(self.policy, self.portfolio, self.market, self._past)
+        found = limits.drawdown(self.policy, self._past, self._now)
         return found if self.doubt is None else limits.unknown(found.name, found.limit, self.doubt)
 
     @kept_property

@@ -1,6 +1,6 @@
 """Days of one account through the desk on paper, on a scripted market, with a known cause of drift on a known day."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -38,11 +38,31 @@ from tests.support.fakes import FakeChooser, no_sleep, policy
 ACCOUNT = "DU7654321"
 FIRST = date(2021, 3, 1)
 NAMES = ("AAPL", "BAC", "GE", "JNJ", "KO", "WMT")
-PAST = 300
+PAST, LIVE = 300, 150
+# Until a close is revised, and one day more.
+QUIET_AFTER = 5
 VOLUME = Decimal(5_000_000)
 INDEX, VIX = Instrument(1, "SPX", "USD", AssetClass.INDEX), Instrument(2, "VIX", "USD", AssetClass.INDEX)
 CALENDAR = ExchangeCalendar()
 NOTHING_FILLS = Decimal("1e-9")
+SOLD, ENOUGH = Decimal(200), Decimal(6_000)
+DEPOSIT, FEE, DIVIDEND, RATE_MOVE = Decimal(5_000), Decimal("187.30"), Decimal("0.62"), Decimal("1.02")
+# Twelve, and money that was paid in.
+CAUSES = (
+    Cause.LATE_FILL,
+    Cause.SPLIT,
+    Cause.REFUSED_ORDER,
+    Cause.FEE,
+    Cause.PARTIAL_FILL,
+    Cause.DEPOSIT,
+    Cause.POLICY_EDIT,
+    Cause.DIVIDEND,
+    Cause.MISSED_RUN,
+    Cause.MANUAL_TRADE,
+    Cause.CODE_VERSION,
+    Cause.FX,
+    Cause.REVISED_CLOSE,
+)
 WITH_ORDERS = frozenset(
     {
         Cause.LATE_FILL,
@@ -61,16 +81,17 @@ def instrument(symbol: str) -> Instrument:
 
 
 def sessions_from(first: date, count: int) -> list[date]:
-    found, day = [], first - timedelta(days=1)
+    found: list[date] = []
+    day = first - timedelta(days=1)
     while len(found) < count:
         day = CALENDAR.next_session(day)
         found.append(day)
     return found
 
 
-def rules(**changes: object) -> Policy:
+def daily_rules() -> Policy:
     """Corrects small drifts every day, so that there is something to trade on most of them."""
-    shipped = policy(min_order_value=Decimal(500))
+    shipped = policy({"review_after_runs": 100_000}, min_order_value=Decimal(500))
     allocation = shipped.allocation.model_copy(
         update={"frequency": Frequency.DAILY, "drift_threshold": 0.003, "sectors": {}}
     )
@@ -81,6 +102,8 @@ def rules(**changes: object) -> Policy:
         "max_annual_volatility": 1.0,
         "max_sector": 1.0,
         "max_position": 0.25,
+        "max_drawdown": 0.9,
+        "max_daily_loss": 0.5,
     }
     # Nothing but drift, so that every day is like the others.
     strategies = shipped.strategies.model_copy(
@@ -98,7 +121,7 @@ def rules(**changes: object) -> Policy:
         "exits": shipped.exits.model_copy(update={"stop_loss": 0.9, "take_profit": 9.0}),
         "market": MarketRules(bear_threshold_pct=90, bear_exposure_pct=100),
     }
-    return shipped.model_copy(update=parts | changes)
+    return shipped.model_copy(update=parts)
 
 
 @dataclass
@@ -110,7 +133,6 @@ class Script:
     """
 
     seed: int
-    sessions: int
     at: datetime = field(init=False)
     days: list[date] = field(init=False)
     ratios: dict[str, tuple[date, int]] = field(default_factory=dict)
@@ -118,11 +140,11 @@ class Script:
     moved: dict[str, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        drawn, total = np.random.default_rng(self.seed), PAST + self.sessions
-        self.days = sessions_from(FIRST - timedelta(days=int(PAST * 1.5)), total + PAST)
-        start = next(n for n, day in enumerate(self.days) if day >= FIRST)
-        self.days = self.days[start - PAST : start + self.sessions]
-        steps = drawn.normal(0, 0.03, (total, len(NAMES)))
+        drawn, total = np.random.default_rng(self.seed), PAST + LIVE
+        # More than two years of days hold the past's sessions.
+        past = [day for day in sessions_from(FIRST - timedelta(days=2 * PAST), 2 * PAST) if day < FIRST]
+        self.days = past[-PAST:] + sessions_from(FIRST, LIVE)
+        steps = drawn.normal(0, 0.035, (total, len(NAMES)))
         small = drawn.normal(0, 0.001, (total, len(NAMES)))
         paths = 100 * np.exp(np.cumsum(steps + small, axis=0) * np.where(np.arange(total) < PAST, 0.3, 1)[:, None])
         self._closes = np.round(paths, 2)
@@ -249,61 +271,75 @@ class Driven:
     script: Script
     ledger: OtherCode
     broker: Counter
-    policy: Policy
+    rules: Policy
     signer: HmacSigner
     orders: dict[int, list[str]] = field(default_factory=dict)
     injected: dict[int, Cause] = field(default_factory=dict)
     symbols: dict[int, str] = field(default_factory=dict)
 
-    def explained(self, days: int = 1000) -> Drift:
-        (book,) = {one.name for one in self.ledger.books()}
-        recorded = recorded_days(self.ledger, book, days)
-        return drift(recorded, self.policy, Source("script", recorded.newest_closes), Assumptions())
+    def explained(self) -> Drift:
+        """By the policy as it is now, with the closes that the script told last."""
+        (book,) = self.ledger.books()
+        recorded = recorded_days(self.ledger, book.name, 1000)
+        return drift(recorded, self.rules, Source("script", recorded.newest_closes), Assumptions())
 
 
 def opening(script: Script) -> PaperBook:
     """A million: nine tenths in shares, as much of each; money in euros beside."""
     day = script.live[0]
-    holdings = [
-        Holding(instrument=instrument(s), quantity=Decimal(150_000) // script.price(s), average_cost=script.price(s), price=script.price(s))
-        for s in NAMES
-    ]  # fmt: skip
-    cash = (
-        Cash(currency="USD", amount=Decimal(100_000)),
-        Cash(currency="EUR", amount=Decimal(20_000), exchange_rate=Decimal("1.1")),
+    prices = {symbol: script.price(symbol) for symbol in NAMES}
+    holdings = tuple(
+        Holding(instrument=instrument(symbol), quantity=150_000 // price, average_cost=price, price=price)
+        for symbol, price in prices.items()
     )
-    return PaperBook(account=ACCOUNT, currency="USD", session_date=day, day=day, cash=cash, holdings=tuple(holdings))
+    euros = Cash(currency="EUR", amount=Decimal(20_000), exchange_rate=Decimal("1.1"))
+    cash = (Cash(currency="USD", amount=Decimal(100_000)), euros)
+    return PaperBook(account=ACCOUNT, currency="USD", session_date=day, day=day, cash=cash, holdings=holdings)
 
 
-async def drive(folder: Path, seed: int, sessions: int, causes: Sequence[Cause], pause: int = 2) -> Driven:
+async def drive(folder: Path, seed: int, causes: Sequence[Cause], pause: int = 0, least: int = 0) -> Driven:
     """One run a session. After each `pause` quiet ones the next of `causes` happens; what needs orders waits for them.
 
-    The first and the last sessions are quiet.
+    It goes on for some quiet sessions after the last, and for `least` in all.
     """
-    script, signer, left = Script(seed, sessions), HmacSigner("key-of-the-drift-tests"), list(causes)
-    url = f"sqlite:///{folder}/ledger.db"
-    open_ledger(url).dispose()
-    world = Simulation(FIRST, seed, "synthetic", 0.1)
-    broker = Counter(opening(script), script, script, CALENDAR, signer, map(instrument, NAMES), simulation=world)
-    broker.tick = script.tick
-    driven = Driven(script, OtherCode(create_ledger_engine(url)), broker, rules(), signer)
-    quiet = 0
-    for at, day in enumerate(script.live):
-        script.at_eleven(day)
+    driven, left, quiet = _driven(folder, Script(seed)), list(causes), 0
+    for at, day in enumerate(driven.script.live):
+        if not left and at >= max(least, max(driven.injected, default=0) + QUIET_AFTER):
+            return driven
+        driven.script.at_eleven(day)
         # A split is of the next morning, as all else is after the day's run and before the next one.
-        if driven.injected.get(at - 1) is Cause.SPLIT:
+        was_split = driven.injected.get(at - 1) is Cause.SPLIT
+        if was_split:
             await _split(driven, at - 1, day)
-        cause = left[0] if left and quiet >= pause and at < sessions - 4 else None
-        if cause in WITH_ORDERS and not await _has_orders(driven):
-            cause = None
+        cause = await _due(driven, left, quiet, pause)
         quiet = quiet + 1 if cause is None else 0
         if cause is not Cause.MISSED_RUN:
             await _run(driven, at, cause)
+        if was_split:
+            _look_at(driven, driven.symbols[at - 1])
         if cause is not None:
             driven.injected[at] = left.pop(0)
             await _afternoon(driven, at, cause)
-    assert not left, left
-    return driven
+    raise AssertionError(f"{left} found no day")
+
+
+def _driven(folder: Path, script: Script) -> Driven:
+    url, signer = f"sqlite:///{folder}/portfolio.db", HmacSigner("key-of-the-drift-tests")
+    open_ledger(url).dispose()
+    world = Simulation(FIRST, script.seed, "synthetic", 0.1)
+    broker = Counter(opening(script), script, script, CALENDAR, signer, map(instrument, NAMES), simulation=world)
+    broker.tick = script.tick
+    return Driven(script, OtherCode(create_ledger_engine(url)), broker, daily_rules(), signer)
+
+
+async def _due(driven: Driven, left: Sequence[Cause], quiet: int, pause: int) -> Cause | None:
+    """The next one, where it can happen today."""
+    if not left:
+        return None
+    # What a run that was missed would have done is told on the day before, which must have been quiet.
+    if quiet < (max(pause, 1) if left[0] is Cause.MISSED_RUN else pause):
+        return None
+    return left[0] if left[0] not in WITH_ORDERS or await _has_orders(driven) else None
 
 
 async def _split(driven: Driven, at: int, day: date) -> None:
@@ -313,11 +349,18 @@ async def _split(driven: Driven, at: int, day: date) -> None:
     driven.symbols[at] = symbol
 
 
+def _look_at(driven: Driven, symbol: str) -> None:
+    """A person lets orders near it again."""
+    book = driven.ledger.books()[0].name
+    driven.ledger.release(book, instrument(symbol).conid, "a split", "ada", driven.script.at)
+
+
 async def _has_orders(driven: Driven) -> bool:
-    """What a preview says of the day."""
-    preview = await run_daily(_desk(driven, driven.policy), RunRequest(dry_run=True))
+    """By a preview of the day: for enough that what becomes of them is seen."""
+    preview = await run_daily(_desk(driven, driven.rules), RunRequest(dry_run=True))
     assert preview.report is not None
-    return bool(preview.report["orders"])
+    worth = (Decimal(one["quantity"]) * Decimal(one["reference_price"]) for one in preview.report["orders"])
+    return sum(worth, Decimal(0)) >= ENOUGH
 
 
 def _desk(driven: Driven, rules: Policy, action: Action | None = None) -> Desk:
@@ -338,7 +381,7 @@ def _desk(driven: Driven, rules: Policy, action: Action | None = None) -> Desk:
 
 
 async def _run(driven: Driven, at: int, cause: Cause | None) -> None:
-    broker, ledger, rules = driven.broker, driven.ledger, driven.policy
+    broker, ledger, rules = driven.broker, driven.ledger, driven.rules
     broker.fate, ledger.other = cause, cause is Cause.CODE_VERSION
     if cause is Cause.POLICY_EDIT:
         # The file of that day, which was changed back the day after.
@@ -350,38 +393,70 @@ async def _run(driven: Driven, at: int, cause: Cause | None) -> None:
 
 
 async def _afternoon(driven: Driven, at: int, cause: Cause) -> None:
+    driven.script.at += timedelta(hours=3)
+    if cause in AFTERNOONS:
+        await AFTERNOONS[cause](driven, at)
+    driven.broker.allow(None)
+
+
+async def _fill_late(driven: Driven, at: int) -> None:
+    """The prices come two hundredths further than the limits."""
     broker, script = driven.broker, driven.script
-    script.at += timedelta(hours=3)
-    symbol = _held(driven, at)
-    if cause is Cause.LATE_FILL:
-        for order in broker.book.open_orders():
-            script.moved[order.instrument.symbol] = 1 - order.side.sign * Decimal("0.02")
-        broker.allow(None)
-        await broker.report(ACCOUNT)
-        script.moved.clear()
-    if cause is Cause.MANUAL_TRADE:
-        script.moved[symbol] = Decimal("0.99")
-        await broker.place_elsewhere(Wanted(instrument(symbol), Side.SELL, Decimal(40), None))
-        script.moved.clear()
-    if cause is Cause.REVISED_CLOSE:
-        symbol = driven.orders[at][0].split()[-1]
-        script.revised[symbol, script.live[at]] = (1.05, script.live[min(at + 3, len(script.live) - 1)])
-    if cause is Cause.FEE:
-        await broker.pay("USD", Decimal("-187.30"))
-    if cause is Cause.DEPOSIT:
-        await broker.pay("USD", Decimal(5_000))
-        flow = Flow(script.live[at], Decimal(5_000), "savings", "ada")
-        driven.ledger.add_flow(driven.ledger.books()[0].name, flow, script.at)
-    if cause is Cause.FX:
-        await broker.set_rate("EUR", broker.book.rate("EUR") * Decimal("1.02"))
-    if cause is Cause.DIVIDEND:
-        await broker.pay_dividend(instrument(symbol).conid, Decimal("0.62"))
+    for order in broker.book.open_orders():
+        script.moved[order.instrument.symbol] = 1 - order.side.sign * Decimal("0.02")
     broker.allow(None)
-    if cause in {Cause.MANUAL_TRADE, Cause.REVISED_CLOSE}:
-        driven.symbols[at] = symbol
+    await broker.report(ACCOUNT)
+    script.moved.clear()
+
+
+async def _sell_elsewhere(driven: Driven, at: int) -> None:
+    symbol, script = _held(driven, at), driven.script
+    driven.symbols[at] = symbol
+    script.moved[symbol] = Decimal("0.99")
+    await driven.broker.place_elsewhere(Wanted(instrument(symbol), Side.SELL, SOLD, None))
+    script.moved.clear()
+
+
+async def _revise(driven: Driven, at: int) -> None:
+    """Today's close of a name that was ordered, three sessions later."""
+    symbol, days = driven.orders[at][0].split()[-1], driven.script.live
+    driven.symbols[at] = symbol
+    driven.script.revised[symbol, days[at]] = (1.05, days[at + 3])
+
+
+async def _deposit(driven: Driven, at: int) -> None:
+    await driven.broker.pay("USD", DEPOSIT)
+    flow = Flow(driven.script.live[at], DEPOSIT, "savings", "ada")
+    driven.ledger.add_flow(driven.ledger.books()[0].name, flow, driven.script.at)
+
+
+async def _charge(driven: Driven, at: int) -> None:
+    await driven.broker.pay("USD", -FEE)
+
+
+async def _change_rate(driven: Driven, at: int) -> None:
+    await driven.broker.set_rate("EUR", driven.broker.book.rate("EUR") * RATE_MOVE)
+
+
+async def _pay_dividend(driven: Driven, at: int) -> None:
+    symbol = _held(driven, at)
+    driven.symbols[at] = symbol
+    await driven.broker.pay_dividend(instrument(symbol).conid, DIVIDEND)
+
+
+AFTERNOONS: Mapping[Cause, Callable[[Driven, int], Awaitable[None]]] = {
+    Cause.LATE_FILL: _fill_late,
+    Cause.MANUAL_TRADE: _sell_elsewhere,
+    Cause.REVISED_CLOSE: _revise,
+    Cause.DEPOSIT: _deposit,
+    Cause.FEE: _charge,
+    Cause.FX: _change_rate,
+    Cause.DIVIDEND: _pay_dividend,
+}
 
 
 def _held(driven: Driven, at: int) -> str:
-    """Another one each day."""
-    held = [one.instrument.symbol for one in driven.broker.book.holdings if one.quantity > 100]
+    """Another one each day, none that was split."""
+    held = [one.instrument.symbol for one in driven.broker.book.holdings if one.quantity > SOLD]
+    held = [symbol for symbol in held if symbol not in driven.script.ratios]
     return held[at % len(held)]

@@ -41,16 +41,16 @@ class Problems:
             return
         first = sorted(self._found, key=lambda one: one[0])[:MOST_TOLD]
         told = tuple(f"{self.unit} {place}: {what}" if place < _WHOLE else what for place, what in first)
-        more = f", of which the first {MOST_TOLD} are told" if self.count > MOST_TOLD else ""
-        what = told[0] if self.count == 1 else f"{self.count} problems{more}"
+        what = told[0] if self.count == 1 else f"{told[0]} (the first of {self.count} problems)"
         raise FileRefused(
-            f"{self.file.name} was not imported: {what}", "Nothing was kept: mend the file and import it again",
+            f"{self.file.name} cannot be taken: {what}", "Nothing was kept: mend it and try again",
             told, self.count,
         )  # fmt: skip
 
 
 def shown(text: object) -> str:
     """What a screen may be given of somebody's text: short, printable, in quotation marks."""
-    whole = str(text)
+    # A list may hold itself many times over, and is never written out.
+    whole = type(text).__name__ if isinstance(text, dict | list) else str(text)
     cut = whole[:_LONGEST] + ("…" if len(whole) > _LONGEST else "")
     return "'" + "".join(letter if letter.isprintable() else "?" for letter in cut) + "'"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from app.backtest.assumptions import Assumptions
+from app.backtest.assumptions import BASIS_POINT, Assumptions
 from app.backtest.drift.course import CENT, Course, Deal
 from app.backtest.drift.facts import beside, currencies_of, managed_at, prices_of, quantities, rates, symbol_of
 from app.backtest.drift.happened import Happened, happened
@@ -17,7 +17,6 @@ from app.backtest.drift.parts import Cause, DayDrift, Part
 from app.domain.order import Order, OrderState, Side
 from app.domain.plan import Plan
 
-_BASIS_POINT = Decimal("0.0001")
 _NOT_TAKEN = frozenset({OrderState.REJECTED, OrderState.NOT_SENT, OrderState.PLANNED})
 # Worth a word where they come to nothing.
 _TOLD = frozenset({Cause.MISSED_RUN, Cause.CODE_VERSION, Cause.POLICY_EDIT, Cause.REFUSED_ORDER})
@@ -258,7 +257,7 @@ def _planned(order: Order, closes: Mapping[int, Decimal], assumptions: Assumptio
 def _costs(quantity: Decimal, price: Decimal, assumptions: Assumptions) -> Decimal:
     """Commission and slippage as they are modelled."""
     value = quantity * price
-    slippage = (value * assumptions.slippage_bps * _BASIS_POINT).quantize(CENT, ROUND_HALF_EVEN)
+    slippage = (value * assumptions.slippage_bps * BASIS_POINT).quantize(CENT, ROUND_HALF_EVEN)
     return assumptions.commission.charge(quantity, value) + slippage
 
 

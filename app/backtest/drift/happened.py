@@ -11,7 +11,7 @@ from app.backtest.drift.interval import Execution, Interval
 from app.backtest.drift.parts import Cause
 from app.desk.stages.continuity import FLOW_THRESHOLD
 
-_HALF_A_CENT = Decimal("0.005")
+_HALF_A_CENT, _CENT = Decimal("0.005"), Decimal("0.01")
 # A price moves by less between two runs, or the quantity changed by something else than a split.
 _SPLIT_MOVE = 0.35
 # As a share of the price: within it a trade was made at what the cash says, or the cash moved for another reason.
@@ -79,9 +79,9 @@ def happened(interval: Interval, prices: Mapping[int, Decimal], currencies: Mapp
             del moved[conid]
     _explain_exchange(found, left, interval)
     _take_flows(found, left, interval)
-    _take_dividends(found, left, interval, start, currencies)
+    _take_dividends(found, left, interval, expected, currencies)
     _take_trades(found, left, interval, moved, prices, currencies)
-    _name_rest(found, left, interval, currencies)
+    _name_rest(found, left, interval, expected, currencies)
     return found
 
 
@@ -149,7 +149,7 @@ def _take_dividends(
     for conid, amount in interval.dividends.items():
         if conid not in names or held.get(conid, Decimal(0)) <= 0:
             continue
-        paid, rest = (held[conid] * amount).quantize(Decimal("0.01")), left.get(names[conid], Decimal(0))
+        paid, rest = (held[conid] * amount).quantize(_CENT), left.get(names[conid], Decimal(0))
         if abs(rest - paid) < abs(rest):
             symbol = symbol_of(interval, conid)
             found.money.append(Money(Cause.DIVIDEND, names[conid], paid, f"{symbol} paid {amount:f} a share", symbol))
@@ -183,8 +183,10 @@ def _take_trades(
             left[currency] = left.get(currency, Decimal(0)) + moved[conid] * price
 
 
-def _name_rest(found: Happened, left: dict[str, Decimal], interval: Interval, names: Mapping[int, str]) -> None:
-    """By sign and size: the account tells no more of it."""
+def _name_rest(
+    found: Happened, left: dict[str, Decimal], interval: Interval, held: Mapping[int, Decimal], names: Mapping[int, str]
+) -> None:
+    """By whole cents a share, by sign and by size: the account tells no more of it."""
     nav = interval.end.nav
     for currency, rest in left.items():
         if abs(rest) <= _HALF_A_CENT:
@@ -192,6 +194,12 @@ def _name_rest(found: Happened, left: dict[str, Decimal], interval: Interval, na
         fees = [one.fee or Decimal(0) for one in executions(interval) if names[one.conid] == currency]
         if fees and abs(rest) <= len(fees) * _MORE_COMMISSION + sum(fees):
             found.money.append(Money(Cause.COSTS, currency, rest, "commissions against what the previews named"))
+        elif (
+            paid := _paid_by(rest.quantize(_CENT), {c: q for c, q in held.items() if names[c] == currency})
+        ) is not None:
+            symbol = symbol_of(interval, paid)
+            words = f"{rest:,.2f} {currency} came in, {rest / held[paid]:.2f} for each share of {symbol}"
+            found.money.append(Money(Cause.DIVIDEND, currency, rest, words, symbol))
         elif abs(rest * rate_of(interval, currency)) > FLOW_THRESHOLD * nav:
             words = f"{abs(rest):,.2f} {currency} {'came in' if rest > 0 else 'went out'} and nobody recorded a flow"
             found.money.append(Money(Cause.DEPOSIT, currency, rest, words))
@@ -201,3 +209,13 @@ def _name_rest(found: Happened, left: dict[str, Decimal], interval: Interval, na
         else:
             words = f"{-rest:,.2f} {currency} charged without an order"
             found.money.append(Money(Cause.FEE, currency, rest, words))
+
+
+def _paid_by(amount: Decimal, held: Mapping[int, Decimal]) -> int | None:
+    """The only name of which every share would have got the same whole cents; None where it is none or several."""
+    paid = [conid for conid, quantity in held.items() if quantity > 0 and amount > 0 and _in_cents(amount / quantity)]
+    return paid[0] if len(paid) == 1 else None
+
+
+def _in_cents(amount: Decimal) -> bool:
+    return amount >= _CENT and amount == amount.quantize(_CENT)

@@ -1,13 +1,14 @@
 """What a policy did on its way: trades, costs, exposure and levels as sums over days, and per action and rule."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 
-from app.backtest.history import Split
+from app.backtest.happenings import Entry, EntryKind
+from app.backtest.history import Ending, History, Split
 from app.backtest.orders import Done
 from app.backtest.replay import METRICS, Replayed
 from app.backtest.statistics.exceedances import kupiec
@@ -52,21 +53,28 @@ def kupiec_of(replayed: Replayed) -> float | None:
 
 
 def trips_of(replayed: Replayed) -> tuple[RoundTrip, ...]:
-    """Purchases sold again, the starting book's counted as bought at their cost on the day before the first."""
+    """Purchases sold again, the starting book's counted as bought at their cost on the day before the first.
+
+    Splits and mergers are no sale; what was paid out when a name ended is.
+    """
     history = replayed.history
     before = history.dates[replayed.first - 1]
-    splits = [one for one in history.happenings if isinstance(one, Split)]
     fills = [
         Fill(one.instrument.conid, before, Side.BUY, one.quantity, one.average_cost, Decimal(0))
         for one in replayed.start.holdings
         if one.quantity > 0
     ]
-    for done in replayed.done:
-        on = history.dates[done.row]
-        conid = done.order.instrument.conid
-        fills.append(Fill(conid, on, done.order.side, done.quantity, done.paid, done.commission))
+    # What happened to a name came at the opening, before anything was filled.
+    told: list[Entry | Done] = [*replayed.entries, *replayed.done]
+    told.sort(key=lambda one: (one.row, isinstance(one, Done)))
+    for one in told:
+        if isinstance(one, Done):
+            on, conid = history.dates[one.row], one.order.instrument.conid
+            fills.append(Fill(conid, on, one.order.side, one.quantity, one.paid, one.commission))
+        else:
+            fills = _happened(fills, one, history)
     held = {one.instrument.conid: one.quantity for one in replayed.end.holdings}
-    return round_trips([_at_the_end(fill, splits) for fill in fills], held)
+    return round_trips(fills, held)
 
 
 def actions_of(replayed: Replayed) -> dict[str, dict[str, object]]:
@@ -154,15 +162,34 @@ def _at(replayed: Replayed, level: KillLevel) -> Array:
     return np.array([day.level is level for day in replayed.days], dtype=np.float64)
 
 
-def _at_the_end(fill: Fill, splits: Sequence[Split]) -> Fill:
-    """In shares as they are after every later split."""
-    ratio = Decimal(1)
-    for split in _after(fill.session_date, fill.conid, splits):
-        ratio *= split.ratio
-    if ratio == 1 or fill.price is None:
-        return fill
-    return Fill(fill.conid, fill.session_date, fill.side, fill.quantity * ratio, fill.price / ratio, fill.fee)
+def _happened(fills: list[Fill], entry: Entry, history: History) -> list[Fill]:
+    """Earlier fills in the shares that they became; shares paid out as sold."""
+    on, conid = history.dates[entry.row], entry.conid
+    kind = {EntryKind.SPLIT: Split, EntryKind.ENDING: Ending}.get(entry.kind)
+    found = next(
+        (
+            one
+            for one in history.happenings
+            if kind is not None
+            and isinstance(one, kind)
+            and one.conid == conid
+            and history.row(one.session_date) == entry.row
+        ),
+        None,
+    )
+    match found:
+        case Split():
+            return [_as_shares_of(one, one.conid, found.ratio) if one.conid == conid else one for one in fills]
+        case Ending(into=None):
+            sold = Fill(found.conid, on, Side.SELL, -entry.quantity, found.cash, Decimal(0))
+            return [*fills, sold]
+        case Ending(into=int(into)):
+            return [_as_shares_of(one, into, found.ratio, found.cash) if one.conid == conid else one for one in fills]
+        case _:
+            return fills
 
 
-def _after(day: date, conid: int, splits: Sequence[Split]) -> Iterator[Split]:
-    yield from (one for one in splits if one.conid == conid and one.session_date > day)
+def _as_shares_of(fill: Fill, conid: int, ratio: Decimal, cash: Decimal = Decimal(0)) -> Fill:
+    """`cash` of the price came back."""
+    price = None if fill.price is None else max(fill.price - cash, Decimal(0)) / ratio
+    return replace(fill, conid=conid, quantity=fill.quantity * ratio, price=price)

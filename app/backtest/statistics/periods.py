@@ -50,7 +50,7 @@ def drawdown(nav: Array, dates: Sequence[date]) -> Drawdown | None:
     if not depth[trough] > AT_PEAK:
         return None
     top = int(nav[: trough + 1].argmax())
-    back = np.flatnonzero(nav[trough:] >= peak[trough])
+    back = np.flatnonzero(nav[trough:] >= peak[trough] * (1 - AT_PEAK))
     return Drawdown(
         float(depth[trough]), dates[top], dates[trough], dates[trough + int(back[0])] if len(back) else None
     )

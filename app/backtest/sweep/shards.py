@@ -28,6 +28,7 @@ from app.desk.stages.kept_inputs import code_version
 from app.domain.errors import UsageError
 from app.domain.policy import Policy
 
+# The days' work that policies share pays from here on.
 BATCH = 50
 # Beside what decides a day: what leads it through history, fills its orders, and adds up what came of them.
 _CODE = (
@@ -70,9 +71,9 @@ class Shard:
 
 
 def shards(ground: Ground, candidates: Sequence[Candidate], batch: int = BATCH) -> tuple[Shard, ...]:
-    """At most `batch` policies each; half of them where they are few, so that two processes have work."""
-    size = max(1, min(batch, -(-len(candidates) // 2)))
-    told = ground.told()
+    """Alike in size and at least `batch` policies each; two where they are fewer, for two processes to work."""
+    count = min(len(candidates), max(2, len(candidates) // batch))
+    size, told = -(-len(candidates) // count), ground.told()
     return tuple(_shard(told, tuple(candidates[n : n + size])) for n in range(0, len(candidates), size))
 
 

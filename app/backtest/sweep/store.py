@@ -42,6 +42,12 @@ class Store:
         """Raises: UsageError."""
         _write(self._path(address), json.dumps({"address": address, "result": result}).encode())
 
+    def keep_policy(self, values: Mapping[str, Any]) -> Path:
+        """The file of the best one, JSON that is YAML too. Raises: UsageError."""
+        path = self.directory / "best.yaml"
+        _write(path, json.dumps(values, indent=2, ensure_ascii=False).encode())
+        return path
+
     def _path(self, address: str) -> Path:
         return self.directory / "shards" / f"{address}.json"
 

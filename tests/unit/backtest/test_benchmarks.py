@@ -10,7 +10,7 @@ import pytest
 from app.backtest.assumptions import Assumptions, commission_named
 from app.backtest.benchmarks import Ride, Road, road
 from app.backtest.history import Adjustment, Dividend, Ending, History, Split
-from app.broker.paper.book import PaperBook
+from app.broker.paper.book import Cash, PaperBook
 from tests.support.histories import FREE, book, history, holding, instrument
 
 
@@ -64,6 +64,30 @@ def test_the_move_across_a_gap_is_the_real_one_and_past_the_limit_the_value_is_u
     assert held(of, start, replace(FREE, carried=1)).nav.tolist() == [100, 100, 0, 40, 40]
 
 
+def test_out_of_sight_is_neither_gain_nor_loss_and_what_comes_back_has_moved() -> None:
+    of = history({"AAA": [10, None, None, 4, None], "BBB": [1, 1, 1, 1, 1]})
+    start = book(of, "100", holding("AAA", 10, "10"))
+    ride = held(of, start, replace(FREE, carried=1))
+    assert ride.nav.tolist() == [200, 200, 100, 140, 140]
+    assert ride.flows.tolist() == [0, -100, 100, 0]
+    assert ride.way(0.0).returns == pytest.approx([0, 0, 140 / 200 - 1, 0])
+
+
+def test_a_name_that_ends_out_of_sight_is_lost_then() -> None:
+    plain = history({"AAA": [10, None, None, None], "BBB": [1, 1, 1, 1]})
+    on = plain.dates[3]
+    of = replace(plain, happenings=(Ending(instrument("AAA").conid, on, on),))
+    ride = held(of, book(of, "100", holding("AAA", 10, "10")), replace(FREE, carried=1))
+    assert ride.way(0.0).returns == pytest.approx([0, 0, -0.5])
+
+
+def test_a_price_is_carried_over_a_split_in_new_shares() -> None:
+    plain = history({"AAA": [10, None, 5]}, adjustment=Adjustment.NONE)
+    on = plain.dates[1]
+    of = replace(plain, happenings=(Split(instrument("AAA").conid, on, on, Decimal(2)),))
+    assert held(of, book(of, "0", holding("AAA", 10, "10"))).nav.tolist() == [100, 100, 100]
+
+
 def test_cash_earns_its_interest_each_session_and_none_before_the_first() -> None:
     of = history({"AAA": [10, 10, 10]})
     ride = held(of, book(of, "1000"), replace(FREE, cash_rate=0.252))
@@ -114,6 +138,17 @@ def test_the_same_exposure_and_turnover_without_a_guard(turnover: float) -> None
     assert float((like.invested[1:] / like.nav[1:]).mean()) == pytest.approx(0.3, abs=0.02)
     alone = ride_on(of, costs).even(start, ("AAA", "BBB"), 0.3)
     assert like.nav[-1] < alone.nav[-1], "what is traded more costs more"
+
+
+def test_a_name_abroad_counts_at_the_accounts_rate_and_one_without_a_rate_is_not_bought() -> None:
+    plain = history({"AAA": [10, 20], "BBB": [10, 10]})
+    foreign = replace(plain.instruments[0], currency="EUR")
+    of = replace(plain, instruments=(foreign, plain.instruments[1]))
+    held_abroad = holding("AAA", 10, "10").model_copy(update={"instrument": foreign})
+    start = book(of, "50").changed(holdings=(held_abroad,))
+    rated = start.changed(cash=(*start.cash, Cash(currency="EUR", amount=Decimal(10), exchange_rate=Decimal("1.5"))))
+    assert held(of, rated).nav.tolist() == [215, 365]
+    assert ride_on(of).even(start, ("AAA", "BBB")).invested[1] == pytest.approx(50), "BBB alone"
 
 
 def test_the_index_begins_at_the_accounts_value() -> None:

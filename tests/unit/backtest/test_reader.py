@@ -129,6 +129,16 @@ def test_a_part_that_is_told_late_is_read_late() -> None:
     assert Reader(slow).datum("vix", 2, 3) is None
 
 
+def test_a_volatility_that_is_worked_out_is_as_late_as_the_index() -> None:
+    index = 100 + np.cumsum(np.random.default_rng(3).normal(0, 1, 30))
+    reader = Reader(history({"AA": [10.0] * 30}, index=index, late={"index": 2}))
+    assert reader.datum("vix", 25, 26) is None
+    told, read = reader.datum("vix", 25, 27), reader.market(27).vix
+    assert told is not None
+    assert read is not None
+    assert (told.value, told.source, told.as_of) == (read.value, "derived", read.session_date)
+
+
 def test_every_datum_says_what_it_counts_and_none_is_told_before_it_was_known() -> None:
     small = history(
         {"AA": (10, 11, 12, 6, 7), "BB": (3, None, 4, 5, 6)},
@@ -155,6 +165,10 @@ def test_every_datum_says_what_it_counts_and_none_is_told_before_it_was_known() 
     close = reader.datum("closes", 2, 4, AA)
     assert close is not None
     assert (close.value, close.unit, close.source) == (6, "USD a share", "test")
+    assert (close.known_at, close.adjustment) == (DAYS[3], Adjustment.SPLIT)
+    before = reader.datum("closes", 2, 2, AA)
+    assert before is not None
+    assert (before.value, before.known_at, before.adjustment) == (12, DAYS[2], Adjustment.NONE)
     volume, index = reader.datum("volumes", 2, 4, AA), reader.datum("index", 2, 4)
     assert volume is not None
     assert index is not None

@@ -68,6 +68,7 @@ def test_the_value_of_each_close_is_what_the_hand_says(replayed: Replayed) -> No
     assert replayed.cash.tolist() == [85000.00, 85000.00, 92851.20, 92851.20]
     assert replayed.invested.tolist() == pytest.approx([15000, 13040, 5020, 5100], abs=1e-9)
     assert replayed.end.cash_in("USD") == Decimal("92851.20")
+    assert [one.price for one in replayed.end.holdings if one.quantity] == [Decimal("25.50")]
 
 
 def test_the_stop_is_the_one_order_and_it_filled_a_day_after_it_was_decided(replayed: Replayed) -> None:
