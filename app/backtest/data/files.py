@@ -14,7 +14,7 @@ from app.backtest.data.problems import Problems, shown
 from app.backtest.data.values import Cell
 from app.domain.errors import UsageError
 
-MOST_ROWS = 50_000_000
+MOST_ROWS = 20_000_000
 _LONGEST_LINE = 2**20
 _BATCH = 65_536
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
