@@ -65,7 +65,8 @@ class Account:
     _cents: dict[str, Decimal] = field(default_factory=dict)
     # Holdings without a value, each with the last that NAV had counted; None where it never had.
     _unseen: dict[int, Decimal | None] = field(default_factory=dict)
-
+    # What `_held` found last, and of what.
+    _priced: tuple[int, tuple[Holding, ...], list[tuple[Holding, Decimal | None]]] = (-1, (), [])
     _may_be_unseen: bool = False
     _today: Today | None = None
 
@@ -185,8 +186,12 @@ class Account:
 
     def _held(self, row: int) -> list[tuple[Holding, Decimal | None]]:
         """With what a share is worth, None where nobody tells any more."""
-        seen = self.reader.seen
-        return [(one, seen(row, one.instrument.conid)) for one in self.book.holdings if one.quantity > 0]
+        of_row, holdings, found = self._priced
+        if of_row != row or holdings is not self.book.holdings:
+            seen, holdings = self.reader.seen, self.book.holdings
+            found = [(one, seen(row, one.instrument.conid)) for one in holdings if one.quantity > 0]
+            self._priced = row, holdings, found
+        return found
 
     def _without_value(self, one: Holding) -> UnmanagedHolding:
         name = one.instrument

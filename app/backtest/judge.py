@@ -74,7 +74,7 @@ class _Other:
 def backtest(asked: Asked, tell: Tell | None = None) -> Backtest:
     """`tell` as in `replay`. Raises: UsageError."""
     for policy in asked.policies:
-        _require_names(policy, asked.history)
+        require_names(policy, asked.history)
     ways = _replayed(asked, tell)
     rows = graded(asked.history, asked.first, asked.last)
     beside = road(asked.history, asked.assumptions, rows)
@@ -98,12 +98,20 @@ def names_of(policy: Policy, history: History) -> tuple[str, ...]:
     return tuple(name for name in policy.universe.symbols if name in known)
 
 
+def names_lacking(policy: Policy, history: History) -> Iterator[str]:
+    """In words, the policy's names that the history does not have; nothing where it has all."""
+    lacking = sorted(set(policy.universe.symbols) - {one.symbol for one in history.instruments})
+    if lacking:
+        yield f"{history.name} lacks {len(lacking)} names of policy {policy.name}: {', '.join(lacking)}"
+
+
 def way_of(replayed: Replayed) -> Way:
     """As the statistics judge it, over what cash earns."""
     return Way(replayed.returns, _rate(replayed.assumptions), ratios_of(replayed))
 
 
-def _require_names(policy: Policy, history: History) -> None:
+def require_names(policy: Policy, history: History) -> None:
+    """Raises: UsageError where the history has none of the policy's names."""
     if not names_of(policy, history):
         has = ", ".join(one.symbol for one in history.instruments[:8])
         raise UsageError(
@@ -233,14 +241,12 @@ def _assumptions(asked: Asked, rows: range) -> Iterator[str]:
             "differences are paired"
         )
     for policy in asked.policies:
-        lacking = sorted(set(policy.universe.symbols) - {one.symbol for one in history.instruments})
-        if lacking:
-            yield f"{history.name} lacks {len(lacking)} names of policy {policy.name}: {', '.join(lacking)}"
+        yield from names_lacking(policy, history)
     yield from history.notes
 
 
 def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
-    yield from dict.fromkeys(mark for one in found for mark in one.replayed.marks)
+    yield from asked.assumptions.marks
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:

@@ -44,7 +44,7 @@ def _table(swept: Swept) -> RenderableType:
     made = plain_table("", *(name.rpartition(".")[2] for name in fields), *numbers, right=numbers)
     for number, row in enumerate(swept.rows, start=1):
         if number <= SHOWN or row is swept.base:
-            mark = f"{number} as it is" if row is swept.base else str(number)
+            mark = str(number) + " as it is" * (row is swept.base) + " ~cash" * row.near_cash
             made.add_row(mark, *_values(fields, row), *(figure(name, row.statistics.get(name)) for name in statistics))
     return made
 

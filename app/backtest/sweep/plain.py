@@ -47,6 +47,8 @@ def _row(row: Row) -> dict[str, Any]:
         "point": dict(row.candidate.point),
         "hash": row.candidate.policy.hash,
         "statistics": dict(row.statistics),
+        "near_cash": row.near_cash,
+        "marks": list(row.marks),
         "orders": row.orders,
         "decisions_digest": row.decisions_digest,
     }

@@ -112,7 +112,11 @@ def _table(swept: Swept) -> Iterator[str]:
 
 def _cells(row: Row, is_base: bool) -> tuple[str, ...]:
     figures = (figure(name, row.statistics.get(name)) for name in HEADINGS)
-    return (told(row.candidate.point) + " (as it is)" * is_base, *figures, str(row.orders))
+    return (
+        told(row.candidate.point) + " (as it is)" * is_base + " (next to cash)" * row.near_cash,
+        *figures,
+        str(row.orders),
+    )
 
 
 def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -135,3 +135,27 @@ def test_a_reader_that_carries_prices_for_another_time_is_refused(small: History
     start = even_book(small, WARM_UP - 1, Decimal(250000))
     with pytest.raises(UsageError, match="carries prices for 1"):
         replay([policy()], small, start, Assumptions(), DAYS[WARM_UP], DAYS[-1], reader=Reader(small, 1))
+
+
+def test_what_comes_later_changes_nothing_before_it(small: History, ways: Mapping[str, tuple[Replayed, ...]]) -> None:
+    rows = WARM_UP + 20
+    told = DAYS[rows - 1]
+    assert small.opens is not None
+    assert small.volumes is not None
+    assert small.index is not None
+    cut = replace(
+        small,
+        dates=DAYS[:rows],
+        closes=small.closes[:rows],
+        opens=small.opens[:rows],
+        volumes=small.volumes[:rows],
+        index=small.index[:rows],
+        happenings=tuple(one for one in small.happenings if max(one.session_date, one.known_at) <= told),
+    )
+    start = even_book(cut, WARM_UP - 1, Decimal(250000))
+    (short,) = replay([policy()], cut, start, RULES["next close"], DAYS[WARM_UP], told)
+    whole = ways["next close"][0]
+    assert short.days == whole.days[: len(short.days)]
+    assert short.nav.tolist() == whole.nav[: len(short.nav)].tolist()
+    # Names that are complete so far and not later are read another way.
+    assert np.isnan(small.closes).any(axis=0).sum() > np.isnan(cut.closes).any(axis=0).sum()
