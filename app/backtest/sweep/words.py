@@ -73,4 +73,4 @@ def _estimated(name: str, found: Mapping[str, Estimate]) -> str:
 
 def _less_base(swept: Swept, less: Mapping[str, Estimate]) -> Iterator[str]:
     for name in dict.fromkeys((swept.objective.value, *_BESIDE)):
-        yield f"{_estimated(name, less)}, less that of the policy as it is"
+        yield f"against the policy as it is: {_estimated(name, less)}"
