@@ -5,7 +5,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -73,6 +73,14 @@ class PostgresDatabases:
 
     def drop(self, url: str) -> None:
         self.server.drop(url)
+
+
+def on_postgresql(items: Iterable[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
+    """Those of the folder that run on a server, where others do the same on SQLite."""
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if item.path.is_relative_to(folder) and case is not None and case.params.get("databases") == "postgresql":
+            yield item
 
 
 def no_server() -> NoReturn:
