@@ -37,7 +37,7 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
 
 # Only the tests and the measurements need the libraries that the statistics are held against.
-quick test test-long bench-risk: GROUPS := --group oracles
+quick test test-long bench-risk: GROUPS := --group oracles --group notebooks
 # Compiling all that is installed costs more than compiling what the tests import.
 quick test test-long: COMPILED := --no-compile-bytecode
 # A file's tests stay together, for they share what they have started; the long files come first.
