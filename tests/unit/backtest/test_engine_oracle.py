@@ -7,10 +7,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from app.backtest.account import Done
 from app.backtest.assumptions import Assumptions, FillRule
 from app.backtest.books import even_book
 from app.backtest.checks.oracle import AMOUNT, equal_weight, equal_weight_led, second_engine
+from app.backtest.orders import Done
 from app.backtest.reader import Reader
 from app.backtest.replay import WARM_UP, Replayed, graded, replay
 from app.backtest.sample import sample
