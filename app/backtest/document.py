@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.backtest.history import History
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
 from app.backtest.statistics.bootstrap import LEVEL
 from app.backtest.statistics.periods import Drawdown, Period
@@ -24,22 +25,27 @@ def document(backtest: Backtest) -> dict[str, Any]:
         "marks": list(backtest.marks),
         "policies": [_policy(one) for one in backtest.judged],
         "assumptions": list(backtest.assumptions),
-        "data": {
-            "name": history.name,
-            "source": history.source,
-            "adjustment": history.adjustment.value,
-            "digest": history.digest,
-            "names": [one.symbol for one in history.instruments],
-            "first": first.dates[0].isoformat(),
-            "last": first.dates[-1].isoformat(),
-            "sessions": len(first.dates),
-            "notes": list(history.notes),
-        },
+        "data": data(history, first.dates),
         "intervals": {"level": LEVEL, "block": backtest.block, "draws": backtest.draws},
         "trials": backtest.trials,
         "seed": backtest.seed,
         "in_sample_until": _plain(backtest.in_sample_until),
         "checks": [asdict(one) for one in backtest.checks],
+    }
+
+
+def data(history: History, dates: Sequence[date]) -> dict[str, Any]:
+    """What it is, and the sessions that were decided."""
+    return {
+        "name": history.name,
+        "source": history.source,
+        "adjustment": history.adjustment.value,
+        "digest": history.digest,
+        "names": [one.symbol for one in history.instruments],
+        "first": dates[0].isoformat(),
+        "last": dates[-1].isoformat(),
+        "sessions": len(dates),
+        "notes": list(history.notes),
     }
 
 

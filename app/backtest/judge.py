@@ -74,7 +74,7 @@ class _Other:
 def backtest(asked: Asked, tell: Tell | None = None) -> Backtest:
     """`tell` as in `replay`. Raises: UsageError."""
     for policy in asked.policies:
-        _require_names(policy, asked.history)
+        require_names(policy, asked.history)
     ways = _replayed(asked, tell)
     rows = graded(asked.history, asked.first, asked.last)
     beside = road(asked.history, asked.assumptions, rows)
@@ -98,12 +98,20 @@ def names_of(policy: Policy, history: History) -> tuple[str, ...]:
     return tuple(name for name in policy.universe.symbols if name in known)
 
 
+def names_lacking(policy: Policy, history: History) -> Iterator[str]:
+    """In words, the policy's names that the history does not have; nothing where it has all."""
+    lacking = sorted(set(policy.universe.symbols) - {one.symbol for one in history.instruments})
+    if lacking:
+        yield f"{history.name} lacks {len(lacking)} names of policy {policy.name}: {', '.join(lacking)}"
+
+
 def way_of(replayed: Replayed) -> Way:
     """As the statistics judge it, over what cash earns."""
     return Way(replayed.returns, _rate(replayed.assumptions), ratios_of(replayed))
 
 
-def _require_names(policy: Policy, history: History) -> None:
+def require_names(policy: Policy, history: History) -> None:
+    """Raises: UsageError where the history has none of the policy's names."""
     if not names_of(policy, history):
         has = ", ".join(one.symbol for one in history.instruments[:8])
         raise UsageError(
@@ -127,9 +135,10 @@ def _replayed(asked: Asked, tell: Tell | None) -> Mapping[str, Replayed]:
 
 def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: Road) -> Judged:
     own = ways[policy.hash]
-    others = list(_others(asked, own, ways[unguarded(policy).hash], beside))
+    way = way_of(own)
+    others = list(_others(asked, own, way, ways[unguarded(policy).hash], beside))
     off = {one.name: ways[one.policy.hash] for one in ablations(policy)} if asked.without else {}
-    ways_of_all = [way_of(own), *(one.way for one in others), *map(way_of, off.values())]
+    ways_of_all = [way, *(one.way for one in others), *map(way_of, off.values())]
     mine, *rest = bootstrap(ways_of_all, asked.seed)
     dates = (asked.history.dates[own.first - 1], *own.dates)
     level = _level(mine.way)
@@ -171,10 +180,9 @@ def _level(way: Way) -> Array:
     return np.append(1.0, np.cumprod(1 + way.returns))
 
 
-def _others(asked: Asked, own: Replayed, free: Replayed, beside: Road) -> Iterator[_Other]:
+def _others(asked: Asked, own: Replayed, way: Way, free: Replayed, beside: Road) -> Iterator[_Other]:
     """What the policy is compared with, in the order that a person reads."""
     rate = _rate(asked.assumptions)
-    ratios = ratios_of(own)
     names = names_of(own.policy, asked.history)
     hold, even = beside.buy_and_hold(asked.book), beside.even(asked.book, names)
     yield _Other("buy_and_hold", hold.nav, hold.way(rate))
@@ -183,7 +191,7 @@ def _others(asked: Asked, own: Replayed, free: Replayed, beside: Road) -> Iterat
     if level is not None:
         yield _Other("index", level, Way(level[1:] / level[:-1] - 1, rate))
     yield _Other("unguarded", free.nav, way_of(free), free)
-    turnover = float(ratios["turnover"].above.mean()) * YEAR
+    turnover = float(way.ratios["turnover"].above.mean()) * YEAR
     like = beside.even_like(asked.book, names, float(own.exposure.mean()), turnover)
     yield _Other("same_exposure", like.nav, like.way(rate))
 
@@ -233,14 +241,12 @@ def _assumptions(asked: Asked, rows: range) -> Iterator[str]:
             "differences are paired"
         )
     for policy in asked.policies:
-        lacking = sorted(set(policy.universe.symbols) - {one.symbol for one in history.instruments})
-        if lacking:
-            yield f"{history.name} lacks {len(lacking)} names of policy {policy.name}: {', '.join(lacking)}"
+        yield from names_lacking(policy, history)
     yield from history.notes
 
 
 def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
-    yield from dict.fromkeys(mark for one in found for mark in one.replayed.marks)
+    yield from asked.assumptions.marks
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:

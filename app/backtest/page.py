@@ -25,12 +25,15 @@ h3{font-size:1rem;margin:1.25rem 0 .25rem}p{margin:.4rem 0}small,.soft{color:var
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}
 th,td{padding:.2rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th{font-weight:600;color:var(--soft)}th:first-child,td:first-child{text-align:left}
+@media(max-width:40rem){.wide th:first-child,.wide td:first-child{white-space:normal;min-width:7rem;max-width:9rem;
+position:sticky;left:0;background:var(--paper)}}
 caption{text-align:left;color:var(--soft);padding:.2rem 0}
 figure{margin:1rem 0}figcaption{font-weight:600;margin-bottom:.25rem}
 .plot{position:relative;margin:0 0 1.4rem 3.4rem;border-left:1px solid var(--line);border-bottom:1px solid var(--line)}
 .plot svg{position:absolute;inset:0;width:100%;height:100%;overflow:visible}
 .plot path{fill:none;stroke-width:1.6;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .plot .grid{stroke:var(--line);stroke-width:1}.plot .limit{stroke:var(--bad);stroke-dasharray:3 3}
+.plot .own{stroke-width:2.4}
 .y,.x{position:absolute;font-size:.72rem;color:var(--soft);white-space:nowrap}
 .y{right:100%;transform:translate(-.4rem,-50%)}.x{top:100%;transform:translate(-50%,.1rem)}
 .legend{list-style:none;padding:0;margin:.2rem 0;display:flex;flex-wrap:wrap;gap:.1rem 1rem;font-size:.82rem}

@@ -27,7 +27,7 @@ from app.settings import Settings
 NAME = "recorded"
 _EVERY_RUN = 1_000_000
 # The broker's daily bars are adjusted for splits alone; the sample's closes are adjusted for dividends, too.
-_ADJUSTED = {"simulator:sample": Adjustment.TOTAL}
+_ADJUSTED = {"simulator:sample": Adjustment.TOTAL, "simulator:sample-close": Adjustment.TOTAL}
 
 
 def recorded(settings: Settings, book: str | None = None) -> History:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from app.commands.backtest_progress import Course, course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
 from app.commands.report_file import require_writable, write_report
+from app.domain.errors import UsageError
 
 INTERRUPTED = 130
 PolicyOption = Annotated[
@@ -92,7 +94,7 @@ def command(
     )
     found = _carried_out(asked, check)
     if report is not None:
-        write_report(report, import_module("app.backtest.report").html(found))
+        write_report(report, _part("app.backtest.report", "--report").html(found))
     print_json(document(found)) if as_json else show_backtest(Console(), found)
     if not all(one.passed for one in found.checks):
         raise typer.Exit(1)
@@ -110,9 +112,17 @@ def _carried_out(asked: Asked, check: bool) -> Backtest:
 
 def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
     tell("trying the promises of honesty; this takes minutes")
-    checks = import_module("app.backtest.checks")
+    checks = _part("app.backtest.checks", "--check")
     found: tuple[Check, ...] = checks.run_checks(
         asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed,
         progress.count,
     )  # fmt: skip
     return found
+
+
+def _part(module: str, option: str) -> ModuleType:
+    """Only who asks for it pays for its start."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError:
+        raise UsageError(f"{option} is no part of this version", "Leave it out") from None

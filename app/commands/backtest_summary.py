@@ -136,8 +136,8 @@ def _foot(backtest: Backtest) -> Text:
 def _percent(one: Estimate, sign: str = "") -> str:
     if one.value is None:
         return "undefined"
-    between = "" if one.low is None or one.high is None else f" [{one.low * 100:{sign}.1f}, {one.high * 100:{sign}.1f}]"
-    return f"{one.value * 100:{sign}.1f}{between}"
+    between = "" if one.low is None or one.high is None else f" [{one.low * 100:z.1f}, {one.high * 100:z.1f}]"
+    return f"{one.value * 100:{sign}z.1f}{between}"
 
 
 def _sharpe(one: Estimate) -> str:
@@ -146,4 +146,4 @@ def _sharpe(one: Estimate) -> str:
         return "undefined"
     if one.low is None or one.high is None:
         return "too few days"
-    return f"{one.value:.1f} [{one.low:.1f}, {one.high:.1f}]"
+    return f"{one.value:z.1f} [{one.low:z.1f}, {one.high:z.1f}]"

@@ -1,5 +1,6 @@
 """`portfolio drift`: why the account became worth something else than the model of its days said."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ def command(
         book = meant(ledger.books(), Whose(account, settings.accounts))
         recorded = recorded_days(ledger, book.name, days)
         source = _source(data, recorded, settings.state_dir)
-        found = drift(recorded, policy, source, Assumptions(), lambda done, of: _progress(done, of))
+        found = drift(recorded, policy, source, Assumptions(), _progress)
     if as_json:
         print_json({"account": masked(book.account), "data": source.name, **_plain(found)})
     else:
@@ -110,6 +111,15 @@ def _plain_day(day: DayDrift) -> dict[str, Any]:
 
 
 def _show(found: Drift, source: Source) -> None:
+    if found.days:
+        _show_days(found, source)
+    for session, why in found.not_explainable:
+        typer.echo(f"{session}: not explainable: {why}")
+    for note in found.notes:
+        typer.echo(note)
+
+
+def _show_days(found: Drift, source: Source) -> None:
     first, last = found.days[0].session_date, found.days[-1].until
     typer.echo(
         f"{len(found.days)} recorded days from {first} to {last}, against {source.name}: the account became worth "
@@ -120,11 +130,6 @@ def _show(found: Drift, source: Source) -> None:
         most = ", ".join(day.isoformat() for day in one.days[:_DAYS_SHOWN])
         table.add_row(one.cause.value, f"{one.amount:+,.2f}", f"{one.share:+.3%}", most, MEANINGS[one.cause])
     Console().print(table)
-    days = sorted(found.days, key=lambda day: -abs(day.difference))
-    for day in days[:_SENTENCES]:
-        for sentence in list(day.sentences())[:_DAYS_SHOWN]:
+    for day in sorted(found.days, key=lambda day: -abs(day.difference))[:_SENTENCES]:
+        for sentence in islice(day.sentences(), _DAYS_SHOWN):
             typer.echo(sentence)
-    for session, why in found.not_explainable:
-        typer.echo(f"{session}: not explainable: {why}")
-    for note in found.notes:
-        typer.echo(note)

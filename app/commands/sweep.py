@@ -1,17 +1,19 @@
 """`portfolio sweep`: one policy with other values in a few fields, over history, and which of them did best."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from app.backtest.assumptions import Assumptions, commission_named
 from app.backtest.book_files import book_of
+from app.backtest.document import data as data_of
 from app.backtest.history import History
+from app.backtest.judge import NEAR_CASH, names_lacking, require_names
 from app.backtest.replay import graded
 from app.backtest.sources import history_named
 from app.backtest.sweep.candidates import Candidates, candidates, varied
@@ -82,11 +84,15 @@ def sweep(
         windows(dates, split)
     found = candidates(values, fields, random, seed)
     assumptions = Assumptions(commission=commission_named(costs))
+    for one in found.valid:
+        require_names(one.policy, history)
     start = book_of(book, history, rows.start - 1, found.base.policy.currency, settings)
     parts = shards(Ground(history, start, assumptions, begins, ends, seed), found.valid)
     store = store_of(parts, directory)
     work = _workers(workers, cluster_url, insecure, len(parts))
-    _announce(found, parts, len(dates), history, store, resume)
+    if resume and not store.count(one.address for one in parts):
+        raise UsageError("there is nothing to resume: no part of this sweep is finished", "Leave --resume out")
+    _announce(found, parts, len(dates), history, store)
     with _kept_when_stopped(store, parts):
         collected = carry_through(parts, history, store, work, _progress(len(found.valid)))
     swept = judge(found, fields, collected, dates, objective, split, seed)
@@ -98,10 +104,12 @@ def sweep(
     if as_json:
         result = plain(swept)
         result["best"] |= {"file": str(best), "shown_by": shown_by}
-        print_json({**result, "assumptions": words, "data": _data(history), "seed": seed})
-        return
-    show_sweep(Console(), swept, words)
-    typer.echo(f"\nShow the best: {shown_by}")
+        print_json({**result, "assumptions": words, "data": data_of(history, dates), "seed": seed})
+    else:
+        show_sweep(Console(), swept, words)
+        typer.echo(f"\nShow the best: {shown_by}")
+    if collected.failures:
+        raise typer.Exit(1)
 
 
 def _split(text: str | None) -> Split | None:
@@ -122,12 +130,7 @@ def _workers(count: int | None, url: str | None, insecure: bool, parts: int) -> 
     return here if count == 1 else processes(count)
 
 
-def _announce(
-    found: Candidates, parts: tuple[Shard, ...], sessions: int, history: History, store: Store, resume: bool
-) -> None:
-    ready = store.finished(one.address for one in parts)
-    if resume and not ready:
-        raise UsageError("there is nothing to resume: no part of this sweep is finished", "Leave --resume out")
+def _announce(found: Candidates, parts: Sequence[Shard], sessions: int, history: History, store: Store) -> None:
     tell(
         f"{len(found.valid)} policies, the one as it is among them, over {sessions:,} sessions of {history.name}, "
         f"in {len(parts)} shards; kept in {store.directory}"
@@ -140,8 +143,6 @@ def _announce(
             tell(f"  {one.why.splitlines()[0]}")
         if len(found.invalid) > NAMED:
             tell(f"  and {len(found.invalid) - NAMED} more; --json lists them")
-    if ready:
-        tell(f"shards that were finished before and are used again: {len(ready)}")
 
 
 def _progress(policies: int) -> Callable[[Progress], None]:
@@ -152,6 +153,8 @@ def _progress(policies: int) -> Callable[[Progress], None]:
         nonlocal before
         if progress.done == progress.reused:
             before = progress.policies
+            if progress.reused:
+                tell(f"shards that were finished before and are used again: {progress.reused}")
         elif progress.done < progress.shards:
             each = (monotonic() - began) / max(1, progress.policies - before)
             tell(
@@ -166,17 +169,20 @@ def _time_left(seconds: float) -> str:
 
 
 @contextmanager
-def _kept_when_stopped(store: Store, parts: tuple[Shard, ...]) -> Iterator[None]:
+def _kept_when_stopped(store: Store, parts: Sequence[Shard]) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        ready = len(store.finished(one.address for one in parts))
+        ready = store.count(one.address for one in parts)
         tell(f"stopped: {ready} of {len(parts)} shards are kept in {store.directory}; the same command goes on there")
         raise
 
 
 def _assumption_words(swept: Swept, history: History, assumptions: Assumptions) -> list[str]:
-    words = [*assumptions.words(), *history.notes]
+    words = [*assumptions.words(), *names_lacking(swept.base.candidate.policy, history), *history.notes]
+    words += dict.fromkeys(mark for row in swept.rows for mark in row.marks)
+    if swept.objective is not Objective.CAGR:
+        words.append(f"a policy that varies by less than {NEAR_CASH:.1%} a year is next to cash: no ratio chooses it")
     if swept.split is not None:
         words += [
             "every policy is replayed once over all days: in the months it is tried it has the account that it would "
@@ -184,13 +190,3 @@ def _assumption_words(swept: Swept, history: History, assumptions: Assumptions) 
             "going over to another policy costs as much as selling all of the old book and buying all of the new one",
         ]
     return words
-
-
-def _data(history: History) -> dict[str, Any]:
-    return {
-        "name": history.name,
-        "source": history.source,
-        "digest": history.digest,
-        "adjustment": history.adjustment.value,
-        "instruments": len(history.instruments),
-    }

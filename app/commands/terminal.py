@@ -65,6 +65,8 @@ def source_words(source: str) -> str:
     """Where prices come from, in words that nobody can mistake."""
     return {
         "simulator:sample": "SIMULATED broker replaying real closing prices; intraday quotes are simulated",
+        "simulator:sample-close": "SIMULATED broker quoting real closing prices all day, which nobody could trade at",
+        "simulator:synthetic-close": "SYNTHETIC prices from a generator, quoted at their close all day; no market",
         "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
     }.get(source, source)
 

@@ -33,6 +33,13 @@ SOURCES = (
         True,
         "the closes are in a public package under BSD-3-Clause, for testing and examples",
     ),
+    Source(
+        "simulator:sample-close",
+        "the same where a session is quoted at its own close",
+        True,
+        "the closes are in a public package under BSD-3-Clause, for testing and examples",
+    ),
+    Source("simulator:synthetic-close", "the same of generated closes", True, "no such price ever existed"),
     Source("simulator:synthetic", "histories out of generated closes", True, "no such price ever existed"),
     Source(
         "derived",

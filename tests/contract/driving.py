@@ -34,10 +34,8 @@ from tests.contract.exchange import Exchange
 from tests.contract.venue import McpVenue
 from tests.support.fakes import FakeChooser
 
-# What a desk at the simulator finds: it fills at the quote, and a person resumes before the next day.
-AS_THE_DESK = Assumptions(
-    fill=FillRule.SAME_BAR, slippage_bps=Decimal(0), dividends=False, participation=Decimal(1), resume=Resume.AT_ONCE
-)
+# What a desk at the simulator finds: it fills at the quote, whatever the size.
+AS_THE_DESK = Assumptions(fill=FillRule.SAME_BAR, slippage_bps=Decimal(0), dividends=False, participation=Decimal(1))
 TO_AFTER_THE_CLOSE = 7 * 3600
 
 
@@ -96,6 +94,7 @@ class Driven:
     exchange: Exchange
     ledger: SqlLedger
     chooser: FakeChooser
+    resume: Resume
 
     async def book(self) -> PaperBook:
         """The account as it is, with its closing values up to now."""
@@ -116,7 +115,7 @@ class Driven:
         )
 
     async def day(self) -> Day:
-        """The daily slot and, after the close, the close slot; then a person resumes, and it is the next morning."""
+        """The daily slot and, after the close, the close slot; a person looks at it, and it is the next morning."""
         exchange = self.exchange
         desk = replace(desk_at(McpVenue(exchange), self.ledger, self.policy), chooser=self.chooser)
         done = await run_daily(desk, RunRequest())
@@ -126,12 +125,14 @@ class Driven:
         closed = await run_daily(desk, RunRequest(slot=CLOSE_SLOT))
         assert closed.status is RunStatus.DONE
         state = await exchange.state()
-        set_level(self.ledger, KillLevel.ACTIVE, "looked at", "the test", exchange.now)
+        level = KillLevel(done.report["level"]["level"])
+        after = KillLevel.ACTIVE if self.resume is Resume.AT_ONCE else level
+        set_level(self.ledger, after, "looked at", "the test", exchange.now)
         await exchange.move(next_session=True)
         return Day(
             on=date.fromisoformat(done.report["session_date"]),
             plan=done.report["decision"]["plan_id"],
-            level=KillLevel(done.report["level"]["level"]),
+            level=level,
             trades=tuple(
                 Trade(one.symbol, one.side, one.filled_quantity, one.leg, one.rules, one.average_price)
                 for one in self.ledger.intents(done.run_id)
@@ -144,7 +145,7 @@ class Driven:
 
 
 @asynccontextmanager
-async def driven(policy: Policy, first: date, state: Path) -> AsyncIterator[Driven]:
+async def driven(policy: Policy, first: date, state: Path, resume: Resume) -> AsyncIterator[Driven]:
     """From the morning of that session, with the simulator's own account; `state` holds the ledger."""
     seconds = Seconds()
     app = application.create_app(build_world(Options(first, 7, 0, pricing="close"), seconds))
@@ -153,7 +154,7 @@ async def driven(policy: Policy, first: date, state: Path) -> AsyncIterator[Driv
         stack.callback(ledger.dispose)
         exchange = Exchange(app, stack, seconds)
         await exchange.open({}, first, policy.universe.symbols)
-        yield Driven(policy, exchange, ledger, Thinking(seconds=seconds))
+        yield Driven(policy, exchange, ledger, Thinking(seconds=seconds), resume)
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -1,20 +1,25 @@
-"""Days of the sample as they are kept: an account led through them under each shipped policy."""
+"""Days of a replay on the sample as they are kept: an account led through them under each shipped policy."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
+from functools import cache
 
-from app.domain.ruling import DayUse, KillLevel
-from app.engine import decide
+from app.backtest.account import Account
+from app.backtest.assumptions import Assumptions
+from app.backtest.books import cash_book
+from app.backtest.reader import Reader
+from app.backtest.sample import sample
+from app.broker.paper.book import Holding, PaperBook
+from app.engine import decide_all
 from app.record.bundle import Bundle
 from app.record.capture import Inputs, Told, keep, outcome_of
 from app.record.chunks import KeptInputs
 from app.record.proof import proof
 from app.record.pseudonyms import pseudonymiser
-from app.risk import Today
 from app.settings import load_policy, shipped_policy
 from tests.support.bundles import EVENT
-from tests.support.sample import prices
-from tests.support.walk import Account
+from tests.support.sample import CAPITAL, PERCENT
 
 POLICIES = ("conservative_policy", "default_policy", "aggressive_policy")
 # A quiet year, and the year of a crash in its second half.
@@ -27,15 +32,39 @@ HIDE = pseudonymiser("a key that is long enough", [ACCOUNT])
 def kept_days(policy_name: str, sessions: int = SESSIONS) -> Iterator[KeptInputs]:
     """One a session, from FIRST."""
     policy = load_policy(shipped_policy().with_name(f"{policy_name}.yaml"))
-    account = Account(prices().dates.index(FIRST))
-    for _ in range(sessions):
-        day = account.today()
-        today = Today(policy, day.portfolio, day.market, day.navs, day.memory)
-        decided = decide(today, DayUse(), KillLevel.ACTIVE, 0)
+    reader = _reader()
+    first = reader.rows[FIRST]
+    account = Account(policy, reader, Assumptions(), _book(reader, first - 1), first)
+    for row in range(first, first + sessions):
+        market = reader.market(row)
+        account.open(market)
+        # With what a run shows people beside what it decides by.
+        given = account.given(market)
+        given = replace(given, today=replace(given.today, bare=False))
+        decided = decide_all([given])[0]
         outcome = outcome_of(decided.evaluation, decided.level, decided.options, decided.options.default)
-        inputs = Inputs(today, runs_since_review=0)
-        yield keep(inputs, outcome, Told({"id": f"run_{day.at}"}, {"version": "test"}), HIDE)
-        account.carry_out(decided)
+        inputs = Inputs(given.today, given.use, given.level, given.runs_since_review)
+        yield keep(inputs, outcome, Told({"id": f"run_{row}"}, {"version": "test"}), HIDE)
+        account.take(decided, market)
+        account.close()
+
+
+@cache
+def _reader() -> Reader:
+    return Reader(sample())
+
+
+def _book(reader: Reader, row: int) -> PaperBook:
+    """Twelve names bought at the closes of that row."""
+    book = cash_book(reader.history, row, CAPITAL).changed(account=ACCOUNT)
+    holdings = []
+    for instrument in reader.history.instruments:
+        price = reader.price(row, instrument.conid)
+        if price is not None and instrument.symbol in PERCENT:
+            quantity = CAPITAL * PERCENT[instrument.symbol] / 100 // price
+            holdings.append(Holding(instrument=instrument, quantity=quantity, average_cost=price, price=price))
+            book = book.paid("USD", -quantity * price)
+    return book.changed(holdings=tuple(holdings))
 
 
 def bundle_of_day(kept: KeptInputs) -> Bundle:

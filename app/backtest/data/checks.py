@@ -21,9 +21,9 @@ _SPLITS = {math.log(new / old): (new, old) for new, old in _RATIOS} | {
     -math.log(new / old): (old, new) for new, old in _RATIOS
 }
 _LOGS = np.array(sorted(_SPLITS))
-# What the market itself may do on the day of a split, as a log return.
-_NEAR = 0.03
-# A change of the price by so much is told even where no split looks like it.
+# What the market itself may do on the day of a split, as a log return; near 3:2 that is not so rare without one.
+_NEAR = np.where(np.abs(_LOGS) < math.log(1.6), 0.05, 0.1)
+# A change of the price by so much has its cause outside the market, whichever split is nearest.
 _HUGE = math.log(3)
 # Stock dividends below it are within what a price does anyway.
 _LEAST_SPLIT = math.log(1.25)
@@ -34,14 +34,14 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A change from one close to the next: `ratio` is the split that it looks like, None for none."""
+    """A change from one close to the next; `ratio` is the split that it looks like."""
 
     symbol: str
     on: date
     place: int
     before: float
     after: float
-    ratio: tuple[int, int] | None
+    ratio: tuple[int, int]
 
     def __str__(self) -> str:
         return f"{self.symbol} goes from {self.before:g} to {self.after:g} on {self.on}"
@@ -51,7 +51,7 @@ def jumps(series: Series) -> Iterator[Jump]:
     """Oldest first."""
     changes = -np.diff(np.log(series.closes))
     nearest = np.abs(changes[:, None] - _LOGS).argmin(axis=1) if len(changes) else np.zeros(0, dtype=np.intp)
-    near = np.abs(changes - _LOGS[nearest]) <= _NEAR
+    near = np.abs(changes - _LOGS[nearest]) <= _NEAR[nearest]
     for at in np.flatnonzero(near | (np.abs(changes) >= _HUGE)).tolist():
         yield Jump(
             series.symbol,
@@ -59,7 +59,7 @@ def jumps(series: Series) -> Iterator[Jump]:
             int(series.places[at + 1]),
             float(series.closes[at]),
             float(series.closes[at + 1]),
-            _SPLITS[float(_LOGS[nearest[at]])] if near[at] else None,
+            _SPLITS[float(_LOGS[nearest[at]])],
         )
 
 
@@ -72,7 +72,7 @@ def check_jumps(
     for jump in (jump for series in names for jump in jumps(series)):
         if (jump.symbol, jump.on) in explained:
             continue
-        if jump.ratio is None or adjustment is not Adjustment.NONE:
+        if adjustment is not Adjustment.NONE:
             doubtful.append(jump)
             continue
         new, old = jump.ratio
@@ -104,11 +104,6 @@ def check_events(names: Mapping[str, Series], events: Sequence[Event], problems:
                 _require_payable(series, event)
         except ValueError as error:
             problems.add(event.place, str(error))
-
-
-def within_life(names: Mapping[str, Series], event: Event) -> bool:
-    """From the second session of the name on: before, nothing can have been held."""
-    return event.on.toordinal() > int(names[event.symbol].days[0])
 
 
 def _require_over(series: Series, event: Event) -> None:

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backtest.data import values
-from app.backtest.data.columns import NEEDED, columns_of
+from app.backtest.data.columns import MOST_NAMES, NEEDED, columns_of
 from app.backtest.data.files import Table
 from app.backtest.data.problems import Problems, shown
 from app.backtest.data.values import Cell
 from app.domain.instrument import UNKNOWN_SECTOR, AssetClass
 from app.domain.market import Array
 
-MOST_NAMES = 10_000
 _BATCH = 8192
 _PLAIN = re.compile(r"[0-9.eE+\n-]*", re.ASCII)
 # A vendor rounds each of four prices by itself.

@@ -6,12 +6,16 @@ from app.backtest.data import values
 from app.backtest.data.problems import Problems, shown
 from app.domain.spelling import nearest
 
+MOST_NAMES = 10_000
 NEEDED = ("date", "symbol", "close")
 OPTIONAL = ("open", "high", "low", "volume", "sector", "class", "currency")
 
 
 def columns_of(header: Sequence[str], problems: Problems) -> Mapping[str, int]:
     """Where each column is. Raises: FileRefused."""
+    if len(header) > MOST_NAMES:
+        problems.add(1, f"more than {MOST_NAMES:,} columns: leave some out")
+        problems.refuse()
     told = [name.strip() for name in header]
     if not any(told):
         problems.add(0, f"it is empty: give the columns {', '.join(NEEDED)}")

@@ -65,6 +65,7 @@ def read_history(wanted: Wanted) -> History:
         problems.refuse()
         problems.add(0, "it has no prices of a name that can be traded")
         problems.refuse()
+    broken = problems.count
     events, contradicted = _events(wanted, [series.symbol for series in names])
     dates = np.unique(np.concatenate([series.days for series in names]))
     notes = [
@@ -79,8 +80,9 @@ def read_history(wanted: Wanted) -> History:
         _refuse_holes(wanted.index or "", index, dates, problems)
     if len(dates) * len(names) > MOST_CELLS:
         problems.add(0, f"{len(dates)} sessions of {len(names)} names are more than {MOST_CELLS:,}: leave some out")
-    problems.refuse()
-    contradicted.refuse()
+    # Of a name whose lines are wrong no happening can be; and a happening that is wrong explains no price.
+    for each in (problems, contradicted) if broken else (contradicted, problems):
+        each.refuse()
     return _history(wanted, names, dates, events, notes, (index, _beside(apart, wanted.vix, dates)))
 
 
@@ -114,8 +116,13 @@ def _refuse_holes(symbol: str, index: Array, dates: NDArray[np.int32], problems:
 
 
 def _beside(apart: Mapping[str, Series], symbol: str | None, dates: NDArray[np.int32]) -> Array | None:
-    """Its closes by session, NaN where it has none. Shape: [T]."""
-    return None if symbol is None else _table((apart[symbol],), dates, lambda series: series.closes)[:, 0]
+    """Its closes on the names' sessions, NaN where it has none. Shape: [T]."""
+    if symbol is None:
+        return None
+    series, found = apart[symbol], np.full(dates.shape, np.nan)
+    _, rows, there = np.intersect1d(dates, series.days, assume_unique=True, return_indices=True)
+    found[rows] = series.closes[there]
+    return found
 
 
 def _table(names: Sequence[Series], dates: NDArray[np.int32], values: Callable[[Series], Array]) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.backtest.drift.closes import Source, price_of
 from app.backtest.drift.interval import Missed
-from app.domain.errors import RecordError
+from app.domain.errors import DataError, RecordError
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, Session, VixReading
 from app.domain.navs import NavKind, follow
 from app.domain.plan import Memory, Plan
@@ -76,8 +76,10 @@ def missed(session: Session, after: Inputs, before: Inputs, sessions: int) -> Mi
         now = follow(earlier[-1] if earlier else None, day, NavKind.RUN, portfolio.nav)
         then = Today(today.policy, portfolio, market, (*earlier, now), _memory(today.memory, sessions))
         plan = decide(then, DayUse(), after.level, after.runs_since_review).chosen
-    except (ArithmeticError, LookupError, ValueError, RecordError) as error:
-        return Missed(day, (), closes, f"{type(error).__name__}")
+    except RecordError as error:
+        return Missed(day, (), closes, error.cause)
+    except (ArithmeticError, LookupError, ValueError, DataError) as error:
+        return Missed(day, (), closes, f"the day cannot be decided: {type(error).__name__}")
     return Missed(day, plan.orders, closes)
 
 
@@ -109,7 +111,10 @@ def _market(session: Session, known: Market, closes: Mapping[int, Decimal], vix:
 
 
 def _portfolio(known: Portfolio, closes: Mapping[int, Decimal], market: Market) -> Portfolio:
-    """What is held at those closes. Raises: LookupError where one is not known."""
+    """What is held at those closes. Raises: RecordError where one is not known."""
+    unknown = [one.instrument.symbol for one in known.positions if one.instrument.conid not in closes]
+    if unknown:
+        raise RecordError(f"no close of {', '.join(unknown)} was kept")
     positions = tuple(replace(one, price=closes[one.instrument.conid]) for one in known.positions)
     return replace(known, positions=positions, as_of=market.as_of, orders=(), broker_net_liquidation=None)
 

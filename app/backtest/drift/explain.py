@@ -198,11 +198,8 @@ def _run_missed(chain: _Chain, interval: Interval, assumptions: Assumptions) -> 
         for order in missed.orders:
             name = f"{_MISSED} {missed.session_date} {order.instrument.conid} {order.side} {order.leg}"
             course = course.with_deal(name, _planned(order, missed.closes, assumptions))
-        what = (
-            _listed(missed.orders)
-            if missed.problem is None
-            else f"what it would have done is not known: {missed.problem}"
-        )
+        unknown = f"what it would have ordered is not known: {missed.problem}"
+        what = _listed(missed.orders) if missed.problem is None else unknown
         chain.swap(Cause.MISSED_RUN, course, f"no run on {missed.session_date}; {what}")
 
 
@@ -239,12 +236,18 @@ def _revise_closes(chain: _Chain, interval: Interval, assumptions: Assumptions) 
 def _with_plan(
     course: Course, run_id: str, plan: Plan, again: Plan, interval: Interval, assumptions: Assumptions
 ) -> Course:
-    for order in plan.orders:
-        course = course.with_deal(_name(run_id, order.instrument.conid, order.side, order.leg), None)
-    for order in again.orders:
-        deal = _planned(order, interval.closes, assumptions)
-        course = course.with_deal(_name(run_id, order.instrument.conid, order.side, order.leg), deal)
+    """Orders that stay keep their deals."""
+    before, after = ({_key(order): order for order in one.orders} for one in (plan, again))
+    for key in before.keys() - after.keys():
+        course = course.with_deal(_name(run_id, *key[:3]), None)
+    for key, order in after.items():
+        if key not in before:
+            course = course.with_deal(_name(run_id, *key[:3]), _planned(order, interval.closes, assumptions))
     return course
+
+
+def _key(order: Order) -> tuple[int, Side, int, Decimal]:
+    return order.instrument.conid, order.side, order.leg, order.quantity
 
 
 def _planned(order: Order, closes: Mapping[int, Decimal], assumptions: Assumptions) -> Deal:

@@ -49,12 +49,13 @@ def currencies_of(interval: Interval) -> dict[int, str]:
     found = {conid: one.currency for market in markets for conid, one in market.instruments.items()}
     for portfolio in (interval.start, interval.end):
         found |= {one.instrument.conid: one.instrument.currency for one in portfolio.positions}
-    return found
+    # A name of which nothing else is kept was ordered in the account's own currency.
+    return {one.conid: interval.start.currency for one in interval.others} | found
 
 
 def prices_of(interval: Interval) -> dict[int, Decimal]:
     """At the end, by conid: as the account was valued, else as quoted, else the last one known."""
-    found: dict[int, Decimal] = {}
+    found = {one.conid: one.price for one in interval.others if one.price is not None}
     for decided in interval.decided:
         found |= _quoted(decided.inputs.today.market)
     found |= {one.instrument.conid: one.price for one in interval.start.positions}

@@ -98,7 +98,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`not_explainable`: recorded sessions of which nothing is kept, with the reason."""
+    """`not_explainable`: sessions of which nothing is kept, or too little, with the reason."""
 
     currency: str
     days: tuple[DayDrift, ...]
@@ -123,6 +123,6 @@ def _total(cause: Cause, days: Sequence[DayDrift]) -> Total:
     return Total(
         cause=cause,
         amount=sum((amount for _, amount in amounts), Decimal(0)),
-        share=sum(float(amount / day.nav) for day, amount in amounts),
+        share=sum(float(amount / day.nav) for day, amount in amounts if day.nav > 0),
         days=tuple(day.session_date for day, _ in amounts),
     )

@@ -17,7 +17,7 @@ from app.backtest.drift.parts import DayDrift, Drift
 from app.desk.records import Flow, IntentRecord, RunRecord, RunStatus, StoredEvent
 from app.desk.stages.kept_inputs import code_version
 from app.desk.stages.memory import fills_of
-from app.domain.errors import RecordError, UsageError
+from app.domain.errors import DataError, RecordError, UsageError
 from app.domain.plan import Plan
 from app.domain.policy import Policy
 from app.domain.slots import CLOSE_SLOT, RECONCILE_SLOT, RECOVER_SLOT
@@ -122,10 +122,18 @@ def drift(days: Days, policy: Policy, source: Source, assumptions: Assumptions, 
     late, left = _filled_late(days), list(days.ledger.flows(days.book))
     recorded = [day for day in days.days if day.kept]
     found: list[DayDrift] = []
+    unknown = [(day.session_date, day.problem) for day in days.days if day.problem is not None]
     for at, (day, after) in enumerate(pairwise(recorded)):
         left = [flow for flow in left if flow.session_date >= day.session_date - _FLOW_WAITS]
         waiting = [flow for flow in left if flow.session_date <= after.session_date]
-        told, used = explain(_interval(days, day, after, waiting, policy, source, late), assumptions)
+        interval = _interval(days, day, after, waiting, policy, source, late)
+        unknown += [(one.session_date, one.problem) for one in interval.missed if one.problem is not None]
+        try:
+            told, used = explain(interval, assumptions)
+        except (ArithmeticError, LookupError, DataError) as error:
+            # Its values are those that a run worked with; one that is not there now was never needed by it.
+            unknown.append((day.session_date, f"a value is missing: {error}"))
+            continue
         gone = {id(waiting[n]) for n in used}
         left = [flow for flow in left if id(flow) not in gone]
         found.append(told)
@@ -136,7 +144,7 @@ def drift(days: Days, policy: Policy, source: Source, assumptions: Assumptions, 
     return Drift(
         currency=recorded[0].inputs.today.portfolio.currency,
         days=tuple(found),
-        not_explainable=tuple((day.session_date, day.problem) for day in days.days if day.problem is not None),
+        not_explainable=tuple(sorted(unknown)),
         notes=(*days.notes, *notes),
     )
 

@@ -50,8 +50,9 @@ class Scale:
             step = _round_step((self.high - self.low) / 4)
             first = math.ceil(self.low / step)
             return [n * step for n in range(first, math.floor(self.high / step) + 1)]
-        found = [m * 10.0**e for e in range(-6, 12) for m in (1, 2, 5) if self.low <= m * 10.0**e <= self.high]
-        return found[:: max(1, len(found) // 5)]
+        fine = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if self.high < 8 * self.low else (1, 2, 5)
+        found = [m * 10.0**e for e in range(-6, 12) for m in fine if self.low <= m * 10.0**e <= self.high]
+        return found[:: max(1, round(len(found) / 5))]
 
 
 def scale(lines: Sequence[Line], *also: float, log: bool = False) -> Scale:
@@ -76,7 +77,7 @@ def line_chart(
     also = [value for value in (limit, floor) if value is not None]
     found = scale(lines, *also, log=log)
     drawn = [
-        f'<path d="{_path(found.place(one.values))}" style="stroke:var(--c{n})" stroke-dasharray="{_dash(n)}"/>'
+        f'<path d="{_path(found.place(one.values))}" style="stroke:var(--c{n})"{_dashed(n)}/>'
         for n, one in enumerate(lines)
     ]
     if limit is not None:
@@ -147,14 +148,15 @@ def dots(places: Sequence[tuple[float, float, str]]) -> str:
     )
 
 
-def _dash(number: int) -> str:
-    return _DASHES[number % len(_DASHES)]
+def _dashed(number: int) -> str:
+    """The first, which the page is about, is whole and heavier."""
+    return f' stroke-dasharray="{_DASHES[number % len(_DASHES)]}"' if number % len(_DASHES) else ' class="own"'
 
 
 def _figure(title: str, told: str, plot: str, legend: Sequence[tuple[int, str]]) -> str:
     rows = "".join(
-        f'<li><svg viewBox="0 0 28 8" aria-hidden="true"><path d="M0 4H28" style="stroke:var(--c{n})" '
-        f'stroke-dasharray="{_dash(n)}"/></svg>{text(words)}</li>'
+        f'<li><svg viewBox="0 0 28 8" aria-hidden="true"><path d="M0 4H28" style="stroke:var(--c{n})"{_dashed(n)}/>'
+        f"</svg>{text(words)}</li>"
         for n, words in legend
     )
     return f'<figure><figcaption>{text(title)}</figcaption>{plot}<ul class="legend">{rows}</ul></figure>'

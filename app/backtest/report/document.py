@@ -67,15 +67,16 @@ def _policy(judged: Judged, backtest: Backtest) -> Iterator[str]:
 def headline(judged: Judged) -> str:
     """What became of the money, beside what would have become of it, in one sentence."""
     replayed, found = judged.replayed, judged.statistics
-    beside = [
+    beside = " and ".join(
         f"{BENCHMARKS.get(one.name, one.name)} {number(float(one.nav[-1]), 0)}"
         for one in judged.benchmarks
         if one.name in ("buy_and_hold", "equal_weight")
-    ]
+    )
+    start, end = (number(float(nav), 0) for nav in (replayed.nav[0], replayed.nav[-1]))
+    yearly = estimate(found["cagr"], percent)
     return (
-        f"{number(float(replayed.nav[0]), 0)} {replayed.start.currency} became "
-        f"{number(float(replayed.nav[-1]), 0)} after costs ({estimate(found['cagr'], percent)} a year); {' and '.join(beside)}. The largest drawdown was "
-        f"{percent(found['max_drawdown'].value)}."
+        f"{start} {replayed.start.currency} became {end} after costs ({yearly} a year); {beside}. "
+        f"The largest drawdown was {percent(found['max_drawdown'].value)}."
     )
 
 

@@ -60,6 +60,7 @@ STATISTICS: dict[str, tuple[str, Callable[[float | None], str]]] = {
     "commission": ("commissions a year", lambda value: percent(value, 2)),
     "slippage": ("slippage a year", lambda value: percent(value, 2)),
     "win_rate": ("closed trades that won", percent),
+    "winning_days": ("days that won", percent),
     "exposure_mean": ("invested on average", percent),
     "sessions_below_20pct": ("sessions under 20 % invested", days),
     "days_active": ("days ACTIVE", percent),

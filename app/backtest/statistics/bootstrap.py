@@ -1,7 +1,8 @@
 """Intervals by the stationary bootstrap: days are drawn in blocks of random length, the same days for every way.
 
-Sums over the days drawn come from prefix sums at the blocks' ends; only what depends on the order of days walks them.
-Memory is bounded by chunks of draws. Source: Politis and Romano, The stationary bootstrap, 1994.
+Sums over the days drawn come from prefix sums at the blocks' ends, the largest fall from what is known of any stretch.
+Only days under water are counted day by day, for fewer draws, in chunks that stay in a processor's cache.
+Source: Politis and Romano, The stationary bootstrap, 1994.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backtest.result import Estimate
+from app.backtest.statistics.falls import Pieces, largest_fall, pieces_of
 from app.backtest.statistics.figures import AT_PEAK, YEAR, Way, figures, usable
 from app.domain.market import Array
 from app.risk.metrics import MIN_RETURNS, NOTHING
 
 HEADLINE = 63
 BLOCKS = (21, 63, 126, 252)
-DRAWS, DRAWS_BESIDE = 2000, 400
+DRAWS, DRAWS_BESIDE = 2000, 500
+# Draws whose days are walked one by one.
+WALKED = 500
 LEVEL = 0.95
 # Fewer blocks than this in the days there are, and draws differ too little from each other.
 LEAST_BLOCKS = 8
@@ -35,19 +39,20 @@ def block_for(wanted: int, days: int) -> int | None:
     return None if days < MIN_RETURNS else max(1, min(wanted, days // LEAST_BLOCKS))
 
 
-def draws_of(ways: Sequence[Way], block: int, draws: int, seed: int) -> tuple[Draws, ...]:
-    """Every statistic of every way over the days of each draw, NaN where it is not defined. Shape: [draws] each."""
-    days = len(ways[0].returns)
-    rng = np.random.default_rng([seed, block])
-    tables = [_table(way) for way in ways]
-    chunk = max(1, _CHUNK // days)
-    parts: list[list[dict[str, Array]]] = [[] for _ in ways]
-    for first in range(0, draws, chunk):
-        drawn = _drawn(rng, min(chunk, draws - first), days, block)
-        walked = drawn.days()
-        for kept, way, table in zip(parts, ways, tables, strict=True):
-            kept.append(_statistics(way, table.sums(drawn), table.logs[walked]))
-    return tuple({name: np.concatenate([one[name] for one in kept]) for name in kept[0]} for kept in parts)
+def draws_of(ways: Sequence[Way], block: int, draws: int, seed: int, walked: int = WALKED) -> tuple[Draws, ...]:
+    """Every statistic of every way over the days of each draw, NaN where it is not defined.
+
+    Shape: [draws] each; [walked] at most for what is counted day by day, and nothing of that without any.
+    """
+    drawn = _drawn(np.random.default_rng([seed, block]), draws, len(ways[0].returns), block)
+    pieces = pieces_of(drawn.starts, drawn.starts + drawn.lengths, 2 * drawn.total + 1)
+    found = tuple(_statistics(way, drawn.total, pieces) for way in ways)
+    for first in range(0, min(walked, draws), chunk := max(1, _CHUNK // drawn.total)):
+        days = drawn.days(slice(first, min(first + chunk, walked, draws)))
+        for way, own in zip(ways, found, strict=True):
+            for name, counted in _under_water(np.log1p(way.returns)[days]).items():
+                own.setdefault(name, []).append(counted)
+    return tuple({name: np.concatenate(parts) for name, parts in own.items()} for own in found)
 
 
 def interval(value: float | None, draws: Array | None) -> Estimate:
@@ -74,7 +79,8 @@ class Sampled:
 
     def estimates(self, block: int | None = None) -> dict[str, Estimate]:
         """Every statistic with its interval."""
-        return {name: interval(value, self._of(name, block)) for name, value in self.figures.items()}
+        known = self._known(block)
+        return {name: interval(value, known.get(name)) for name, value in self.figures.items()}
 
     def differences(self, other: "Sampled", block: int | None = None) -> dict[str, Estimate]:
         """Each statistic that both have, less the other's."""
@@ -89,12 +95,11 @@ class Sampled:
         if own is None or its is None:
             return Estimate(None)
         value = float(how(np.array([own]), np.array([its]))[0])
-        a, b = self._of(name, block), other._of(name, block)
+        a, b = self._known(block).get(name), other._known(block).get(name)
         return interval(value if np.isfinite(value) else None, None if a is None or b is None else how(a, b))
 
-    def _of(self, name: str, block: int | None) -> Array | None:
-        found = self.draws.get(block) if block is not None else next(iter(self.draws.values()), None)
-        return None if found is None else found[name]
+    def _known(self, block: int | None) -> Draws:
+        return self.draws[block] if block is not None else next(iter(self.draws.values()), {})
 
 
 def bootstrap(ways: Sequence[Way], seed: int, draws: int = DRAWS) -> tuple[Sampled, ...]:
@@ -106,7 +111,7 @@ def bootstrap(ways: Sequence[Way], seed: int, draws: int = DRAWS) -> tuple[Sampl
     found = {wanted: draws_of(ways, wanted, draws, seed)}
     for block in BLOCKS:
         if block not in found and block_for(block, days) == block:
-            found[block] = draws_of(ways, block, min(draws, DRAWS_BESIDE), seed)
+            found[block] = draws_of(ways, block, min(draws, DRAWS_BESIDE), seed, walked=0)
     return tuple(Sampled(way, figures(way), {b: each[n] for b, each in found.items()}) for n, way in enumerate(ways))
 
 
@@ -119,10 +124,10 @@ class _Drawn:
     lengths: Days
     total: int
 
-    def days(self) -> Days:
-        """The day at each place. Shape: [draws, D]."""
-        shift = np.repeat((self.starts - self.places).ravel(), self.lengths.ravel())
-        days = shift.reshape(len(self.starts), self.total) + np.arange(self.total)
+    def days(self, part: slice) -> Days:
+        """The day at each place of some draws. Shape: [draws, D]."""
+        shift = np.repeat((self.starts - self.places)[part].ravel(), self.lengths[part].ravel())
+        days = shift.reshape(-1, self.total) + np.arange(self.total)
         days[days >= self.total] -= self.total
         return days
 
@@ -141,59 +146,44 @@ def _drawn(rng: np.random.Generator, draws: int, days: int, block: int) -> _Draw
     return _Drawn(starts, places, ends - places, days)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One way's columns as prefix sums over two rounds of its days. Shape: `prefix` [2D + 1, C], `logs` [D]."""
-
-    prefix: Array
-    logs: Array
-
-    def sums(self, drawn: _Drawn) -> Array:
-        """Of each column over the days of each draw. Shape: [draws, C]."""
-        ends = drawn.starts + drawn.lengths
-        result: Array = (self.prefix.take(ends, axis=0) - self.prefix.take(drawn.starts, axis=0)).sum(axis=1)
+def _statistics(way: Way, days: int, pieces: Pieces) -> dict[str, list[Array]]:
+    def total(column: Array) -> Array:
+        """Its sum over the days of each draw, in blocks that may run over the last day into the first."""
+        known = _prefix(column)
+        result: Array = (known.take(pieces.ends) - known.take(pieces.starts)).sum(axis=1)
         return result
 
-
-def _table(way: Way) -> _Table:
     excess = way.returns - way.rate
-    below = np.minimum(excess, 0.0)
-    columns = [excess, excess * excess, way.returns, below * below]
-    for ratio in way.ratios.values():
-        columns += [ratio.above, np.ones_like(ratio.above) if ratio.below is None else ratio.below]
-    twice = np.tile(np.stack(columns, axis=1), (2, 1))
-    return _Table(np.concatenate((np.zeros((1, len(columns))), np.cumsum(twice, axis=0))), np.log1p(way.returns))
-
-
-def _statistics(way: Way, sums: Array, logs: Array) -> dict[str, Array]:
-    """Shape: sums [draws, C], log returns in the order drawn [draws, D] → [draws] each."""
-    days = logs.shape[1]
-    mean, square = sums[:, 0] / days, sums[:, 1] / days
+    mean = total(excess) / days
+    square = total(excess * excess) / days
     spread = np.sqrt(np.maximum(square - mean * mean, 0.0) * days / max(1, days - 1))
-    downside = np.sqrt(sums[:, 3] / days)
-    total, fall, share, longest = _walked(logs)
-    growth = np.expm1(total * YEAR / days)
+    downside = np.sqrt(total(np.minimum(excess, 0.0) ** 2) / days)
+    logs = total(np.log1p(way.returns))
+    growth = np.expm1(logs * YEAR / days)
+    fall = -np.expm1(-largest_fall(_prefix(np.log1p(way.returns)), pieces))
     found = {
-        "total_return": np.expm1(total),
+        "total_return": np.expm1(logs),
         "cagr": growth,
         "volatility": spread * np.sqrt(YEAR),
         "sharpe": _ratio(mean, spread, NOTHING) * np.sqrt(YEAR),
         "sortino": _ratio(mean, downside, NOTHING) * np.sqrt(YEAR),
         "calmar": _ratio(growth, fall, AT_PEAK),
         "max_drawdown": fall,
-        "time_under_water": share,
-        "longest_under_water": longest,
     }
-    for number, (name, ratio) in enumerate(way.ratios.items()):
-        above, below = sums[:, 4 + 2 * number], sums[:, 5 + 2 * number]
-        found[name] = ratio.scale * _ratio(above, below, NOTHING)
-    return found
+    for name, ratio in way.ratios.items():
+        below = np.full(len(mean), float(days)) if ratio.below is None else total(ratio.below)
+        found[name] = ratio.scale * _ratio(total(ratio.above), below, NOTHING)
+    return {name: [values] for name, values in found.items()}
 
 
-def _walked(logs: Array) -> tuple[Array, Array, Array, Array]:
-    """(log of the final value, largest fall, share of days below a peak, most of them in a row), overwriting `logs`."""
+def _prefix(column: Array) -> Array:
+    """Sums up to each day of two rounds. Shape: [D] → [2D + 1]."""
+    return np.concatenate(([0.0], np.cumsum(np.tile(column, 2))))
+
+
+def _under_water(logs: Array) -> dict[str, Array]:
+    """Share of days below a peak, and most of them in a row. Shape: log returns [draws, D] → [draws] each."""
     value = np.cumsum(logs, axis=1, out=logs)
-    total = value[:, -1].copy()
     gap = np.maximum.accumulate(value, axis=1)
     np.maximum(gap, 0.0, out=gap)
     gap -= value
@@ -204,8 +194,7 @@ def _walked(logs: Array) -> tuple[Array, Array, Array, Array]:
     peaks = np.append(np.flatnonzero(at_peak), at_peak.size)
     first = np.searchsorted(peaks, np.arange(draws) * (days + 1))
     longest = np.maximum.reduceat(np.diff(peaks) - 1, first).astype(np.float64)
-    share = 1 - (at_peak.sum(axis=1) - 1) / days
-    return total, -np.expm1(-gap.max(axis=1)), share, longest
+    return {"time_under_water": 1 - (at_peak.sum(axis=1) - 1) / days, "longest_under_water": longest}
 
 
 def _ratio(above: Array, below: Array, least: float) -> Array:

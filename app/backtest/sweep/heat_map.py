@@ -7,6 +7,7 @@ from statistics import mean
 
 from app.backtest.sweep.candidates import Point, Varied, shown
 from app.backtest.sweep.judge import Swept
+from app.backtest.sweep.walk_forward import figure_of
 
 _FIELDS = 2
 
@@ -34,7 +35,7 @@ def heat_map(swept: Swept) -> HeatMap | None:
     down, across = swept.fields[:_FIELDS]
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for row in swept.rows:
-        value, point = row.statistics[swept.objective.value], row.candidate.point
+        value, point = figure_of(row.statistics, swept.objective), row.candidate.point
         if value is not None and point:
             found[_place(down, point), _place(across, point)].append(value)
     cells = {

@@ -16,7 +16,7 @@ from app.backtest.statistics.figures import YEAR, Way
 from app.backtest.sweep.candidates import Candidate, Candidates, Varied
 from app.backtest.sweep.overfitting import probability_of_overfitting
 from app.backtest.sweep.run import Collected
-from app.backtest.sweep.walk_forward import Objective, Split, Tried, WalkForward, walk_forward
+from app.backtest.sweep.walk_forward import Objective, Split, Tried, WalkForward, figure_of, walk_forward
 from app.domain.errors import UsageError
 from app.domain.market import Array
 
@@ -32,12 +32,18 @@ class Row:
     cost: float | None
     orders: int
     decisions_digest: str
+    marks: tuple[str, ...]
 
     @property
     def returns(self) -> Array:
         """Shape: [D]."""
         changes: Array = self.nav[1:] / self.nav[:-1] - 1
         return changes
+
+    @property
+    def near_cash(self) -> bool:
+        """It hardly varies, and its ratios say nothing."""
+        return figure_of(self.statistics, Objective.SHARPE) is None
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,12 @@ def _row(candidate: Candidate, result: Mapping[str, Any]) -> Row:
         result["cost"],
         result["orders"],
         result["decisions_digest"],
+        tuple(result["marks"]),
     )
 
 
 def _value(row: Row, objective: Objective) -> float:
-    value = row.statistics[objective.value]
+    value = figure_of(row.statistics, objective)
     return -np.inf if value is None else value
 
 

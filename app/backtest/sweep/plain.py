@@ -34,6 +34,7 @@ def plain(swept: Swept) -> dict[str, Any]:
         "walk_forward": _forward(swept),
         "policies": [_row(row) for row in swept.rows],
         "invalid": [{"point": dict(one.point), "why": one.why} for one in swept.candidates.invalid],
+        "processor_seconds": round(swept.collected.seconds, 3),
         "repeated": swept.candidates.repeated,
         "failed": [
             {"points": [dict(swept.candidates.valid[n].point) for n in one.policies], "why": one.why}
@@ -47,6 +48,8 @@ def _row(row: Row) -> dict[str, Any]:
         "point": dict(row.candidate.point),
         "hash": row.candidate.policy.hash,
         "statistics": dict(row.statistics),
+        "near_cash": row.near_cash,
+        "marks": list(row.marks),
         "orders": row.orders,
         "decisions_digest": row.decisions_digest,
     }

@@ -1,14 +1,12 @@
 """A sweep from its shards to its result: what is there already is used again, what is missing is carried out."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from app.backtest.history import History
 from app.backtest.sweep.shards import Shard, address_of
-from app.backtest.sweep.store import Store
+from app.backtest.sweep.store import Result, Store, result_of
 from app.backtest.sweep.workers import Workers
 
 _ID = 12
@@ -36,7 +34,7 @@ class Failure:
 class Collected:
     """A result for each policy, None where its shard was given up. `seconds`: processor time of all shards."""
 
-    results: tuple[Mapping[str, Any] | None, ...]
+    results: tuple[Result | None, ...]
     failures: tuple[Failure, ...]
     reused: int
     seconds: float
@@ -64,16 +62,14 @@ def carry_through(
         if outcome.result is None:
             why[outcome.address] = outcome.why or "no reason was told"
         else:
-            found[outcome.address] = result = json.loads(outcome.result)
-            store.keep(outcome.address, result)
+            store.keep(outcome.address, outcome.result)
+            found[outcome.address] = result_of(outcome.result)
         say()
     return _collected(shards, found, why, reused)
 
 
-def _collected(
-    shards: Sequence[Shard], found: Mapping[str, Mapping[str, Any]], why: Mapping[str, str], reused: int
-) -> Collected:
-    results: list[Mapping[str, Any] | None] = []
+def _collected(shards: Sequence[Shard], found: Mapping[str, Result], why: Mapping[str, str], reused: int) -> Collected:
+    results: list[Result | None] = []
     failures = []
     for shard in shards:
         first = len(results)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 import app
 from app.backtest.assumptions import Assumptions
 from app.backtest.history import History
+from app.backtest.judge import way_of
 from app.backtest.reader import Reader
 from app.backtest.replay import Replayed, replay
-from app.backtest.statistics.activity import ratios_of
-from app.backtest.statistics.figures import Way, figures
+from app.backtest.statistics.figures import figures
 from app.backtest.sweep.candidates import Candidate
 from app.backtest.sweep.parcel import unpacked
 from app.backtest.sweep.walk_forward import month_ends
@@ -114,8 +114,13 @@ def carry_out(task: str, parcel: bytes | str) -> str:
 
 def _shard(ground: dict[str, Any], candidates: tuple[Candidate, ...]) -> Shard:
     address = address_of({**ground, "policies": [one.policy.hash for one in candidates]})
-    task = json.dumps({**ground, "policies": [dict(one.values) for one in candidates]})
+    task = json.dumps({**ground, "policies": [_without_secrets(one.values) for one in candidates]})
     return Shard(address, candidates, task)
+
+
+def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Addresses of notifications may hold passwords, and no replay reads them."""
+    return {name: section for name, section in values.items() if name != "notifications"}
 
 
 @lru_cache(maxsize=1)
@@ -134,11 +139,11 @@ def _result(way: Replayed) -> dict[str, Any]:
     value = sum(one.quantity * one.price for one in way.done)
     costs = sum(one.commission + one.quantity * abs(one.paid - one.price) for one in way.done)
     return {
-        "hash": way.policy.hash,
-        "statistics": figures(Way(way.returns, ratios=ratios_of(way))),
+        "statistics": figures(way_of(way)),
         "nav": np.round(way.nav, 4).tolist(),
         "exposure": np.round(way.exposure[month_ends(way.dates)], 4).tolist(),
         "cost": float(costs / value) if value else None,
         "orders": len(way.done),
+        "marks": list(way.marks),
         "decisions_digest": way.decisions_digest,
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from array import array
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,19 @@ from app.backtest.sweep.parcel import packed
 from app.domain.errors import UsageError
 
 _PARCEL = "history.npz"
+
+Result = Mapping[str, Any]
+"""Of a shard, or of a policy in it, as its JSON has it; `nav` as an array."""
+
+
+def result_of(text: str) -> dict[str, Any]:
+    """A thousand policies over thousands of days would be gigabytes of separate numbers."""
+    found: dict[str, Any] = json.loads(text, object_hook=_compact)
+    return found
+
+
+def _compact(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "nav": array("d", value["nav"])} if "nav" in value else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +42,23 @@ class Store:
         _write(path, packed(history))
         return path
 
-    def finished(self, addresses: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    def count(self, addresses: Iterable[str]) -> int:
+        """Shards that are there, unread."""
+        return sum(self._path(address).exists() for address in addresses)
+
+    def finished(self, addresses: Iterable[str]) -> dict[str, Result]:
         """Results that are there; a file that is damaged or another shard's is not."""
         found = {}
         for address in addresses:
             with suppress(OSError, ValueError, KeyError, TypeError):
-                kept = json.loads(self._path(address).read_text(encoding="utf-8"))
+                kept = result_of(self._path(address).read_text(encoding="utf-8"))
                 if kept["address"] == address:
                     found[address] = kept["result"]
         return found
 
-    def keep(self, address: str, result: Mapping[str, Any]) -> None:
-        """Raises: UsageError."""
-        _write(self._path(address), json.dumps({"address": address, "result": result}).encode())
+    def keep(self, address: str, result: str) -> None:
+        """`result`: its JSON. Raises: UsageError."""
+        _write(self._path(address), f'{{"address": {json.dumps(address)}, "result": {result}}}'.encode())
 
     def keep_policy(self, values: Mapping[str, Any]) -> Path:
         """The file of the best one, JSON that is YAML too. Raises: UsageError."""

@@ -4,7 +4,7 @@ Every policy is replayed once over all days and windows are cut out of its daily
 account that it would have had by then. Must never let a day choose the policy that it is counted for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from app.backtest.judge import NEAR_CASH
 from app.backtest.statistics.figures import Way, figures
 from app.domain.errors import UsageError
 from app.domain.market import Array
@@ -132,8 +133,16 @@ def best(values: Sequence[float | None]) -> int:
     return int(np.argmax(known))
 
 
+def figure_of(statistics: Mapping[str, float | None], objective: Objective) -> float | None:
+    """What a way is chosen by. A ratio of a way that is next to cash says nothing: it is not defined."""
+    volatility = statistics["volatility"]
+    if objective is not Objective.CAGR and (volatility is None or volatility < NEAR_CASH):
+        return None
+    return statistics[objective.value]
+
+
 def _figure(returns: Array, objective: Objective) -> float | None:
-    return figures(Way(returns))[objective.value]
+    return figure_of(figures(Way(returns)), objective)
 
 
 def _row_by_month(dates: Sequence[date]) -> Callable[[int], int]:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,12 +119,12 @@ def cluster(url: str, *, insecure: bool) -> Workers:
             f"--cluster {url} is neither encrypted nor asks who is there: whoever reaches it runs code on it",
             "Use tls://, or --insecure where the network is yours alone",
         )
-    try:
-        import distributed
-    except ImportError:
-        raise UsageError("Dask is not installed", "Install portfolio-manager[cluster]") from None
+    if find_spec("distributed") is None:
+        raise UsageError("Dask is not installed", "Install portfolio-manager[cluster]")
 
     def carried(tasks: Tasks, parcel: Path) -> Iterator[Outcome]:
+        import distributed
+
         try:
             client = distributed.Client(url, timeout=_ANSWER_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
         except OSError:

@@ -154,7 +154,7 @@ def test_happenings_outside_a_names_life_are_left_out_and_counted(tmp_path: Path
 
 
 def test_the_index_and_the_volatility_index_are_read_and_not_traded(tmp_path: Path) -> None:
-    content = HEAD + lines("AAPL", 0, 10, 10, 10) + lines("SPX", 0, 1000, 1001, 1002) + lines("VIX", 1, 20, 21)
+    content = HEAD + lines("AAPL", 1, 10, 10, 10) + lines("SPX", 0, 999, 1000, 1001, 1002, 9) + lines("VIX", 2, 20, 21)
     found = history_of(tmp_path, content, index="SPX", vix="VIX")
     assert [one.symbol for one in found.instruments] == ["AAPL"]
     assert found.index is not None

@@ -102,6 +102,10 @@ LINES = {
         HEAD + closes("GE", 13, 13, 104),
         "line 4: GE goes from 13 to 104 on 2020-01-06, which",
     ),
+    "a split on a day on which the market fell": (
+        HEAD + closes("MSFT", 49.3, 49.3, 23.4),
+        "line 4: MSFT goes from 49.3 to 23.4 on 2020-01-06, which looks like a split of 2:1",
+    ),
     "weekly prices": (
         HEAD + "2020-01-03,A,1\n2020-01-10,A,1\n2020-01-17,A,1\n",
         "3 of the exchange's 11 sessions: these are not daily closes",
@@ -126,6 +130,10 @@ LINES = {
     "bars without a symbol": ("Date,Open,Close\n2020-01-02,1,1\n", "line 1: there is no column symbol"),
     "a blank line counts": (HEAD + "\n\n2020-01-02,AAPL,x\n", "line 4: close 'x' is not a number"),
     "a blank line above counts": ("\n" + HEAD + "2020-01-02,AAPL,x\n", "line 3: close 'x' is not a number"),
+    "a wide file of too many columns": (
+        "date," + ",".join(f"S{n}" for n in range(10_001)) + "\n2020-01-02,1\n",
+        "line 1: more than 10,000 columns",
+    ),
     "a wide file's price": ("date,AAPL,MSFT\n2020-01-02,10,x\n", "line 2: MSFT 'x' is not a number"),
     "a wide file's header": ("date,AAPL,MS FT\n2020-01-02,10,1\n", "line 1: symbol 'MS FT' is not a ticker"),
 }
@@ -237,6 +245,16 @@ def test_what_is_in_the_prices_is_not_taken_a_second_time(tmp_path: Path, adjust
     found = problems_of(tmp_path, prices, EVENTS + line, adjustment=adjustment)
     assert found[0].startswith("line 2: a ")
     assert "in the prices: take the line out" in found[0]
+
+
+def test_a_happening_that_cannot_be_read_is_told_before_the_jump_that_it_explains(tmp_path: Path) -> None:
+    prices = HEAD + closes("AAPL", 40, 40, 10, 10)
+    (told,) = problems_of(tmp_path, prices, EVENTS + "2020-01-06,AAPL,split,four,,,\n")
+    assert told.startswith("line 2: value 'four' is not a number")
+    (told,) = problems_of(
+        tmp_path, HEAD + "2020-01-02,AAPL,x\n" + closes("GE", 1), EVENTS + "2020-01-06,AAPL,move,,,,\n"
+    )
+    assert told.startswith("line 2: close 'x' is not a number")
 
 
 def test_a_header_of_happenings_names_the_nearest(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from app.backtest.sweep.overfitting import probability_of_overfitting
-from app.backtest.sweep.walk_forward import Objective, Split, Tried, Window, month_ends, walk_forward, windows
+from app.backtest.sweep.walk_forward import (
+    Objective,
+    Split,
+    Tried,
+    Window,
+    figure_of,
+    month_ends,
+    walk_forward,
+    windows,
+)
 from app.domain.errors import UsageError
 from app.domain.market import Array
 from tests.support.histories import sessions
@@ -86,6 +95,15 @@ def test_where_no_figure_is_defined_the_first_policy_is_held() -> None:
 
     assert {one.chosen for one in found.choices} == {0}
     assert found.in_sample is None
+
+
+def test_a_way_next_to_cash_is_chosen_by_no_ratio_whatever_it_would_be() -> None:
+    calm, wild = tried(0.0, 0.0001)
+    calm = replace(calm, returns=np.abs(calm.returns) / 1000)
+
+    assert {one.chosen for one in walk_forward([calm, wild], DATES, SPLIT, Objective.SHARPE).choices} == {1}
+    assert figure_of({"volatility": 0.004, "sharpe": 3.0, "cagr": 0.01}, Objective.CALMAR) is None
+    assert figure_of({"volatility": 0.004, "sharpe": 3.0, "cagr": 0.01}, Objective.CAGR) == 0.01
 
 
 def test_policies_without_any_difference_but_luck_are_overfitted_and_a_better_one_is_not() -> None:
