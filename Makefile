@@ -44,7 +44,7 @@ quick test test-long: COMPILED := --no-compile-bytecode
 PYTEST = $(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 quick: install ## The unit tests that a change needs; two minutes
-	@$(PYTEST) tests/unit -m "not slow and not long" --hypothesis-profile=brief $(ARGS)
+	@$(PYTEST) tests/unit -m "not slow and not long" --hypothesis-profile=brief -p no:schemathesis $(ARGS)
 
 test: install ## Checks, then all tests but the long ones
 	@$(MAKE) --no-print-directory --jobs=2 types suite
