@@ -13,7 +13,7 @@ from app.commands.backtest_progress import course
 from app.domain.errors import PortfolioError
 from app.settings import shipped_policy
 
-pytestmark = pytest.mark.real_prices
+pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
 SPAN = ("--from", "2008-09-02", "--to", "2008-12-01")
 MONTH = ("--from", "2008-11-03", "--to", "2008-11-28")
 
