@@ -37,14 +37,14 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
 
 # Only the tests and the measurements need the libraries that the statistics are held against.
-quick test test-long bench-risk: GROUPS := --group oracles
+quick test test-long bench-risk: GROUPS := --group oracles --group notebooks
 # Compiling all that is installed costs more than compiling what the tests import.
 quick test test-long: COMPILED := --no-compile-bytecode
 # A file's tests stay together, for they share what they have started; the long files come first.
 PYTEST = $(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 quick: install ## The unit tests that a change needs; two minutes
-	@$(PYTEST) tests/unit -m "not slow and not long" --hypothesis-profile=brief $(ARGS)
+	@$(PYTEST) tests/unit -m "not slow and not long" --hypothesis-profile=brief -p no:schemathesis $(ARGS)
 
 test: install ## Checks, then all tests but the long ones
 	@$(MAKE) --no-print-directory --jobs=2 types suite

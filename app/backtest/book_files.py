@@ -56,6 +56,7 @@ def book_of(text: str, history: History, row: int, currency: str, settings: Sett
 
     Raises: UsageError.
     """
+    _require_currency(history, currency)
     kind, colon, amount = text.partition(":")
     if colon and kind in ("cash", "even"):
         make = cash_book if kind == "cash" else even_book
@@ -69,6 +70,16 @@ def book_of(text: str, history: History, row: int, currency: str, settings: Sett
     else:
         raise UsageError(f"--book {text[:60]} is no book", f"Write {FORMS}")
     return _book(told, history, row, currency)
+
+
+def _require_currency(history: History, currency: str) -> None:
+    """Nothing tells what one currency was in another."""
+    for one in history.instruments:
+        if one.currency != currency:
+            raise UsageError(
+                f"{one.symbol} of {history.name} is in {one.currency}, and the account of the policy keeps {currency}",
+                "Take a policy in that currency, or prices in the policy's",
+            )
 
 
 def _amount(text: str, amount: str) -> Decimal:
@@ -88,7 +99,7 @@ def _book(told: _Told, history: History, row: int, currency: str) -> PaperBook:
     holdings: dict[str, Holding] = {}
     for line in told.holdings:
         try:
-            holding = _holding(line, history, row, currency)
+            holding = _holding(line, history, row)
             if holding.instrument.symbol in holdings:
                 raise ValueError(f"{holding.instrument.symbol} is there twice: add them up")
             holdings[holding.instrument.symbol] = holding
@@ -105,7 +116,7 @@ def _book(told: _Told, history: History, row: int, currency: str) -> PaperBook:
     return cash_book(history, row, cash, currency).changed(holdings=tuple(holdings.values()))
 
 
-def _holding(line: _Line, history: History, row: int, currency: str) -> Holding:
+def _holding(line: _Line, history: History, row: int) -> Holding:
     symbol = line.symbol.strip() if isinstance(line.symbol, str) else ""
     column = history.column(symbol)
     if column is None:
@@ -117,8 +128,6 @@ def _holding(line: _Line, history: History, row: int, currency: str) -> Holding:
     price, instrument = float(history.closes[row, column]), history.instruments[column]
     if price != price:
         raise ValueError(f"{symbol} has no price on {history.dates[row]}: take it out, or begin on another day")
-    if instrument.currency != currency:
-        raise ValueError(f"{symbol} is in {instrument.currency}, and the account of a replay keeps {currency}")
     quantity = _number(line.quantity, "quantity")
     if quantity <= 0:
         raise ValueError(f"quantity {quantity} of {symbol} is not above zero: short positions are not replayed")

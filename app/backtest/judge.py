@@ -135,9 +135,10 @@ def _replayed(asked: Asked, tell: Tell | None) -> Mapping[str, Replayed]:
 
 def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: Road) -> Judged:
     own = ways[policy.hash]
-    others = list(_others(asked, own, ways[unguarded(policy).hash], beside))
+    way = way_of(own)
+    others = list(_others(asked, own, way, ways[unguarded(policy).hash], beside))
     off = {one.name: ways[one.policy.hash] for one in ablations(policy)} if asked.without else {}
-    ways_of_all = [way_of(own), *(one.way for one in others), *map(way_of, off.values())]
+    ways_of_all = [way, *(one.way for one in others), *map(way_of, off.values())]
     mine, *rest = bootstrap(ways_of_all, asked.seed)
     dates = (asked.history.dates[own.first - 1], *own.dates)
     level = _level(mine.way)
@@ -179,10 +180,9 @@ def _level(way: Way) -> Array:
     return np.append(1.0, np.cumprod(1 + way.returns))
 
 
-def _others(asked: Asked, own: Replayed, free: Replayed, beside: Road) -> Iterator[_Other]:
+def _others(asked: Asked, own: Replayed, way: Way, free: Replayed, beside: Road) -> Iterator[_Other]:
     """What the policy is compared with, in the order that a person reads."""
     rate = _rate(asked.assumptions)
-    ratios = ratios_of(own)
     names = names_of(own.policy, asked.history)
     hold, even = beside.buy_and_hold(asked.book), beside.even(asked.book, names)
     yield _Other("buy_and_hold", hold.nav, hold.way(rate))
@@ -191,7 +191,7 @@ def _others(asked: Asked, own: Replayed, free: Replayed, beside: Road) -> Iterat
     if level is not None:
         yield _Other("index", level, Way(level[1:] / level[:-1] - 1, rate))
     yield _Other("unguarded", free.nav, way_of(free), free)
-    turnover = float(ratios["turnover"].above.mean()) * YEAR
+    turnover = float(way.ratios["turnover"].above.mean()) * YEAR
     like = beside.even_like(asked.book, names, float(own.exposure.mean()), turnover)
     yield _Other("same_exposure", like.nav, like.way(rate))
 
@@ -247,6 +247,7 @@ def _assumptions(asked: Asked, rows: range) -> Iterator[str]:
 
 def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
     yield from asked.assumptions.marks
+    yield from dict.fromkeys(mark for one in found for mark in one.replayed.marks)
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:

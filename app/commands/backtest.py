@@ -3,7 +3,6 @@
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -94,7 +93,10 @@ def command(
     )
     found = _carried_out(asked, check)
     if report is not None:
-        write_report(report, _part("app.backtest.report", "--report").html(found))
+        # Only who asks for it pays for its start.
+        from app.backtest.report import html
+
+        write_report(report, html(found))
     print_json(document(found)) if as_json else show_backtest(Console(), found)
     if not all(one.passed for one in found.checks):
         raise typer.Exit(1)
@@ -111,18 +113,12 @@ def _carried_out(asked: Asked, check: bool) -> Backtest:
 
 
 def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
+    run_checks = getattr(import_module("app.backtest.checks"), "run_checks", None)
+    if run_checks is None:
+        raise UsageError("--check is no part of this version", "Leave it out")
     tell("trying the promises of honesty; this takes minutes")
-    checks = _part("app.backtest.checks", "--check")
-    found: tuple[Check, ...] = checks.run_checks(
+    found: tuple[Check, ...] = run_checks(
         asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed,
         progress.count,
     )  # fmt: skip
     return found
-
-
-def _part(module: str, option: str) -> ModuleType:
-    """Only who asks for it pays for its start."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        raise UsageError(f"{option} is no part of this version", "Leave it out") from None

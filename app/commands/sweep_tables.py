@@ -5,17 +5,15 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from app.backtest.sweep.candidates import Point, shown, told
+from app.backtest.sweep.candidates import shown
 from app.backtest.sweep.heat_map import HeatMap, heat_map
 from app.backtest.sweep.judge import Row, Swept
-from app.backtest.sweep.walk_forward import Objective
-from app.backtest.sweep.words import HEADINGS, figure, interval
-from app.commands.terminal import heading, percent, plain_table
-from app.explain.difference import changes
+from app.backtest.sweep.words import FORWARD_HEADS, best_lines, figure, forward_lines, forward_rows, in_sample
+from app.commands.terminal import heading, plain_table
 
 SHOWN = 15
 # Beside the objective: what fits into a terminal.
-_SHORT = ("sharpe", "cagr", "max_drawdown", "costs", "exposure_mean")
+_SHORT = {"sharpe": "Sharpe", "cagr": "a year", "max_drawdown": "fall", "costs": "costs", "exposure_mean": "invested"}
 _SHADES = ("on grey15", "on grey23", "on grey30", "on dark_green", "on green4")
 
 
@@ -28,7 +26,7 @@ def show_sweep(console: Console, swept: Swept, assumptions: Sequence[str]) -> No
     found = heat_map(swept)
     if found is not None:
         parts += [heading(f"{swept.objective} by {found.down.field} (down) and {found.across.field}"), _heat(found)]
-    parts += [heading("The best of them"), *_best(swept)]
+    parts += [heading("The best of them"), Text(in_sample(swept), style="bold"), *map(Text, best_lines(swept))]
     if swept.forward is not None:
         parts += [heading("What could have been chosen in time"), *_forward(swept)]
     parts += [heading("Assumed"), *(Text(f"· {one}") for one in assumptions)]
@@ -40,7 +38,7 @@ def show_sweep(console: Console, swept: Swept, assumptions: Sequence[str]) -> No
 def _table(swept: Swept) -> RenderableType:
     fields = [one.field for one in swept.fields]
     statistics = tuple(dict.fromkeys((swept.objective.value, *_SHORT)))
-    numbers = [HEADINGS[name] for name in statistics]
+    numbers = [_SHORT.get(name, name) for name in statistics]
     made = plain_table("", *(name.rpartition(".")[2] for name in fields), *numbers, right=numbers)
     for number, row in enumerate(swept.rows, start=1):
         if number <= SHOWN or row is swept.base:
@@ -70,39 +68,8 @@ def _cell(value: float | None, low: float, high: float) -> Text:
     return Text(f"{value:.3f}", style=_SHADES[min(len(_SHADES) - 1, int(place * len(_SHADES)))])
 
 
-def _best(swept: Swept) -> Iterable[RenderableType]:
-    best, name = swept.rows[0], swept.objective.value
-    if best is swept.base:
-        yield Text(f"none of the {swept.trials - 1} others is better than the policy as it is")
-    for one in changes(swept.base.candidate.policy, best.candidate.policy):
-        yield Text(f"  {one.field}: {one.first} → {one.second}")
-    yield Text(f"in-sample until {swept.dates[-1]}: chosen with hindsight, by the days that it is shown for", "bold")
-    yield Text(f"{name} {interval(name, swept.best.statistics[name])}")
-    if best is not swept.base:
-        for other in dict.fromkeys((name, "cagr", "max_drawdown")):
-            yield Text(f"{other} less that of the policy as it is: {interval(other, swept.best.less_base[other])}")
-    if swept.deflated_sharpe is not None:
-        yield Text(f"probability of a Sharpe ratio above luck's among {swept.trials}: {swept.deflated_sharpe:.0%}")
-    if swept.overfitting is not None:
-        yield Text(f"probability that the best of one half of the days is no better than the middle in the other: "
-                   f"{swept.overfitting:.0%}")  # fmt: skip
-
-
 def _forward(swept: Swept) -> Iterable[RenderableType]:
-    forward, compared, name = swept.forward, swept.forward_compared, swept.objective.value
-    if forward is None or compared is None:
-        return
-    made = plain_table(
-        "tried from", "until", "chosen", "promised", "came", "switch", right=("promised", "came", "switch")
-    )
-    for one in forward.choices:
-        point: Point = swept.tried[one.chosen].candidate.point
-        made.add_row(
-            str(swept.dates[one.window.middle]), str(swept.dates[one.window.end - 1]), told(point),
-            figure(name, one.in_sample), figure(name, one.out_of_sample), percent(one.switch, 2),
-        )  # fmt: skip
-    yield made
-    yield Text(f"{name} promised on average {figure(name, forward.in_sample)}, came to "
-               f"{interval(name, compared.statistics[name])}")  # fmt: skip
-    for other in dict.fromkeys((name, Objective.CAGR.value, "max_drawdown")):
-        yield Text(f"{other} less that of the policy as it is, same days: {interval(other, compared.less_base[other])}")
+    made = plain_table(*FORWARD_HEADS, right=FORWARD_HEADS[3:])
+    for row in forward_rows(swept):
+        made.add_row(*row)
+    return (made, *map(Text, forward_lines(swept)))

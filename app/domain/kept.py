@@ -1,6 +1,6 @@
 """A property that is worked out once: for frozen values, of which the same is asked again and again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar, overload
 
 Value = TypeVar("Value")
@@ -26,3 +26,23 @@ class kept_property(Generic[Value]):
         # From now on the value is found before this is asked.
         found = instance.__dict__[self._name] = self._work(instance)
         return found
+
+
+class Same(Generic[Value]):
+    """A value as the argument of a cached function: another one is the same where `exact` is equal, or its identity.
+
+    For what has no hash, and for what can be equal and yet be written otherwise, as 1.0 and 1.00 are. Whoever keeps it
+    keeps the value, so that no other has its identity meanwhile.
+    """
+
+    __slots__ = ("_exact", "value")
+
+    def __init__(self, value: Value, exact: Hashable = None) -> None:
+        self.value = value
+        self._exact = id(value) if exact is None else exact
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Same and self._exact == other._exact
+
+    def __hash__(self) -> int:
+        return hash(self._exact)

@@ -17,6 +17,9 @@ from app.record.chunks import KeptInputs, references
 # No chunk that was written is nearly as long; one that unpacks to more is none of ours.
 LARGEST = 16 * 2**20
 _RAW = -15
+# To clear a window for the longest texts costs five times as much as to deflate a short one.
+_SHORT = 4096
+_SHORT_RAW, _SHORT_MEMORY = -12, 5
 _ASKED_AT_ONCE = 500
 _SHOWN = 12
 _THERE = select(chunks.c.hash).where(chunks.c.hash.in_(bindparam("hashes", expanding=True)))
@@ -113,7 +116,11 @@ def _some(hashes: Collection[str]) -> Iterator[list[str]]:
 
 
 def _packed(content: str) -> bytes:
-    return zlib.compress(content.encode(), wbits=_RAW)
+    text = content.encode()
+    if len(text) > _SHORT:
+        return zlib.compress(text, wbits=_RAW)
+    deflate = zlib.compressobj(wbits=_SHORT_RAW, memLevel=_SHORT_MEMORY)
+    return deflate.compress(text) + deflate.flush()
 
 
 def _text(content: object) -> str | None:

@@ -43,6 +43,8 @@ class DatabaseFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
+        # Looked at several times a transaction, and a path as an object takes as long as the look.
+        self._file, self._wal = str(self._path), str(_beside(self._path, "-wal"))
         self._first: Identity | None = None
         self._sound: tuple[Stamp, Stamp] | None = None
 
@@ -58,9 +60,9 @@ class DatabaseFile:
 
     def connected(self, info: MutableMapping[str, Any]) -> None:
         """Note which files the connection has; `info` is its own for as long as it lives."""
-        self._first = self._first or _identity(self._path)
+        self._first = self._first or _identity(self._file)
         self._require_first()
-        beside = {path: _identity(path) for path in (_beside(self._path, suffix) for suffix in _BESIDE)}
+        beside = {path: _identity(path) for path in (f"{self._file}{suffix}" for suffix in _BESIDE)}
         info[_OPENED] = {path: identity for path, identity in beside.items() if identity is not None}
 
     def require_same(self, info: MutableMapping[str, Any], *, to_write: bool) -> None:
@@ -68,13 +70,13 @@ class DatabaseFile:
         self._require_first()
         for path, identity in info[_OPENED].items():
             if _identity(path) != identity:
-                raise unavailable(TORN, str(path))
-        if not os.access(self._path, os.R_OK | (os.W_OK if to_write else 0)):
-            raise unavailable(READ_ONLY, str(self._path))
+                raise unavailable(TORN, path)
+        if not os.access(self._file, os.R_OK | (os.W_OK if to_write else 0)):
+            raise unavailable(READ_ONLY, self._file)
 
     def has_changed(self, info: MutableMapping[str, Any]) -> bool:
         """Whether the file was written since this connection last asked, by whomever."""
-        before, now = info.get(_SEEN), _stamp(self._path)
+        before, now = info.get(_SEEN), _stamp(self._file)
         info[_SEEN] = now
         return bool(before != now)
 
@@ -100,14 +102,14 @@ class DatabaseFile:
             self._sound = (self._sound[0], self._stamps()[1])
 
     def _stamps(self) -> tuple[Stamp, Stamp]:
-        return _stamp(self._path), _stamp(_beside(self._path, "-wal"))
+        return _stamp(self._file), _stamp(self._wal)
 
     def _require_first(self) -> None:
-        now = _identity(self._path)
+        now = _identity(self._file)
         if now is None:
-            raise unavailable(GONE, str(self._path))
+            raise unavailable(GONE, self._file)
         if now != self._first:
-            raise unavailable(REPLACED, str(self._path))
+            raise unavailable(REPLACED, self._file)
 
 
 def refuse_remains(path: Path) -> None:
@@ -141,17 +143,17 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _identity(path: Path) -> Identity | None:
+def _identity(path: str) -> Identity | None:
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: str) -> Stamp:
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size

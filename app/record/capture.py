@@ -3,8 +3,10 @@
 What a policy says of notifications is left out: it decides nothing, and its addresses hold passwords.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from struct import pack
 from typing import Any
 
 from app.decision import Options
@@ -12,6 +14,7 @@ from app.decision.asking import question, summary
 from app.domain.errors import RecordError
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import Instrument
+from app.domain.kept import Same
 from app.domain.market import Market, PriceSeries
 from app.domain.navs import NavPoint
 from app.domain.plan import Action, Choice, Exchange, Memory, Plan
@@ -29,6 +32,7 @@ MARKET = RecordForm(Market, beside=("instruments", "history", "index"))
 MEMORY = RecordForm(Memory, beside=("closed_trades",))
 REFUSALS = form(Mapping[Action, tuple[Refusal, ...]])
 INSTRUMENT = RecordForm(Instrument)
+NAV_POINT = RecordForm(NavPoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +99,20 @@ def keep(inputs: Inputs, outcome: Mapping[str, Any], told: Told, conceal: Callab
     Raises: RecordError or LedgerError for what has no exact form.
     """
     chunks, today = Chunks(conceal), inputs.today
-    market, memory = today.market, today.memory
+    market, memory, instruments = today.market, today.memory, _instruments(today)
     root: dict[str, object] = {
         "form": FORM,
         "run": dict(told.run),
         "code": dict(told.code),
-        "policy": chunks.put(POLICY.encode(today.policy)),
+        "policy": chunks.put_same(POLICY.encode, Same(today.policy)),
         "policy_hash": today.policy.hash.removeprefix("sha256:"),
-        "instruments": chunks.put({str(i.conid): INSTRUMENT.encode(i) for i in _instruments(today)}),
+        "instruments": chunks.put_same(_by_conid, Same(instruments, instruments)),
         "account": chunks.put(encode(Portfolio, today.portfolio)),
         "market": chunks.put(_market(market)),
         "history": chunks.put_numbers({str(s.conid): put_history(chunks, s) for s in _series(market)}),
-        "navs": chunks.put(chunks.put_blocks([encode(NavPoint, point) for point in today.navs])),
+        "navs": chunks.put(chunks.put_blocks(today.navs, NAV_POINT.encode, _exact)),
         "memory": chunks.put(
-            MEMORY.encode(memory)
-            | {"closed_trades": chunks.put_blocks([None if one is None else str(one) for one in memory.closed_trades])}
+            MEMORY.encode(memory) | {"closed_trades": chunks.put_blocks(memory.closed_trades, _text, _text)}
         ),
         "use": encode(DayUse, inputs.use),
         "level": inputs.level.value,
@@ -153,10 +156,23 @@ def _series(market: Market) -> list[PriceSeries]:
     return list(found.values())
 
 
-def _instruments(today: Today) -> list[Instrument]:
+def _exact(point: NavPoint) -> Hashable:
+    """Amounts and numbers that are equal may differ in their digits."""
+    return point.session_date, point.kind, str(point.nav), pack("dd", point.index, point.peak)
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _by_conid(instruments: tuple[Instrument, ...]) -> dict[str, object]:
+    return {str(each.conid): INSTRUMENT.encode(each) for each in instruments}
+
+
+def _instruments(today: Today) -> tuple[Instrument, ...]:
     found = dict(today.market.instruments)
     for position in today.portfolio.positions:
         same = found.setdefault(position.instrument.conid, position.instrument)
         if same != position.instrument:
             raise RecordError(f"conid {same.conid} is two instruments")
-    return [found[conid] for conid in sorted(found)]
+    return tuple(found[conid] for conid in sorted(found))

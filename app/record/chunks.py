@@ -5,11 +5,13 @@ What is the same is one chunk, whichever day it is of. Whatever is below a chunk
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn, TypeVar
 
 from app.domain.errors import RecordError
+from app.domain.kept import Same
 from app.record.canonical import digest, encoded
 from app.record.codec import fields, items, refuse
 
@@ -17,6 +19,10 @@ PREFIX = "sha256:"
 _REFERENCE = re.compile(r'"sha256:([0-9a-f]{64})"', re.ASCII)
 _WHOLE = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 BLOCK = 32
+# Blocks of two years of values, with the policy and the names of some accounts.
+_MOST_REMEMBERED = 512
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,24 @@ class Chunks:
         """Chunks with nothing to conceal that were made before, by hash."""
         self._made.update(made)
 
-    def put_blocks(self, rows: Sequence[object]) -> dict[str, object]:
-        """A list that only grows: its last rows, and the rest in chunks of so many, each naming the one before."""
+    def put_same(self, write: Callable[[Value], object], value: Same[Value]) -> str:
+        """As `put` of what `write` makes of the value: for what is nearly always as it was the day before."""
+        return self._put(_written(self._conceal, write, value))
+
+    def put_blocks(
+        self, rows: Sequence[Value], write: Callable[[Value], object], exact: Callable[[Value], Hashable]
+    ) -> dict[str, object]:
+        """A list that only grows: its last rows, and the rest in chunks of so many, each naming the one before.
+
+        Of two rows with the same `exact` what `write` makes is the same.
+        """
         whole = len(rows) - len(rows) % BLOCK
         before: str | None = None
         for first in range(0, whole, BLOCK):
-            before = self.put(_block(rows[first : first + BLOCK], before))
-        return _block(rows[whole:], before)
+            some = tuple(rows[first : first + BLOCK])
+            block = Same((write, some, before), (write, tuple(map(exact, some)), before))
+            before = self.put_same(_write_block, block)
+        return _block(list(map(write, rows[whole:])), before)
 
     def _put(self, text: str) -> str:
         name = digest(text)
@@ -75,8 +92,18 @@ class Chunks:
         return KeptInputs(name, chunks)
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _written(conceal: Callable[[str], str], write: Callable[[Value], object], value: Same[Value]) -> str:
+    return conceal(encoded(write(value.value)))
+
+
+def _write_block(block: tuple[Callable[[Value], object], Sequence[Value], str | None]) -> dict[str, object]:
+    write, rows, before = block
+    return _block(list(map(write, rows)), before)
+
+
 def _block(rows: Sequence[object], before: str | None) -> dict[str, object]:
-    return {"rows": list(rows)} if before is None else {"rows": list(rows), "before": before}
+    return {"rows": rows} if before is None else {"rows": rows, "before": before}
 
 
 class Kept:

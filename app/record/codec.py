@@ -80,7 +80,7 @@ def form(kind: Hashable) -> Form:
 def _of_class(kind: object) -> Form:
     if isinstance(kind, type):
         if issubclass(kind, Enum):
-            return Form(lambda value: kind(value).value, _enum(kind))
+            return _choice(kind)
         if issubclass(kind, Section) or dataclasses.is_dataclass(kind):
             record = RecordForm(kind)
             return Form(record.encode, record.decode)
@@ -244,15 +244,16 @@ def _instrument(plain: object, path: str, names: Names) -> Instrument:
     return names[conid]
 
 
-def _enum(kind: type[Enum]) -> Decode:
-    by_value = {member.value: member for member in kind}
+def _choice(kind: type[Enum]) -> Form:
+    values = {member: member.value for member in kind}
+    by_value = {value: member for member, value in values.items()}
 
     def read(plain: object, path: str, _: Names) -> Enum:
         if type(plain) is not str or plain not in by_value:
             refuse(path, f"is no {kind.__name__}")
         return by_value[plain]
 
-    return read
+    return Form(values.__getitem__, read)
 
 
 def _str(plain: object, path: str, _: Names) -> str:

@@ -6,6 +6,7 @@ The first month is cut off by the two years that are asked for, and the last one
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -128,7 +129,13 @@ def _months(dates: Sequence[date]) -> list[tuple[str, int, int]]:
 
 
 def _rows(dates: Sequence[date], closes: Array) -> dict[str, object]:
-    return {"dates": [day.isoformat() for day in dates], "closes": closes.tolist()}
+    return {"dates": _days(tuple(dates)), "closes": closes.tolist()}
+
+
+@lru_cache(maxsize=256)
+def _days(dates: tuple[date, ...]) -> list[str]:
+    """All names of a day have the same."""
+    return [day.isoformat() for day in dates]
 
 
 def _read_month(kept: Kept, reference: object, path: str) -> tuple[tuple[date, ...], Array]:

@@ -17,8 +17,8 @@ from app.domain.order import BrokerOrder, Order, Placement, Side, Ticket, WhatIf
 from app.domain.plan import Action, Choice
 from app.domain.policy import Policy
 from app.market.sectors import SECTORS
-from app.settings import load_policy, shipped_policy
 from tests.support.broker_model import BrokerModel, Fate, MarketModel
+from tests.support.sample import default_policy
 from tests.support.world import (
     PRICE,
     World,
@@ -144,8 +144,12 @@ class FakeCalendar:
         return at.astimezone(NEW_YORK).date()
 
     def sessions_between(self, earlier: date, later: date) -> int:
-        days = (earlier + timedelta(days=n) for n in range(1, (later - earlier).days + 1))
-        return sum(day.weekday() < 5 for day in days)
+        return max(0, _weekdays_until(later) - _weekdays_until(earlier))
+
+
+def _weekdays_until(day: date) -> int:
+    weeks, left = divmod(day.toordinal() - 1, 7)
+    return 5 * weeks + min(left + 1, 5)
 
 
 @dataclass
@@ -189,7 +193,7 @@ def policy(approval: Mapping[str, object] | None = None, **execution: object) ->
 
     Its day has two more slots, so that a test can have a second run of one.
     """
-    shipped = load_policy(shipped_policy())
+    shipped = default_policy()
     return shipped.model_copy(
         update={
             "execution": shipped.execution.model_copy(

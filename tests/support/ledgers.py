@@ -5,14 +5,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pytest
+from sqlalchemy import Dialect, Engine
 
-from app.ledger.engine import open_ledger
+from app.ledger.engine import create_ledger_engine, open_ledger
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.postgres import Server, server
 from tests.unit.ledger.builders import ManualTime
@@ -75,6 +76,14 @@ class PostgresDatabases:
         self.server.drop(url)
 
 
+def on_postgresql(items: Iterable[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
+    """Those of the folder that run on a server, where others do the same on SQLite."""
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if item.path.is_relative_to(folder) and case is not None and case.params.get("databases") == "postgresql":
+            yield item
+
+
 def no_server() -> NoReturn:
     """Without a server a test is skipped; where CI must have one it fails."""
     if os.environ.get("CI") == "true":
@@ -118,8 +127,19 @@ def lease_time() -> ManualTime:
     return ManualTime()
 
 
+# By the dialect's name: it, and what was compiled for it.
+_compiled: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
+
+
+def sharing_statements(engine: Engine) -> Engine:
+    """What was compiled for one ledger serves the next: to compile it anew takes longer than most tests."""
+    engine.dialect, compiled = _compiled.setdefault(engine.dialect.name, (engine.dialect, {}))
+    engine.update_execution_options(compiled_cache=compiled)
+    return engine
+
+
 @pytest.fixture
 def ledger(ledger_url: str, lease_time: ManualTime) -> Iterator[SqlLedger]:
-    opened = open_ledger(ledger_url, lease_seconds=120, now=lease_time)
+    opened = SqlLedger(sharing_statements(create_ledger_engine(ledger_url)), lease_seconds=120, now=lease_time)
     yield opened
     opened.dispose()

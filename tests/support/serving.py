@@ -3,12 +3,17 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+
+_LOOK_SECONDS = 0.005
+_PATIENCE_SECONDS = 1
 
 
 def listening(port: int = 0) -> socket.socket:
@@ -53,6 +58,29 @@ def served_beside(app: ASGIApp, identity: Path | None = None) -> Iterator[str]:
         listener.close()
 
 
+class _Server(uvicorn.Server):
+    """The library's looks every tenth of a second whether it is to end, and pauses as long when it does."""
+
+    async def main_loop(self) -> None:
+        for looked in count():
+            if await self.on_tick(looked):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        state = self.server_state
+        for server in self.servers:
+            server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while (state.connections or state.tasks) and time.monotonic() < until:  # noqa: ASYNC110 - none tells its end
+            await asyncio.sleep(_LOOK_SECONDS)
+        for task in state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
+
+
 def _server(app: ASGIApp, identity: Path | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
@@ -60,7 +88,6 @@ def _server(app: ASGIApp, identity: Path | None) -> uvicorn.Server:
         lifespan="on",
         ws="websockets-sansio",
         ws_max_size=65_536,
-        timeout_graceful_shutdown=1,
         ssl_certfile=identity,
     )
-    return uvicorn.Server(config)
+    return _Server(config)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 
@@ -63,6 +64,7 @@ def instrument(symbol: str) -> Instrument:
     return Instrument(conid(symbol), symbol, "USD", sector=SECTORS[symbol])
 
 
+@cache
 def sessions() -> tuple[date, ...]:
     """Weekdays before TODAY, oldest first."""
     days = (TODAY - timedelta(days=ago) for ago in range(2 * LENGTH, 0, -1))

@@ -106,11 +106,6 @@ def check_events(names: Mapping[str, Series], events: Sequence[Event], problems:
             problems.add(event.place, str(error))
 
 
-def within_life(names: Mapping[str, Series], event: Event) -> bool:
-    """From the second session of the name on: before, nothing can have been held."""
-    return event.on.toordinal() > int(names[event.symbol].days[0])
-
-
 def _require_over(series: Series, event: Event) -> None:
     last = date.fromordinal(int(series.days[-1]))
     if last >= event.on:

@@ -125,6 +125,7 @@ def _bounded(rows: Iterator[tuple[int, Sequence[Cell]]], problems: Problems) -> 
 def _parquet(file: Path, stream: BinaryIO) -> Table:
     try:
         # An extra, and slow to import.
+        arrow: Any = importlib.import_module("pyarrow")
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise UsageError(
@@ -134,9 +135,14 @@ def _parquet(file: Path, stream: BinaryIO) -> Table:
     problems = Problems(file, "row")
     try:
         table = parquet.ParquetFile(stream)
-        header = tuple(table.schema_arrow.names)
+        columns = list(table.schema_arrow)
     except (OSError, ValueError) as error:
         raise UsageError(f"{file.name} is no Parquet file: {shown(error)}", "Export it again, or as CSV") from None
+    for column in columns:
+        if arrow.types.is_nested(column.type):
+            problems.add(0, f"column {shown(column.name)} holds lists or structures: leave it out")
+    problems.refuse()
+    header = tuple(column.name for column in columns)
     return Table(header, _bounded(_batches(table, problems), problems), problems)
 
 

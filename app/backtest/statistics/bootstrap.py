@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.backtest.result import Estimate
-from app.backtest.statistics.falls import falls_of, largest_fall
+from app.backtest.statistics.falls import Pieces, largest_fall, pieces_of
 from app.backtest.statistics.figures import AT_PEAK, YEAR, Way, figures, usable
 from app.domain.market import Array
 from app.risk.metrics import MIN_RETURNS, NOTHING
 
 HEADLINE = 63
 BLOCKS = (21, 63, 126, 252)
-DRAWS, DRAWS_BESIDE = 2000, 1000
+DRAWS, DRAWS_BESIDE = 2000, 500
 # Draws whose days are walked one by one.
 WALKED = 500
 LEVEL = 0.95
@@ -45,7 +45,8 @@ def draws_of(ways: Sequence[Way], block: int, draws: int, seed: int, walked: int
     Shape: [draws] each; [walked] at most for what is counted day by day, and nothing of that without any.
     """
     drawn = _drawn(np.random.default_rng([seed, block]), draws, len(ways[0].returns), block)
-    found = tuple(_statistics(way, drawn) for way in ways)
+    pieces = pieces_of(drawn.starts, drawn.starts + drawn.lengths, 2 * drawn.total + 1)
+    found = tuple(_statistics(way, drawn.total, pieces) for way in ways)
     for first in range(0, min(walked, draws), chunk := max(1, _CHUNK // drawn.total)):
         days = drawn.days(slice(first, min(first + chunk, walked, draws)))
         for way, own in zip(ways, found, strict=True):
@@ -145,13 +146,11 @@ def _drawn(rng: np.random.Generator, draws: int, days: int, block: int) -> _Draw
     return _Drawn(starts, places, ends - places, days)
 
 
-def _statistics(way: Way, drawn: _Drawn) -> dict[str, list[Array]]:
-    days, starts, ends = drawn.total, drawn.starts, drawn.starts + drawn.lengths
-
+def _statistics(way: Way, days: int, pieces: Pieces) -> dict[str, list[Array]]:
     def total(column: Array) -> Array:
         """Its sum over the days of each draw, in blocks that may run over the last day into the first."""
         known = _prefix(column)
-        result: Array = (known[ends] - known[starts]).sum(axis=1)
+        result: Array = (known.take(pieces.ends) - known.take(pieces.starts)).sum(axis=1)
         return result
 
     excess = way.returns - way.rate
@@ -159,10 +158,9 @@ def _statistics(way: Way, drawn: _Drawn) -> dict[str, list[Array]]:
     square = total(excess * excess) / days
     spread = np.sqrt(np.maximum(square - mean * mean, 0.0) * days / max(1, days - 1))
     downside = np.sqrt(total(np.minimum(excess, 0.0) ** 2) / days)
-    path = _prefix(np.log1p(way.returns))
-    logs = (path[ends] - path[starts]).sum(axis=1)
+    logs = total(np.log1p(way.returns))
     growth = np.expm1(logs * YEAR / days)
-    fall = -np.expm1(-largest_fall(falls_of(path), path, starts, ends))
+    fall = -np.expm1(-largest_fall(_prefix(np.log1p(way.returns)), pieces))
     found = {
         "total_return": np.expm1(logs),
         "cagr": growth,

@@ -16,38 +16,52 @@ Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Falls:
-    """Of points; row k is of the stretches of 2**k points that begin at each. Shape: [levels, points] each."""
+class Pieces:
+    """Pieces from one point to another, both included, as the stretches that cover them; good for any path.
 
-    highest: Array = field(repr=False)
-    lowest: Array = field(repr=False)
-    fall: Array = field(repr=False)
+    Shape: [paths, pieces] each; two stretches for the whole, for what only its first has, for what only its second has.
+    """
 
-    def high(self, first: Places, last: Places) -> Array:
-        """Of the pieces between two points, both included."""
-        level, second = _cover(first, last)
-        return np.maximum(self.highest[level, first], self.highest[level, second])
-
-    def low(self, first: Places, last: Places) -> Array:
-        """The same the other way."""
-        level, second = _cover(first, last)
-        return np.minimum(self.lowest[level, first], self.lowest[level, second])
-
-    def within(self, first: Places, last: Places) -> Array:
-        """How far each piece falls from an earlier point to a later one."""
-        level, second = _cover(first, last)
-        found = np.maximum(self.fall[level, first], self.fall[level, second])
-        # Points of the first stretch alone are as many as points of the second alone; none where one covers all.
-        alone = second > first
-        only_first = np.where(alone, second - 1, first)
-        only_second = np.where(alone, first + (1 << level), last)
-        between = self.high(first, only_first) - self.low(only_second, last)
-        result: Array = np.where(alone, np.maximum(found, between), found)
-        return result
+    starts: Places = field(repr=False)
+    ends: Places = field(repr=False)
+    whole: tuple[Places, Places] = field(repr=False)
+    only_first: tuple[Places, Places] = field(repr=False)
+    only_second: tuple[Places, Places] = field(repr=False)
 
 
-def falls_of(points: Array) -> Falls:
-    """Shape: [points]."""
+def pieces_of(starts: Places, ends: Places, points: int) -> Pieces:
+    """Of a path of so many points. Shape: [paths, pieces] each."""
+    level, second = _cover(starts, ends)
+    # As many points are the first's alone as the second's; where one covers all, a single point stands for both.
+    alone = second > starts
+    first_end, second_start = np.where(alone, second - 1, starts), np.where(alone, starts + (1 << level), starts)
+    return Pieces(
+        starts,
+        ends,
+        _places(starts, ends, points),
+        _places(starts, first_end, points),
+        _places(second_start, np.where(alone, ends, starts), points),
+    )
+
+
+def largest_fall(points: Array, pieces: Pieces) -> Array:
+    """Of each path that is put together of its pieces; its start counts. Shape: [points] → [paths]."""
+    highest, lowest, fall = _stretches(points)
+    base = points[pieces.starts]
+    moved = points[pieces.ends] - base
+    base -= np.cumsum(moved, axis=1) - moved
+    peaks = np.maximum.accumulate(_either(np.maximum, highest, pieces.whole) - base, axis=1)
+    before = np.zeros_like(peaks)
+    np.maximum(peaks[:, :-1], 0.0, out=before[:, 1:])
+    found = before - (_either(np.minimum, lowest, pieces.whole) - base)
+    np.maximum(found, _either(np.maximum, fall, pieces.whole), out=found)
+    between = _either(np.maximum, highest, pieces.only_first) - _either(np.minimum, lowest, pieces.only_second)
+    result: Array = np.maximum(found, between, out=found).max(axis=1)
+    return result
+
+
+def _stretches(points: Array) -> tuple[Array, Array, Array]:
+    """(highest, lowest, largest fall) of the 2**k points from each on, k by k. Shape: [levels x points]."""
     highest, lowest, fall = [points], [points], [np.zeros_like(points)]
     span = 1
     while 2 * span <= len(points):
@@ -58,21 +72,18 @@ def falls_of(points: Array) -> Falls:
         highest.append(np.maximum(high, high[at]))
         lowest.append(np.minimum(low, low[at]))
         span *= 2
-    return Falls(np.stack(highest), np.stack(lowest), np.stack(fall))
+    return np.concatenate(highest), np.concatenate(lowest), np.concatenate(fall)
 
 
-def largest_fall(falls: Falls, points: Array, starts: Places, ends: Places) -> Array:
-    """Of each path that is put together of the pieces from one point to the other, one a column; its start counts.
-
-    Shape: starts and ends [paths, pieces] → [paths], in the unit of `points`.
-    """
-    moved = points[ends] - points[starts]
-    entered = np.cumsum(moved, axis=1) - moved
-    peaks = np.maximum.accumulate(entered + falls.high(starts, ends) - points[starts], axis=1)
-    before = np.concatenate((np.zeros((len(starts), 1)), np.maximum(peaks[:, :-1], 0.0)), axis=1)
-    across = before - (entered + falls.low(starts, ends) - points[starts])
-    result: Array = np.maximum(across, falls.within(starts, ends)).max(axis=1)
+def _either(better: np.ufunc, known: Array, stretches: tuple[Places, Places]) -> Array:
+    result: Array = better(known.take(stretches[0]), known.take(stretches[1]))
     return result
+
+
+def _places(first: Places, last: Places, points: int) -> tuple[Places, Places]:
+    """Where the two stretches that cover them stand."""
+    level, second = _cover(first, last)
+    return level * points + first, level * points + second
 
 
 def _cover(first: Places, last: Places) -> tuple[Places, Places]:

@@ -34,6 +34,7 @@ def plain(swept: Swept) -> dict[str, Any]:
         "walk_forward": _forward(swept),
         "policies": [_row(row) for row in swept.rows],
         "invalid": [{"point": dict(one.point), "why": one.why} for one in swept.candidates.invalid],
+        "processor_seconds": round(swept.collected.seconds, 3),
         "repeated": swept.candidates.repeated,
         "failed": [
             {"points": [dict(swept.candidates.valid[n].point) for n in one.policies], "why": one.why}

@@ -8,11 +8,13 @@ import json
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from app.domain.instrument import AssetClass
+from app.domain.kept import Same
 from app.domain.policy.answers import Answers
 from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Symbol
 
@@ -322,6 +324,11 @@ class Policy(Section):
     @property
     def hash(self) -> str:
         """Identifies what the policy says, whatever its file looks like."""
-        canonical: Any = self.model_dump(mode="json")
-        text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return _hash(Same(self))
+
+
+@lru_cache(maxsize=64)
+def _hash(policy: Same[Policy]) -> str:
+    canonical: Any = policy.value.model_dump(mode="json")
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -59,6 +59,13 @@ def test_a_person_sees_what_is_left_after_costs_beside_what_else_could_have_been
     assert "twenty survivors" in whole
 
 
+def test_few_days_are_told_as_they_are_and_make_no_year() -> None:
+    result = portfolio("--from", "2008-09-02", "--to", "2008-09-02", "--book", "cash:1000")
+    assert "1 session, one policy tried; too few days for intervals" in result.stdout
+    assert "% in all" in result.stdout
+    assert result.stdout.startswith("moderate, "), "one day has no volatility to be near cash by"
+
+
 def test_a_program_reads_the_same_and_the_same_request_gives_the_same_bytes() -> None:
     first, again = told(*MONTH), told(*MONTH)
     assert first == again

@@ -30,7 +30,7 @@ HISTORY = History(
         Instrument(1, "AAPL", "USD"),
         Instrument(2, "MSFT", "USD"),
         Instrument(3, "GE", "USD"),
-        Instrument(4, "SAP", "EUR"),
+        Instrument(4, "SAP", "USD"),
     ),
     dates=DATES,
     closes=np.array([[10.0, 20.0, 5.0, 7.0], [11.0, 21.0, np.nan, 7.0], [12.0, 22.0, 6.0, 7.0]]),
@@ -104,11 +104,6 @@ REFUSED = {
         "line 2: symbol 'AAPLE' is not in mine: did you mean AAPL?",
     ),
     "no price": ("b.csv", "symbol,quantity\nAAPL,1\nGE,1\n", f"line 3: GE has no price on {DATES[1]}"),
-    "another currency": (
-        "b.csv",
-        "symbol,quantity\nSAP,1\n",
-        "line 2: SAP is in EUR, and the account of a replay keeps USD",
-    ),
     "twice": ("b.csv", "symbol,quantity\nAAPL,1\nAAPL,1\n", "line 3: AAPL is there twice: add them up"),
     "short": ("b.csv", "symbol,quantity\nAAPL,-1\n", "line 2: quantity -1 of AAPL is not above zero"),
     "no number": ("b.csv", "symbol,quantity\nAAPL,1_0\n", "line 2: quantity '1_0' is not a number"),
@@ -157,6 +152,11 @@ def test_what_will_not_do_is_refused_with_its_line(tmp_path: Path, case: str) ->
         book(written(tmp_path, name, content), row=1)
     assert expected in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_prices_in_another_currency_are_no_account_of_the_policys() -> None:
+    with pytest.raises(UsageError, match="AAPL of mine is in USD, and the account of the policy keeps EUR"):
+        book_of("even:1000", HISTORY, 0, "EUR")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.backtest.statistics.bootstrap import HEADLINE, block_for, bootstrap, draws_of
-from app.backtest.statistics.falls import falls_of, largest_fall
+from app.backtest.statistics.falls import largest_fall, pieces_of
 from app.backtest.statistics.figures import Ratio, Way, figures
 
 
@@ -98,7 +98,7 @@ def test_the_largest_fall_of_pieces_is_that_of_the_path_walked(seed: int) -> Non
     points = np.concatenate(([0.0], np.cumsum(rng.normal(0, 1, rng.integers(2, 90)))))
     starts = rng.integers(0, len(points), (30, 7))
     ends = np.minimum(starts + rng.integers(0, len(points), (30, 7)), len(points) - 1)
-    found = largest_fall(falls_of(points), points, starts, ends)
+    found = largest_fall(points, pieces_of(starts, ends, len(points)))
     for path, (firsts, lasts) in enumerate(zip(starts, ends, strict=True)):
         steps = np.concatenate([np.diff(points[a : b + 1]) for a, b in zip(firsts, lasts, strict=True)])
         value = np.concatenate(([0.0], np.cumsum(steps)))

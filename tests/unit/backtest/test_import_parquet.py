@@ -59,6 +59,11 @@ def test_a_time_of_day_is_no_date(tmp_path: Path) -> None:
         history_of(tmp_path, {"date": [datetime(2020, 1, 2, 16)], "symbol": ["AAPL"], "close": [1.0]})  # noqa: DTZ001
 
 
+def test_a_column_of_lists_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused, match="column 'symbol' holds lists or structures: leave it out"):
+        history_of(tmp_path, {"date": DAYS, "symbol": [["AAPL"], [], []], "close": [1.0, 1.0, 1.0]})
+
+
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
     (tmp_path / "prices.parquet").write_bytes(b"date,symbol,close\n")
     with pytest.raises(UsageError, match=r"prices\.parquet is no Parquet file"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.ledger.engine import open_ledger
-from tests.support.ledgers import Databases, databases, lease_time, ledger, postgres
+from tests.support.ledgers import Databases, databases, lease_time, ledger, on_postgresql, postgres
 
 __all__ = ["databases", "lease_time", "ledger", "postgres"]
 
@@ -22,19 +22,13 @@ CASES_ON_POSTGRESQL = 4
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Before the marks are looked at."""
     cases: dict[str, list[pytest.Item]] = defaultdict(list)
-    for item in filter(_is_on_postgresql, items):
+    for item in on_postgresql(items, Path(__file__).parent):
         item.add_marker(pytest.mark.slow)
         cases[item.nodeid.partition("[")[0]].append(item)
     for same in cases.values():
         always = {place * len(same) // CASES_ON_POSTGRESQL for place in range(CASES_ON_POSTGRESQL)}
         for place in set(range(len(same))) - always:
             same[place].add_marker(pytest.mark.long)
-
-
-def _is_on_postgresql(item: pytest.Item) -> bool:
-    case = getattr(item, "callspec", None)
-    mine = item.path.is_relative_to(Path(__file__).parent)
-    return mine and case is not None and case.params.get("databases") == "postgresql"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -63,6 +64,11 @@ class Broker:
     posts: dict[str, int]
 
 
+@cache
+def _form(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - as pydantic takes them
+    return TypeAdapter(kind)
+
+
 def broker_of(office: Office) -> Any:  # noqa: ANN401 (JSON)
     """As JSON."""
     world, model = office.world, office.broker
@@ -76,12 +82,12 @@ def broker_of(office: Office) -> Any:  # noqa: ANN401 (JSON)
         trades=tuple(model.trades),
         posts=dict(model.posts),
     )
-    return TypeAdapter(Broker).dump_python(found, mode="json")
+    return _form(Broker).dump_python(found, mode="json")
 
 
 def put_back(office: Office, stored: object) -> None:
     """What `broker_of` gave, into a new office."""
-    found = TypeAdapter(Broker).validate_json(json.dumps(stored))
+    found: Broker = _form(Broker).validate_json(json.dumps(stored))
     office.world.set_session(now=found.session.now)
     office.world.positions = {position.instrument.conid: position for position in found.positions}
     office.world.unmanaged, office.world.cash = found.unmanaged, found.cash
@@ -199,10 +205,10 @@ async def _seen(office: Office, request: RunRequest) -> Told:
     (run,) = seen
     return {
         "nav": f"{run.portfolio.nav:f}",
-        "memory": TypeAdapter(Memory).dump_python(run.memory, mode="json"),
-        "continuity": TypeAdapter(Continuity).dump_python(run.continuity, mode="json"),
+        "memory": _form(Memory).dump_python(run.memory, mode="json"),
+        "continuity": _form(Continuity).dump_python(run.continuity, mode="json"),
         "plans": [_plan(plan) for plan in run.plans],
-        "choice": TypeAdapter(Choice | None).dump_python(run.choice, mode="json"),
+        "choice": _form(Choice | None).dump_python(run.choice, mode="json"),
         **_left(office),
     }
 
