@@ -115,9 +115,8 @@ def arrays_of(
     nav = float(portfolio.nav)
     if not 0 < nav < math.inf:
         raise DataError(f"the net asset value is {portfolio.nav}: weights are undefined")
-    held = {position.instrument.conid: position for position in portfolio.positions}
     names = {instrument.conid: instrument for instrument in more}
-    names.update((conid, position.instrument) for conid, position in held.items())
+    names.update((position.instrument.conid, position.instrument) for position in portfolio.positions)
     order = sorted(names)
     values = portfolio.values
     weights = np.array([float(values[conid]) if conid in values else 0.0 for conid in order]) / nav
@@ -125,7 +124,6 @@ def arrays_of(
     if not (abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
         raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
     layout = _layout(policy, market, tuple([names[conid] for conid in order]))
-    dust = [conid in held and held[conid].is_dust for conid in order]
     return PortfolioArrays(
         instruments=layout.instruments,
         weights=weights,
@@ -134,7 +132,7 @@ def arrays_of(
         sector_of=layout.sector_of,
         sectors=layout.sectors,
         membership=layout.membership,
-        dust=np.array(dust, dtype=bool),
+        dust=np.array([conid in portfolio.dust for conid in order], dtype=bool),
         unmanaged=float(portfolio.unmanaged_exposure) / nav,
         beside=_beside(portfolio, order) / nav,
     )
