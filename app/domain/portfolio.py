@@ -143,6 +143,11 @@ class Portfolio:
         return {position.instrument.conid: self.value(position) for position in self.positions}
 
     @kept_property
+    def dust(self) -> frozenset[int]:
+        """Conids of the positions below one share."""
+        return frozenset(position.instrument.conid for position in self.positions if position.is_dust)
+
+    @kept_property
     def gains(self) -> Mapping[int, float | None]:
         """Price-only return on average cost of every position, by conid; None without a cost."""
         return {position.instrument.conid: position.unrealized_return for position in self.positions}

@@ -19,13 +19,14 @@ from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.universe import lasting, sector_of
 from app.risk import metrics
-from app.risk.clusters import Groups, clusters
+from app.risk.clusters import Groups, Mask, clusters, clusters_among, ties_of
 
-Mask = NDArray[np.bool_]
 WINDOW = 252
 # A series that ends earlier than this many sessions before the newest one describes another market.
 STALE_SESSIONS = 5
 RECENT = 10
+# Of so few names all ties are worked out at once, for every account of the market.
+TOGETHER = 64
 LEAP = "a close is more than a million times the one before it"
 
 
@@ -74,6 +75,7 @@ class Panel:
 
     returns: Array
     index: Array | None
+    among: "Among | None" = field(default=None, repr=False, compare=False)
     # What follows from the rest, kept once it was asked for: the gate asks for the same names with every buy.
     _groups: dict[tuple[tuple[int, ...], float], Groups] = field(default_factory=dict, repr=False, compare=False)
 
@@ -92,7 +94,11 @@ class Panel:
         """Columns among `held` that move as one, as `clusters` finds them."""
         key = (tuple(held), threshold)
         if key not in self._groups:
-            self._groups[key] = clusters(self.returns, held, threshold, self._centred)
+            self._groups[key] = (
+                clusters(self.returns, held, threshold, self._centred)
+                if self.among is None
+                else self.among.groups(held, threshold)
+            )
         return self._groups[key]
 
 
@@ -109,9 +115,8 @@ def arrays_of(
     nav = float(portfolio.nav)
     if not 0 < nav < math.inf:
         raise DataError(f"the net asset value is {portfolio.nav}: weights are undefined")
-    held = {position.instrument.conid: position for position in portfolio.positions}
     names = {instrument.conid: instrument for instrument in more}
-    names.update((conid, position.instrument) for conid, position in held.items())
+    names.update((position.instrument.conid, position.instrument) for position in portfolio.positions)
     order = sorted(names)
     values = portfolio.values
     weights = np.array([float(values[conid]) if conid in values else 0.0 for conid in order]) / nav
@@ -119,7 +124,6 @@ def arrays_of(
     if not (abs(weights) <= metrics.LARGEST).all() or not abs(cash_weight) <= metrics.LARGEST:
         raise DataError(f"the net asset value {portfolio.nav} is next to nothing beside what is held: no weights")
     layout = _layout(policy, market, tuple([names[conid] for conid in order]))
-    dust = [conid in held and held[conid].is_dust for conid in order]
     return PortfolioArrays(
         instruments=layout.instruments,
         weights=weights,
@@ -128,7 +132,7 @@ def arrays_of(
         sector_of=layout.sector_of,
         sectors=layout.sectors,
         membership=layout.membership,
-        dust=np.array(dust, dtype=bool),
+        dust=np.array([conid in portfolio.dust for conid in order], dtype=bool),
         unmanaged=float(portfolio.unmanaged_exposure) / nav,
         beside=_beside(portfolio, order) / nav,
     )
@@ -206,14 +210,14 @@ def align(market: Market, arrays: PortfolioArrays) -> Panel:
             raise InsufficientHistory(f"no price history of {instrument.symbol}")
     if not known:
         return Panel(np.zeros((WINDOW, len(arrays.instruments))), None)
-    dates, changes = _common(known, market)
+    dates, changes, among = _common(known, market)
     if not (changes <= metrics.LARGEST).all():
         raise DataError(LEAP)
     if len(changes) < metrics.MIN_RETURNS:
         raise InsufficientHistory(f"{len(changes)} common returns, at least {metrics.MIN_RETURNS} are needed")
     index = _index(market, dates)
     if len(known) == len(arrays.instruments):
-        return Panel(changes, index)
+        return Panel(changes, index, among)
     returns = np.zeros((len(changes), len(arrays.instruments)))
     returns[:, [column for column, i in enumerate(arrays.instruments) if i.conid in market.history]] = changes
     return Panel(returns, index)
@@ -273,16 +277,37 @@ class Shared:
     dates: tuple[date, ...]
     changes: Array
     columns: Mapping[int, int]
+    _ties: dict[float, Mask] = field(default_factory=dict, repr=False, compare=False)
+
+    def ties(self, threshold: float) -> Mask:
+        """Which names move as one, worked out for all at once. Shape: [columns, columns]."""
+        if threshold not in self._ties:
+            self._ties[threshold] = ties_of(self.changes, threshold)
+        return self._ties[threshold]
 
 
-def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Array]:
-    """Dates [T + 1] before today's session that all share, and the returns between them [T, N]."""
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Which of the shared columns a panel's are."""
+
+    shared: Shared
+    columns: tuple[int, ...]
+
+    def groups(self, held: Sequence[int], threshold: float) -> Groups:
+        """As `Panel.groups`."""
+        return clusters_among(self.shared.ties(threshold), [self.columns[column] for column in held], held)
+
+
+def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Array, Among | None]:
+    """Dates [T + 1] before today's session that all share, the returns between them [T, N], and what more is known."""
     most, today = market.derived.get(Shared), market.session.date
     if not isinstance(most, Shared):
         most = market.derived[Shared] = _shared(market)
     if most.dates[-1:] < (today,) and all(conid in most.columns for conid in conids):
         _refuse_stale(most.dates[-1:], market)
-        return most.dates, most.changes.take([most.columns[conid] for conid in conids], axis=1)
+        columns = [most.columns[conid] for conid in conids]
+        among = Among(most, tuple(columns)) if most.changes.shape[1] <= TOGETHER else None
+        return most.dates, most.changes.take(columns, axis=1), among
     series = [market.history[conid] for conid in conids]
     # Series of one source share one tuple of dates: looked through once.
     known = {id(one.dates): one.dates for one in series}
@@ -291,7 +316,7 @@ def _common(conids: Sequence[int], market: Market) -> tuple[tuple[date, ...], Ar
     _refuse_stale(dates[-1:], market)
     rows = {key: _places(days, dates) for key, days in known.items()}
     closes = np.array([one.closes[rows[id(one.dates)]] for one in series]).reshape(len(series), -1)
-    return dates, changes_of(np.ascontiguousarray(closes.T))
+    return dates, changes_of(np.ascontiguousarray(closes.T)), None
 
 
 def _places(days: tuple[date, ...], wanted: tuple[date, ...]) -> NDArray[np.intp]:

@@ -38,12 +38,35 @@ def clusters(
     rough = unit.astype(np.float32)
     label = np.arange(unit.shape[1])
     for first in range(0, unit.shape[1], BLOCK):
-        ties = _ties(unit, rough, first, threshold)
-        if np.count_nonzero(ties) == np.count_nonzero(ties.diagonal()):
-            # Everybody is tied to itself alone.
-            continue
-        for row in np.flatnonzero(np.count_nonzero(ties, axis=1) > 1).tolist():
-            label = _joined(label, first + np.flatnonzero(ties[row]))
+        label = _tied(label, first, _ties(unit, rough, first, threshold))
+    return _by_label(label, held)
+
+
+def ties_of(returns: Array, threshold: float) -> Mask:
+    """Which names are tied to which, as `clusters` has it; of few. Shape: returns [T, N] → [N, N]."""
+    unit = _unit(*metrics.centred(returns))
+    return _ties(unit, unit.astype(np.float32), 0, threshold)
+
+
+def clusters_among(ties: Mask, columns: Sequence[int], held: Sequence[int]) -> Groups:
+    """As `clusters`, of names whose ties are known; `columns` of the held ones in `ties`."""
+    if len(held) < 2:
+        return ()
+    own = ties[np.ix_(columns, columns)]
+    return _by_label(_tied(np.arange(len(held)), 0, own), held)
+
+
+def _tied(label: NDArray[np.intp], first: int, ties: Mask) -> NDArray[np.intp]:
+    """With the ties of columns from `first` on. Shape: [N], [block, N - first] → [N]."""
+    if np.count_nonzero(ties) == np.count_nonzero(ties.diagonal()):
+        # Everybody is tied to itself alone.
+        return label
+    for row in np.flatnonzero(np.count_nonzero(ties, axis=1) > 1).tolist():
+        label = _joined(label, first + np.flatnonzero(ties[row]))
+    return label
+
+
+def _by_label(label: NDArray[np.intp], held: Sequence[int]) -> Groups:
     groups: dict[int, list[int]] = {}
     for column, group in zip(held, label.tolist(), strict=True):
         groups.setdefault(group, []).append(column)

@@ -109,6 +109,8 @@ def _scale(targets: Mapping[str, float], room: float) -> float:
 
 def _classes(names: Names, room: float) -> tuple[Drift, ...]:
     targets = {name: t for name, t in names.policy.allocation.asset_classes.items() if name != CASH}
+    if not targets:
+        return ()
     scale = _scale(targets, room)
     listed = (*names.buyable, *(instrument for instrument, _ in names.held))
     groups = names.grouped({instrument.conid: instrument.asset_class for instrument in listed})

@@ -17,7 +17,8 @@ from app.domain.policy import DrawdownAction, Policy
 from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 from app.risk import metrics
-from app.risk.arrays import Mask, Panel, PortfolioArrays
+from app.risk.arrays import Panel, PortfolioArrays
+from app.risk.clusters import Mask
 from app.risk.regime import drawdown_breached
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.

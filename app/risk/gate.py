@@ -55,6 +55,8 @@ def _after_sells(today: Today, sells: Sequence[Order], day: DayUse) -> GateState
 
 def _with_open_buys(portfolio: Portfolio, market: Market) -> Portfolio:
     """Open buys as if they had filled; those of a name nobody knows stay open and tie up their cash."""
+    if not portfolio.orders:
+        return portfolio
     known = {**market.instruments, **{p.instrument.conid: p.instrument for p in portfolio.positions}}
     filled, left = portfolio, []
     for order in portfolio.orders:

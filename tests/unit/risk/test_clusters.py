@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.market import Array
-from app.risk.clusters import BLOCK, Groups, clusters, heaviest_group
+from app.risk.clusters import BLOCK, Groups, clusters, clusters_among, heaviest_group, ties_of
 
 
 def noise(rows: int, names: int, seed: int = 3) -> Array:
@@ -85,3 +85,13 @@ def test_clusters_reach_over_the_borders_of_blocks(share: float) -> None:
     names = 2 * BLOCK + 7
     returns = mixed(names, 30, share, 5)
     assert clusters(returns, range(names), 0.7) == by_matrix(returns, list(range(names)), 0.7)
+
+
+@given(st.integers(2, 24), st.floats(0.3, 0.8), st.integers(0, 99), st.data())
+def test_names_whose_ties_are_known_group_as_they_do_by_themselves(
+    names: int, share: float, seed: int, data: st.DataObject
+) -> None:
+    returns = mixed(names, 4, share, seed)
+    held = data.draw(st.lists(st.integers(0, names - 1), unique=True).map(sorted))
+    own, places = returns[:, held], range(len(held))
+    assert clusters_among(ties_of(returns, 0.7), held, places) == clusters(np.ascontiguousarray(own), places, 0.7)
