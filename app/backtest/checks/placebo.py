@@ -16,13 +16,11 @@ from app.backtest.history import History
 from app.backtest.judge import names_of
 from app.backtest.replay import WARM_UP
 from app.backtest.result import Check
-from app.backtest.statistics.bootstrap import HEADLINE
+from app.backtest.statistics.bootstrap import HEADLINE, block_for
 from app.backtest.statistics.figures import YEAR
 from app.domain.market import Array
 
 EXACT, MOST = 0.025, 0.05
-# Sessions of a world: enough blocks for an interval, few enough for a thousand of them.
-DAYS = 756
 LED_DAYS, _WORLDS_A_REPLAY = 126, 100
 _LEAST_NAMES = 2
 _AMOUNT = Decimal(250_000)
@@ -44,12 +42,12 @@ def placebo(subject: Subject) -> Check:
 
 
 def _share_found(subject: Subject) -> float:
-    """Both ways of a world are drawn apart from what equal weight earned: neither has an edge."""
+    """Both ways of a world are as long as the graded days, and drawn apart from what equal weight earned in them."""
     history, names = subject.history, names_of(subject.policies[0], subject.history)
     returns = road(history, subject.assumptions, subject.rows).even(subject.book, names).way(0.0).returns
     rng, found = np.random.default_rng([subject.seed, subject.worlds]), 0
     for world in range(subject.worlds):
-        ours, theirs = (returns[_drawn(rng, len(returns), DAYS)] for _ in range(2))
+        ours, theirs = (returns[_drawn(rng, len(returns), len(returns))] for _ in range(2))
         found += subject.parts.significant(ours, theirs, world)
     return found / subject.worlds
 
@@ -114,8 +112,8 @@ def _bare(history: History) -> History:
 
 def _drawn(rng: np.random.Generator, have: int, days: int) -> NDArray[np.intp]:
     """Rows in blocks of random length, as the stationary bootstrap draws them. Shape: [days]."""
-    place = np.arange(days)
-    fresh = (rng.random(days) < 1 / HEADLINE) | (place == 0)
+    place, block = np.arange(days), block_for(HEADLINE, have) or 1
+    fresh = (rng.random(days) < 1 / block) | (place == 0)
     last = np.maximum.accumulate(np.where(fresh, place, 0))
     drawn: NDArray[np.intp] = (rng.integers(0, have, days)[last] + place - last) % have
     return drawn
