@@ -247,6 +247,7 @@ def _assumptions(asked: Asked, rows: range) -> Iterator[str]:
 
 def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
     yield from asked.assumptions.marks
+    yield from dict.fromkeys(mark for one in found for mark in one.replayed.marks)
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:

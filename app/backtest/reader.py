@@ -12,10 +12,9 @@ from app.backtest.assumptions import FillRule
 from app.backtest.history import Adjustment, Datum, Dividend, Ending, Happening, History, Split
 from app.backtest.known import Known, is_plain, versions
 from app.backtest.views import OnDemand
-from app.domain.errors import DataError
 from app.domain.instrument import Instrument
 from app.domain.market import Array, Market, PriceSeries, Quote, QuoteKind, Session, VixReading
-from app.market.calendar import ExchangeCalendar
+from app.market.calendar import regular_session
 from app.risk.ahead import Ahead
 
 WINDOW = 520
@@ -44,7 +43,6 @@ class Reader:
         self.carried = carried
         self.rows = {day: row for row, day in enumerate(history.dates)}
         self.instruments = {one.conid: one for one in history.instruments}
-        self._calendar = ExchangeCalendar()
         self._prices: list[tuple[Decimal | None, ...]] = [
             tuple(None if price != price else money(price) for price in row) for row in history.closes.tolist()
         ]
@@ -259,10 +257,7 @@ class Reader:
         return volumes[max(0, end - _VOLUME_SESSIONS) : end]
 
     def _session(self, row: int) -> Session:
-        session = self._calendar.session_on(self.history.dates[row])
-        if session is None:
-            raise DataError(f"{self.history.dates[row]} is no session of the exchange")
-        return session
+        return regular_session(self.history.dates[row])
 
     def _index_until(self, row: int, shared: tuple[date, ...], now: datetime) -> PriceSeries | None:
         """`shared`: the dates of the window before `row`."""

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, TypeVar
 
 import typer
@@ -22,7 +20,6 @@ from app.commands.backtest_progress import course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
 from app.commands.report_file import require_writable, write_report
-from app.domain.errors import UsageError
 
 INTERRUPTED = 130
 Found = TypeVar("Found")
@@ -96,7 +93,10 @@ def command(
     )
     found = _carried_out(asked, check)
     if report is not None:
-        write_report(report, _part("app.backtest.report", "--report").html(found))
+        # Only who asks for it pays for its start.
+        from app.backtest.report import html
+
+        write_report(report, html(found))
     print_json(document(found)) if as_json else show_backtest(Console(), found)
     if not all(one.passed for one in found.checks):
         raise typer.Exit(1)
@@ -108,8 +108,10 @@ def _carried_out(asked: Asked, check: bool) -> Backtest:
 
 
 def _checks(asked: Asked) -> tuple[Check, ...]:
+    # Only who asks for it pays for its start.
+    from app.backtest.checks.run import run_checks
+
     tell("trying the promises of honesty; this takes minutes")
-    run_checks = _part("app.backtest.checks.run", "--check").run_checks
     inputs = asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed
     return _with_progress("checks", lambda count: run_checks(*inputs, count))
 
@@ -122,11 +124,3 @@ def _with_progress(what: str, work: Callable[[Tell], Found]) -> Found:
         except KeyboardInterrupt:
             say(f"portfolio: interrupted after {progress.done:,} of {progress.total:,} {what}; nothing is kept")
             raise typer.Exit(INTERRUPTED) from None
-
-
-def _part(module: str, option: str) -> ModuleType:
-    """Only who asks for it pays for its start."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        raise UsageError(f"{option} is no part of this version", "Leave it out") from None

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
 from app.commands.terminal import percent
+from app.risk.metrics import SESSIONS_PER_YEAR
 
 _NAMES = {
     "buy_and_hold": "buy and hold",
@@ -45,10 +46,13 @@ def _policy(judged: Judged, backtest: Backtest) -> Iterator[RenderableType]:
 
 
 def _table(judged: Judged) -> Table:
-    table = _columns("", "% a year", "fall", "Sharpe", "policy less it")
-    table.add_row(judged.replayed.policy.name, *_row(judged), "")
+    # A year that was not lived through is not told.
+    whole = len(judged.replayed.dates) >= SESSIONS_PER_YEAR
+    title, growth = ("% a year", "cagr") if whole else ("% in all", "total_return")
+    table = _columns("", title, "fall", "Sharpe", "policy less it")
+    table.add_row(judged.replayed.policy.name, *_row(judged, growth), "")
     for one in judged.benchmarks:
-        table.add_row(_name(one.name), *_row(one), _percent(one.differences["cagr"], sign="+"))
+        table.add_row(_name(one.name), *_row(one, growth), _percent(one.differences[growth], sign="+"))
     return table
 
 
@@ -63,16 +67,17 @@ def _name(benchmark: str) -> str:
     return _NAMES.get(benchmark, benchmark)
 
 
-def _row(one: Judged | Benchmark) -> tuple[str, str, str]:
+def _row(one: Judged | Benchmark, growth: str) -> tuple[str, str, str]:
     found = one.statistics
-    return _percent(found["cagr"]), percent(found["max_drawdown"].value), _sharpe(found["sharpe"])
+    return _percent(found[growth]), percent(found["max_drawdown"].value), _sharpe(found["sharpe"])
 
 
 def _lines(judged: Judged, backtest: Backtest) -> Iterator[str]:
     """What the table does not say."""
     found, days = judged.statistics, len(judged.replayed.dates)
     trials = "one policy tried" if backtest.trials == 1 else f"{backtest.trials} policies tried"
-    yield f"{days:,} sessions, {trials}; 95 % intervals in brackets, differences paired"
+    sure = "too few days for intervals" if backtest.block is None else "95 % intervals in brackets, differences paired"
+    yield f"{days:,} session{'s' * (days > 1)}, {trials}; {sure}"
     yield from _luck(judged)
     if judged.drawdown is not None:
         back = f"regained {judged.drawdown.recovery}" if judged.drawdown.recovery else "not regained"

@@ -6,7 +6,7 @@ Must never answer for a date outside the years it was built for: that is an erro
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 _FIRST_YEAR = 1990
 _LAST_YEAR = 2050
+_REGULAR = (time(9, 30), time(16))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,6 +49,12 @@ def _table() -> _Table:
 
 def _instant(nanoseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def regular_session(day: date) -> Session:
+    """The hours of a date that is a session, half days as if they were whole; without the calendar, which is dear."""
+    opens, closes = (datetime.combine(day, at, NEW_YORK).astimezone(UTC) for at in _REGULAR)
+    return Session(day, opens, closes)
 
 
 class ExchangeCalendar:

@@ -13,7 +13,7 @@ from app.commands.backtest_progress import course
 from app.domain.errors import PortfolioError
 from app.settings import shipped_policy
 
-pytestmark = pytest.mark.real_prices
+pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
 SPAN = ("--from", "2008-09-02", "--to", "2008-12-01")
 MONTH = ("--from", "2008-11-03", "--to", "2008-11-28")
 
@@ -57,6 +57,13 @@ def test_a_person_sees_what_is_left_after_costs_beside_what_else_could_have_been
         assert words in whole
     assert "30% less drawdown than buy and hold: " in whole
     assert "twenty survivors" in whole
+
+
+def test_few_days_are_told_as_they_are_and_make_no_year() -> None:
+    result = portfolio("--from", "2008-09-02", "--to", "2008-09-02", "--book", "cash:1000")
+    assert "1 session, one policy tried; too few days for intervals" in result.stdout
+    assert "% in all" in result.stdout
+    assert result.stdout.startswith("moderate, "), "one day has no volatility to be near cash by"
 
 
 def test_a_program_reads_the_same_and_the_same_request_gives_the_same_bytes() -> None:
@@ -124,3 +131,10 @@ def test_the_whole_history_after_its_warm_up_is_the_default() -> None:
     from app.commands.backtest_options import span
 
     assert span(sample(), None, None) == (date(1990, 12, 31), date(2022, 12, 28))
+
+
+@pytest.mark.long
+def test_the_promises_are_tried_on_the_very_inputs_and_each_is_told_in_a_sentence() -> None:
+    found = told(*MONTH, "--check")
+    assert len(found["checks"]) == 17
+    assert all(one["passed"] and one["said"] for one in found["checks"]), found["checks"]

@@ -172,6 +172,20 @@ def test_next_to_cash_is_marked_and_in_sample_days_are_told() -> None:
     assert found.judged[0].statistics["sharpe"].value is None
 
 
+def test_values_that_nobody_knew_are_marked_and_are_no_loss() -> None:
+    of = small_world()
+    closes = of.closes.copy()
+    closes[256:270, 0] = np.nan
+    found = backtest(asked(history=replace(of, closes=closes), last=of.dates[266]))
+    assert found.marks[0].startswith("NAV leaves out holdings that nobody knew the value of")
+    hold = found.judged[0].benchmark("buy_and_hold")
+    assert hold is not None
+    assert min(np.diff(hold.nav) / hold.nav[:-1]) < -0.1, "the money is out of sight"
+    fall = hold.statistics["max_drawdown"].value
+    assert fall is not None
+    assert fall < 0.1, "and not lost"
+
+
 def test_the_document_has_the_contracts_fields_and_only_json() -> None:
     told = document(judged())
     assert list(told) >= ["schema_version"]
