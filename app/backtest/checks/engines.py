@@ -34,7 +34,7 @@ _KEY = "of this check, and of nothing else"
 def ten_lines(subject: Subject) -> Check:
     """An equal weight portfolio through the replay's account and fills is worth what ten lines of numpy say."""
     history, rows, where = _plain(subject)
-    reader = subject.parts.reader(replace(history, volumes=None), subject.assumptions.carried)
+    reader = subject.reader(replace(history, volumes=None))
     led = subject.parts.equal_weight_led(subject.policies[0], reader, rows, _BPS)
     told = oracle.equal_weight(history.closes[rows.start : rows.stop], _BPS, float(oracle.AMOUNT))
     apart = float(np.abs(led / told - 1).max())
@@ -96,7 +96,7 @@ def _kept(subject: Subject, policy: Policy) -> Iterator[tuple[object, KeptInputs
     """(day, what was kept), spread over the probe."""
     rows = subject.probed
     wanted = set(np.linspace(rows.start, rows.stop - 1, _KEPT_DAYS).astype(int).tolist())
-    reader = subject.parts.reader(subject.history, subject.assumptions.carried)
+    reader = subject.reader(subject.history)
     account = Account(policy, reader, subject.assumptions, subject.book, rows.start)
     hide = pseudonymiser(_KEY, [subject.book.account])
     for row in rows:

@@ -1,13 +1,14 @@
 """Whether what comes later, or is not there yet, changes anything that was decided before it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 
 from app.backtest.checks.subject import Subject, Ways
 from app.backtest.history import Happening, History, Restatement
+from app.backtest.reader import Reader
 from app.backtest.replay import Replayed
 from app.backtest.result import Check
 from app.domain.market import Array
@@ -33,25 +34,26 @@ def future_poison(subject: Subject) -> Check:
     """Everything after a day is replaced, and what was decided until then must stay as it was, byte for byte."""
     wrong, tried = [], 0
     for rows in _cuts(subject):
-        clean = subject.led(subject.history, rows)
+        clean = _led(subject, subject.history, rows)
         for name, spoil in POISONS.items():
             spoiled = _spoiled(subject.history, rows.stop, spoil, np.random.default_rng([subject.seed, rows.stop]))
             tried += 1
-            difference = next(_differences(clean, subject.led(spoiled, rows)), None)
+            difference = next(_differences(clean, _led(subject, spoiled, rows)), None)
             if difference is not None:
                 wrong.append(f"with {name} after {subject.history.dates[rows.stop - 1]} {difference}")
     if wrong:
         return Check("future poison", False, f"what comes later changes what was decided before it: {wrong[0]}")
     said = f"everything after a day was replaced ({', '.join(POISONS)}; {tried} replays)"
-    same = "decisions, measures, fills and values until then are the same byte for byte"
+    same = "what days are told, decisions, measures, fills and values until then are the same byte for byte"
     return Check("future poison", True, f"{said}: {same}")
 
 
 def truncation(subject: Subject) -> Check:
     """A run over data that end at t must be the run over all data, cut at t."""
     for rows in _cuts(subject):
-        short = subject.led(cut(subject.history, rows.stop), rows)
-        difference = next(_differences(subject.way, short, len(rows)), None)
+        short = _led(subject, cut(subject.history, rows.stop), rows)
+        whole = _Led(subject.way, subject.reader(subject.history), rows)
+        difference = next(_differences(whole, short), None)
         if difference is not None:
             day = subject.history.dates[rows.stop - 1]
             return Check("truncation", False, f"where the data end at {day} {difference}")
@@ -106,17 +108,43 @@ def _with(
     )
 
 
-def _differences(these: Ways, those: Ways, days: int | None = None) -> Iterator[str]:
-    """What differs in the first `days`, in words; the second ways have no more."""
-    for one, other in zip(these, those, strict=True):
-        name = one.policy.name
-        told, again = _told(one, days), _told(other, days)
-        yield from (f"{what} of {name} differ" for what in told if told[what] != again[what])
+@dataclass(frozen=True)
+class _Led:
+    """Ways, and what their reader says of the newest of `rows`; the ways may go on after them."""
+
+    ways: Ways
+    reader: Reader
+    rows: range
 
 
-def _told(found: Replayed, days: int | None) -> Mapping[str, object]:
+def _led(subject: Subject, history: History, rows: range) -> _Led:
+    return _Led(subject.led(history, rows), subject.reader(history), rows)
+
+
+def _differences(these: _Led, those: _Led) -> Iterator[str]:
+    """What differs in the days that both have, in words."""
+    told, again = _handed_out(these), _handed_out(those)
+    yield from (f"{what} of the day differ" for what in told if told[what] != again[what])
+    for one, other in zip(these.ways, those.ways, strict=True):
+        told, again = _told(one, len(these.rows)), _told(other, len(these.rows))
+        yield from (f"{what} of {one.policy.name} differ" for what in told if told[what] != again[what])
+
+
+def _handed_out(led: _Led) -> Mapping[str, object]:
+    """What the newest day is told, to be compared byte for byte."""
+    market = led.reader.market(led.rows.stop - 1)
+    index = market.index
+    return {
+        "quotes": dict(market.quotes),
+        "closes": {conid: (one.dates, one.closes.tobytes()) for conid, one in market.history.items()},
+        "the index": None if index is None else (index.dates, index.closes.tobytes()),
+        "the volatility index": market.vix,
+        "names": (dict(market.instruments), dict(market.untradable)),
+    }
+
+
+def _told(found: Replayed, count: int) -> Mapping[str, object]:
     """To be compared byte for byte: NaN is what it is."""
-    count = len(found.days) if days is None else days
     return {
         "decisions": found.days[:count],
         "measures": b"" if found.metrics is None else found.metrics[:count].tobytes(),

@@ -78,7 +78,7 @@ def gaps(subject: Subject) -> Check:
 
 def units(subject: Subject) -> Check:
     """Every number says of when it is, since when it was known, in what, from where; and it is what a day is told."""
-    history, reader = subject.history, subject.parts.reader(subject.history, subject.assumptions.carried)
+    history, reader = subject.history, subject.reader(subject.history)
     looked_at = 0
     rows = subject.probed
     for at in {rows[0], rows[len(rows) // 2], rows[-1]}:

@@ -43,7 +43,11 @@ def run_checks(
     tell: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
     """`tell` is called with (checks done, of how many) after each. Raises: UsageError."""
-    subject = Subject(policies, history, book, assumptions, first, last, seed)
+    return tried(Subject(policies, history, book, assumptions, first, last, seed), tell)
+
+
+def tried(subject: Subject, tell: Callable[[int, int], None] | None = None) -> tuple[Check, ...]:
+    """Every check, in order; `tell` as in `run_checks`."""
     found = []
     for check in CHECKS.values():
         found.append(check(subject))

@@ -41,7 +41,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Subject:
-    """A backtest as it was asked for."""
+    """A backtest as it was asked for. `worlds`: without an edge, in which something is looked for."""
 
     policies: tuple[Policy, ...]
     history: History = field(repr=False)
@@ -50,6 +50,7 @@ class Subject:
     first: date
     last: date
     seed: int = 0
+    worlds: int = 1000
     parts: Parts = Parts()
 
     @property
@@ -66,6 +67,10 @@ class Subject:
     def way(self) -> Ways:
         """Every policy through the probe."""
         return self.led(self.history, self.probed)
+
+    def reader(self, history: History) -> Reader:
+        """Of a history, as the replay would read it."""
+        return self.parts.reader(history, self.assumptions.carried)
 
     def led(self, history: History, rows: range, assumptions: Assumptions | None = None) -> Ways:
         """Every policy through some rows of a history, from the asked book."""

@@ -131,3 +131,10 @@ def test_the_whole_history_after_its_warm_up_is_the_default() -> None:
     from app.commands.backtest_options import span
 
     assert span(sample(), None, None) == (date(1990, 12, 31), date(2022, 12, 28))
+
+
+@pytest.mark.long
+def test_the_promises_are_tried_on_the_very_inputs_and_each_is_told_in_a_sentence() -> None:
+    found = told(*MONTH, "--check")
+    assert len(found["checks"]) == 17
+    assert all(one["passed"] and one["said"] for one in found["checks"]), found["checks"]
