@@ -43,7 +43,7 @@ quick test test-long: COMPILED := --no-compile-bytecode
 # A file's tests stay together, for they share what they have started; the long files come first.
 PYTEST = $(RUN) pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-quick: install ## The unit tests that a change needs; two minutes
+quick: install ## The unit tests that a change needs; a minute and a half
 	@$(PYTEST) tests/unit -m "not slow and not long" --hypothesis-profile=brief -p no:schemathesis $(ARGS)
 
 test: install ## Checks, then all tests but the long ones

@@ -1,9 +1,9 @@
 """`portfolio backtest`: what policies would have done, beside what else could have been done."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -11,18 +11,18 @@ from rich.console import Console
 from app.backtest.assumptions import Assumptions, FillRule, Resume, commission_named
 from app.backtest.book_files import book_of
 from app.backtest.document import document
-from app.backtest.judge import Asked, backtest
+from app.backtest.judge import Asked, Tell, backtest
 from app.backtest.replay import graded
 from app.backtest.result import Backtest, Check
 from app.backtest.sources import history_named
 from app.commands.backtest_options import DEFAULT_BOOK, day_of, number, policies_of, span
-from app.commands.backtest_progress import Course, course
+from app.commands.backtest_progress import course
 from app.commands.backtest_summary import show_backtest
 from app.commands.output import JsonOption, StateOption, print_json, say, settings_of, tell
 from app.commands.report_file import require_writable, write_report
-from app.domain.errors import UsageError
 
 INTERRUPTED = 130
+Found = TypeVar("Found")
 PolicyOption = Annotated[
     list[Path] | None, typer.Option("--policy", help="Policy file, as often as there are; else the configured one.")
 ]
@@ -103,22 +103,24 @@ def command(
 
 
 def _carried_out(asked: Asked, check: bool) -> Backtest:
-    with course() as progress:
-        try:
-            found = backtest(asked, progress.count)
-            return replace(found, checks=_checks(asked, progress)) if check else found
-        except KeyboardInterrupt:
-            say(f"portfolio: interrupted after {progress.done:,} of {progress.total:,} sessions; nothing is kept")
-            raise typer.Exit(INTERRUPTED) from None
+    found = _with_progress("sessions", lambda count: backtest(asked, count))
+    return replace(found, checks=_checks(asked)) if check else found
 
 
-def _checks(asked: Asked, progress: Course) -> tuple[Check, ...]:
-    run_checks = getattr(import_module("app.backtest.checks"), "run_checks", None)
-    if run_checks is None:
-        raise UsageError("--check is no part of this version", "Leave it out")
+def _checks(asked: Asked) -> tuple[Check, ...]:
+    # Only who asks for it pays for its start.
+    from app.backtest.checks.run import run_checks
+
     tell("trying the promises of honesty; this takes minutes")
-    found: tuple[Check, ...] = run_checks(
-        asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed,
-        progress.count,
-    )  # fmt: skip
-    return found
+    inputs = asked.policies, asked.history, asked.book, asked.assumptions, asked.first, asked.last, asked.seed
+    return _with_progress("checks", lambda count: run_checks(*inputs, count))
+
+
+def _with_progress(what: str, work: Callable[[Tell], Found]) -> Found:
+    """Ends the command where a person interrupts it."""
+    with course(what) as progress:
+        try:
+            return work(progress.count)
+        except KeyboardInterrupt:
+            say(f"portfolio: interrupted after {progress.done:,} of {progress.total:,} {what}; nothing is kept")
+            raise typer.Exit(INTERRUPTED) from None

@@ -26,8 +26,9 @@ class Course:
 
 
 class _Lines(Course):
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
         super().__init__()
+        self._what = what
         self._began = self._told = time.monotonic()
 
     def count(self, done: int, total: int) -> None:
@@ -36,28 +37,28 @@ class _Lines(Course):
         if now - self._told >= _QUIET and done < total:
             self._told = now
             left = (now - self._began) / done * (total - done)
-            tell(f"{done:,} of {total:,} sessions, about {left:.0f} s left")
+            tell(f"{done:,} of {total:,} {self._what}, about {left:.0f} s left")
 
 
 class _Bar(Course):
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, what: str) -> None:
         super().__init__()
         self._progress = progress
-        self._task = progress.add_task("replay", total=None)
+        self._task = progress.add_task(what, total=None)
 
     def count(self, done: int, total: int) -> None:
         super().count(done, total)
         # Drawing is dearer than a day.
-        if done % 20 == 0 or done == total:
+        if done % max(1, min(20, total // 20)) == 0 or done == total:
             self._progress.update(self._task, completed=done, total=total)
 
 
 @contextmanager
-def course() -> Iterator[Course]:
-    """For one replay."""
+def course(what: str = "sessions") -> Iterator[Course]:
+    """For one replay, or for a list of other things."""
     if not (sys.stderr is not None and sys.stderr.isatty()):
-        yield _Lines()
+        yield _Lines(what)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _Bar(progress)
+        yield _Bar(progress, what)

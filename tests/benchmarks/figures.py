@@ -143,6 +143,7 @@ def _quiet_figures(days: QuietDays) -> tuple[Figure, ...]:
         Figure(f"{name}: ledger transactions", days.transactions, "", TRANSACTIONS, days.days),
         Figure(f"{name}: CPU of desk and ledger", days.cpu, "ms", CPU_MILLISECONDS, days.days),
         Figure(f"{name}: of which in the ledger", days.ledger_cpu, "ms", None, days.days),
+        Figure(f"{name}: of which for what is kept", days.record_cpu, "ms", None, days.days),
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from time import process_time, thread_time
 from typing import Any, Final, cast
+from unittest.mock import patch
 
 import numpy as np
 from sqlalchemy import Connection, Engine, event
@@ -27,6 +28,7 @@ from app.desk.ports import Broker, Ledger, MarketData
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.desk.stages import decide
 from app.domain.market import Array, PriceSeries
 from app.domain.portfolio import Position
 from app.ledger.engine import create_ledger_engine, migrate
@@ -49,11 +51,15 @@ HELD: Final = Decimal(110)
 
 @dataclass(frozen=True, slots=True)
 class QuietDay:
-    """One run: transactions, CPU milliseconds of desk and ledger, and of the ledger's calls alone."""
+    """One run: transactions, CPU milliseconds of desk and ledger, and of the ledger's calls alone.
+
+    `record_cpu` is what it takes to write down what the day was decided from, before the ledger is given it.
+    """
 
     transactions: int
     cpu: float
     ledger_cpu: float
+    record_cpu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class QuietDays:
     transactions: int
     cpu: float
     ledger_cpu: float
+    record_cpu: float
 
 
 def quiet_world() -> World:
@@ -175,7 +182,7 @@ def session_of(number: int) -> date:
 
 
 async def _one(office: Office, begun: Counter[str]) -> QuietDay | None:
-    world, ledger = _Spent(), _Spent()
+    world, ledger, record = _Spent(), _Spent(), _Spent()
     desk = replace(
         office.desk(),
         broker=cast(Broker, _Timed(office.broker, world)),
@@ -183,13 +190,14 @@ async def _one(office: Office, begun: Counter[str]) -> QuietDay | None:
         ledger=cast(Ledger, _Timed(office.ledger, ledger)),
     )
     before, started = begun["begun"], process_time()
-    result = await run_daily(desk, RunRequest())
+    with patch.object(decide, "with_day_kept", _Timed(decide, record).with_day_kept):
+        result = await run_daily(desk, RunRequest())
     spent = process_time() - started - world.seconds
     if result.report is None or result.status is not RunStatus.DONE:
         raise MeasurementFailed(f"a day was not done: {result.status}")
     if result.report["orders"]:
         return None
-    return QuietDay(begun["begun"] - before, spent * 1000, ledger.seconds * 1000)
+    return QuietDay(begun["begun"] - before, spent * 1000, ledger.seconds * 1000, record.seconds * 1000)
 
 
 def _summed(database: str, days: tuple[QuietDay, ...]) -> QuietDays:
@@ -199,6 +207,7 @@ def _summed(database: str, days: tuple[QuietDay, ...]) -> QuietDays:
         max(day.transactions for day in days),
         median(day.cpu for day in days),
         median(day.ledger_cpu for day in days),
+        median(day.record_cpu for day in days),
     )
 
 
@@ -225,7 +234,7 @@ def in_words(each: QuietDays) -> str:
     return (
         f"{each.database}: a quiet day of {len(SYMBOLS)} names: {each.transactions} transactions, target "
         f"{TRANSACTIONS}; {each.cpu:.1f} ms CPU in desk and ledger, target {CPU_MILLISECONDS:g}, of which "
-        f"{each.ledger_cpu:.1f} ms in the ledger ({each.days} days)"
+        f"{each.ledger_cpu:.1f} ms in the ledger and {each.record_cpu:.1f} ms for what is kept ({each.days} days)"
     )
 
 

@@ -13,7 +13,7 @@ from app.commands.backtest_progress import course
 from app.domain.errors import PortfolioError
 from app.settings import shipped_policy
 
-pytestmark = pytest.mark.real_prices
+pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
 SPAN = ("--from", "2008-09-02", "--to", "2008-12-01")
 MONTH = ("--from", "2008-11-03", "--to", "2008-11-28")
 
@@ -131,3 +131,10 @@ def test_the_whole_history_after_its_warm_up_is_the_default() -> None:
     from app.commands.backtest_options import span
 
     assert span(sample(), None, None) == (date(1990, 12, 31), date(2022, 12, 28))
+
+
+@pytest.mark.long
+def test_the_promises_are_tried_on_the_very_inputs_and_each_is_told_in_a_sentence() -> None:
+    found = told(*MONTH, "--check")
+    assert len(found["checks"]) == 17
+    assert all(one["passed"] and one["said"] for one in found["checks"]), found["checks"]

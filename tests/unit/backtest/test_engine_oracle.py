@@ -18,7 +18,7 @@ from app.backtest.sample import sample
 from app.settings import load_policy, shipped_policy
 from tests.support.kept_days import POLICIES
 
-pytestmark = pytest.mark.real_prices
+pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
 
 HISTORY = sample()
 RULES = {name: load_policy(shipped_policy().with_name(f"{name}.yaml")) for name in POLICIES}

@@ -16,6 +16,8 @@ from app.backtest.sweep.workers import Outcome, Tasks, Workers, cluster, here, p
 from app.domain.errors import UsageError
 from tests.support import sweeps
 
+pytestmark = pytest.mark.slow
+
 STOPS = "exits.stop_loss_pct=11..16/1"
 FOUND = sweeps.around(STOPS)
 HISTORY = sweeps.walk()

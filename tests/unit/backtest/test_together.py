@@ -24,7 +24,7 @@ from app.risk.arrays import Panel, Shared, align, arrays_of, history
 from app.settings import load_policy, shipped_policy
 from tests.support.thinning import thin
 
-pytestmark = pytest.mark.real_prices
+pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
 
 SHIPPED = tuple(
     load_policy(shipped_policy().with_name(f"{name}.yaml"))
