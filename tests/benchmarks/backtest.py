@@ -146,11 +146,14 @@ def command_figures() -> Iterator[Figure]:
     """The whole command with its report, in a process of its own: policy, benchmarks, intervals."""
     with tempfile.TemporaryDirectory() as folder:
         started = os.times()
+        report = Path(folder, "report.html")
         call = [
-            sys.executable, "-m", "app.program", "backtest", "--from", str(FIRST), "--to", str(LAST),
-            "--state", folder, "--report", f"{folder}/report.html",
+            str(Path(sys.executable).with_name("portfolio")), "backtest", "--from", str(FIRST), "--to", str(LAST),
+            "--state", folder, "--report", str(report),
         ]  # fmt: skip
         subprocess.run(call, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not report.stat().st_size:
+            raise OSError("the command wrote no report")
         spent = os.times()
     seconds = spent.children_user + spent.children_system - started.children_user - started.children_system
     yield Figure("portfolio backtest with its report, one policy", seconds, "s", COMMAND_TARGET, 1)
