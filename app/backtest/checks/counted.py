@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from app.backtest.books import even_book
+from app.backtest.books import cash_book
 from app.backtest.checks.subject import Subject
 from app.backtest.history import History
 from app.backtest.replay import WARM_UP, Replayed
@@ -41,7 +41,7 @@ def first_bar(subject: Subject) -> Check:
 def warm_up(subject: Subject) -> Check:
     """Asked to begin with the first row, a run grades and trades nothing before there is a year to look back on."""
     history = subject.history
-    book = even_book(history, WARM_UP - 1, Decimal(250_000), subject.book.currency)
+    book = cash_book(history, WARM_UP - 1, Decimal(250_000), subject.book.currency)
     last = min(WARM_UP + 20, len(history.dates)) - 1
     days = history.dates[0], history.dates[last]
     ways = subject.parts.lead(subject.policies, history, book, subject.assumptions, *days)

@@ -90,10 +90,13 @@ def _whole(subject: Subject) -> History:
     history, policy = subject.history, subject.policies[0]
     names, happened = names_of(policy, history), {one.conid for one in history.happenings}
     usable = ~np.isnan(history.closes).any(axis=0) & np.array(
-        [one.symbol in names and one.conid not in happened for one in history.instruments]
+        [
+            one.symbol in names and one.conid not in happened and one.currency == policy.currency
+            for one in history.instruments
+        ]
     )
     if usable.sum() < _LEAST_NAMES:
-        return made_world(policy, LED_DAYS, subject.seed)
+        return made_world(policy, LED_DAYS, subject.seed, policy.currency)
     instruments = tuple(one for one, used in zip(history.instruments, usable.tolist(), strict=True) if used)
     asked = slice(subject.rows.start - WARM_UP, subject.rows.stop)
     closes = history.closes[asked, usable]

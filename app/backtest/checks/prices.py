@@ -10,6 +10,7 @@ import numpy as np
 from app.backtest.account import Account
 from app.backtest.books import cash_book
 from app.backtest.checks.subject import Subject
+from app.backtest.checks.world import made_world
 from app.backtest.history import Adjustment, Dividend, Ending, Happening, History, Split
 from app.backtest.reader import Reader
 from app.backtest.result import Check
@@ -19,6 +20,7 @@ from app.domain.instrument import Instrument
 
 _GAP, _AROUND = 3, 3
 _HELD = Decimal(100)
+_HINDSIGHT = ("surviv", "hindsight")
 _UNITS = {"volumes": "shares", "index": "points", "vix": "points"}
 
 
@@ -31,7 +33,7 @@ def survivors(subject: Subject) -> Check:
     if gone or ended:
         said = f"{gone} of {len(history.instruments)} names have no price at the end: not all are survivors"
         return Check("survivors", True, said)
-    told = next((note for note in history.notes if "surviv" in note), None)
+    told = next((note for note in history.notes if any(word in note for word in _HINDSIGHT)), None)
     if told is None:
         said = f"all {len(history.instruments)} names live to the end, and nothing says that they are survivors"
         return Check("survivors", False, said)
@@ -54,10 +56,7 @@ def adjustments(subject: Subject) -> Check:
 
 def gaps(subject: Subject) -> Check:
     """A name without a price keeps its last one, and what it moved across the gap is one real return."""
-    found = _gap_in(subject)
-    if found is None:
-        return Check("gaps", True, "not tried: no name has a price on all of the sessions around the middle")
-    instrument, row, small = found
+    instrument, row, small = _gap_in(subject)
     column, after = small.columns[instrument.conid], row + _GAP
     reader = subject.parts.reader(small, max(_GAP, subject.assumptions.carried))
     before, then = (round(float(small.closes[at, column]), 4) for at in (row - 1, after))
@@ -68,10 +67,10 @@ def gaps(subject: Subject) -> Check:
     moved, real = values[-1] - kept[-1], float(_HELD) * (then - before)
     if abs(moved - real) > 1e-6:
         return Check("gaps", False, f"across the gap {instrument.symbol} moves the account by {moved}, not {real}")
-    series = reader.market(after + 1).history[instrument.conid] if after + 1 < len(small.dates) else None
-    if series is not None and not _one_move(series.dates, series.closes.tolist(), small, row, column):
+    series = reader.market(after + 1).history[instrument.conid]
+    if not _one_move(series.dates, series.closes.tolist(), small, row, column):
         return Check("gaps", False, f"what is told of {instrument.symbol} has prices in a gap without any")
-    said = f"{instrument.symbol} lost its prices of {_GAP} sessions from {small.dates[row]}"
+    said = f"{instrument.symbol} of {small.name} lost its prices of {_GAP} sessions from {small.dates[row]}"
     real_words = f"it kept its value, and the move across is {then / before - 1:+.2%}, the real one"
     return Check("gaps", True, f"{said}: {real_words}")
 
@@ -115,20 +114,20 @@ _MIXED: Mapping[str, Mapping[str, object]] = {
 }  # fmt: skip
 
 
-def _gap_in(subject: Subject) -> tuple[Instrument, int, History] | None:
-    """A name, the first row of the gap, and the history without its prices there."""
-    history, rows = subject.history, subject.probed
-    row = rows[len(rows) // 2]
-    around = slice(row - _AROUND - 1, row + _GAP + 1)
-    happened = {one.conid for one in history.happenings}
-    for column, instrument in enumerate(history.instruments):
-        told = history.closes[around, column]
-        if len(told) < _AROUND + _GAP + 2 or np.isnan(told).any() or instrument.conid in happened:
-            continue
-        closes = history.closes.copy()
-        closes[row : row + _GAP, column] = np.nan
-        return instrument, row, replace(history, closes=closes)
-    return None
+def _gap_in(subject: Subject) -> tuple[Instrument, int, History]:
+    """A name, the first row of the gap, and the history without its prices there; a made one where all have gaps."""
+    made = made_world(subject.policies[0], 2 * _AROUND + 2 * _GAP, subject.seed)
+    asked = subject.probed[len(subject.probed) // 2]
+    for history, row in ((subject.history, asked), (made, len(made.dates) - _AROUND - _GAP)):
+        happened = {one.conid for one in history.happenings}
+        for column, instrument in enumerate(history.instruments):
+            told = history.closes[row - _AROUND - 1 : row + _GAP + 2, column]
+            whole = len(told) == _AROUND + _GAP + 3 and not np.isnan(told).any()
+            if whole and instrument.conid not in happened:
+                closes = history.closes.copy()
+                closes[row : row + _GAP, column] = np.nan
+                return instrument, row, replace(history, closes=closes)
+    raise DataError("made prices have gaps")
 
 
 def _values(subject: Subject, history: History, reader: Reader, instrument: Instrument, rows: range) -> list[float]:

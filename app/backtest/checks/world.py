@@ -12,7 +12,7 @@ from app.market.sectors import sector_of
 _FIRST_CONID, _FIRST_SESSION, _NAMES = 1000, 7000, 12
 
 
-def made_world(policy: Policy, days: int, seed: int) -> History:
+def made_world(policy: Policy, days: int, seed: int, currency: str = "USD") -> History:
     """Complete prices of some names and an index, `days` of them after the warm-up."""
     names = [one for one in policy.universe.symbols if one not in policy.universe.restricted][:_NAMES]
     count = WARM_UP + days
@@ -22,7 +22,7 @@ def made_world(policy: Policy, days: int, seed: int) -> History:
         source="check",
         adjustment=Adjustment.TOTAL,
         instruments=tuple(
-            Instrument(_FIRST_CONID + n, name, policy.currency, sector=sector_of(name)) for n, name in enumerate(names)
+            Instrument(_FIRST_CONID + n, name, currency, sector=sector_of(name)) for n, name in enumerate(names)
         ),
         dates=tuple(ExchangeCalendar().sessions()[_FIRST_SESSION : _FIRST_SESSION + count]),
         closes=np.round(50 * np.exp(np.cumsum(moves, axis=0)), 2),
