@@ -38,8 +38,8 @@ def sector_of(policy: Policy, market: Market, instrument: Instrument) -> str:
 
 def position_limit(policy: Policy, symbol: str) -> float:
     """The largest weight of one name; diversified funds have a limit of their own."""
-    limits = policy.risk_limits
-    return limits.max_diversified_fund if symbol in policy.universe.diversified_funds else limits.max_position
+    single, fund = position_limits(policy)
+    return fund if symbol in policy.universe.diversified_funds else single
 
 
 def position_limits(policy: Policy) -> tuple[float, float]:

@@ -25,6 +25,8 @@ WINDOW = 252
 # A series that ends earlier than this many sessions before the newest one describes another market.
 STALE_SESSIONS = 5
 RECENT = 10
+# Accounts come back to the same names; of all that thousands of them ever held nobody keeps a list.
+MOST_LAYOUTS = 512
 # Of so few names all ties are worked out at once, for every account of the market.
 TOGETHER = 64
 LEAP = "a close is more than a million times the one before it"
@@ -150,12 +152,16 @@ class _Layout:
 
 def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...]) -> _Layout:
     """Kept: the same names are asked for with every order, and on many days."""
-    kept = lasting(market)
-    key = (_Layout, tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
+    kept = lasting(market).get(_Layout)
+    if not isinstance(kept, dict):
+        kept = lasting(market)[_Layout] = {}
+    key = (tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
     found = kept.get(key)
     if not isinstance(found, _Layout) or found.instruments != instruments:
         where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
         sectors = tuple(sorted(set(where)))
+        if len(kept) >= MOST_LAYOUTS:
+            kept.clear()
         found = kept[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
     return found
 
