@@ -11,8 +11,9 @@ from app.backtest.assumptions import Assumptions
 from app.backtest.benchmarks import Road, road
 from app.backtest.claims import claims_of
 from app.backtest.history import Adjustment, History
-from app.backtest.replay import Replayed, graded, replay
+from app.backtest.replay import Replayed, graded
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
+from app.backtest.side_by_side import replay_side_by_side
 from app.backtest.statistics.activity import actions_of, kupiec_of, ratios_of, recovery_of, rules_of
 from app.backtest.statistics.bootstrap import DRAWS, HEADLINE, block_for, bootstrap
 from app.backtest.statistics.deflated import deflated_sharpe
@@ -126,7 +127,7 @@ def _replayed(asked: Asked, tell: Tell | None) -> Mapping[str, Replayed]:
     for policy in asked.policies:
         others = [one.policy for one in ablations(policy)] if asked.without else []
         needed |= {one.hash: one for one in (policy, unguarded(policy), *others)}
-    ways = replay(
+    ways = replay_side_by_side(
         tuple(needed.values()), asked.history, asked.book, asked.assumptions, asked.first, asked.last,
         keep_metrics=True, tell=tell,
     )  # fmt: skip
