@@ -15,10 +15,11 @@ from app.backtest.books import even_book
 from app.backtest.checks.engines import SHIPPED
 from app.backtest.checks.oracle import equal_weight_led
 from app.backtest.checks.run import CHECKS, run_checks, tried
+from app.backtest.checks.subject import Ways
 from app.backtest.history import History
 from app.backtest.model_guard import mark_of_model
 from app.backtest.reader import Reader
-from app.backtest.replay import Replayed
+from app.backtest.replay import Replayed, replay
 from app.backtest.sample import sample
 from app.backtest.statistics.figures import Way, figures
 from app.domain.errors import DataError
@@ -61,6 +62,16 @@ def test_a_reader_that_hands_out_later_closes_fails_the_future_poison() -> None:
     assert not found.passed
     assert "what comes later changes what was decided before it" in found.said
     assert "closes of the day differ" in found.said
+
+
+def _lead_by_foresight(*args: Any, **kwargs: Any) -> Ways:  # noqa: ANN401 - as of `replay`
+    return replay(*args, **{**kwargs, "reader": Foresighted(args[1])})
+
+
+def test_a_replay_that_reads_otherwise_than_its_reader_fails_the_future_poison() -> None:
+    found = checked("future poison", subject(lead=_lead_by_foresight))
+    assert not found.passed
+    assert "decisions of moderate differ" in found.said
 
 
 def test_a_reader_that_scales_by_the_whole_sample_fails_the_truncation() -> None:
