@@ -106,6 +106,7 @@ def test_the_best_of_many_trials_must_be_better_than_that_of_one() -> None:
 
 
 @pytest.mark.oracles
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -122,6 +123,7 @@ def test_growth_calmar_and_the_rest_are_those_of_empyrical(seed: int) -> None:
 
 
 @pytest.mark.oracles
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_deflated_ratio_is_that_of_skfolio() -> None:

@@ -14,6 +14,8 @@ from app.domain.errors import DataError
 from app.domain.policy import Policy
 from tests.unit.backtest.test_judge import asked, policy
 
+pytestmark = pytest.mark.slow
+
 HERE = os.getpid()
 POLICIES = (policy(), policy(name="other"), policy(name="third"))
 

@@ -45,6 +45,8 @@ from tests.unit.backtest.checks.subjects import (
 )
 from tests.unit.backtest.test_replay import eventful
 
+pytestmark = pytest.mark.slow
+
 SOUND = subject()
 Guard = Callable[[date, date, bool], str | None]
 
