@@ -15,6 +15,7 @@ REPORTED = ("rotated", "profit_taken", "cooling_down", "drawn_down", "waiting")
 THEN = [(name, then) for name in REPORTED for then in STORIES[name].then]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "then"), THEN)
 async def test_memory_plans_and_choice_are_the_same_without_any_report(name: str, then: str, tmp_path: Path) -> None:
     databases = SqliteDatabases(tmp_path)

@@ -25,6 +25,7 @@ def said(cell: str) -> list[str]:
     return [each.strip("`") for each in cell.split(", ") if each]
 
 
+@pytest.mark.slow
 def test_every_section_of_the_policy_lives_in_one_module_that_reads_it() -> None:
     rows = {said(section)[0]: said(module) for section, module, *_ in policy()}
     held = {path.rpartition(".")[0] for path in all_fields()} - {""}

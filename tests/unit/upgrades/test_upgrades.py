@@ -22,6 +22,7 @@ def empty(databases: Databases) -> Iterator[str]:
     databases.drop(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.parametrize(("name", "then"), THEN)
 async def test_an_upgraded_ledger_is_intact_and_its_next_day_is_the_one_of_the_version_before(
