@@ -7,19 +7,17 @@ end (0 for `up`, `simulate` and `playground`, which have none). Every error is o
 from collections.abc import Awaitable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from app.commands import (
     audit,
-    backtest,
     controls,
-    drift,
     events,
-    history,
     policies,
     processes,
     prove,
@@ -27,7 +25,6 @@ from app.commands import (
     recover,
     replay,
     signals,
-    sweep,
     verify,
 )
 from app.commands.doctor import doctor
@@ -73,24 +70,46 @@ from app.settings import read_policy
 
 DEMO_PACING = 0.1
 
-cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+
+class _WithHistory(TyperGroup):
+    """Imports the commands over history when one is asked for, or all are shown; nobody who halts waits for them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - the framework's own
+        """Every one."""
+        self._complete()
+        return super().list_commands(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the framework's own
+        """One that is not here is looked for there."""
+        if args[0] not in self.commands:
+            self._complete()
+        return super().resolve_command(ctx, args)
+
+    def _complete(self) -> None:
+        from app.commands import over_history
+
+        group = typer.main.get_command(over_history.cli)
+        assert isinstance(group, TyperGroup)  # noqa: S101 - of several commands
+        for name, command in group.commands.items():
+            self.commands.setdefault(name, command)
+
+
+cli = typer.Typer(
+    cls=_WithHistory, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__
+)
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
 policies.register(cli)
-history.register(cli)
-cli.command("backtest")(backtest.command)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
-cli.command("drift")(drift.command)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(replay.replay)
 cli.command()(prove.prove)
 cli.command()(verify.verify)
-cli.command()(sweep.sweep)
 
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]

@@ -13,6 +13,7 @@ import typer
 from fastapi.routing import iter_route_contexts
 
 from app.cli import cli
+from app.commands import over_history
 from app.documents.marked import marked
 from app.documents.reads import reads, sections
 from app.fast_api_app import create_app
@@ -35,7 +36,7 @@ def where(text: str) -> str:
 def _lines() -> Iterator[str]:
     yield from _table("Sections of the policy", ("section", "lives in", "its fields are", "also read in"), policy())
     yield from _table("Routes of the service", ("route", "lives in", "function"), routes())
-    yield from _table("Commands", ("command", "lives in", "function"), commands(cli, "portfolio"))
+    yield from _table("Commands", ("command", "lives in", "function"), every_command())
     yield from _table("Tables of the ledger", ("table", "lives in", "also written in", "migrations"), tables())
 
 
@@ -70,6 +71,12 @@ def routes() -> Iterator[tuple[str, str, str]]:
         if endpoint is not None and endpoint.__module__.startswith("app."):
             verbs = " ".join(sorted(route.methods or ()))
             yield f"`{verbs} {route.path}`", f"`{_path(endpoint.__module__)}`", f"`{endpoint.__name__}`"
+
+
+def every_command() -> Iterator[tuple[str, str, str]]:
+    """As `commands`, those over history last."""
+    for group in (cli, over_history.cli):
+        yield from commands(group, "portfolio")
 
 
 def commands(group: typer.Typer, name: str) -> Iterator[tuple[str, str, str]]:

@@ -59,6 +59,7 @@ def serve(connection: socket.socket) -> None:
     import app.agent
     import app.cli
     import app.commands.checks.examination
+    import app.commands.over_history
     import app.wiring  # noqa: F401 - a command that needs it finds it there
 
     while True:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import cli
-from app.documents.where import commands
+from app.documents.where import every_command
 
 ROOT = Path(__file__).resolve().parents[3]
 # What was tried and what was decided once are told as they were then.
@@ -71,7 +70,7 @@ def test_every_target_and_command_that_a_page_names_is_there(page: Path) -> None
     text = page.read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"\bmake ([a-z][a-z-]+)(?=[` \n])", code(text))) <= {*targets}
-    typed = {command.strip("`").split()[1] for command, *_ in commands(cli, "portfolio")}
+    typed = {command.strip("`").split()[1] for command, *_ in every_command()}
     assert set(re.findall(r"\bportfolio ([a-z]+)\b", code(text))) <= typed
 
 
