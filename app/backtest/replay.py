@@ -179,7 +179,7 @@ class _Course:
 def replay(
     policies: Sequence[Policy],
     history: History,
-    book: PaperBook | Callable[[Policy], PaperBook],
+    book: PaperBook,
     assumptions: Assumptions,
     first: date,
     last: date,
@@ -201,10 +201,7 @@ def replay(
         raise UsageError(f"{history.name} has no opening prices to fill at", "Fill at the next close instead")
     rows = graded(history, first, last)
     reader = reader or Reader(history, assumptions.carried)
-    accounts = [
-        Account(policy, reader, assumptions, book if isinstance(book, PaperBook) else book(policy), rows.start)
-        for policy in policies
-    ]
+    accounts = [Account(policy, reader, assumptions, book, rows.start) for policy in policies]
     courses = [_Course(account, keep_metrics, account.book) for account in accounts]
     for course in courses:
         course.note()

@@ -93,7 +93,7 @@ class _Other:
         self._receiving = receiving
         self._tell = tell
         self._ours, self._theirs, self._total = 0, 0, 0
-        self._answer: object = None
+        self._answer: Ways | BaseException | None = None
         self._ended = False
 
     def tell(self, done: int, total: int) -> None:
@@ -108,7 +108,7 @@ class _Other:
         while not self._ended:
             self._hear(_PATIENCE)
             self._say()
-        return self._answer  # type: ignore[return-value]
+        return self._answer
 
     def _hear(self, patience: float) -> None:
         while not self._ended and self._receiving.poll(patience):

@@ -22,8 +22,6 @@ from time import process_time
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 import app.engine.day
 from app.backtest.account import Account
@@ -37,7 +35,7 @@ from app.domain.market import Array
 from app.domain.policy import DrawdownAction, Frequency, MarketRules, Policy
 from tests.benchmarks import rivals
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.risk import ONE_THREAD
+from tests.benchmarks.risk import ONE_THREAD, show
 from tests.support.sample import default_policy
 
 Rows = NDArray[np.intp]
@@ -313,18 +311,6 @@ def memory_figures() -> Iterator[Figure]:
         yield Figure(f"a policy more, {names} names: 16 to 64", (high - middle) / 48, "KiB", None, 1)
 
 
-def show(found: list[Figure]) -> None:
-    """A table for people."""
-    table = Table(title="Backtest on one thread")
-    for name in ("figure", "measured", "target", "met"):
-        table.add_column(name, justify="left" if name == "figure" else "right")
-    for figure in found:
-        target = "" if figure.target is None else f"≤ {figure.target:g}"
-        met = {True: "yes", False: "NO", None: ""}[figure.met]
-        table.add_row(figure.name, f"{figure.value:.3g} {figure.unit}", target, met)
-    Console(width=120).print(table)
-
-
 def main() -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.backtest", description="Measures the backtest.")
@@ -346,7 +332,7 @@ def main() -> int:
     if given.json:
         sys.stdout.write(json.dumps({"figures": [figure.as_json() for figure in found]}, indent=2) + "\n")
     else:
-        show(found)
+        show(found, "Backtest on one thread")
     return 0
 
 

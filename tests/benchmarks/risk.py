@@ -264,9 +264,9 @@ def figures() -> Iterator[Figure]:
     yield from day_figures()
 
 
-def show(found: list[Figure]) -> None:
+def show(found: list[Figure], title: str) -> None:
     """A table for people."""
-    table = Table(title="Risk engine on one thread")
+    table = Table(title=title)
     for name in ("figure", "measured", "target", "met"):
         table.add_column(name, justify="left" if name == "figure" else "right")
     for figure in found:
@@ -290,7 +290,7 @@ def main() -> int:
     if given.json:
         sys.stdout.write(json.dumps({"figures": [figure.as_json() for figure in found]}, indent=2) + "\n")
     else:
-        show(found)
+        show(found, "Risk engine on one thread")
     return 0
 
 

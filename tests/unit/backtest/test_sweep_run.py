@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,7 @@ def workers_of(process: psutil.Process) -> list[psutil.Process]:
 @contextmanager
 def two_workers() -> Iterator[tuple[str, list[int]]]:
     """A scheduler's address on loopback, and the processes that work for it."""
-    distributed = pytest.importorskip("distributed")
+    distributed = import_module("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
     ) as local:
