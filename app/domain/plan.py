@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from app.domain.adoption import Adoption
 from app.domain.kept import kept_property
 from app.domain.order import Order
 
@@ -87,6 +88,11 @@ class Memory:
     `drawdown_acted_at`: drawdown at the last drawdown action.
     `previous_caps`: exposure caps in force at the previous session's run, by rule.
     `closed_trades`: profit after fees of each purchase that was sold again; None where a cost or a fee is not known.
+    `adoption`: how the account was taken over, None where nobody ever did; `adopted` sessions ago.
+    `gain_bases`: conid → the price that gains and losses count from, where it is not the broker's average cost.
+    `inherited`: breaches found at the adoption and still in force at the previous session's run, each with how far it
+    was over its limit then; None where there was no such run.
+    `new_money`: paid in and not invested yet; `planned_withdrawal`: announced and not raised yet; base currency.
     """
 
     reinforced: dict[int, tuple[int, ...]]
@@ -100,6 +106,12 @@ class Memory:
     bought: dict[int, int] = field(default_factory=dict)
     sold: dict[int, int] = field(default_factory=dict)
     closed_trades: tuple[Decimal | None, ...] = ()
+    adoption: Adoption | None = None
+    adopted: int = 0
+    gain_bases: dict[int, Decimal] = field(default_factory=dict)
+    inherited: dict[str, float] | None = None
+    new_money: Decimal = Decimal(0)
+    planned_withdrawal: Decimal = Decimal(0)
 
 
 NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

@@ -9,18 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 
 from app.desk.records import Snapshot, UnitValue
 from app.domain.order import Trade
 from app.domain.portfolio import Portfolio
+from app.domain.splits import split_ratio
 
 # A change of cash beyond this share of NAV, which executions and fees do not explain, is a cash flow.
 FLOW_THRESHOLD = Decimal("0.003")
 CENT = Decimal("0.01")
-SPLITS = tuple(Fraction(n, d) for n, d in ((3, 2), (2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (20, 1)))
-SPLIT_TOLERANCE = 0.03
-_BOTH_WAYS = tuple((wanted, float(wanted)) for ratio in SPLITS for wanted in (ratio, 1 / ratio))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +151,9 @@ def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> t
 
 
 def _like_split(now: Decimal, expected: Decimal) -> str:
-    ratio = _split_ratio(float(now / expected)) if expected > 0 and now > 0 else None
+    ratio = split_ratio(float(now / expected)) if expected > 0 and now > 0 else None
     return f", like a split of {ratio.numerator}:{ratio.denominator}" if ratio else ""
 
 
 def _jumped_like_a_split(now: Decimal, before: Decimal) -> bool:
-    return before > 0 and now > 0 and _split_ratio(float(now / before)) is not None
-
-
-def _split_ratio(value: float) -> Fraction | None:
-    """The usual ratio that `value` or its inverse is close to."""
-    return next((wanted for wanted, size in _BOTH_WAYS if abs(value / size - 1) <= SPLIT_TOLERANCE), None)
+    return before > 0 and now > 0 and split_ratio(float(now / before)) is not None

@@ -1,5 +1,6 @@
 """The investment policy: what an investor allows and wants, read from YAML."""
 
+from app.domain.policy.adoption import AdoptionMode, AdoptionRules
 from app.domain.policy.model import (
     Allocation,
     Approval,
@@ -30,6 +31,8 @@ from app.domain.policy.model import (
 )
 
 __all__ = [
+    "AdoptionMode",
+    "AdoptionRules",
     "Allocation",
     "Approval",
     "ApprovalScope",

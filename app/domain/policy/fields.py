@@ -99,6 +99,7 @@ PERCENT_FIELDS = {
         "hysteresis_exposure",
         "limit_offset",
         "max_turnover",
+        "turnover",
         "max_share_of_volume",
         "max_commission",
         "price_tolerance",

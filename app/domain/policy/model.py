@@ -15,6 +15,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from app.domain.instrument import AssetClass
 from app.domain.kept import Same
+from app.domain.policy.adoption import AdoptionRules
 from app.domain.policy.answers import Answers
 from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Symbol
 
@@ -320,6 +321,7 @@ class Policy(Section):
     execution: Execution = Execution()
     approval: Approval = Approval()
     notifications: Notifications = Notifications()
+    adoption: AdoptionRules = AdoptionRules()
 
     @property
     def hash(self) -> str:

@@ -1,0 +1,86 @@
+"""An account taken over: what it held and was worth at first contact, from which its rules count.
+
+A book is older than the policy that meets it. What happened to it before triggers nothing; the broker's own cost is for
+tax and for show.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from app.domain.lots import Fill
+from app.domain.order import Side
+from app.domain.policy.adoption import AdoptionMode
+from app.domain.splits import BOTH_WAYS
+
+ZERO, ONE = Decimal(0), Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedHolding:
+    """So many shares at `price` in the instrument's currency."""
+
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Of one account: the session of first contact, NAV then in base currency, and what was managed, by conid.
+
+    `mode` is what a person chose for this account; None leaves it to the policy.
+    """
+
+    session_date: date
+    nav: Decimal
+    holdings: Mapping[int, AdoptedHolding]
+    mode: AdoptionMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """Shares with what they count as having cost in all."""
+
+    quantity: Decimal
+    cost: Decimal
+
+    def after(self, fill: Fill) -> "_Carried":
+        if fill.side is Side.BUY:
+            price = fill.price if fill.price is not None else self.price
+            return self if price is None else _Carried(self.quantity + fill.quantity, self.cost + fill.quantity * price)
+        left = max(ZERO, self.quantity - fill.quantity)
+        return _Carried(left, self.cost * left / self.quantity if self.quantity > 0 else ZERO)
+
+    @property
+    def price(self) -> Decimal | None:
+        return self.cost / self.quantity if self.quantity > 0 else None
+
+
+def gain_base(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decimal) -> Decimal | None:
+    """The price a share that gains count from: the adoption's, mixed with what was bought since, in shares of today.
+
+    `fills` of the name since the adoption, oldest first; `held` now. None where neither tells: what is held was bought
+    by another hand, after the adoption, and counts at the broker's own cost.
+    """
+    start = _Carried(adopted.quantity, adopted.quantity * adopted.price) if adopted else _Carried(ZERO, ZERO)
+    plain = _carried(start, fills)
+    if plain.quantity != held:
+        split = next((one for one in _split(start, fills) if abs(one.quantity - held) < ONE), None)
+        plain = split or plain
+    return plain.price
+
+
+def _carried(start: _Carried, fills: Sequence[Fill]) -> _Carried:
+    for fill in fills:
+        start = start.after(fill)
+    return start
+
+
+def _split(start: _Carried, fills: Sequence[Fill]) -> Iterator[_Carried]:
+    """As if the shares had been split once, in a usual ratio, before one of the fills or after the last."""
+    for place in range(len(fills), -1, -1):
+        before = _carried(start, fills[:place])
+        for ratio in BOTH_WAYS:
+            quantity = before.quantity * ratio.numerator / ratio.denominator
+            yield _carried(replace(before, quantity=quantity), fills[place:])
