@@ -8,8 +8,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.adoption import Adoption
 from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
+from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 from app.engine.memory import EvaluationRecord
@@ -226,12 +228,13 @@ class Snapshot:
 class RunMemory:
     """What a run leaves for later ones to decide by, beside its orders; None where it did not come so far.
 
-    `asked_prices`: those that a person was asked about, by order id.
+    `asked_prices`: those that a person was asked about, by order id. `adoption`: of a run that took the account over.
     """
 
     evaluation: EvaluationRecord | None = None
     account: Snapshot | None = None
     asked_prices: Mapping[str, Decimal] | None = None
+    adoption: Adoption | None = None
 
 
 NOTHING_LEFT = RunMemory()
@@ -332,11 +335,14 @@ class Quarantine:
 class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
+    `adoption_mode` is what a person chose for it, before it is taken over or after.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
     """
 
     snapshot: Snapshot | None
+    adoption: Adoption | None
+    adoption_mode: AdoptionMode | None
     evaluation: EvaluationRecord | None
     navs: tuple[NavPoint, ...]
     flows: tuple[Flow, ...]

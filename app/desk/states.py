@@ -14,6 +14,7 @@ from app.desk.records import Claim, Control, Flow, Oversight, Quarantine, RunKey
 from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
+from app.domain.adoption import Adoption
 from app.domain.errors import UsageError
 from app.domain.evaluation import Evaluation
 from app.domain.lots import Fill
@@ -98,7 +99,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountRead(Run):
-    """What the account holds, whether it follows from what it was, and what the ledger remembers of it."""
+    """What the account holds, whether it follows from what it was, and what the ledger remembers of it.
+
+    `takes_over`: the adoption that this run puts on record, with its plan or its close.
+    """
 
     portfolio: Portfolio
     flows: tuple[Flow, ...]
@@ -108,6 +112,7 @@ class AccountRead(Run):
     navs: tuple[NavPoint, ...]
     fills: tuple[Fill, ...]
     memory: Memory
+    takes_over: Adoption | None = None
 
     @property
     def unexplained_flow(self) -> Decimal:

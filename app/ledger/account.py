@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import Connection, bindparam, select
 
 from app.desk.records import AccountRecord, IntentRecord, Snapshot
-from app.ledger import controls, flows, intents, navs, run_memory
+from app.ledger import adoptions, controls, flows, intents, navs, run_memory
 from app.ledger.schema import runs
 
 _STARTED = select(runs.c.started_at).where(runs.c.run_id == bindparam("run")).scalar_subquery()
@@ -22,6 +22,8 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
     filled = tuple(intent for intent in sent if intent.filled_quantity > 0)
     return AccountRecord(
         snapshot=snapshot,
+        adoption=adoptions.load(connection, book),
+        adoption_mode=adoptions.chosen_mode(connection, book),
         evaluation=run_memory.last_evaluation(connection, book, session_date),
         navs=navs.load(connection, book),
         flows=flows.load(connection, book),

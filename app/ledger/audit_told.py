@@ -14,7 +14,19 @@ from app.ledger.audit_rows import Columns, Key
 from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
 from app.ledger.run_memory import Kind
-from app.ledger.schema import control, flows, intents, navs, notices, quarantines, questions, run_memory, runs
+from app.ledger.schema import (
+    adoption_modes,
+    adoptions,
+    control,
+    flows,
+    intents,
+    navs,
+    notices,
+    quarantines,
+    questions,
+    run_memory,
+    runs,
+)
 from app.record.canonical import canonical, digest
 
 Payload = Mapping[str, Any]
@@ -184,6 +196,15 @@ def _flow(account: Account, event: Told) -> None:
     account.put(flows, (event.book, event.seq), dict(event.payload))
 
 
+def _adopted(account: Account, event: Told) -> None:
+    told = event.payload
+    account.put(adoptions, (event.book,), {**told, "holdings": canonical(told["holdings"])})
+
+
+def _mode_set(account: Account, event: Told) -> None:
+    account.put(adoption_modes, (event.book,), {**event.payload, "at": event.at})
+
+
 def _quarantined(account: Account, event: Told) -> None:
     account.put(quarantines, (event.book, event.payload["conid"]), dict(event.payload))
 
@@ -235,6 +256,8 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.LEVEL_RAISED: _level,
     OwnKind.LEVEL_SET: _level,
     OwnKind.FLOW_ADDED: _flow,
+    OwnKind.ADOPTED: _adopted,
+    OwnKind.ADOPTION_MODE_SET: _mode_set,
     OwnKind.QUARANTINED: _quarantined,
     OwnKind.QUARANTINE_RELEASED: _released,
     OwnKind.NOTICE_ADDED: _noticed,

@@ -88,6 +88,8 @@ class OwnKind(StrEnum):
     LEVEL_RAISED = "level_raised"
     LEVEL_SET = "level_set"
     FLOW_ADDED = "flow_added"
+    ADOPTED = "adopted"
+    ADOPTION_MODE_SET = "adoption_mode_set"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"

@@ -59,6 +59,8 @@ def texts(memory: RunMemory) -> dict[str, str]:
             "severities": told.severities,
             "caps": told.caps,
             "drawdown_acted_at": told.drawdown_acted_at,
+            # Seals of before it was there are over the text without it.
+            **({} if told.inherited is None else {"inherited": told.inherited}),
         }
     if memory.account is not None:
         found[Kind.ACCOUNT] = _account(memory.account)
@@ -81,7 +83,7 @@ def last_evaluation(connection: Connection, book: str, before: date) -> Evaluati
     if row is None:
         return None
     told = json.loads(row.content)
-    return EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"])
+    return EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"], told.get("inherited"))
 
 
 def last_snapshot(connection: Connection, book: str) -> Snapshot | None:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.record.canonical import decimal_text, time_text
 
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = MetaData()
 
@@ -265,6 +265,31 @@ control = Table(
     Column("reviewed", Integer),
     PrimaryKeyConstraint("book", name="pk_control"),
     CheckConstraint("level IN ('ACTIVE', 'REDUCING', 'HALTED')", name="ck_control_level"),
+)
+
+# How the account was taken over; `holdings` is canonical JSON, conid → price and quantity.
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("session_date", Date, nullable=False),
+    Column("nav", DecimalText, nullable=False),
+    Column("invested", DecimalText, nullable=False),
+    Column("holdings", Text, nullable=False),
+    PrimaryKeyConstraint("book", name="pk_adoptions"),
+)
+
+# What a person chose to become of the account's book; without one the policy's `adoption.mode` counts.
+adoption_modes = Table(
+    "adoption_modes",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", TimeText, nullable=False),
+    PrimaryKeyConstraint("book", name="pk_adoption_modes"),
+    CheckConstraint("mode IN ('adopt', 'transition', 'now')", name="ck_adoption_modes_mode"),
 )
 
 # `seq` is that of the flow's event.

@@ -104,7 +104,9 @@ async def _commit(desk: Desk, run: Decided) -> Decided:
     claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run.key, run.plan)
 
     async def commit(events: Sequence[Event]) -> None:
-        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept)
+        await desk.in_thread(
+            desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept, run.takes_over
+        )
 
     run.journal.keep_to_the_run()
     await run.journal.flush_with(commit)

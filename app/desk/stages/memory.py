@@ -10,9 +10,10 @@ from app.desk.ports import Calendar
 from app.desk.records import IntentRecord, RunMemory, RunStatus
 from app.desk.stages.continuity import snapshot_of
 from app.desk.states import AccountRead, Run, evaluation_of
-from app.domain.lots import Fill
+from app.domain.adoption import Adoption
+from app.domain.lots import Fill, by_name
 from app.domain.plan import Memory
-from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, memory_of, name_memories
+from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, gain_bases, memory_of, name_memories
 
 
 def remember(
@@ -21,17 +22,20 @@ def remember(
     calendar: Calendar,
     today: date,
     held: Mapping[int, Decimal],
+    adoption: Adoption | None = None,
 ) -> Memory:
     """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest session before today.
 
     `held`: conid → quantity now.
     """
+    fills = fills_of(history)
     orders = [
         FilledOrder(fill, intent.action, intent.rules, intent.mandatory)
-        for fill, intent in zip(fills_of(history), history, strict=True)
+        for fill, intent in zip(fills, history, strict=True)
     ]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
-    return memory_of(name_memories(orders, held), last_evaluation, since)
+    bases = gain_bases(adoption, by_name(fills), held)
+    return memory_of(name_memories(orders, held), last_evaluation, since, adoption=adoption, bases=bases)
 
 
 def run_memory(run: Run, status: RunStatus) -> RunMemory:
@@ -43,6 +47,7 @@ def run_memory(run: Run, status: RunStatus) -> RunMemory:
         account=snapshot_of(run.run_id, run.key.session_date, account.portfolio, account.continuity)
         if account
         else None,
+        adoption=account.takes_over if account else None,
         asked_prices={result.coid: result.order.reference_price for result in run.results} if asked else None,
     )
 

@@ -14,10 +14,12 @@ from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers, without_abandoned
 from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
 from app.desk.states import AccountRead, MarketRead, Run, doubt_of
+from app.domain.adoption import adoption_of
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
 from app.domain.order import BrokerOrder, OrderReport, Trade
+from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
 
 INDEX = "SPX"
@@ -57,12 +59,14 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
     found = continuity(before, portfolio, trades, recorded)
     quarantined = await _quarantine(desk, run, found) or known.quarantined
     note = _tell_unexplained(run, portfolio, found)
+    adoption = known.adoption or adoption_of(portfolio, run.key.session_date, known.adoption_mode)
     memory = remember(
         known.filled,
         known.evaluation,
         desk.calendar,
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
+        adoption,
     )
     read = AccountRead(
         **vars(replace(run, broker_report=report, note=note or run.note)),
@@ -74,11 +78,17 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
         fills=fills_of(known.filled),
         memory=memory,
+        takes_over=adoption if known.adoption is None and _may_take_over(run) else None,
     )
     now = today(read)
     earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)
     # A young account has no earlier value: what it loses is counted from here.
     return replace(read, navs=(*earlier, now)) if now is not None else read
+
+
+def _may_take_over(run: Run) -> bool:
+    """What only looks decides as if the account were taken over now, and records nothing."""
+    return run.claim is not None and not run.key.dry_run and run.mode.mode is not Mode.PREVIEW
 
 
 def _tell_account(run: Run, portfolio: Portfolio) -> None:

@@ -1,0 +1,79 @@
+"""How accounts were taken over: once a book, and never again. The mode that a person chose for one may change."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from app.desk.records import Claim, Event
+from app.domain.adoption import AdoptedHolding, Adoption
+from app.domain.errors import LedgerError
+from app.domain.policy.adoption import AdoptionMode
+from app.ledger import events
+from app.ledger.events import OwnKind
+from app.ledger.schema import adoption_modes, adoptions
+from app.ledger.transactions import insert_if_absent
+from app.record.canonical import canonical
+
+_OF_BOOK = select(adoptions).where(adoptions.c.book == bindparam("of"))
+_MODE = select(adoption_modes.c.mode).where(adoption_modes.c.book == bindparam("of"))
+
+
+def add(connection: Connection, claim: Claim, adoption: Adoption, at: datetime) -> None:
+    """Of the claim's book, as its run found it. The first one stays."""
+    if claim.key.dry_run:
+        raise LedgerError(f"run {claim.run_id} is a dry run and takes no account over")
+    # The chain's head is the book's lock.
+    events.head(connection, claim.key.book)
+    told = as_payload(adoption)
+    row = {"book": claim.key.book, **told, "holdings": canonical(told["holdings"])}
+    if insert_if_absent(connection, adoptions, row):
+        events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.ADOPTED, told),), at)
+
+
+def load(connection: Connection, book: str) -> Adoption | None:
+    """With the mode that a person chose since, or before."""
+    row = connection.execute(_OF_BOOK, {"of": book}).one_or_none()
+    if row is None:
+        return None
+    return Adoption(row.session_date, row.nav, _holdings(row.holdings), row.invested, chosen_mode(connection, book))
+
+
+def chosen_mode(connection: Connection, book: str) -> AdoptionMode | None:
+    """None where nobody chose: the policy's."""
+    mode = connection.execute(_MODE, {"of": book}).scalar_one_or_none()
+    return None if mode is None else AdoptionMode(mode)
+
+
+def choose_mode(connection: Connection, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
+    """The newest choice counts, and the trail keeps the others."""
+    if not (reason.strip() and actor.strip()):
+        raise LedgerError("a mode cannot be recorded without a reason and who says so", "Give both")
+    events.head(connection, book)
+    values = {"mode": mode.value, "reason": reason, "actor": actor, "at": at}
+    if not insert_if_absent(connection, adoption_modes, {"book": book, **values}):
+        connection.execute(update(adoption_modes).where(adoption_modes.c.book == book).values(**values))
+    payload = {"mode": mode.value, "reason": reason, "actor": actor}
+    events.append(connection, book, None, (Event(OwnKind.ADOPTION_MODE_SET, payload),), at)
+
+
+def as_payload(adoption: Adoption) -> dict[str, Any]:
+    """As the audit trail tells it."""
+    return {
+        "session_date": adoption.session_date,
+        "nav": adoption.nav,
+        "invested": adoption.invested,
+        "holdings": {
+            str(conid): {"quantity": held.quantity, "price": held.price} for conid, held in adoption.holdings.items()
+        },
+    }
+
+
+def _holdings(text: str) -> Mapping[int, AdoptedHolding]:
+    return {
+        int(conid): AdoptedHolding(Decimal(held["quantity"]), Decimal(held["price"]))
+        for conid, held in json.loads(text).items()
+    }
