@@ -228,16 +228,23 @@ class Snapshot:
 class RunMemory:
     """What a run leaves for later ones to decide by, beside its orders; None where it did not come so far.
 
-    `asked_prices`: those that a person was asked about, by order id. `adoption`: of a run that took the account over.
+    `asked_prices`: those that a person was asked about, by order id.
     """
 
     evaluation: EvaluationRecord | None = None
     account: Snapshot | None = None
     asked_prices: Mapping[str, Decimal] | None = None
-    adoption: Adoption | None = None
 
 
 NOTHING_LEFT = RunMemory()
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What goes on record of an account's first contact; the breaches that are `inherited` from then on."""
+
+    adoption: Adoption
+    inherited: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +342,8 @@ class Quarantine:
 class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
-    `adoption_mode` is what a person chose for it, before it is taken over or after.
+    `adoption_mode` is what a person chose for it, before it is taken over or after. `inherited`: as of then, None where
+    a later session's `evaluation` tells better.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
     """
@@ -343,6 +351,7 @@ class AccountRecord:
     snapshot: Snapshot | None
     adoption: Adoption | None
     adoption_mode: AdoptionMode | None
+    inherited: Mapping[str, float] | None
     evaluation: EvaluationRecord | None
     navs: tuple[NavPoint, ...]
     flows: tuple[Flow, ...]

@@ -101,7 +101,7 @@ class Run:
 class AccountRead(Run):
     """What the account holds, whether it follows from what it was, and what the ledger remembers of it.
 
-    `takes_over`: the adoption that this run puts on record, with its plan or its close.
+    `takes_over`: the adoption that this run puts on record, with its plan.
     """
 
     portfolio: Portfolio

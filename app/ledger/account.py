@@ -18,13 +18,17 @@ _SINCE = select(runs.c.run_id).where(
 def account_record(connection: Connection, book: str, session_date: date, coids: Collection[str]) -> AccountRecord:
     """`coids`: which orders are looked up."""
     snapshot = run_memory.last_snapshot(connection, book)
+    last = run_memory.last_evaluation(connection, book, session_date)
+    taken_over = adoptions.load(connection, book)
+    measured_since = taken_over is not None and last is not None and last[0] >= taken_over.adoption.session_date
     sent = intents.sent(connection, book)
     filled = tuple(intent for intent in sent if intent.filled_quantity > 0)
     return AccountRecord(
         snapshot=snapshot,
-        adoption=adoptions.load(connection, book),
+        adoption=taken_over.adoption if taken_over else None,
         adoption_mode=adoptions.chosen_mode(connection, book),
-        evaluation=run_memory.last_evaluation(connection, book, session_date),
+        inherited=taken_over.inherited if taken_over and not measured_since else None,
+        evaluation=last[1] if last else None,
         navs=navs.load(connection, book),
         flows=flows.load(connection, book),
         quarantined=controls.quarantined(connection, book),

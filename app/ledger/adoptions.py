@@ -1,14 +1,13 @@
 """How accounts were taken over: once a book, and never again. The mode that a person chose for one may change."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from app.desk.records import Claim, Event
+from app.desk.records import Claim, Event, TakenOver
 from app.domain.adoption import AdoptedHolding, Adoption
 from app.domain.errors import LedgerError
 from app.domain.policy.adoption import AdoptionMode
@@ -22,24 +21,30 @@ _OF_BOOK = select(adoptions).where(adoptions.c.book == bindparam("of"))
 _MODE = select(adoption_modes.c.mode).where(adoption_modes.c.book == bindparam("of"))
 
 
-def add(connection: Connection, claim: Claim, adoption: Adoption, at: datetime) -> None:
+def add(connection: Connection, claim: Claim, found: TakenOver, at: datetime) -> None:
     """Of the claim's book, as its run found it. The first one stays."""
+    book = claim.key.book
     if claim.key.dry_run:
         raise LedgerError(f"run {claim.run_id} is a dry run and takes no account over")
     # The chain's head is the book's lock.
-    events.head(connection, claim.key.book)
-    told = as_payload(adoption)
-    row = {"book": claim.key.book, **told, "holdings": canonical(told["holdings"])}
-    if insert_if_absent(connection, adoptions, row):
-        events.append(connection, claim.key.book, claim.run_id, (Event(OwnKind.ADOPTED, told),), at)
+    events.head(connection, book)
+    told = _told(found)
+    texts = {name: canonical(told[name]) for name in ("holdings", "inherited")}
+    if insert_if_absent(connection, adoptions, {"book": book, **told, **texts}):
+        events.append(connection, book, claim.run_id, (Event(OwnKind.ADOPTED, told),), at)
 
 
-def load(connection: Connection, book: str) -> Adoption | None:
+def load(connection: Connection, book: str) -> TakenOver | None:
     """With the mode that a person chose since, or before."""
     row = connection.execute(_OF_BOOK, {"of": book}).one_or_none()
     if row is None:
         return None
-    return Adoption(row.session_date, row.nav, _holdings(row.holdings), row.invested, chosen_mode(connection, book))
+    holdings = {
+        int(conid): AdoptedHolding(Decimal(held["quantity"]), Decimal(held["price"]))
+        for conid, held in json.loads(row.holdings).items()
+    }
+    mode = chosen_mode(connection, book)
+    return TakenOver(Adoption(row.session_date, row.nav, holdings, row.invested, mode), json.loads(row.inherited))
 
 
 def chosen_mode(connection: Connection, book: str) -> AdoptionMode | None:
@@ -60,8 +65,8 @@ def choose_mode(connection: Connection, book: str, mode: AdoptionMode, reason: s
     events.append(connection, book, None, (Event(OwnKind.ADOPTION_MODE_SET, payload),), at)
 
 
-def as_payload(adoption: Adoption) -> dict[str, Any]:
-    """As the audit trail tells it."""
+def _told(found: TakenOver) -> dict[str, Any]:
+    adoption = found.adoption
     return {
         "session_date": adoption.session_date,
         "nav": adoption.nav,
@@ -69,11 +74,5 @@ def as_payload(adoption: Adoption) -> dict[str, Any]:
         "holdings": {
             str(conid): {"quantity": held.quantity, "price": held.price} for conid, held in adoption.holdings.items()
         },
-    }
-
-
-def _holdings(text: str) -> Mapping[int, AdoptedHolding]:
-    return {
-        int(conid): AdoptedHolding(Decimal(held["quantity"]), Decimal(held["price"]))
-        for conid, held in json.loads(text).items()
+        "inherited": dict(found.inherited),
     }

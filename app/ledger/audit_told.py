@@ -198,7 +198,9 @@ def _flow(account: Account, event: Told) -> None:
 
 def _adopted(account: Account, event: Told) -> None:
     told = event.payload
-    account.put(adoptions, (event.book,), {**told, "holdings": canonical(told["holdings"])})
+    account.put(
+        adoptions, (event.book,), {**told, **{name: canonical(told[name]) for name in ("holdings", "inherited")}}
+    )
 
 
 def _mode_set(account: Account, event: Told) -> None:

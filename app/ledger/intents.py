@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select, update
 
-from app.desk.records import Claim, Event, Intent, IntentRecord
-from app.domain.adoption import Adoption
+from app.desk.records import Claim, Event, Intent, IntentRecord, TakenOver
 from app.domain.errors import LedgerError
 from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
@@ -114,7 +113,7 @@ def commit_plan(
     at: datetime,
     before: Sequence[Event] = (),
     inputs: KeptInputs | None = None,
-    adoption: Adoption | None = None,
+    taken_over: TakenOver | None = None,
 ) -> None:
     """The first plan wins; one without orders counts, or HOLD would be decided twice. `before`: events up to then."""
     row = owned(connection, claim)
@@ -137,8 +136,8 @@ def commit_plan(
     }
     batch = (*before, *keep(connection, inputs), Event(OwnKind.PLAN_COMMITTED, payload))
     events.append(connection, claim.key.book, claim.run_id, batch, at)
-    if adoption is not None:
-        adoptions.add(connection, claim, adoption, at)
+    if taken_over is not None:
+        adoptions.add(connection, claim, taken_over, at)
 
 
 def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from app.desk.records import HOLDS_KEY, Claim, Event, RunMemory, RunStatus
 from app.domain.errors import Fenced, LedgerError
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
-from app.ledger import adoptions, events, navs, questions, run_memory
+from app.ledger import events, navs, questions, run_memory
 from app.ledger.chunks import keep
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
@@ -112,8 +112,6 @@ def close(
     text = canonical(report)
     left = run_memory.texts(memory)
     run_memory.replace(connection, claim.run_id, left)
-    if memory.adoption is not None:
-        adoptions.add(connection, claim, memory.adoption, at)
     seal: dict[str, Any] = {
         "status": status,
         "report_hash": digest(text),

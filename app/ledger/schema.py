@@ -267,7 +267,8 @@ control = Table(
     CheckConstraint("level IN ('ACTIVE', 'REDUCING', 'HALTED')", name="ck_control_level"),
 )
 
-# How the account was taken over; `holdings` is canonical JSON, conid → price and quantity.
+# How the account was taken over; canonical JSON: `holdings`, conid → price and quantity, and
+# `inherited` breaches, each with how far it was over its limit.
 adoptions = Table(
     "adoptions",
     metadata,
@@ -276,6 +277,7 @@ adoptions = Table(
     Column("nav", DecimalText, nullable=False),
     Column("invested", DecimalText, nullable=False),
     Column("holdings", Text, nullable=False),
+    Column("inherited", Text, nullable=False),
     PrimaryKeyConstraint("book", name="pk_adoptions"),
 )
 

@@ -31,10 +31,10 @@ from app.desk.records import (
     SendBudget,
     Snapshot,
     StoredEvent,
+    TakenOver,
     Verification,
 )
 from app.desk.recovery import Recovery
-from app.domain.adoption import Adoption
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.policy.adoption import AdoptionMode
@@ -127,10 +127,10 @@ class SqlLedger:
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
-        adoption: Adoption | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at, events, inputs, adoption)
+            commit_plan(connection, claim, plan, intents, at, events, inputs, taken_over)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:

@@ -5,8 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.desk.records import Claim, Event, Intent, IntentRecord, SendBudget
-from app.domain.adoption import Adoption
+from app.desk.records import Claim, Event, Intent, IntentRecord, SendBudget, TakenOver
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, Refusal
@@ -24,11 +23,11 @@ class Intents(Protocol):
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
-        adoption: Adoption | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         """`events`, what it was decided from, the plan, its intents as PLANNED and their event in one commit.
 
-        A run's second plan raises. `adoption`: where the run takes the account over; one on record stays.
+        A run's second plan raises. `taken_over`: where the run takes the account over; one on record stays.
         """
         ...
 

@@ -102,7 +102,7 @@ async def _commit(desk: Desk, run: Decided, claim: Claim) -> Decided:
     run.journal.keep_to_the_run()
     await run.journal.flush()
     record, intents, at = plan_record(run.plan, run.choice), intents_of(run.key, run.plan), run.clock.now()
-    await desk.in_thread(desk.ledger.commit_plan, claim, record, intents, at, (), run.kept, run.takes_over)
+    await desk.in_thread(desk.ledger.commit_plan, claim, record, intents, at, (), run.kept)
     return replace(run, kept=None)
 
 

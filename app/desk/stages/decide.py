@@ -11,7 +11,7 @@ from app.decision.asking import summary
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
-from app.desk.records import Event, Intent, RunKey
+from app.desk.records import Event, Intent, RunKey, TakenOver
 from app.desk.report.explanation import explanation_part
 from app.desk.stages.committed_plan import plan_record, restore_explanations, restore_plan
 from app.desk.stages.kept_inputs import today_of, with_day_kept
@@ -101,11 +101,12 @@ async def _commit(desk: Desk, run: Decided) -> Decided:
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
         run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
         return run
+    taken_over = TakenOver(run.takes_over, found.inherited) if run.takes_over and (found := run.evaluation) else None
     claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run.key, run.plan)
 
     async def commit(events: Sequence[Event]) -> None:
         await desk.in_thread(
-            desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept, run.takes_over
+            desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept, taken_over
         )
 
     run.journal.keep_to_the_run()

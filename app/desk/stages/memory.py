@@ -1,6 +1,7 @@
 """What today's decision must know of earlier ones, and what later ones must know of today's; reports tell neither."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -23,10 +24,11 @@ def remember(
     today: date,
     held: Mapping[int, Decimal],
     adoption: Adoption | None = None,
+    inherited: Mapping[str, float] | None = None,
 ) -> Memory:
     """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest session before today.
 
-    `held`: conid → quantity now.
+    `held`: conid → quantity now. `inherited`: where `last_evaluation` is from before the adoption.
     """
     fills = fills_of(history)
     orders = [
@@ -35,7 +37,8 @@ def remember(
     ]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
     bases = gain_bases(adoption, by_name(fills), held)
-    return memory_of(name_memories(orders, held), last_evaluation, since, adoption=adoption, bases=bases)
+    memory = memory_of(name_memories(orders, held), last_evaluation, since, adoption=adoption, bases=bases)
+    return memory if inherited is None else replace(memory, inherited=dict(inherited))
 
 
 def run_memory(run: Run, status: RunStatus) -> RunMemory:
@@ -47,7 +50,6 @@ def run_memory(run: Run, status: RunStatus) -> RunMemory:
         account=snapshot_of(run.run_id, run.key.session_date, account.portfolio, account.continuity)
         if account
         else None,
-        adoption=account.takes_over if account else None,
         asked_prices={result.coid: result.order.reference_price for result in run.results} if asked else None,
     )
 

@@ -67,6 +67,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
         adoption,
+        known.inherited,
     )
     read = AccountRead(
         **vars(replace(run, broker_report=report, note=note or run.note)),

@@ -15,6 +15,7 @@ from app.desk.records import (
     RunMemory,
     SendBudget,
     Snapshot,
+    TakenOver,
     UnitValue,
 )
 from app.domain.adoption import AdoptedHolding, Adoption
@@ -58,6 +59,7 @@ MEMORY = RunMemory(EVALUATION, ACCOUNT, {"PM1": Decimal("150.25")})
 ADOPTION = Adoption(
     TODAY, Decimal("1000000.50"), {1: AdoptedHolding(Decimal(10), Decimal("150.25"))}, Decimal("1502.5")
 )
+TAKEN_OVER = TakenOver(ADOPTION, {"max_sector": 0.03})
 
 
 class ManualTime:

@@ -14,13 +14,13 @@ from app.ledger.sql_ledger import SqlLedger
 from app.record.canonical import canonical, digest
 from app.record.chunks import KeptInputs
 from tests.unit.ledger.builders import (
-    ADOPTION,
     AT,
     BOOK,
     KEY,
     MEMORY,
     PLAN,
     REPORT,
+    TAKEN_OVER,
     TODAY,
     ManualTime,
     claimed,
@@ -60,7 +60,7 @@ def play(ledger: SqlLedger, time: ManualTime) -> None:
 def _done(ledger: SqlLedger) -> None:
     one, two, three = intent(1), intent(2), intent(3, side=Side.BUY)
     claim = claimed(ledger)
-    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"), ADOPTION)
+    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"), TAKEN_OVER)
     ledger.settle(claim, one.coid, OrderState.PLANNED, AT, what_if={"commission": Decimal("1.05")})
     for each in (one, two):
         sent(ledger, claim, each)

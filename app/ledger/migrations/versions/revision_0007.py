@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("nav", sa.Text, nullable=False),
         sa.Column("invested", sa.Text, nullable=False),
         sa.Column("holdings", sa.Text, nullable=False),
+        sa.Column("inherited", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("book", name="pk_adoptions"),
     )
     op.create_table(
@@ -84,7 +85,7 @@ def _first_seen(book: str) -> dict[str, Any] | None:
     if point is None or (snapshot is not None and snapshot["session_date"] <= point[0]):
         return None if snapshot is None else _of_snapshot(snapshot)
     day, nav = point
-    return {"session_date": day, "nav": nav, "invested": "0", "holdings": {}}
+    return {"session_date": day, "nav": nav, "invested": "0", "holdings": {}, "inherited": {}}
 
 
 def _first_snapshot(book: str) -> dict[str, Any] | None:
@@ -117,13 +118,15 @@ def _of_snapshot(told: dict[str, Any]) -> dict[str, Any]:
         "nav": told["nav"],
         "invested": f"{max(Decimal(0), invested):f}",
         "holdings": holdings,
+        "inherited": {},
     }
 
 
 def _put_down(book: str, told: dict[str, Any]) -> None:
-    names = ("book", "nav", "invested", "holdings")
+    names = ("book", "nav", "invested", "holdings", "inherited")
     adoptions = sa.table("adoptions", sa.column("session_date", sa.Date), *(sa.column(name) for name in names))
-    values = {**told, "session_date": date.fromisoformat(told["session_date"]), "holdings": canonical(told["holdings"])}
+    texts = {name: canonical(told[name]) for name in ("holdings", "inherited")}
+    values = {**told, "session_date": date.fromisoformat(told["session_date"]), **texts}
     op.execute(adoptions.insert().values(book=book, **values))
 
 
