@@ -38,7 +38,7 @@ def rebalance(situation: Situation) -> Plan | None:
         return None
     now = _weights(situation)
     goals = _on_target(situation, now)
-    targets = goals if found.to_target else _invested(situation, now, goals)
+    targets = _rested(situation, now, goals) if found.to_target else _invested(situation, now, goals)
     targets = _inside(situation, targets, found) | dict.fromkeys(found.given_up, 0.0)
     targets = _raised(situation, targets, goals)
     orders = _orders(situation, now, targets, at_once=bool(found.broken))
@@ -182,7 +182,7 @@ def _on_target(situation: Situation, now: Targets) -> Targets:
     """Every drift corrected: names to their own targets, groups as a whole."""
     targets = dict(now)
     drifts = situation.evaluation.drifts
-    by_symbol = {p.instrument.symbol: p.instrument for p in situation.without_exit}
+    by_symbol = {p.instrument.symbol: p.instrument for p in situation.free_to_sell}
     for drift in drifts:
         if drift.kind == "name" and drift.name in by_symbol:
             targets[by_symbol[drift.name].conid] = drift.attainable
@@ -206,6 +206,12 @@ def _grouped(situation: Situation, names: Iterable[Instrument]) -> Grouped:
     return found
 
 
+def _rested(situation: Situation, now: Targets, goals: Targets) -> Targets:
+    """What was bought lately stays, and nothing else is sold in its place."""
+    may_go = {position.instrument.conid for position in situation.without_exit}
+    return {conid: goal if conid in may_go else max(goal, now.get(conid, 0.0)) for conid, goal in goals.items()}
+
+
 def _toward(
     situation: Situation, targets: Targets, goal: float, held: Sequence[Instrument], buyable: Sequence[Instrument]
 ) -> Targets:
@@ -213,7 +219,7 @@ def _toward(
     inside = {name.conid for name in held}
     difference = goal - total_of(targets[name.conid] for name in held)
     if difference < 0:
-        free = [p.instrument.conid for p in situation.without_exit if p.instrument.conid in inside]
+        free = [p.instrument.conid for p in situation.free_to_sell if p.instrument.conid in inside]
         sellable = total_of(targets[conid] for conid in free)
         factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
         return {**targets, **{conid: targets[conid] * factor for conid in free}}
@@ -242,7 +248,8 @@ def _inside(situation: Situation, targets: Targets, found: "_Cause") -> Targets:
     """
     inside, broken = dict(targets), (*found.broken, *found.inherited)
     spared = frozenset(situation.evaluation.inherited) if found.broken and not found.inherited else frozenset()
-    free = [p.instrument for p in situation.without_exit]
+    # A limit does not ask when something was bought.
+    free = [p.instrument for p in (situation.free_to_sell if found.broken else situation.without_exit)]
     for instrument in free:
         limit = position_limit(situation.policy, instrument.symbol)
         if inside[instrument.conid] > limit and position_key(instrument.conid) not in spared:
@@ -273,7 +280,7 @@ def _sectors_inside(situation: Situation, targets: Targets, spared: frozenset[st
         if not is_fund(situation.policy, position.instrument):
             groups[situation.sector(position.instrument)].append(position.instrument.conid)
     groups.pop(UNKNOWN_SECTOR, None)
-    free = {p.instrument.conid for p in situation.without_exit}
+    free = {p.instrument.conid for p in situation.free_to_sell}
     limit = situation.policy.risk_limits.max_sector
     for sector, held in sorted(groups.items()):
         weight = total_of(targets[conid] for conid in held)
@@ -335,7 +342,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
     """Sells, then buys by size, all within the day's turnover: whole orders, the farthest from their targets first."""
     nav, least = situation.nav, float(situation.policy.execution.min_order_value)
     changes = {conid: (target - now.get(conid, 0.0)) * nav for conid, target in targets.items()}
-    free = {p.instrument.conid for p in situation.without_exit}
+    free = {p.instrument.conid for p in situation.free_to_sell}
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
     on = {conid: change for conid, change in changes.items() if change > 0}
     total = total_of(off.values()) + total_of(on.values())
@@ -344,7 +351,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
         off, on = (_largest_first(wanted, scale * total_of(wanted.values()), least) for wanted in (off, on))
     sells = [
         order
-        for position in situation.without_exit
+        for position in situation.free_to_sell
         if (value := off.get(position.instrument.conid, 0.0)) > 0
         for order in trim(situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument))
     ]

@@ -75,12 +75,17 @@ class Situation:
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @kept_property
-    def without_exit(self) -> tuple[Position, ...]:
-        """Holdings without a mandatory sale that may be sold by choice: held for long enough."""
-        least = self.policy.strategies.min_holding_sessions
-        bought = (conid for conid, ago in self.memory.bought.items() if ago < least)
-        kept = self.spared.union(bought, (order.instrument.conid for order in self.mandatory))
+    def free_to_sell(self) -> tuple[Position, ...]:
+        """Holdings without a mandatory sale that are not left to exits alone."""
+        kept = self.spared.union(order.instrument.conid for order in self.mandatory)
         return tuple(position for position in self.holdings if position.instrument.conid not in kept)
+
+    @kept_property
+    def without_exit(self) -> tuple[Position, ...]:
+        """Those of them that were held for long enough to be sold by choice."""
+        least = self.policy.strategies.min_holding_sessions
+        bought = {conid for conid, ago in self.memory.bought.items() if ago < least}
+        return tuple(position for position in self.free_to_sell if position.instrument.conid not in bought)
 
     @kept_property
     def most_turnover(self) -> float:
