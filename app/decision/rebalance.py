@@ -37,9 +37,9 @@ def rebalance(situation: Situation) -> Plan | None:
     if found is None:
         return None
     now = _weights(situation)
-    goals = _on_target(situation, now)
+    goals = _on_target(situation, now | dict.fromkeys(found.given_up, 0.0))
     targets = _rested(situation, now, goals) if found.to_target else _invested(situation, now, goals)
-    targets = _inside(situation, targets, found) | dict.fromkeys(found.given_up, 0.0)
+    targets = _inside(situation, targets, found)
     targets = _raised(situation, targets, goals)
     orders = _orders(situation, now, targets, at_once=bool(found.broken))
     if not orders:
@@ -80,7 +80,7 @@ def _cause(situation: Situation) -> _Cause | None:
         broken=broken,
         inherited=left,
         given_up=given_up,
-        to_target=bool(drifted or left),
+        to_target=bool(drifted or left or given_up),
     )
 
 
