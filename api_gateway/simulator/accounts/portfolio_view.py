@@ -44,6 +44,7 @@ def _position(account: str, position: Position, price: Decimal) -> dict[str, Any
     }
 
 
+_OTHERS = "Others"
 _IN_BASE = ("mktValue", "mktPrice", "avgCost", "avgPrice", "realizedPnl", "unrealizedPnl")
 
 
@@ -57,6 +58,7 @@ def _completed(world: World, row: dict[str, Any], position: Position, rate: floa
     contract = position.contract
     return row | {
         "strike": "0",
+        "multiplier": 0.0,
         **_in_base(row, rate),
         "incrementRules": increment_rules(),
         "displayRule": {
@@ -70,11 +72,8 @@ def _completed(world: World, row: dict[str, Any], position: Position, rate: floa
         "countryCode": "US",
         "name": contract.name,
         "lastTradingDay": None,
-        "group": contract.industry,
-        "sector": contract.sector,
-        "sectorGroup": contract.category,
         "ticker": contract.symbol,
-        "type": "COMMON",
+        **contract.definition,
         "hasOptions": False,
         "fullName": contract.symbol,
         "isUS": True,
@@ -252,7 +251,7 @@ def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
 
 
 def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[str, Any]:
-    """Over one account or the sum of several, in base currency."""
+    """Over one account or the sum of several, in base currency; funds, which have no levels, are Others (recorded)."""
     sectors: dict[str, float] = {}
     groups: dict[str, float] = {}
     cash = Decimal(0)
@@ -264,8 +263,8 @@ def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[st
                 contract = position.contract
                 price = marks[contract.conid] * world.rates.rate(contract.currency, moment)
                 value = float(position.quantity * price)
-                sectors[contract.sector] = sectors.get(contract.sector, 0.0) + value
-                groups[contract.industry] = groups.get(contract.industry, 0.0) + value
+                for kept, level in ((sectors, contract.sector), (groups, contract.industry)):
+                    kept[level or _OTHERS] = kept.get(level or _OTHERS, 0.0) + value
     assets = {"STK": sum(sectors.values()), "CASH": float(cash)}
     return {
         "assetClass": {"long": assets, "short": {}},

@@ -19,6 +19,7 @@ SLOW_FIELDS = frozenset({"7282", "7289"})
 _PRICES = ("31", "70", "71", "82", "83", "84", "86", "7295", "7296", "7635", "7741")
 _FICTIONAL = ("85", "88", "87", "7059", "7762", "7282", "7289")
 _STATISTICS = ("7087", "7088", "7293", "7294")
+_LEVELS = {"industry": "7280", "category": "7281"}
 _DAYS_30 = 30
 _WEEKS_52 = 252
 
@@ -32,9 +33,7 @@ def _fixed(contract: Contract) -> dict[str, str]:
         "7051": contract.name,
         "7094": f"{contract.conid}@SMART",
         "7221": contract.exchange,
-        "7280": contract.industry,
-        "7281": contract.category,
-    }
+    } | {_LEVELS[name]: level for name, level in contract.description.items()}
 
 
 def _prices(quote: Quote, halted: bool) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Which contracts a world knows: the twenty stocks, as many generated ones as asked for, foreign listings, two indices.
+"""Which contracts a world knows: the twenty stocks, as many generated ones as asked for, other names, two indices.
 
-Generated contracts are the same in every world; their number alone differs. Symbols, names and contract ids of theirs
-are invented and belong to nobody.
+A foreign listing of each ticker is among them. The scanner, and an account that is spread evenly, take the twenty and
+the generated ones; the others are there for who names them. Generated contracts are the same in every world; their
+number alone differs. Symbols, names and contract ids of theirs are invented and belong to nobody.
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from itertools import product
 from string import ascii_uppercase
 
 from api_gateway.simulator.exchange.contracts import FOREIGN_LISTINGS, INDICES, STOCKS, Contract, foreign_listing
+from api_gateway.simulator.exchange.listings import foreign_of_listings, listings
 
 FEWEST, MOST = len(STOCKS), 5000
 _FIRST_CONID, _CONID_STEP, _TO_FOREIGN = 500_003, 7, 120_000
@@ -37,7 +39,7 @@ def stock(symbol: str) -> Contract | None:
 
 @cache
 def _by_symbol() -> dict[str, Contract]:
-    return {one.symbol: one for one in catalogue()}
+    return {one.symbol: one for one in (*catalogue(), *listings())}
 
 
 class Universe:
@@ -45,7 +47,7 @@ class Universe:
         self.stocks = stocks
         foreign = (*FOREIGN_LISTINGS, *(foreign_listing(one, one.conid + _TO_FOREIGN) for one in stocks[FEWEST:]))
         # The foreign listing first: the order of an answer means nothing.
-        listed = (*foreign, *stocks, *INDICES)
+        listed = (*foreign, *foreign_of_listings(), *stocks, *listings(), *INDICES)
         self.by_conid = {one.conid: one for one in listed}
         self._listings: dict[str, list[Contract]] = defaultdict(list)
         for one in listed:
