@@ -193,9 +193,7 @@ def simulate(
     pacing: Annotated[float | None, typer.Option("--pacing", help="Scale of IBKR's pacing; 0 for none.")] = None,
     scenario: Annotated[
         str | None,
-        typer.Option(
-            "--scenario", help="default, five_hundred, five_thousand, two_accounts, euro, strange or a YAML file."
-        ),
+        typer.Option("--scenario", help="A name of docs/simulator.md, such as three_funds or strange, or a YAML file."),
     ] = None,
     instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 5000 if synthetic.")] = None,
     faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from api_gateway.simulator.accounts.account_book import Balance, Position, Valuation
+from api_gateway.simulator.accounts.carried import definition
 from api_gateway.simulator.accounts.carried import row as carried_row
 from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.orders.validation import increment_rules
@@ -99,7 +100,9 @@ def positions(
         row = _position(account, position, price)
         rate = float(world.rates.rate(position.contract.currency, moment))
         rows.append(_completed(world, row, position, rate) if complete else row)
-    rows += [carried_row(account, line, price) for line, price in world.accounting.lines(account, moment)]
+    for line, mark in world.accounting.lines(account, moment):
+        listed = world.universe.by_conid.get(line.conid)
+        rows.append(carried_row(account, line, mark) | (definition(line, listed) if complete else {}))
     return rows[page]
 
 

