@@ -87,9 +87,12 @@ def _volumes(market: Market, quote: Quote) -> dict[str, str]:
     }
 
 
-def _marks(contract: Contract, fields: dict[str, str]) -> dict[str, list[str]]:
+def _marks(market: Market, contract: Contract, fields: dict[str, str]) -> dict[str, list[str]]:
+    """`synthetic` are the prices of a name that has none in a world of recorded ones."""
     derived = _STATISTICS if contract is not VIX else (*_STATISTICS, *_PRICES)
-    return {
+    invented = market.origin(contract) != market.history.origin
+    synthetic = {"synthetic": sorted(fields.keys() & {*_PRICES, *_STATISTICS})} if invented else {}
+    return synthetic | {
         "simulated": sorted(fields.keys() & set(_PRICES)) if contract is not VIX else [],
         "derived": sorted(fields.keys() & set(derived)),
         "fictional": sorted(fields.keys() & set(_FICTIONAL)),
@@ -117,4 +120,4 @@ def snapshot_row(
     fields = _fixed(contract) | _prices(quote, halted) | _statistics(market, contract, moment) | _volumes(market, quote)
     held_back = SLOW_FIELDS if earlier == 1 else frozenset()
     fields = {key: value for key, value in fields.items() if key in wanted and key not in held_back}
-    return row | fields | {"6509": rules.availability, "simulator": _marks(contract, fields)}
+    return row | fields | {"6509": rules.availability, "simulator": _marks(market, contract, fields)}

@@ -212,9 +212,11 @@ def test_beside_recorded_prices_the_invented_follow_the_recorded_index_and_say_w
 
 
 @pytest.mark.real_prices
-async def test_a_history_of_an_invented_name_is_marked_synthetic_in_a_world_of_recorded_ones(time: FakeTime) -> None:
+async def test_history_and_quote_of_an_invented_name_are_marked_synthetic_beside_recorded_ones(time: FakeTime) -> None:
     require_sample()
     gateway = await Gateway(world_of(Options(pacing=0), time), time).ready()
     for symbol, origin in (("AAPL", "sample"), ("BND", "synthetic")):
         path = f"/iserver/marketdata/history?conid={contract(symbol).conid}&period=1m&bar=1d"
         assert (await gateway.get(path))["simulator"]["origin"] == origin
+        quoted = (await gateway.quote(contract(symbol).conid))["simulator"]
+        assert quoted.get("synthetic") == (["31", "7741", "84", "86"] if origin == "synthetic" else None)
