@@ -10,7 +10,7 @@ from typing import Literal
 SecurityType = Literal["STK", "IND"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contract:
     """`sector`, `industry` and `category` are the broker's three levels, None of a fund; `type` is its own word.
 

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from api_gateway.simulator.exchange.contracts import SPX, STOCKS, VIX, Contract
 from api_gateway.simulator.exchange.hours import Moment, SessionCalendar
-from api_gateway.simulator.exchange.invented import invented_closes
 from api_gateway.simulator.exchange.noise import normals, uniform, uniforms
 from api_gateway.simulator.exchange.prices import Floats, Origin, PriceHistory
 from api_gateway.simulator.exchange.universe import Universe, universe_of
@@ -151,11 +150,16 @@ class Market:
         contract = self.universe.by_conid.get(conid)
         if conid not in self._series and contract is not None and contract.has_prices:
             # Drawn when first asked for: a thousand names would take a second.
-            invented = contract.moves_with != ""
-            self._series[conid] = (
-                invented_closes(self.history, self.seed, contract) if invented else self.history.generated(conid)
-            )
+            self._series[conid] = self._drawn(contract)
         return self._series[conid]
+
+    def _drawn(self, contract: Contract) -> Floats:
+        if not contract.moves_with:
+            return self.history.generated(contract.conid)
+        # Most worlds have none of these names in their books, and do without a generator of random numbers.
+        from api_gateway.simulator.exchange.invented import invented_closes
+
+        return invented_closes(self.history, self.seed, contract)
 
     def origin(self, contract: Contract) -> Origin:
         """Whose closes a contract has: the sample has none of the other names."""

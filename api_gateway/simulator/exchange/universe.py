@@ -18,13 +18,13 @@ _FIRST_CONID, _CONID_STEP, _TO_FOREIGN = 500_003, 7, 120_000
 
 
 @cache
-def catalogue() -> tuple[Contract, ...]:
-    """Every stock that there can be, the twenty first."""
+def catalogue(count: int = MOST) -> tuple[Contract, ...]:
+    """The first `count` stocks of all that there can be, the twenty before the generated."""
     # Classifications that exist, in turn, so that every sector fills evenly.
-    kinds = sorted({(one.sector, one.industry, one.category) for one in STOCKS})
+    kinds = sorted({(one.sector or "", one.industry or "", one.category or "") for one in STOCKS})
     letters = product("Q", ascii_uppercase, ascii_uppercase, ascii_uppercase)
     generated = []
-    for number, parts in zip(range(MOST - FEWEST), letters, strict=False):
+    for number, parts in zip(range(count - FEWEST), letters, strict=False):
         symbol, kind = "".join(parts), kinds[number % len(kinds)]
         exchange = "NASDAQ" if number % 2 else "NYSE"
         conid = _FIRST_CONID + _CONID_STEP * number
@@ -34,12 +34,12 @@ def catalogue() -> tuple[Contract, ...]:
 
 def stock(symbol: str) -> Contract | None:
     """The listing that has prices and may be traded, in a world that is large enough."""
-    return _by_symbol().get(symbol)
+    return _by_symbol(False).get(symbol) or _by_symbol(True).get(symbol)
 
 
 @cache
-def _by_symbol() -> dict[str, Contract]:
-    return {one.symbol: one for one in (*catalogue(), *listings())}
+def _by_symbol(generated: bool) -> dict[str, Contract]:
+    return {one.symbol: one for one in (catalogue() if generated else (*STOCKS, *listings()))}
 
 
 class Universe:
@@ -69,4 +69,4 @@ class Universe:
 @cache
 def universe_of(count: int = FEWEST) -> Universe:
     """The first `count` stocks of the catalogue."""
-    return Universe(catalogue()[:count])
+    return Universe(catalogue(count))
