@@ -16,6 +16,8 @@ from app.domain.portfolio import Portfolio
 from app.domain.splits import BOTH_WAYS
 
 ZERO, ONE = Decimal(0), Decimal(1)
+# Sessions in a week.
+WEEK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Adoption:
     def has_book(self) -> bool:
         """There is a book to be worked off: at least half of the account was invested."""
         return 2 * self.invested >= self.nav
+
+    def counted_anew(self, conid: int, into: int, ratio: Decimal, cash: Decimal = ZERO) -> "Adoption":
+        """Each share of a holding became `ratio` shares of `into`, and `cash`."""
+        left = dict(self.holdings)
+        one = left.pop(conid)
+        quantity = one.quantity * ratio
+        cost = one.quantity * max(ZERO, one.price - cash)
+        if into in left:
+            quantity, cost = quantity + left[into].quantity, cost + left[into].quantity * left[into].price
+        return replace(self, holdings={**left, into: AdoptedHolding(quantity, cost / quantity)})
 
 
 def adoption_of(portfolio: Portfolio, session_date: date, mode: AdoptionMode | None = None) -> Adoption:
