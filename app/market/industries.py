@@ -2,9 +2,9 @@
 
 A table of facts of ours, as of the GICS structure in force since March 2023; the vocabulary is that of the broker's
 answers and of the classification they are taken from. A category whose companies stand in more than one GICS sector is
-listed under `SEVERAL`: there only the company decides (`app.market.companies`), else the sector is unknown. The broker's
-top level is in no row: none of the ten lies within one GICS sector (uranium is a basic material there, solar cells are
-energy). Must never hold a row that is right only mostly, unless the companies that break it are named.
+listed under `SEVERAL`: there only the company decides (`app.market.companies`), else the sector is unknown. The
+broker's top level is in no row: none of the ten lies within one GICS sector (uranium is a basic material there, solar
+cells are energy). Must never hold a row that is right only mostly, unless the companies that break it are named.
 """
 
 from collections.abc import Mapping
@@ -193,8 +193,7 @@ _FINANCIAL = {
 _INDUSTRIAL = {
     "Aerospace/Defense": {_INDUSTRIALS: "Aerospace/Defense|Aerospace/Defense-Equip|Electronics-Military"},
     "Building Materials": {
-        _INDUSTRIALS: "Bldg Prod-Air&Heating|Bldg Prod-Doors&Windows|Bldg Prod-Light Fixtures|"
-        "Bldg&Construct Prod-Misc",
+        _INDUSTRIALS: "Bldg Prod-Air&Heating|Bldg Prod-Doors&Windows|Bldg Prod-Light Fixtures|Bldg&Construct Prod-Misc",
         _MATERIALS: "Bldg Prod-Cement/Aggreg",
         SEVERAL: "Bldg Prod-Wood",
     },
