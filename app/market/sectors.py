@@ -52,7 +52,8 @@ def sector_of_industry(symbol: str, industry: str | None, category: str | None) 
     not known, where it lies within one sector, and contradicts one that does not fit.
     """
     line, kind = plain(industry or ""), plain(category or "")
-    known = _companies().get((line, symbol))
+    # Classes of one company's shares differ by what follows its ticker: CWEN, CWEN A.
+    known = _companies().get((line, symbol.partition(" ")[0]))
     if known is not None:
         return known
     whole, single = _whole_industries().get(line), _categories().get(kind)
