@@ -7,6 +7,7 @@ from app.decision.situation import DesiredBuy, Situation, buys, trim
 from app.domain.evaluation import Drift, ExitRule, Metric
 from app.domain.instrument import Instrument
 from app.domain.order import Order, OrderRule
+from app.domain.order_size import smallest_order
 from app.domain.plan import Action, Plan
 from app.domain.sizing import HEADROOM
 from app.domain.tolerance import TOLERANCE
@@ -196,7 +197,7 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
     bound = situation.evaluation.max_exposure - HEADROOM
     over = any(metric.name in {"exposure", "cash_reserve"} for metric in broken)
     if over and total > bound:
-        least = float(situation.policy.execution.min_order_value) / situation.nav
+        least = float(smallest_order(situation.policy.execution, situation.evaluation.nav)) / situation.nav
         inside = _levelled(inside, [i.conid for i in free], total - bound, least)
     return inside
 
