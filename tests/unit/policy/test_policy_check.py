@@ -126,8 +126,8 @@ def test_a_sector_that_gics_does_not_know_is_an_error(field: str) -> None:
     [
         ({"execution__max_order_value": 400}, "execution.min_order_value: 500 is above max_order_value (400)"),
         (
-            {"execution__min_order_nav_pct": 16},
-            "execution.min_order_nav_pct: 16 % is above max_order_nav_pct (15 %)",
+            {"execution__min_order_nav_pct": 21},
+            "execution.min_order_nav_pct: 21 % is above max_order_nav_pct (20 %)",
         ),
         ({"execution__max_order_nav_pct": 0}, "execution.max_order_nav_pct: 0 allows no order"),
         ({"execution__max_order_volume_pct": 0}, "execution.max_order_volume_pct: 0 allows no order"),
