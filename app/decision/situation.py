@@ -6,18 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from app.domain.adoption import mode_of
 from app.domain.evaluation import Evaluation
-from app.domain.instrument import Instrument
+from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.kept import kept_property
 from app.domain.market import Market, Trend, known
 from app.domain.order import Order, OrderRule, Side
 from app.domain.order_size import in_legs, largest_order, smallest_order
 from app.domain.plan import Memory
-from app.domain.policy import Fx, Policy, TrendFilter
+from app.domain.policy import AdoptionMode, Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
+from app.domain.price_levels import gains_of
 from app.domain.sizing import HEADROOM, ZERO, cash_for, is_margin, sellable, spendable
+from app.domain.taking_over import PAIR, is_taking_over
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import blocked_names, position_limit, sector_of, sectors_of
+from app.domain.universe import blocked_names, is_fund, is_legacy, position_limit, sector_of, sectors_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class Situation:
     buying: bool = True
 
     @kept_property
+    def least(self) -> Decimal:
+        """What the smallest order is worth, in base currency."""
+        return smallest_order(self.policy.execution, self.evaluation.nav)
+
+    @kept_property
     def nav(self) -> float:
         """Base currency."""
         return float(self.evaluation.nav)
@@ -50,15 +58,52 @@ class Situation:
         return tuple(sorted(tradable, key=lambda position: position.instrument.symbol))
 
     @kept_property
+    def gains(self) -> Mapping[int, float | None]:
+        """Price-only return of every position since it was taken over or bought, by conid; None without a cost."""
+        return gains_of(self.portfolio, self.memory)
+
+    @kept_property
+    def mode(self) -> AdoptionMode:
+        """How this account was taken over."""
+        return mode_of(self.policy, self.memory.adoption)
+
+    @kept_property
+    def spared(self) -> frozenset[int]:
+        """Conids that only exits sell: held from before, and not in the universe."""
+        if self.mode is not AdoptionMode.ADOPT:
+            return frozenset()
+        names = (position.instrument for position in self.portfolio.positions)
+        return frozenset(name.conid for name in names if is_legacy(self.policy, name))
+
+    @kept_property
     def held_in(self) -> Counter[str]:
         """How many of the holdings each sector has."""
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @kept_property
     def without_exit(self) -> tuple[Position, ...]:
-        """Holdings without a mandatory sale."""
-        sold = {order.instrument.conid for order in self.mandatory}
-        return tuple(position for position in self.holdings if position.instrument.conid not in sold)
+        """Holdings without a mandatory sale that may be sold by choice."""
+        kept = self.spared.union(order.instrument.conid for order in self.mandatory)
+        return tuple(position for position in self.holdings if position.instrument.conid not in kept)
+
+    @kept_property
+    def most_turnover(self) -> float:
+        """What a plan may trade by choice today, as a fraction of NAV: while a book is worked off, little a day.
+
+        Money that was paid in is no part of that book.
+        """
+        most = self.policy.execution.max_turnover
+        if not is_taking_over(self.policy, self.memory):
+            return most
+        return min(most, self._pace + float(self.memory.new_money) / self.nav)
+
+    @property
+    def _pace(self) -> float:
+        """Days on which nothing was large enough to trade are made up for, as far as a pair of orders needs it."""
+        a_day, last = self.policy.adoption.turnover, self.memory.last_rebalance
+        passed = self.memory.adopted + 1 if last is None else min(last, self.memory.adopted + 1)
+        pair = PAIR * float(self.least) / self.nav
+        return max(a_day, min(a_day * passed, pair))
 
     def weight(self, instrument: Instrument) -> float:
         """Fraction of NAV before any order."""
@@ -195,7 +240,7 @@ def sell(
         return ()
     execution, nav = situation.policy.execution, situation.evaluation.nav
     # An exit that is itself too small for an order goes anyway, and takes nothing more with it.
-    if not mandatory or situation.base_value(order) >= smallest_order(execution, nav):
+    if not mandatory or situation.base_value(order) >= situation.least:
         order = _with_remainder(situation, order)
     rate, traded = situation.portfolio.rate(order.instrument.currency), situation.traded(order.instrument)
     return in_legs(order, execution, nav, rate, traded)
@@ -226,8 +271,7 @@ def _with_remainder(situation: Situation, order: Order) -> Order:
     sold = sum((one.quantity for one in situation.mandatory if one.instrument.conid == conid), ZERO)
     everything = replace(order, quantity=sellable(situation.portfolio, conid) - sold)
     left = replace(order, quantity=everything.quantity - order.quantity)
-    least = smallest_order(situation.policy.execution, situation.evaluation.nav)
-    return everything if 0 < situation.base_value(left) < least else order
+    return everything if 0 < situation.base_value(left) < situation.least else order
 
 
 def shares(fraction: float, quantity: Decimal) -> Decimal:
@@ -243,12 +287,11 @@ def trim(situation: Situation, position: Position, value: float, rule: OrderRule
     each = float(price * situation.portfolio.rate(position.instrument.currency))
     rules = situation.policy.execution
     nav, traded = situation.evaluation.nav, situation.traded(position.instrument)
-    least = smallest_order(rules, nav)
     count = Decimal(math.floor(min(value, float(largest_order(rules, nav, traded))) / each + TOLERANCE))
     order = _sale(situation, position, count, (rule,), reason)
     if order is None:
         return ()
-    if situation.base_value(order) >= least:
+    if situation.base_value(order) >= situation.least:
         return (_with_remainder(situation, order),)
     return (order,) if count >= sellable(situation.portfolio, position.instrument.conid) else ()
 
@@ -259,7 +302,6 @@ def buys(situation: Situation, sells: Sequence[Order], desired: Iterable[Desired
         return ()
     orders: list[Order] = []
     placed = Placed(situation, sells)
-    least = smallest_order(situation.policy.execution, situation.evaluation.nav)
     allowed = {instrument.conid for instrument in situation.buyable}
     taken = {order.instrument.conid for order in sells}
     for one in desired:
@@ -272,7 +314,7 @@ def buys(situation: Situation, sells: Sequence[Order], desired: Iterable[Desired
             continue
         order = Order(one.instrument, Side.BUY, quantity, price, one.reason, rules=(one.rule,))
         value = situation.base_value(order)
-        if value >= least:
+        if value >= situation.least:
             orders.append(order)
             placed.add(order, value)
             taken.add(conid)
@@ -307,7 +349,7 @@ def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
     group = policy.risk_limits.max_sector - (
         evaluation.sector_weights.get(sector, 0.0) + placed.by_sector[sector] / nav
     )
-    if sector in policy.universe.diversified_funds:
+    if sector == UNKNOWN_SECTOR or is_fund(policy, own):
         group = position + HEADROOM
     return min(position, exposure, group - HEADROOM) * nav
 
@@ -316,8 +358,9 @@ def _money(situation: Situation, placed: Placed) -> float:
     """What cash, reserve and turnover leave, in base currency."""
     policy = situation.policy
     reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav
+    reserve += float(situation.memory.planned_withdrawal)
     return min(
         placed.cash + placed.sold - placed.bought - reserve,
         placed.spendable - placed.bought,
-        policy.execution.max_turnover * situation.nav - placed.sold - placed.bought,
+        situation.most_turnover * situation.nav - placed.sold - placed.bought,
     )
