@@ -359,9 +359,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
         order
         for position in situation.without_exit
         if (value := off.get(position.instrument.conid, 0.0)) > 0
-        for order in trim(
-            situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument)
-        )
+        for order in trim(situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument))
     ]
     if not situation.buying:
         return tuple(sells)
@@ -382,9 +380,7 @@ def _turnover_left(situation: Situation, total: float, at_once: bool) -> float:
     left = max(0.0, policy.execution.max_turnover * nav - total_of(map(situation.base_value, situation.mandatory)))
     if at_once or not is_taking_over(policy, situation.memory):
         return left
-    a_day = max(
-        total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(situation.least)
-    )
+    a_day = max(total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(situation.least))
     return min(left, situation.most_turnover * nav, a_day + float(situation.memory.new_money))
 
 

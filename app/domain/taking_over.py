@@ -7,6 +7,7 @@ from app.domain.policy import AdoptionMode, Policy
 # Smallest orders that a sale and a purchase come to.
 PAIR = 2.2
 
+
 def is_taking_over(policy: Policy, memory: Memory) -> bool:
     """The weeks of the adoption are not over, and there was a book to take over."""
     adoption = memory.adoption

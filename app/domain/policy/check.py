@@ -319,9 +319,7 @@ def _order_sizes(rules: Execution) -> Iterator[Finding]:
         )
     least, most = rules.min_order_nav, rules.max_order_nav
     if least is not None and most is not None and least > most:
-        yield _error(
-            "execution.min_order_nav_pct", f"{_percent(least)} is above max_order_nav_pct ({_percent(most)})"
-        )
+        yield _error("execution.min_order_nav_pct", f"{_percent(least)} is above max_order_nav_pct ({_percent(most)})")
     for name in ("max_order_nav", "max_order_volume"):
         if getattr(rules, name) == 0:
             yield _error(f"execution.{name}_pct", "0 allows no order")
