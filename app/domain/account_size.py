@@ -41,7 +41,12 @@ class Account:
 
 def room(policy: Policy, nav: Decimal, symbol: str) -> Decimal:
     """The most that one name may become by a purchase."""
-    return share_of(nav, max(0.0, position_limit(policy, symbol) - HEADROOM))
+    return nav * _inside(position_limit(policy, symbol))
+
+
+def _inside(limit: float) -> Decimal:
+    """The share up to which plans buy."""
+    return max(Decimal(0), Decimal(str(limit)) - Decimal(str(HEADROOM)))
 
 
 def can_buy(policy: Policy, nav: Decimal, symbol: str, listing: Listing) -> bool:
@@ -62,7 +67,7 @@ def does_not_fit(policy: Policy, account: Account) -> tuple[Finding, ...]:
     if account.nav <= 0:
         return (_finding("currency", f"a net asset value of {account.nav:,.2f} buys nothing"),)
     rules: Sequence[Callable[[Policy, Account], Iterator[Finding]]] = (
-        _too_small, _targets, _prices, _turnover, _too_large, _volumes, _commission, _server,
+        _too_small, _prices, _turnover, _too_large, _volumes, _commission, _server,
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule(policy, account))
 
@@ -85,34 +90,28 @@ def _symbols(policy: Policy) -> tuple[str, ...]:
 
 
 def _too_small(policy: Policy, account: Account) -> Iterator[Finding]:
+    """The smallest order against what one name, and what a sector's target, may be worth."""
     least, nav = smallest_order(policy.execution, account.nav), account.nav
+    share = _inside(policy.risk_limits.max_position)
     fits = [symbol for symbol in _symbols(policy) if room(policy, nav, symbol) >= least]
-    if len(fits) == len(_symbols(policy)):
-        return
-    share = max(0.0, policy.risk_limits.max_position - HEADROOM)
-    most = share_of(nav, share)
-    what = "only diversified funds can be bought" if fits else "no buy is possible"
-    cure = f"min_order_nav_pct: {_percent(share)} or less works"
-    if share > 0:
-        enough = (policy.execution.min_order_value / Decimal(str(share))).to_integral_value(ROUND_CEILING)
-        cure += f", or an account of {_money(enough)}"
-    yield _finding(
-        "execution.min_order_value",
-        f"the smallest order is {_money(least)}, and one name may be worth {_money(most)} of {_money(nav)} "
-        f"{account.currency} (risk_limits.max_position_pct less a point): {what}; {cure}",
-    )
-
-
-def _targets(policy: Policy, account: Account) -> Iterator[Finding]:
-    least = smallest_order(policy.execution, account.nav)
-    for sector, target in policy.allocation.sectors.items():
-        worth = share_of(account.nav, target)
-        if 0 < worth < least:
-            yield _finding(
-                f"allocation.sectors_pct.{sector}",
-                f"the target is {_money(worth)} of {_money(account.nav)} {account.currency}, and the smallest order "
-                f"{_money(least)}: it is never bought; min_order_nav_pct: {_percent(target)} or less works",
-            )
+    if len(fits) < len(_symbols(policy)):
+        what = "only diversified funds can be bought" if fits else "no buy is possible"
+        cure = f"min_order_nav_pct: {_percent(share)} or less works"
+        if share > 0:
+            cure += f", or an account of {_money(_whole_up(policy.execution.min_order_value / share))}"
+        yield _finding(
+            "execution.min_order_value",
+            f"the smallest order is {_money(least)}, and one name may be worth {_money(nav * share)} of {_money(nav)} "
+            f"{account.currency} (risk_limits.max_position_pct less a point): {what}; {cure}",
+        )
+    small = {name: target for name, target in policy.allocation.sectors.items() if 0 < share_of(nav, target) < least}
+    if fits and small:
+        told = _some([f"{name} ({_money(share_of(nav, target))})" for name, target in small.items()])
+        yield _finding(
+            "allocation.sectors_pct",
+            f"targets below the smallest order of {_money(least)} {account.currency} are never bought: {told}; "
+            f"min_order_nav_pct: {_percent(min(small.values()))} or less works",
+        )
 
 
 def _prices(policy: Policy, account: Account) -> Iterator[Finding]:
@@ -123,14 +122,13 @@ def _prices(policy: Policy, account: Account) -> Iterator[Finding]:
     )
     if not dear:
         return
-    told = ", ".join(f"{symbol} at {_money(known[symbol].price)}" for symbol in dear[:_TOLD])
-    more = f" and {len(dear) - _TOLD} more" if len(dear) > _TOLD else ""
-    share = Decimal(str(max(HEADROOM, policy.risk_limits.max_position - HEADROOM)))
-    enough = (max(known[symbol].price for symbol in dear) / share).to_integral_value(ROUND_CEILING)
+    told = _some([f"{symbol} at {_money(known[symbol].price)}" for symbol in dear])
+    share = max(Decimal(str(HEADROOM)), _inside(policy.risk_limits.max_position))
+    enough = _whole_up(max(known[symbol].price for symbol in dear) / share)
     all_of_them = "no name can be bought" if len(dear) == len(known) else "never bought"
     yield _finding(
         "risk_limits.max_position_pct",
-        f"one share is more than one name may be worth of {_money(nav)} {account.currency}: {told}{more}: "
+        f"one share is more than one name may be worth of {_money(nav)} {account.currency}: {told}: "
         f"{all_of_them}; a larger limit works, cheaper names, or an account of {_money(enough)}",
     )
 
@@ -143,6 +141,10 @@ def _turnover(policy: Policy, account: Account) -> Iterator[Finding]:
             f"a day may trade {_money(day)} {account.currency}, and the smallest order is {_money(least)}: no buy is "
             f"possible; max_turnover_pct: {_up(least / account.nav)} or more works",
         )
+
+
+def _whole_up(value: Decimal) -> Decimal:
+    return value.to_integral_value(ROUND_CEILING)
 
 
 def _up(share: Decimal) -> str:
@@ -213,13 +215,13 @@ def _commission(policy: Policy, account: Account) -> Iterator[Finding]:
     most = max((room(policy, nav, symbol) for symbol in _symbols(policy)), default=Decimal(0))
     if share <= 0 or least * share >= LEAST_COMMISSION:
         return
-    from_here = LEAST_COMMISSION / share
-    what = "no buy is possible" if most * share < LEAST_COMMISSION else f"buys below {_money(from_here)} are refused"
+    from_here = _whole_up(LEAST_COMMISSION / share)
+    what = f"buys below {_money(from_here)} are refused, and min_order_value: {from_here} plans none of them"
+    if most * share < LEAST_COMMISSION:
+        cure = f"max_commission_pct: {_up(LEAST_COMMISSION / most)} or more works, or " if most > 0 else ""
+        what = f"no buy is possible, for none may be worth {_money(from_here)}; {cure}a larger account"
     yield _finding(
-        "execution.max_commission_pct",
-        f"the broker takes about {_money(LEAST_COMMISSION)} for an order at least: {what}; "
-        f"min_order_value: {_money(from_here)} says so at once, and max_commission_pct: "
-        f"{_up(LEAST_COMMISSION / max(least, LEAST_COMMISSION))} or more lets them through",
+        "execution.max_commission_pct", f"the broker takes about {LEAST_COMMISSION} for an order at least: {what}"
     )
 
 
@@ -234,7 +236,7 @@ def _server(policy: Policy, account: Account) -> Iterator[Finding]:
     if most <= sent:
         return
     what = "no buy is possible" if smallest_order(policy.execution, nav) > sent else "larger ones are refused"
-    there = f"MAX_ORDER_VALUE={most.to_integral_value(ROUND_CEILING):f} there"
+    there = f"MAX_ORDER_VALUE={_whole_up(most):f} there"
     yield _finding(
         "execution.max_order_value",
         f"a buy may be worth {_money(most)} {account.currency}, and the MCP server sends none above {_money(sent)}: "
