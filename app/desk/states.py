@@ -14,7 +14,6 @@ from app.desk.records import Claim, Control, Flow, Oversight, Quarantine, RunKey
 from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
-from app.domain.adoption import Adoption
 from app.domain.errors import UsageError
 from app.domain.evaluation import Evaluation
 from app.domain.lots import Fill
@@ -27,6 +26,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
+from app.engine.first_contact import ModeOutcome
 from app.record.chunks import KeptInputs
 
 NO_MODEL = ModelUse()
@@ -101,7 +101,7 @@ class Run:
 class AccountRead(Run):
     """What the account holds, whether it follows from what it was, and what the ledger remembers of it.
 
-    `takes_over`: the adoption that this run puts on record, with its plan.
+    `first_contact`: nothing on record says that the account was taken over; it decides as if it were now.
     """
 
     portfolio: Portfolio
@@ -112,7 +112,7 @@ class AccountRead(Run):
     navs: tuple[NavPoint, ...]
     fills: tuple[Fill, ...]
     memory: Memory
-    takes_over: Adoption | None = None
+    first_contact: bool = False
 
     @property
     def unexplained_flow(self) -> Decimal:
@@ -144,7 +144,7 @@ class Evaluated(MarketRead):
 class Decided(MarketRead):
     """The plan that was chosen among `plans`. `evaluation` is None where a person chose: nothing is measured for it.
 
-    `kept`: what it was decided from, as long as that is not committed.
+    `kept`: what it was decided from, as long as that is not committed. `modes`: at first contact, what each would do.
     """
 
     plans: tuple[Plan, ...]
@@ -156,6 +156,7 @@ class Decided(MarketRead):
     model: ModelUse = NO_MODEL
     refusals: tuple[Refusal, ...] = ()
     kept: KeptInputs | None = field(default=None, repr=False)
+    modes: tuple[ModeOutcome, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

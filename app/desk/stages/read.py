@@ -19,7 +19,6 @@ from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
 from app.domain.order import BrokerOrder, OrderReport, Trade
-from app.domain.policy import Mode
 from app.domain.portfolio import Portfolio
 
 INDEX = "SPX"
@@ -79,17 +78,12 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
         fills=fills_of(known.filled),
         memory=memory,
-        takes_over=adoption if known.adoption is None and _may_take_over(run) else None,
+        first_contact=known.adoption is None,
     )
     now = today(read)
     earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)
     # A young account has no earlier value: what it loses is counted from here.
     return replace(read, navs=(*earlier, now)) if now is not None else read
-
-
-def _may_take_over(run: Run) -> bool:
-    """What only looks decides as if the account were taken over now, and records nothing."""
-    return run.claim is not None and not run.key.dry_run and run.mode.mode is not Mode.PREVIEW
 
 
 def _tell_account(run: Run, portfolio: Portfolio) -> None:
