@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from app.commands import (
+    adopt,
     audit,
     controls,
     events,
@@ -105,6 +106,7 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("events")(events.events)
+cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(replay.replay)
