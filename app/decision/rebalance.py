@@ -11,7 +11,7 @@ from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import AdoptionMode
 from app.domain.sizing import HEADROOM
-from app.domain.taking_over import PAIR, in_first_weeks, is_taking_over, sessions_left
+from app.domain.taking_over import PAIR, is_on_its_way, is_taking_over, sessions_left
 from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, is_legacy, position_limit
@@ -133,11 +133,11 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
 def _drifted(situation: Situation) -> tuple[Drift, ...]:
     """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would.
 
-    What an account is taken over with goes its way on any day.
+    What an account is taken over with goes its way on any day, until it is there.
     """
     allocation, memory = situation.policy.allocation, situation.memory
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    if not in_first_weeks(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
+    if not is_on_its_way(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
         return ()
     beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
@@ -226,7 +226,18 @@ def _toward(
     ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
     first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
     enough = total_of(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
-    return _poured(targets, first if enough else ceilings, difference)
+    return _poured(targets, _few_enough(situation, first if enough else ceilings, first, difference), difference)
+
+
+def _few_enough(situation: Situation, ceilings: Targets, first: Targets, amount: float) -> Targets:
+    """So few of the names that each gets an order's worth and a share at least: those in `first` before others."""
+    least = float(situation.least) / situation.nav
+    most = max(1, int(amount / least + TOLERANCE)) if least > 0 else len(ceilings)
+    if len(ceilings) <= most:
+        return ceilings
+    prices = {conid: situation.share_weight(conid) for conid in ceilings}
+    fit = sorted((conid for conid in ceilings if prices[conid] <= amount), key=lambda c: (c not in first, prices[c], c))
+    return {conid: ceilings[conid] for conid in fit[:most]} or ceilings
 
 
 def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
