@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.desk.desk import Desk
 from app.desk.records import IntentRecord, Quarantine
+from app.desk.stages.cash_rows import explain_cash
 from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
 from app.desk.stages.nav_history import nav_history, today
@@ -53,8 +54,9 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         if before is not None
         else ()
     )
-    recorded = sum((flow.amount for flow in known.flows), Decimal(0))
-    found = continuity(before, portfolio, trades, recorded)
+    recorded, income = (sum((flow.amount for flow in flows), Decimal(0)) for flows in (known.flows, known.income))
+    found = continuity(before, portfolio, trades, recorded, income)
+    found, known = await explain_cash(desk, run, portfolio, known, found)
     quarantined = await _quarantine(desk, run, found) or known.quarantined
     note = _tell_unexplained(run, portfolio, found)
     memory = remember(
