@@ -14,6 +14,7 @@ from app.desk.controls.level import ANYBODY, require_text
 from app.desk.ports import AccountMemory
 from app.desk.records import Flow
 from app.desk.stages.continuity import FLOW_THRESHOLD
+from app.domain.cash import CashKind
 from app.domain.errors import UsageError
 from app.domain.flows import EXAMPLE, impossible
 
@@ -22,13 +23,17 @@ SEARCHED = 200
 
 @dataclass(frozen=True, slots=True)
 class FlowStatement:
-    """A cash flow as a person states it, in base currency; of the newest run's session unless it says otherwise."""
+    """A cash flow as a person states it, in base currency; of the newest run's session unless it says otherwise.
+
+    With the `kind` of income or a cost it is a return on the account.
+    """
 
     amount: Decimal
     note: str
     actor: str
     session_date: date | None = None
     whose: Whose = ANYBODY
+    kind: CashKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) 
     require_text(statement.actor, "actor")
     book = meant(ledger.books(), statement.whose)
     shown = _shown(ledger, book.name)
-    flow = Flow(statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor)
+    flow = Flow(
+        statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor, statement.kind
+    )
     problem = impossible(flow.amount, flow.session_date)
     if problem is not None:
         raise UsageError(problem, EXAMPLE)
@@ -71,7 +78,7 @@ def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) 
 
 def _left(ledger: AccountMemory, book: str, shown: Difference, amount: Decimal) -> Decimal:
     """What stays unexplained after `amount`; UsageError where the account does not show as much."""
-    explained = sum((flow.amount for flow in ledger.flows(book)), Decimal(0))
+    explained = sum((flow.amount for flow in (*ledger.flows(book), *ledger.income(book))), Decimal(0))
     unexplained = shown.detected - explained
     tolerance = FLOW_THRESHOLD * shown.nav
     words = (
