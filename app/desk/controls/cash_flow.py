@@ -3,6 +3,7 @@
 A statement that does not fit would count as a gain or a loss for ever, and a loss sells.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -38,13 +39,17 @@ class FlowStatement:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The cash flow that the newest run shows, base currency; `sessions`, newest first, showed it, too."""
+    """The cash flow that the newest run shows, base currency; `sessions`, newest first, showed it, too.
+
+    `rates` of then, base currency for one of another.
+    """
 
     currency: str
     nav: Decimal
     cash: Decimal
     detected: Decimal
     sessions: tuple[date, ...]
+    rates: Mapping[str, Decimal]
 
 
 def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) 
     require_text(statement.note, "note")
     require_text(statement.actor, "actor")
     book = meant(ledger.books(), statement.whose)
-    shown = _shown(ledger, book.name)
+    shown = shown_by(ledger, book.name)
     flow = Flow(
         statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor, statement.kind
     )
@@ -93,7 +98,7 @@ def _left(ledger: AccountMemory, book: str, shown: Difference, amount: Decimal) 
     return left
 
 
-def _shown(ledger: AccountMemory, book: str) -> Difference:
+def shown_by(ledger: AccountMemory, book: str) -> Difference:
     """By the newest run that saw the account, a preview's too; UsageError before the first sealed one."""
     if ledger.last_snapshot(book) is None:
         raise UsageError(
@@ -109,4 +114,5 @@ def _shown(ledger: AccountMemory, book: str) -> Difference:
         cash=newest.cash,
         detected=newest.detected_flows,
         sessions=tuple(dict.fromkeys(snapshot.session_date for snapshot in unexplained)) or (newest.session_date,),
+        rates=newest.rates,
     )

@@ -1,6 +1,6 @@
 """What moved the account's cash, by what the broker tells of it: no row counts twice, and none before its cash moved.
 
-What a person said already is the same money when a row tells of it later; see `_told_already`.
+What a person said already is the same money when a row tells of it later; see `not_told_already`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -73,7 +73,7 @@ def explanation(
     rows = [row for row in told if row.explains and row.id not in counted]
     tolerance = TOLERANCE * abs(portfolio.nav)
     certain = valued((row for row in rows if row.source in _CERTAIN), lambda one: _rate(portfolio, known.snapshot, one))
-    chosen = explaining(_not_told_already(certain, on_record), found.left, tolerance)
+    chosen = explaining(not_told_already(certain, on_record), found.left, tolerance)
     left = found.left - sum((one.value for one in chosen), Decimal(0))
     for source in (CashSource.LEDGER, CashSource.PERFORMANCE):
         if abs(left) < STILL:
@@ -93,9 +93,14 @@ def explanation(
 _CERTAIN = frozenset({CashSource.TRANSACTIONS, CashSource.STATEMENT})
 
 
-def _not_told_already(rows: Iterable[ValuedRow], on_record: Iterable[Flow]) -> list[ValuedRow]:
-    """Without those that tell of money that a person, or a less certain source, has told of."""
-    loose = [flow for flow in on_record if flow.external_id is None or flow.external_id.startswith(_LOOSE)]
+def not_told_already(
+    rows: Iterable[ValuedRow], on_record: Iterable[Flow], *, told_by_rows: bool = False
+) -> list[ValuedRow]:
+    """Without those that tell of money that a person, or a less certain source, has told of.
+
+    `told_by_rows`: the ids are of another list than those on record, so that rows of the broker tell of it, too.
+    """
+    loose = [f for f in on_record if told_by_rows or f.external_id is None or f.external_id.startswith(_LOOSE)]
     fresh = []
     for one in sorted(rows, key=lambda one: (one.row.day, one.row.id)):
         same = next((flow for flow in loose if _is_same(flow, one)), None)
@@ -106,7 +111,7 @@ def _not_told_already(rows: Iterable[ValuedRow], on_record: Iterable[Flow]) -> l
     return fresh
 
 
-_LOOSE = (f"{CashSource.LEDGER}-", f"{CashSource.PERFORMANCE}-")
+_LOOSE = tuple(f"{source}-" for source in (CashSource.LEDGER, CashSource.PERFORMANCE, CashSource.STATEMENT))
 
 
 def _is_same(flow: Flow, one: ValuedRow) -> bool:

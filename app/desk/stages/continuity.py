@@ -116,7 +116,7 @@ def continuity(
         return Continuity(recorded=recorded, income=income, external_trades=external)
     since = [trade for trade in trades if trade.time > before.as_of]
     # Less than a cent is what rates of exchange leave.
-    moved = (portfolio.total_cash - _expected_cash(before, portfolio, since)).quantize(CENT)
+    moved = (portfolio.total_cash - _expected_cash(before, portfolio, since)).quantize(CENT) or Decimal(0)
     return Continuity(
         detected=before.detected_flows + moved,
         recorded=recorded,
