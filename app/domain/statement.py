@@ -6,7 +6,6 @@ name of its section and the word Header or Data. Sections that tell of no cash a
 
 import csv
 import hashlib
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -69,14 +68,13 @@ def statement_rows(text: str) -> tuple[CashRow, ...]:
 def _named(text: str) -> Iterator[tuple[int, CashKind | None, Mapping[str, str]]]:
     """Number of the line, kind by its section, and values by column."""
     header: list[str] = []
-    for number, cells in enumerate(csv.reader(io.StringIO(text.removeprefix("\ufeff"))), start=1):
+    for number, cells in enumerate(csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True)), start=1):
         section, mark = _place(cells)
         names = [_plain(cell) for cell in cells]
         if mark == _HEADER or (mark is None and _is_header(names)):
             header = names
-        elif header and any(cells) and mark in (None, _DATA) and not _is_total(cells):
-            if section is None or section in _SECTIONS:
-                yield number, _SECTIONS[section] if section else None, dict(zip(header, cells, strict=False))
+        elif header and any(cells) and _is_data(section, mark) and not _is_total(cells):
+            yield number, _SECTIONS[section] if section else None, dict(zip(header, cells, strict=False))
 
 
 def _place(cells: list[str]) -> tuple[str | None, str | None]:
@@ -84,6 +82,10 @@ def _place(cells: list[str]) -> tuple[str | None, str | None]:
     if len(cells) > 2 and cells[1].strip() in _MARKS:
         return cells[0].strip().upper(), cells[1].strip()
     return None, None
+
+
+def _is_data(section: str | None, mark: str | None) -> bool:
+    return mark is None or (mark == _DATA and section in _SECTIONS)
 
 
 def _is_total(cells: list[str]) -> bool:
