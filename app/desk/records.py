@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.cash import CashKind
 from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
@@ -204,6 +205,7 @@ class Snapshot:
     """The account as a run saw it, in whole cents: cash by currency, and `rates` of then in base currency.
 
     `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
+    `accrued` was owed to it, by the broker's names; `explained_on`: the newest session that left no cash unexplained.
     """
 
     run_id: str
@@ -220,6 +222,8 @@ class Snapshot:
     currencies: Mapping[int, str]
     rates: Mapping[str, Decimal]
     values: Mapping[int, UnitValue]
+    explained_on: date | None = None
+    accrued: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,12 +314,42 @@ class Oversight:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A cash flow: a deposit, or a withdrawal where negative, in base currency. Neither gain nor loss."""
+    """A cash flow: a deposit, or a withdrawal where negative, in base currency. Neither gain nor loss.
+
+    With a `kind` of income or cost it is a return on the account instead. `external_id`: of the row that told it.
+    """
 
     session_date: date
     amount: Decimal
     note: str
     actor: str
+    kind: CashKind | None = None
+    external_id: str | None = None
+
+    @property
+    def is_income(self) -> bool:
+        """Earned by the account or paid by it, and so no flow."""
+        return self.kind is not None and not self.kind.is_flow
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPlan:
+    """A withdrawal that a person announced, in base currency above zero; `number` is that of its event."""
+
+    number: int
+    amount: Decimal
+    due: date
+    note: str
+    actor: str
+    planned_on: date
+
+
+class PlanEnd(StrEnum):
+    """Why a planned withdrawal is not open any more."""
+
+    CANCELLED = "cancelled"
+    DONE = "done"
+    LAPSED = "lapsed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +366,7 @@ class Quarantine:
 class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
+    `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
     """
@@ -345,3 +380,5 @@ class AccountRecord:
     filled_since: tuple[IntentRecord, ...]
     orders: Mapping[str, IntentRecord]
     open_intents: tuple[IntentRecord, ...]
+    income: tuple[Flow, ...] = ()
+    plans: tuple[FlowPlan, ...] = ()
