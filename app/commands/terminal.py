@@ -134,7 +134,13 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     lines += _beside(portfolio)
     if market and market["untradable"]:
         lines += [Text(f"untradable today: {symbol}: {why}") for symbol, why in market["untradable"].items()]
+    lines += [Text(_unsettled(row)) for row in (market or {}).get("unsettled", ())]
     return Group(*lines)
+
+
+def _unsettled(row: Row) -> str:
+    waits = "; its purchases wait for it" if row["buys_wait"] else ""
+    return f"sector unknown: {row['symbol']}: write {row['write']} into the policy{waits}"
 
 
 def _beside(portfolio: Row) -> list[RenderableType]:

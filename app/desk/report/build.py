@@ -34,7 +34,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         level=LevelPart(level=run.level.level.value, reason=run.level.reason, actor=run.level.actor),
         portfolio=portfolio_part(account) if account else None,
         continuity=continuity_part(account) if account else None,
-        market=market_part(seen.market, evaluation) if seen else None,
+        market=market_part(desk.policy, seen.market, evaluation) if seen else None,
         evaluation=evaluation_part(seen.memory, evaluation) if seen and evaluation else None,
         memory=memory_part(seen) if seen else None,
         plans=tuple(plan_part(plan) for plan in decided.plans) if decided else (),

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.desk.desk import Desk
 from app.desk.records import IntentRecord, Quarantine
+from app.desk.report.unsettled import told, unsettled
 from app.desk.stages.cash_rows import explain_cash
 from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
@@ -133,6 +134,8 @@ async def read_market(desk: Desk, run: AccountRead) -> MarketRead:
         source=run.broker_session.source,
         live=desk.trading_mode != "paper",
     )
+    for row in unsettled(desk.policy, market):
+        run.progress(told(row))
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
     return MarketRead(**vars(replace(run, portfolio=without_market(portfolio, market))), market=market)
 
