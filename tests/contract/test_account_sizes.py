@@ -61,7 +61,7 @@ class Owner:
 
     async def stops(self, rules: Policy) -> dict[str, list[Row]]:
         """An account is taken over on one day; what has fallen since is sold whole on the next, by symbol."""
-        await self.run(rules)
+        await self.run(calm(rules))
         await self.exchange.move(next_session=True)
         held = await self.held()
         report = await self.run(rules)
@@ -104,6 +104,14 @@ def nervous(**execution: Any) -> Policy:  # noqa: ANN401 - any field of the sect
     base = policy(**execution)
     exits = base.exits.model_copy(update={"stop_loss": 0.005, "volatility_multiple": 0.0})
     return base.model_copy(update={"exits": exits})
+
+
+def calm(rules: Policy) -> Policy:
+    """The same without a stop, a cut or a profit that is taken."""
+    exits = rules.exits.model_copy(update={"stop_loss": 1.0, "take_profit": 100.0})
+    cut = rules.strategies.cut_losers.model_copy(update={"enabled": False})
+    strategies = rules.strategies.model_copy(update={"cut_losers": cut})
+    return rules.model_copy(update={"exits": exits, "strategies": strategies})
 
 
 def hold(report: Row) -> str:
