@@ -81,12 +81,17 @@ class Situation:
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @kept_property
-    def without_exit(self) -> tuple[Position, ...]:
-        """Holdings without a mandatory sale that may be sold by choice: held for long enough."""
-        least = self.policy.strategies.min_holding_sessions
-        bought = (conid for conid, ago in self.memory.bought.items() if ago < least)
-        kept = self.spared.union(bought, (order.instrument.conid for order in self.mandatory))
+    def free_to_sell(self) -> tuple[Position, ...]:
+        """Holdings without a mandatory sale that are not left to exits alone."""
+        kept = self.spared.union(order.instrument.conid for order in self.mandatory)
         return tuple(position for position in self.holdings if position.instrument.conid not in kept)
+
+    @kept_property
+    def without_exit(self) -> tuple[Position, ...]:
+        """Those of them that were held for long enough to be sold by choice."""
+        least = self.policy.strategies.min_holding_sessions
+        bought = {conid for conid, ago in self.memory.bought.items() if ago < least}
+        return tuple(position for position in self.free_to_sell if position.instrument.conid not in bought)
 
     @kept_property
     def most_turnover(self) -> float:
@@ -137,6 +142,11 @@ class Situation:
     def _references(self) -> Mapping[int, Decimal]:
         marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
         return marks | _quoted(self.market)
+
+    def share_weight(self, conid: int) -> float:
+        """What one share of a name in the base currency is of NAV; infinite where nobody has a price."""
+        price = self._references.get(conid)
+        return math.inf if price is None else float(price) / self.nav
 
     def traded(self, instrument: Instrument) -> Decimal | None:
         """What a day's average volume of it is worth, in base currency; None where nobody knows, or no rule asks."""
