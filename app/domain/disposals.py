@@ -104,6 +104,11 @@ class Disposal:
         return self.lot.term(self.sold)
 
     @property
+    def until(self) -> date:
+        """Until when a purchase defers what it lost."""
+        return self.sold + WINDOW
+
+    @property
     def open_loss(self) -> Fraction:
         """Shares sold at a loss that nothing has replaced."""
         return self.quantity - self.replaced if self.gain is not None and self.gain.is_loss else NOTHING

@@ -69,7 +69,7 @@ class NameRecord:
 
     def open_losses(self, today: date) -> tuple[Disposal, ...]:
         """Those that a purchase today would defer."""
-        return tuple(one for one in self.disposals if one.open_loss > 0 and one.sold + WINDOW >= today)
+        return tuple(one for one in self.disposals if one.open_loss > 0 and one.until >= today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class _Work:
 
     def buy(self, day: date, trades: Iterable[_Trade]) -> None:
         """Of one day: they may replace what was sold at a loss."""
-        self._losses = [place for place in self._losses if self.disposals[place].sold + WINDOW >= day]
+        self._losses = [place for place in self._losses if self.disposals[place].until >= day]
         for trade in trades:
             lot = TaxLot(self._purchases, day, day, trade.quantity, trade.each)
             self._purchases += 1
