@@ -240,7 +240,7 @@ def _in_shares_of_today(opened: Fraction, trades: Sequence[_Trade], held: Fracti
         for place in range(len(trades), -1, -1):
             then, after = opened + _net(trades[:place]), _net(trades[place:])
             for ratio in BOTH_WAYS:
-                if then > 0 and abs(then * ratio + after - held) < 1:
+                if then > 0 and 0 <= then * ratio + after - held < 1:
                     return ratio, [*(trade.split(ratio) for trade in trades[:place]), *trades[place:]]
     return Fraction(1), list(trades)
 

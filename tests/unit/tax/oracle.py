@@ -53,33 +53,49 @@ def answer(fills: Sequence[Fill], method: str) -> Answer:
     for place, fill in enumerate(fills):
         each = Fraction(fill.price or 0) + fill.side.sign * Fraction(fill.fee or 0) / Fraction(fill.quantity)
         if fill.side is Side.BUY:
-            for _ in range(int(fill.quantity)):
-                share = Share(place, fill.session_date, each, fill.session_date)
-                lost = [s for s in gone if s.free_loss and (fill.session_date - _day(s)).days <= DAYS]
-                if lost:
-                    _replace(lost[0], share)
-                held.append(share)
-            _level(held, method)
-            continue
-        for _ in range(int(fill.quantity)):
-            share = held.pop(_which(held, method))
-            share.sold, share.got = fill.session_date, each
-            gone.append(share)
-        following = fills[place + 1] if place + 1 < len(fills) else None
-        if following is not None and (following.side, following.session_date) == (fill.side, fill.session_date):
-            continue
-        for lost in [s for s in gone if s.sold == fill.session_date and s.free_loss]:
-            for share in held:
-                near = (fill.session_date - share.bought).days <= DAYS and not share.replacement
-                if near and share.buy != lost.buy:
-                    _replace(lost, share)
-                    break
+            _buy(
+                held,
+                gone,
+                [Share(place, fill.session_date, each, fill.session_date) for _ in range(int(fill.quantity))],
+            )
+        else:
+            _sell(held, gone, fill, each, method)
+            if not _same_day(fills, place):
+                _look_back(held, gone, fill.session_date)
         _level(held, method)
     found = Answer(left=sum((s.cost for s in held), Fraction(0)))
     for share in gone:
         found.gains[_day(share), _is_long(share)] += share.gain
         found.deferred[_day(share)] += share.deferred or 0
     return found
+
+
+def _buy(held: list[Share], gone: list[Share], shares: Sequence[Share]) -> None:
+    for share in shares:
+        lost = [s for s in gone if s.free_loss and (share.bought - _day(s)).days <= DAYS]
+        if lost:
+            _replace(lost[0], share)
+        held.append(share)
+
+
+def _sell(held: list[Share], gone: list[Share], fill: Fill, each: Fraction, method: str) -> None:
+    for _ in range(int(fill.quantity)):
+        share = held.pop(_which(held, method))
+        share.sold, share.got = fill.session_date, each
+        gone.append(share)
+
+
+def _same_day(fills: Sequence[Fill], place: int) -> bool:
+    """The next one is a sale of the same day."""
+    following = fills[place + 1] if place + 1 < len(fills) else None
+    return following is not None and (following.side, following.session_date) == (Side.SELL, fills[place].session_date)
+
+
+def _look_back(held: Sequence[Share], gone: Sequence[Share], day: date) -> None:
+    for lost in [s for s in gone if s.sold == day and s.free_loss]:
+        near = [s for s in held if (day - s.bought).days <= DAYS and not s.replacement and s.buy != lost.buy]
+        if near:
+            _replace(lost, near[0])
 
 
 def _replace(lost: Share, share: Share) -> None:
