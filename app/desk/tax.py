@@ -126,6 +126,7 @@ def _view(
             own.quantity,
             opening if conid in traded else Opening(own.quantity, cost),
             None if is_base else _rates(basis, own.currency, view.day, rates.get(own.currency)),
+            own.price,
         )
         rate = ONE if is_base else rates.get(own.currency)
         names.append(TaxName(conid, own.symbol, own.currency, known, own.price, rate))

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
+from math import log
 
 from app.domain.disposals import NOTHING, WINDOW, ZERO, Disposal, Money, TaxLot
 from app.domain.lots import Fill
@@ -19,19 +20,21 @@ from app.domain.splits import BOTH_WAYS
 
 # The purchase of shares that came before the record began, or by another hand.
 UNDATED = -1
+ENOUGH = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What was held of a name when the record began, and what the broker said that a share of it had cost."""
+    """What was held of a name when the record began, what the broker said that a share had cost, and its price then."""
 
     quantity: Decimal
     cost: Decimal | None
+    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """All that is known of one name: its fills, oldest first, and `held` now.
+    """All that is known of one name: its fills, oldest first, and `held` now at `price` a share.
 
     Without `opening` nobody knows what was held when the record began. `rates`: base currency per unit of its own, by
     day; None where the two are the same.
@@ -41,6 +44,7 @@ class Name:
     held: Decimal
     opening: Opening | None = None
     rates: Mapping[date, Decimal] | None = None
+    price: Decimal | None = None
 
     def with_fills(self, fills: Sequence[Fill]) -> "Name":
         """As if those came after the others."""
@@ -99,7 +103,7 @@ def name_record(name: Name, method: LotMethod) -> NameRecord | None:
     trades, held = [_trade(fill, name.rates) for fill in name.fills], Fraction(name.held)
     opened, ratio = NOTHING if name.opening is None else Fraction(name.opening.quantity), Fraction(1)
     if name.opening is not None:
-        ratio, trades = _in_shares_of_today(opened, trades, held)
+        ratio, trades = _in_shares_of_today(name, opened, trades, held)
         opened *= ratio
     before = held - _net(trades)
     work = _Work(method)
@@ -231,18 +235,33 @@ def _trade(fill: Fill, rates: Mapping[date, Decimal] | None) -> _Trade:
     return _Trade(fill.session_date, fill.side, quantity, Money(own, None if rate is None else own * Fraction(rate)))
 
 
-def _in_shares_of_today(opened: Fraction, trades: Sequence[_Trade], held: Fraction) -> tuple[Fraction, list[_Trade]]:
-    """(what one share of the record's beginning is now, trades): split once, in a usual ratio, where that explains all.
+def _in_shares_of_today(
+    name: Name, opened: Fraction, trades: Sequence[_Trade], held: Fraction
+) -> tuple[Fraction, list[_Trade]]:
+    """(what one share of the record's beginning is now, trades): split once, where prices and quantities say so.
 
-    Less than a share may be missing: it is paid out.
+    Of enough shares less than one may be missing: it is paid out.
     """
     if opened + _net(trades) != held:
         for place in range(len(trades), -1, -1):
             then, after = opened + _net(trades[:place]), _net(trades[place:])
+            paid_out = Fraction(1) if then >= ENOUGH else NOTHING
             for ratio in BOTH_WAYS:
-                if then > 0 and 0 <= then * ratio + after - held < 1:
+                missing = then * ratio + after - held
+                fits = then > 0 and (missing == 0 or 0 < missing < paid_out)
+                if fits and _is_priced_so(name, trades, place, ratio):
                     return ratio, [*(trade.split(ratio) for trade in trades[:place]), *trades[place:]]
     return Fraction(1), list(trades)
+
+
+def _is_priced_so(name: Name, trades: Sequence[_Trade], place: int, ratio: Fraction) -> bool:
+    """The price before the place and the one after are nearer to each other with the split than without."""
+    before = [name.opening.price if name.opening else None, *(t.each and t.each.own for t in trades[:place])][-1]
+    after = [*(t.each and t.each.own for t in trades[place:]), name.price][0]
+    if before is None or after is None or before <= 0 or after <= 0:
+        return False
+    moved = float(after) / float(before)
+    return abs(log(moved * ratio)) < abs(log(moved))
 
 
 def _net(trades: Iterable[_Trade]) -> Fraction:

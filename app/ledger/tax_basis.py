@@ -38,7 +38,10 @@ def tax_basis(connection: Connection, book: str, snapshot: Snapshot | None, fill
         rates = {one.session_date: one.rates for one in seen}
         currencies = {conid: currency for one in seen for conid, currency in one.currencies.items()} | currencies
     return TaxBasis(
-        openings={row["conid"]: Opening(Decimal(row["quantity"]), _cost(row["average_cost"])) for row in rows}
+        openings={
+            row["conid"]: Opening(Decimal(row["quantity"]), _known(row["average_cost"]), _known(row["price"]))
+            for row in rows
+        }
         if portfolio
         else None,
         symbols={row["conid"]: row["symbol"] for row in rows} | {intent.conid: intent.symbol for intent in filled},
@@ -48,6 +51,6 @@ def tax_basis(connection: Connection, book: str, snapshot: Snapshot | None, fill
     )
 
 
-def _cost(text: str) -> Decimal | None:
+def _known(text: str) -> Decimal | None:
     """A cost of nothing is one that the broker does not know."""
     return Decimal(text) if Decimal(text) > 0 else None

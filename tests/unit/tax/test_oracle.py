@@ -1,10 +1,11 @@
 """Gains, terms and deferred losses against a computation that goes share by share."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from tests.unit.tax.oracle import Answer, answer
 
 FIRST = date(2023, 11, 20)
 CENT = Decimal("0.01")
+Key = TypeVar("Key")
 # Days since the one before: at once, within the window, at its edges, beyond it, and beyond a year.
 STEPS = st.sampled_from((0, 0, 1, 3, 10, 29, 30, 31, 90, 365, 366))
 MOVES = st.tuples(STEPS, st.booleans(), st.integers(1, 12), st.integers(9000, 11000), st.integers(0, 350))
@@ -60,7 +62,7 @@ def told(record: NameRecord) -> Answer:
     return found
 
 
-def cents(values: dict[object, Fraction]) -> dict[object, Decimal]:
+def cents(values: Mapping[Key, Fraction]) -> dict[Key, Decimal]:
     rounded = {key: (Decimal(v.numerator) / Decimal(v.denominator)).quantize(CENT) for key, v in values.items()}
     return {key: value for key, value in rounded.items() if value}
 
@@ -70,8 +72,8 @@ def cents(values: dict[object, Fraction]) -> dict[object, Decimal]:
 @given(fills=histories())
 def test_gains_terms_and_deferred_losses_are_those_of_single_shares(method: LotMethod, fills: list[Fill]) -> None:
     found, expected = told(record_of(fills, method)), answer(fills, method.value)
-    assert cents({**found.gains}) == cents({**expected.gains})
-    assert cents({**found.deferred}) == cents({**expected.deferred})
+    assert cents(found.gains) == cents(expected.gains)
+    assert cents(found.deferred) == cents(expected.deferred)
     assert found.left == expected.left
 
 
