@@ -4,6 +4,7 @@ from app.decision.situation import DesiredBuy, Situation, buys, sell, shares
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
+from app.domain.price_levels import cut_level
 from app.domain.tolerance import TOLERANCE
 
 
@@ -12,12 +13,24 @@ def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
     rules = situation.policy.strategies.cut_losers
     if not rules.enabled:
         return ()
-    gains = situation.portfolio.gains
+    gains = situation.gains
     return tuple(
         (position, gain)
         for position in situation.holdings
-        if (gain := gains[position.instrument.conid]) is not None and not gain > -rules.trigger_loss + TOLERANCE
+        if (gain := gains[position.instrument.conid]) is not None
+        and not gain > -rules.trigger_loss + TOLERANCE
+        and not gain > -cut_level(situation.policy, situation.market, position.instrument.conid) + TOLERANCE
+        and kept_from_cutting(situation, position) is None
     )
+
+
+def kept_from_cutting(situation: Situation, position: Position) -> str | None:
+    """Why a loser is not cut, in words; None where it may be. The stop asks nothing of this."""
+    conid, least = position.instrument.conid, situation.policy.strategies.cool_down_sessions
+    if conid in situation.spared:
+        return "held from before and outside the universe: only exits sell it"
+    bought = situation.memory.bought.get(conid, least)
+    return f"bought {bought} sessions ago, sold at a loss from {least} on" if bought < least else None
 
 
 def cut_losers(situation: Situation) -> Plan | None:
@@ -29,7 +42,8 @@ def cut_losers(situation: Situation) -> Plan | None:
         conid = position.instrument.conid
         already = sum(order.quantity for order in situation.mandatory if order.instrument.conid == conid)
         more = shares(rules.sell, position.quantity) - already
-        text = f"{position.instrument.symbol} {gain:.1%} against {-rules.trigger_loss:.1%}"
+        level = -cut_level(situation.policy, situation.market, conid)
+        text = f"{position.instrument.symbol} {gain:.1%} against {level:.1%}"
         cut = sell(situation, position, more, (OrderRule.CUT_LOSERS,), f"cut_losers: unrealised {text}")
         orders += cut
         losses += [text] if cut else []
@@ -49,7 +63,7 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
     )
     if not may_buy:
         return ()
-    gains = situation.portfolio.gains
+    gains = situation.gains
     found = (
         (position, gain)
         for position in situation.without_exit

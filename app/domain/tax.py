@@ -256,12 +256,17 @@ def _in_shares_of_today(
 
 def _is_priced_so(name: Name, trades: Sequence[_Trade], place: int, ratio: Fraction) -> bool:
     """The price before the place and the one after are nearer to each other with the split than without."""
-    before = [name.opening.price if name.opening else None, *(t.each and t.each.own for t in trades[:place])][-1]
-    after = [*(t.each and t.each.own for t in trades[place:]), name.price][0]
+    paid = [None if trade.each is None else float(trade.each.own) for trade in trades]
+    before = [_float(name.opening.price if name.opening else None), *paid[:place]][-1]
+    after = [*paid[place:], _float(name.price)][0]
     if before is None or after is None or before <= 0 or after <= 0:
         return False
-    moved = float(after) / float(before)
+    moved = after / before
     return abs(log(moved * ratio)) < abs(log(moved))
+
+
+def _float(price: Decimal | None) -> float | None:
+    return None if price is None else float(price)
 
 
 def _net(trades: Iterable[_Trade]) -> Fraction:

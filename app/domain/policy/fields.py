@@ -12,6 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat
 
+from app.domain.instrument import GICS_SECTORS
+
 
 def _as_fraction(percent: float) -> float:
     if not 0 <= percent <= 100:
@@ -40,6 +42,12 @@ def _as_clock_time(value: object) -> time:
     return time.fromisoformat(value)
 
 
+def _as_sector(name: str) -> str:
+    if name not in GICS_SECTORS:
+        raise ValueError(f"{name!r} is not a GICS sector; these are: {', '.join(GICS_SECTORS)}")
+    return name
+
+
 _USUAL_LEAST = 0.01
 # Below a hundredth is usual for these; what they would be if a fraction was written for a percentage is not.
 _FINE_LEAST = {"limit_offset": 0.0005, "max_var_95_1d": 0.0005, "price_collar": 0.0005}
@@ -58,6 +66,9 @@ ClockTime = Annotated[time, BeforeValidator(_as_clock_time)]
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9. ]*$")]
 """A ticker as the broker writes it."""
+
+Sector = Annotated[str, AfterValidator(_as_sector)]
+"""A GICS sector."""
 
 CASH = "CASH"
 """The class of what is not invested, beside the asset classes."""
@@ -100,6 +111,9 @@ PERCENT_FIELDS = {
         "limit_offset",
         "max_turnover",
         "turnover",
+        "min_order_nav",
+        "max_order_nav",
+        "max_order_volume",
         "max_share_of_volume",
         "max_commission",
         "price_tolerance",
@@ -134,8 +148,9 @@ def _shares(section: Section, prefix: str) -> Iterator[tuple[str, str, float]]:
         in_file = str(field.validation_alias)
         value = getattr(section, name)
         if in_file.endswith("_pct"):
-            items: Mapping[str, float] = value if isinstance(value, Mapping) else {"": value}
-            yield from ((f"{prefix}{in_file}.{key}".rstrip("."), name, share) for key, share in items.items())
+            items: Mapping[str, float | None] = value if isinstance(value, Mapping) else {"": value}
+            known = ((key, share) for key, share in items.items() if share is not None)
+            yield from ((f"{prefix}{in_file}.{key}".rstrip("."), name, share) for key, share in known)
         else:
             rows = {f".{row}": item for row, item in enumerate(value)} if isinstance(value, tuple) else {"": value}
             for row, item in rows.items():

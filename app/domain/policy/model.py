@@ -5,6 +5,7 @@ Percent exists in the file only: fields named `…_pct` there become fractions h
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
@@ -17,7 +18,7 @@ from app.domain.instrument import AssetClass
 from app.domain.kept import Same
 from app.domain.policy.adoption import AdoptionRules
 from app.domain.policy.answers import Answers
-from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Symbol
+from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Sector, Symbol
 from app.domain.policy.tax import Tax
 
 
@@ -39,7 +40,8 @@ class Investor(Section):
 class Universe(Section):
     """What may be held. Empty `sectors` admits every sector; `restricted` names are never ordered.
 
-    `max_volatility_30d` is annualised; caps and volumes bind only buys.
+    `max_volatility_30d` is annualised; caps and volumes bind only buys. `sector_of` comes before what anybody else says
+    of a name's sector.
     """
 
     asset_classes: tuple[AssetClass, ...] = (AssetClass.STOCK, AssetClass.ETF)
@@ -47,9 +49,14 @@ class Universe(Section):
     sectors: tuple[str, ...] = ()
     restricted: tuple[Symbol, ...] = ()
     diversified_funds: tuple[Symbol, ...] = ()
+    sector_of: dict[Symbol, Sector] = Field(default_factory=dict)
     min_market_cap: Amount = Field(default=Decimal(0), ge=0)
     min_average_volume: Amount = Field(default=Decimal(0), ge=0)
     max_volatility_30d: Percent = Field(default=100)
+
+    def __hash__(self) -> int:
+        """What follows from it is kept by it."""
+        return hash((self.symbols, self.restricted, self.sectors, tuple(self.sector_of)))
 
 
 class RiskLimits(Section):
@@ -77,9 +84,14 @@ class DrawdownAction(StrEnum):
 
 
 class Exits(Section):
-    """Mandatory sales, on price-only return over average cost. `drawdown_exposure` is what `reduce` reduces to."""
+    """Mandatory sales, on price-only return since the adoption or the purchase, where that is later.
+
+    `drawdown_exposure` is what `reduce` reduces to. The stop is never nearer than `volatility_multiple` times a name's
+    monthly volatility; 0 is off.
+    """
 
     stop_loss: Percent = Field(default=15)
+    volatility_multiple: StrictFloat = Field(default=3, ge=0, le=20)
     take_profit: Gain = Field(default=50)
     take_profit_sell: Percent = Field(default=25)
     drawdown_action: DrawdownAction = DrawdownAction.REDUCE
@@ -152,10 +164,11 @@ class Rotate(Section):
 
 
 class CutLosers(Section):
-    """Sell what lost more than `trigger_loss`, before the stop does."""
+    """Sell what lost more than `trigger_loss`, before the stop does; `volatility_multiple` as of the stop."""
 
     enabled: StrictBool = True
     trigger_loss: Percent = Field(default=10)
+    volatility_multiple: StrictFloat = Field(default=2, ge=0, le=20)
     sell: Percent = Field(default=100)
 
 
@@ -166,13 +179,17 @@ class Rebalance(Section):
 
 
 class Strategies(Section):
-    """The discretionary actions. `cool_down_sessions`: a name sold at a loss is not bought back for so long."""
+    """The discretionary actions. `cool_down_sessions`: a name sold at a loss is not bought back for so long.
+
+    Within `min_holding_sessions` what was bought is sold by exits alone, and what was sold is not bought.
+    """
 
     reinforce_winners: Reinforce = Reinforce()
     sector_rotation: Rotate = Rotate()
     cut_losers: CutLosers = CutLosers()
     rebalance: Rebalance = Rebalance()
     cool_down_sessions: StrictInt = Field(default=31, ge=0)
+    min_holding_sessions: StrictInt = Field(default=21, ge=0)
 
 
 class VixBand(Section):
@@ -221,8 +238,14 @@ class Fx(StrEnum):
     CONVERT = "convert"
 
 
+_LARGEST_ORDER = frozenset({"max_order_value", "max_order_nav_pct", "max_order_volume_pct"})
+
+
 class Execution(Section):
     """How orders are made and what a day may use. Order values in base currency, times of the exchange.
+
+    The largest order is the tightest of `max_order_value`, `max_order_nav` (of NAV) and `max_order_volume` (of a day's
+    average volume) that are named; the smallest is the smaller of `min_order_value` and `min_order_nav`.
 
     `answer_questions`: the broker's question → the most it is confirmed for, None where another field bounds it.
     """
@@ -231,7 +254,10 @@ class Execution(Section):
     limit_offset: Percent = Field(default=0.1)
     time_in_force: TimeInForce = TimeInForce.DAY
     min_order_value: Amount = Field(default=Decimal(500), ge=0)
-    max_order_value: Amount = Field(default=Decimal(25000), gt=0)
+    min_order_nav: Percent | None = Field(default=None)
+    max_order_value: Amount | None = Field(default=None, gt=0)
+    max_order_nav: Percent | None = Field(default=None)
+    max_order_volume: Percent | None = Field(default=None)
     max_orders_per_day: StrictInt = Field(default=20, ge=1)
     max_turnover: Percent = Field(default=30)
     price_collar: Percent = Field(default=3)
@@ -249,6 +275,20 @@ class Execution(Section):
     follow_seconds: StrictInt = Field(default=60, ge=0)
     fx: Fx = Fx.REFUSE
     answer_questions: Answers = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some_largest_order(cls, values: object) -> object:
+        """A file that names no bound has the one of before there was a choice."""
+        if not isinstance(values, Mapping) or _LARGEST_ORDER & values.keys():
+            return values
+        return {**values, "max_order_value": 25000}
+
+    @model_validator(mode="after")
+    def _has_a_largest_order(self) -> "Execution":
+        if self.max_order_value is None and self.max_order_nav is None and self.max_order_volume is None:
+            raise ValueError(f"one of {', '.join(sorted(_LARGEST_ORDER))} must be given: nothing else bounds an order")
+        return self
 
 
 class ApprovalScope(StrEnum):
