@@ -33,8 +33,9 @@ async def ran(office: Office) -> Told:
 
 
 def of(part: Told, symbol: str) -> Told:
-    (row,) = (row for row in part["names"] if row["symbol"] == symbol)
-    return row
+    found: list[Told] = [row for row in part["names"] if row["symbol"] == symbol]
+    assert len(found) == 1
+    return found[0]
 
 
 def tax(office: Office, year: int | None = None, account: str | None = None) -> Told:
