@@ -13,6 +13,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
+from app.domain.tax import Opening
 from app.engine.memory import EvaluationRecord
 
 
@@ -363,6 +364,23 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxBasis:
+    """What sales are counted from beside the fills; `symbols` and `currencies` by conid, `rates` of fill days.
+
+    `openings`: what the first run on record found, None where none saw the account. `filled`: orders with a fill.
+    """
+
+    openings: Mapping[int, Opening] | None = None
+    symbols: Mapping[int, str] = field(default_factory=dict)
+    currencies: Mapping[int, str] = field(default_factory=dict)
+    rates: Mapping[date, Mapping[str, Decimal]] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
+
+
+NO_TAX_BASIS = TaxBasis()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
@@ -382,3 +400,4 @@ class AccountRecord:
     open_intents: tuple[IntentRecord, ...]
     income: tuple[Flow, ...] = ()
     plans: tuple[FlowPlan, ...] = ()
+    tax_basis: TaxBasis = NO_TAX_BASIS

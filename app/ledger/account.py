@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 from app.desk.records import AccountRecord, IntentRecord, Snapshot
 from app.ledger import controls, flow_plans, flows, intents, navs, run_memory
 from app.ledger.schema import runs
+from app.ledger.tax_basis import tax_basis
 
 _STARTED = select(runs.c.started_at).where(runs.c.run_id == bindparam("run")).scalar_subquery()
 _SINCE = select(runs.c.run_id).where(
@@ -33,6 +34,7 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
         open_intents=tuple(each for each in sent if each.session_date == session_date and each.state in intents.OPEN),
         income=tuple(flow for flow in told if flow.is_income),
         plans=flow_plans.load(connection, book),
+        tax_basis=tax_basis(connection, book, snapshot, filled),
     )
 
 
