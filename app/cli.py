@@ -19,6 +19,7 @@ from app.commands import (
     audit,
     controls,
     events,
+    flows,
     policies,
     processes,
     prove,
@@ -26,6 +27,7 @@ from app.commands import (
     recover,
     replay,
     signals,
+    tax,
     verify,
 )
 from app.commands.doctor import doctor
@@ -101,10 +103,12 @@ cli = typer.Typer(
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
+flows.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
+cli.command("tax")(tax.tax)
 cli.command("events")(events.events)
 cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)

@@ -23,6 +23,7 @@ KEYS: Mapping[Table, tuple[str, ...]] = {
     schema.adoptions: ("book",),
     schema.adoption_modes: ("book",),
     schema.flows: ("book", "seq"),
+    schema.flow_plans: ("book", "seq"),
     schema.quarantines: ("book", "conid"),
     schema.notices: ("key",),
 }
@@ -46,6 +47,7 @@ _PLACES: Mapping[Table, Callable[[Columns], str]] = {
     schema.adoptions: lambda row: f"book {row['book']}, how it was taken over",
     schema.adoption_modes: lambda row: f"book {row['book']}, its mode of adoption",
     schema.flows: lambda row: f"book {row['book']}, flow of event {row['seq']}",
+    schema.flow_plans: lambda row: f"book {row['book']}, planned withdrawal of event {row['seq']}",
     schema.quarantines: lambda row: f"book {row['book']}, quarantine of conid {row['conid']}",
     schema.notices: lambda row: f"book {row['book']}, message {row['key']}",
 }

@@ -18,6 +18,7 @@ from app.ledger.schema import (
     adoption_modes,
     adoptions,
     control,
+    flow_plans,
     flows,
     intents,
     navs,
@@ -207,6 +208,10 @@ def _mode_set(account: Account, event: Told) -> None:
     account.put(adoption_modes, (event.book,), {**event.payload, "at": event.at})
 
 
+def _flow_plan(account: Account, event: Told) -> None:
+    account.put(flow_plans, (event.book, event.seq), dict(event.payload))
+
+
 def _quarantined(account: Account, event: Told) -> None:
     account.put(quarantines, (event.book, event.payload["conid"]), dict(event.payload))
 
@@ -260,6 +265,8 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.FLOW_ADDED: _flow,
     OwnKind.ADOPTED: _adopted,
     OwnKind.ADOPTION_MODE_SET: _mode_set,
+    OwnKind.FLOW_PLANNED: _flow_plan,
+    OwnKind.FLOW_PLAN_ENDED: _flow_plan,
     OwnKind.QUARANTINED: _quarantined,
     OwnKind.QUARANTINE_RELEASED: _released,
     OwnKind.NOTICE_ADDED: _noticed,

@@ -9,16 +9,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from app.desk.account_record import AccountRecord
 from app.desk.records import (
     NOTHING_LEFT,
-    AccountRecord,
     Book,
     Busy,
     Claim,
     Control,
     Done,
     Event,
-    Flow,
     Intent,
     IntentRecord,
     Notice,
@@ -46,7 +45,6 @@ from app.ledger import (
     chunks,
     claims,
     controls,
-    flows,
     intents,
     navs,
     notices,
@@ -56,6 +54,7 @@ from app.ledger import (
     runs,
 )
 from app.ledger.account import account_record
+from app.ledger.cash_records import CashRecords
 from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
@@ -72,7 +71,7 @@ LEASE_SECONDS = 120.0
 MOMENT_SECONDS = 0.25
 
 
-class SqlLedger:
+class SqlLedger(CashRecords):
     """The desk's `Ledger` over a migrated database; threads may share it."""
 
     def __init__(
@@ -248,14 +247,6 @@ class SqlLedger:
     def oversight(self, book: str) -> Oversight:
         with self._read() as connection:
             return Oversight(controls.level(connection, book), controls.runs_since_review(connection, book))
-
-    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
-        with self._write() as connection:
-            flows.add(connection, book, flow, at)
-
-    def flows(self, book: str) -> tuple[Flow, ...]:
-        with self._read() as connection:
-            return flows.load(connection, book)
 
     def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
         with self._write() as connection:

@@ -1,7 +1,9 @@
 """The plans and the choice among them in the report."""
 
 from app.desk.report.part import Amount, Part
+from app.desk.report.tax import PlannedTaxPart, planned_tax
 from app.desk.states import Decided
+from app.desk.tax import TaxView
 from app.domain.order import Order
 from app.domain.plan import Plan
 
@@ -27,13 +29,14 @@ class PostTradePart(Part):
 
 
 class PlanPart(Part):
-    """One thing that could have been done."""
+    """One thing that could have been done. `tax`: what its orders would bring, by name."""
 
     id: str
     action: str
     reason: str
     orders: tuple[PlannedOrder, ...]
     post_trade: PostTradePart | None
+    tax: tuple[PlannedTaxPart, ...] = ()
 
 
 class DecisionPart(Part):
@@ -57,7 +60,7 @@ def planned_order(order: Order) -> PlannedOrder:
     )
 
 
-def plan_part(plan: Plan) -> PlanPart:
+def plan_part(plan: Plan, view: TaxView) -> PlanPart:
     after = plan.post_trade
     return PlanPart(
         id=plan.id,
@@ -69,6 +72,7 @@ def plan_part(plan: Plan) -> PlanPart:
         )
         if after
         else None,
+        tax=planned_tax(view, plan.orders),
     )
 
 
