@@ -30,6 +30,7 @@ from app.commands import (
     tax,
     verify,
 )
+from app.commands.demo import TwoDays
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -156,14 +157,23 @@ def demo(
     data: DataOption = None,
     scenario: ScenarioOption = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Another policy file.")] = None,
+    first_contact: Annotated[
+        bool, typer.Option("--first-contact", help="Today's run is the first to see the account.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Everything up, one run of the day, its report, everything down."""
+    """Everything up, the account taken over when its book was bought, today's run, its report, everything down."""
     settings = settings_of(state)
     read_policy(policy or settings.policy_file)
     tell("starting the simulator, the MCP server and the service")
     simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data, scenario=scenario)
-    with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
+    days = TwoDays()
+    prepare = days.begin if not first_contact else lambda _: None
+    with everything(settings.state_dir, free_ports(), simulated, settings, policy, prepare) as url:
+        if days.first is not None:
+            ask_service(settings, url, Call("/run/daily"), tell)
+            tell(f"the account was taken over on {days.first}; now it is today")
+            days.go_on()
         show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
 
 
