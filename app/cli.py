@@ -174,6 +174,8 @@ def demo(
             ask_service(settings, url, Call("/run/daily"), tell)
             tell(f"the account was taken over on {days.first}; now it is today")
             days.go_on()
+        elif not first_contact:
+            tell("no prices of the day on which the book was bought: this is the first contact")
         show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
 
 

@@ -12,7 +12,7 @@ import httpx2
 from app.commands.service_client import ServiceFailed
 from app.market.calendar import ExchangeCalendar
 
-# As the simulator's own starting account has it.
+# As the simulator's own starting account has it; it is taken over on the session after.
 BOUGHT_SESSIONS_BEFORE = 252
 _SECONDS = 30.0
 
@@ -26,12 +26,12 @@ class TwoDays:
     _today: str = field(default="", init=False)
 
     def begin(self, gateway: str) -> None:
-        """Put the world back to the day its book is bought."""
+        """Put the world back to the day after its book was bought."""
         with httpx2.Client(base_url=gateway, timeout=_SECONDS, trust_env=False) as http:
             told = http.get("/simulator/state").json()["simulator"]
             sessions = ExchangeCalendar().sessions()
-            row = bisect_left(sessions, date.fromisoformat(told["as_of"])) - BOUGHT_SESSIONS_BEFORE
-            wanted = {"as_of": sessions[row].isoformat(), "scenario": {"bought_sessions_before": 0}}
+            row = bisect_left(sessions, date.fromisoformat(told["as_of"])) - BOUGHT_SESSIONS_BEFORE + 1
+            wanted = {"as_of": sessions[row].isoformat(), "scenario": {"bought_sessions_before": 1}}
             if http.post("/simulator/reset", json=wanted).is_success:
                 self.first, self._gateway, self._today = sessions[row], gateway, told["now"]
 
