@@ -76,9 +76,11 @@ async def test_a_deposit_is_a_flow_by_itself_and_income_is_a_return(second: Offi
     told(second, row(CashKind.DEPOSIT, DEPOSIT), row(CashKind.DIVIDEND, "900"), row(CashKind.FEE, "-40.5"))
     report = await ran(second)
     assert (unexplained(report), report["continuity"]["recorded_income"]) == (0, "859.50")
-    assert {(one["kind"], one["amount"]) for one in report["continuity"]["rows"]} == {
-        ("deposit", "20000"), ("dividend", "900"), ("fee", "-40.5"),
-    }  # fmt: skip
+    assert {one["kind"]: Decimal(one["amount"]) for one in report["continuity"]["rows"]} == {
+        "deposit": DEPOSIT,
+        "dividend": 900,
+        "fee": Decimal("-40.5"),
+    }
     await closed(second, SECOND)
     assert closing(ledger) / before == pytest.approx(1 + 859.5 / float(nav), rel=1e-12)
     (flow,) = ledger.flows(BOOK)
