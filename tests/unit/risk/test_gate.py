@@ -212,7 +212,7 @@ def test_a_name_of_an_unknown_sector_is_not_bought_where_it_would_be_counted_in_
     on = replace(base, instruments={n: replace(one, sector=UNKNOWN_SECTOR) for n, one in base.instruments.items()})
     assert only(rule_on((unknown(buy("II", 30)),), on=on)).rule == "universe.sector_of"
     assert rule_on((unknown(sell("AA", 30)),), on=on).allowed
-    named = policy(universe__sector_of={"II": "Energy"})
+    named = policy(universe__sector_of={"II": "Utilities"})
     assert rule_on((unknown(buy("II", 30)),), named, on=on).allowed
     nowhere = policy(risk_limits__max_sector=1.0, allocation__sectors={})
     assert rule_on((unknown(buy("II", 30)),), nowhere, on=on).allowed
