@@ -1,9 +1,10 @@
 """What a policy does with a book that it meets, day by day from the first, in the engine that trades."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cache
 
 import numpy as np
@@ -22,7 +23,7 @@ from app.settings import load_policy, shipped_policy
 from tests.adoption.books import HELD_SESSIONS, VARIANTS, book_of
 
 POLICIES = ("conservative", "moderate", "aggressive")
-_FILES = {"conservative": "conservative_policy", "moderate": "default_policy", "aggressive": "aggressive_policy"}
+FILES = {"conservative": "conservative_policy", "moderate": "default_policy", "aggressive": "aggressive_policy"}
 FROM, UNTIL = date(1993, 1, 4), date(2021, 12, 28)
 SESSIONS = 252
 WEEK = 5
@@ -40,6 +41,7 @@ class Day:
     orders: tuple[Order, ...]
     nav: float
     invested: float
+    held: Mapping[str, Decimal]
     evaluation: Evaluation
 
     @property
@@ -92,7 +94,7 @@ def reader() -> Reader:
 @cache
 def policy_named(name: str, mode: AdoptionMode = AdoptionMode.ADOPT) -> Policy:
     """A shipped one in that mode."""
-    shipped = load_policy(shipped_policy().with_name(f"{_FILES[name]}.yaml"))
+    shipped = load_policy(shipped_policy().with_name(f"{FILES[name]}.yaml"))
     return shipped.model_copy(update={"adoption": shipped.adoption.model_copy(update={"mode": mode})})
 
 
@@ -103,9 +105,21 @@ def starts(count: int) -> tuple[date, ...]:
     return tuple(dates[round(row)] for row in np.linspace(first, last, count))
 
 
-def lead(policies: Sequence[Policy], past: Reader, book: PaperBook, row: int, sessions: int) -> tuple[Way, ...]:
-    """Each policy meets the book on `row`; what is decided is filled at the next close."""
-    accounts = [Account(policy, past, Assumptions(), book, row) for policy in policies]
+def of_book(policy: Policy, past: Reader, book: PaperBook, row: int) -> Account:
+    """What is decided is filled at the next close."""
+    return Account(policy, past, Assumptions(), book, row)
+
+
+def lead(
+    policies: Sequence[Policy],
+    past: Reader,
+    book: PaperBook,
+    row: int,
+    sessions: int,
+    made: Callable[[Policy, Reader, PaperBook, int], Account] = of_book,
+) -> tuple[Way, ...]:
+    """Each policy meets the book on `row`, in an account that `made` makes of it."""
+    accounts = [made(policy, past, book, row) for policy in policies]
     days: list[list[Day]] = [[] for _ in policies]
     for at in range(row, min(row + sessions, len(past.history.dates))):
         market = past.market(at)
@@ -113,7 +127,7 @@ def lead(policies: Sequence[Policy], past: Reader, book: PaperBook, row: int, se
             account.open(market)
         decisions = decide_all([account.given(market) for account in accounts])
         for account, kept, decided in zip(accounts, days, decisions, strict=True):
-            kept.append(_day(past.history.dates[at], decided))
+            kept.append(_day(past.history.dates[at], decided, account.book))
             account.take(decided, market)
             account.close()
     return tuple(Way(policy, tuple(kept)) for policy, kept in zip(policies, days, strict=True))
@@ -127,9 +141,10 @@ def meet(policies: Sequence[Policy], on: date, variant: str = "twelve", sessions
     return lead(policies, reader(), book_of(VARIANTS[variant], reader(), row - 1), row, sessions)
 
 
-def _day(on: date, decided: DayDecision) -> Day:
+def _day(on: date, decided: DayDecision, book: PaperBook) -> Day:
     plan, found = decided.chosen, decided.evaluation
-    return Day(on, plan.action.value, decided.level, plan.orders, float(found.nav), found.exposure, found)
+    held = {one.instrument.symbol: one.quantity for one in book.holdings}
+    return Day(on, plan.action.value, decided.level, plan.orders, float(found.nav), found.exposure, held, found)
 
 
 @dataclass(frozen=True, slots=True)
