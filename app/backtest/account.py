@@ -16,11 +16,12 @@ from app.broker.paper.book import CENT, Fill, Holding, PaperBook
 from app.broker.paper.matching import Execution, Moment, accepted, filled, next_session
 from app.broker.paper.valuation import Valuation, Wanted
 from app.desk.stages.valuation import value_doubt
+from app.domain.adoption import Adoption, adoption_of
 from app.domain.lots import Fill as LotFill
 from app.domain.market import Market
 from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.order import Order, Side
-from app.domain.plan import NO_MEMORY, Memory
+from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.ruling import DayUse, KillLevel
@@ -61,6 +62,7 @@ class Account:
     flow: Decimal = ZERO
     before: EvaluationRecord | None = None
     remembered: Remembered = field(default_factory=Remembered)
+    adoption: Adoption | None = None
     _owed: list[_Owed] = field(default_factory=list)
     _cents: dict[str, Decimal] = field(default_factory=dict)
     # Holdings without a value, each with the last that NAV had counted; None where it never had.
@@ -113,6 +115,9 @@ class Account:
         level = KillLevel.ACTIVE if self.assumptions.resume is Resume.AT_ONCE else self.level
         portfolio = self.portfolio(market)
         doubt = value_doubt(portfolio) if portfolio.unmanaged else None
+        if self.adoption is None:
+            self.adoption = adoption_of(portfolio, market.session.date)
+            self.remembered.adopt(self.adoption, self.book)
         today = Today(self.policy, portfolio, market, self._comparable(), self._memory(), doubt, bare=True)
         return Given(today, DayUse(), level, 0)
 
@@ -266,9 +271,8 @@ class Account:
         return self.navs[-1] if self.navs else None
 
     def _memory(self) -> Memory:
-        if self.before is None:
-            return NO_MEMORY
-        return memory_of(self.remembered.names, self.before, self._since, self.remembered.profits)
+        known = self.remembered
+        return memory_of(known.names, self.before, self._since, known.profits, self.adoption, known.bases)
 
     def _since(self, day: date) -> int:
         return self.row - self.reader.rows[day]
@@ -380,5 +384,9 @@ class Account:
         if before is not None and before.nav <= 0:
             # Nothing had a value, so no return can be told.
             before = replace(before, nav=nav)
-        self.navs.append(follow(before, on, NavKind.CLOSE, nav))
+        point = follow(before, on, NavKind.CLOSE, nav)
+        if self.adoption is not None and on == self.adoption.session_date:
+            # What it fell before counts for nothing from now on.
+            self.navs, point = [], replace(point, peak=point.index)
+        self.navs.append(point)
         del self.navs[:-_KEPT_NAVS]

@@ -1,22 +1,27 @@
-"""REBALANCE: back inside the limits after a breach, and back to attainable targets after drift."""
+"""REBALANCE: back inside the limits after a breach, and back to attainable targets after drift or with new money."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from app.decision.situation import DesiredBuy, Situation, buys, trim
 from app.domain.evaluation import Drift, ExitRule, Metric
-from app.domain.instrument import Instrument
+from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
+from app.domain.policy import AdoptionMode
 from app.domain.sizing import HEADROOM
+from app.domain.taking_over import PAIR, is_taking_over, sessions_left
 from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
-from app.domain.universe import position_limit
+from app.domain.universe import is_fund, is_legacy, position_limit
 
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Selling or buying cures these; a drawdown or a day's loss is past.
 CURABLE = (*STATISTICS, "max_position", "max_sector", "cash_reserve", "exposure")
 INSIDE = 0.95
+# While a book is taken over, a day trades at least this share of NAV of what is left.
+GENTLE = 0.01
 
 Targets = dict[int, float]
 # (kind, name) of a drift → the names that answer for it.
@@ -24,32 +29,80 @@ Grouped = defaultdict[tuple[str, str], list[Instrument]]
 
 
 def rebalance(situation: Situation) -> Plan | None:
-    """On a breach that no mandatory sale deals with, at once; on drift, at the policy's frequency."""
-    if not situation.policy.strategies.rebalance.enabled:
-        return None
-    broken = breaches(situation)
-    drifted = _drifted(situation)
-    if not broken and not drifted:
+    """On a breach that no mandatory sale deals with, at once; on drift, at the policy's frequency.
+
+    Outside that: while a book is taken over, a little every day; names to be given up; money that came or is to go.
+    """
+    found = _cause(situation)
+    if found is None:
         return None
     now = _weights(situation)
-    targets = _rested(situation, now, _on_target(situation, now)) if drifted else dict(now)
-    targets = _inside(situation, targets, broken)
-    orders = _orders(situation, now, targets)
+    goals = _on_target(situation, now)
+    targets = _rested(situation, now, goals) if found.to_target else _invested(situation, now, goals)
+    targets = _inside(situation, targets, (*found.broken, *found.inherited)) | dict.fromkeys(found.given_up, 0.0)
+    targets = _raised(situation, targets, goals)
+    orders = _orders(situation, now, targets, at_once=bool(found.broken))
     if not orders:
         return None
-    reason = _reason(broken, drifted)
-    return Plan(Action.REBALANCE, (*situation.mandatory, *orders), reason, on_breach=bool(broken))
+    return Plan(Action.REBALANCE, (*situation.mandatory, *orders), found.reason, on_breach=bool(found.broken))
 
 
 def called_for(situation: Situation) -> bool:
-    """Whether a breach or drift calls for it."""
-    return situation.policy.strategies.rebalance.enabled and bool(breaches(situation) or _drifted(situation))
+    """Whether anything calls for it."""
+    return _cause(situation) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Why a rebalance is due: breaches, `inherited` ones, `given_up` conids; `to_target` where drift is corrected."""
+
+    reason: str
+    broken: tuple[Metric, ...] = ()
+    inherited: tuple[Metric, ...] = ()
+    given_up: tuple[int, ...] = ()
+    to_target: bool = False
+
+
+def _cause(situation: Situation) -> _Cause | None:
+    if not situation.policy.strategies.rebalance.enabled:
+        return None
+    broken, drifted = breaches(situation), _drifted(situation)
+    left, given_up = _inherited(situation), _given_up(situation)
+    words = [
+        *_breach_words(broken),
+        *_taking_over_words(situation, left, given_up),
+        *_drift_words(drifted),
+        *_money_words(situation),
+    ]
+    if not words:
+        return None
+    return _Cause(
+        reason="; ".join(words),
+        broken=broken,
+        inherited=left,
+        given_up=given_up,
+        to_target=bool(drifted or left),
+    )
+
+
+def _inherited(situation: Situation) -> tuple[Metric, ...]:
+    """Breaches from before the account was taken over, which are worked off."""
+    found = situation.evaluation
+    return tuple(m for m in found.breaches if not m.acts and m.name in CURABLE) if found.inherited else ()
+
+
+def _given_up(situation: Situation) -> tuple[int, ...]:
+    """Names outside the universe that the account is to leave."""
+    if situation.mode is AdoptionMode.ADOPT:
+        return ()
+    names = (position.instrument for position in situation.without_exit)
+    return tuple(name.conid for name in names if is_legacy(situation.policy, name))
 
 
 def breaches(situation: Situation) -> tuple[Metric, ...]:
     """Limits over which the portfolio stays when the mandatory sales are done."""
     exits = situation.evaluation.exits_due
-    breached = [m for m in situation.evaluation.breaches if m.name in CURABLE]
+    breached = [m for m in situation.evaluation.acting_breaches if m.name in CURABLE]
     if not breached:
         return ()
     dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
@@ -71,28 +124,53 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
     if metric.name == "max_sector":
         sectors: dict[str, float] = defaultdict(float)
         for instrument in held:
-            if instrument.symbol not in situation.policy.universe.diversified_funds:
+            if not is_fund(situation.policy, instrument):
                 sectors[situation.sector(instrument)] += abs(now[instrument.conid])
+        sectors.pop(UNKNOWN_SECTOR, None)
         return all(weight <= limits.max_sector + TOLERANCE for weight in sectors.values())
     return False
 
 
 def _drifted(situation: Situation) -> tuple[Drift, ...]:
-    """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would."""
+    """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would.
+
+    A book that is taken over goes a little of its way every day, whatever the calendar says.
+    """
     allocation, memory = situation.policy.allocation, situation.memory
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    if any(ago < allocation.frequency.sessions for ago in moved):
+    taking_over = is_taking_over(situation.policy, memory)
+    if not taking_over and any(ago < allocation.frequency.sessions for ago in moved):
         return ()
     beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
 
 
-def _reason(broken: Sequence[Metric], drifted: Sequence[Drift]) -> str:
+def _breach_words(broken: Sequence[Metric]) -> Iterator[str]:
     if broken:
-        numbers = (f"{m.name} {m.value:.1%}, limit {m.limit:.1%}" for m in broken)
-        return f"Over the limit: {'; '.join(numbers)}"
-    numbers = (f"{d.name} {d.weight:.1%}, attainable target {d.attainable:.1%}" for d in drifted)
-    return f"Drift beyond the threshold: {'; '.join(numbers)}"
+        yield "Over the limit: " + "; ".join(f"{m.name} {m.value:.1%}, limit {m.limit:.1%}" for m in broken)
+
+
+def _taking_over_words(situation: Situation, left: Sequence[Metric], given_up: Sequence[int]) -> Iterator[str]:
+    if left:
+        numbers = (f"{m.name} {m.value:.1%}, limit {m.limit:.1%}" for m in left)
+        yield "Worked off from before the account was taken over: " + "; ".join(numbers)
+    if given_up:
+        names = [p.instrument.symbol for p in situation.without_exit if p.instrument.conid in given_up]
+        yield "Outside the universe: " + ", ".join(names)
+
+
+def _drift_words(drifted: Sequence[Drift]) -> Iterator[str]:
+    if drifted:
+        numbers = (f"{d.name} {d.weight:.1%}, attainable target {d.attainable:.1%}" for d in drifted)
+        yield "Drift beyond the threshold: " + "; ".join(numbers)
+
+
+def _money_words(situation: Situation) -> Iterator[str]:
+    memory, currency = situation.memory, situation.portfolio.currency
+    if memory.new_money > 0 and situation.buying:
+        yield f"New money: {memory.new_money:,.2f} {currency}"
+    if memory.planned_withdrawal > 0:
+        yield f"To be withdrawn: {memory.planned_withdrawal:,.2f} {currency}"
 
 
 def _weights(situation: Situation) -> Targets:
@@ -126,7 +204,7 @@ def _grouped(situation: Situation, names: Iterable[Instrument]) -> Grouped:
     found: Grouped = defaultdict(list)
     for name in names:
         found["sector", situation.sector(name)].append(name)
-        if name.symbol in situation.policy.universe.diversified_funds:
+        if is_fund(situation.policy, name):
             found["asset_class", name.asset_class.value].append(name)
     return found
 
@@ -183,7 +261,7 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
             inside[instrument.conid] = limit - HEADROOM
     for metric in broken:
         if metric.name == "max_sector" and metric.limit is not None:
-            inside = _sectors_inside(situation, inside, metric.limit)
+            inside = _sectors_inside(situation, inside)
     total = total_of(inside.values())
     bounds = [
         situation.evaluation.managed_exposure * INSIDE * metric.limit / metric.value
@@ -201,14 +279,42 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
     return inside
 
 
-def _sectors_inside(situation: Situation, targets: Targets, limit: float) -> Targets:
-    for sector in sorted(situation.evaluation.sector_weights):
-        held = [p.instrument.conid for p in situation.portfolio.positions if situation.sector(p.instrument) == sector]
+def _sectors_inside(situation: Situation, targets: Targets) -> Targets:
+    """Sectors brought inside their limit; a fund is a name, and nobody knows how much of a sector Unknown is."""
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for position in situation.portfolio.positions:
+        if not is_fund(situation.policy, position.instrument):
+            groups[situation.sector(position.instrument)].append(position.instrument.conid)
+    groups.pop(UNKNOWN_SECTOR, None)
+    free = {p.instrument.conid for p in situation.without_exit}
+    limit = situation.policy.risk_limits.max_sector
+    for _, held in sorted(groups.items()):
         weight = total_of(targets[conid] for conid in held)
         if weight > limit:
-            free = {p.instrument.conid for p in situation.without_exit}
             targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
     return targets
+
+
+def _invested(situation: Situation, now: Targets, goals: Targets) -> Targets:
+    """Money that was paid in goes to the names that are farthest below their goals; nothing is sold for it."""
+    new, least = float(situation.memory.new_money), float(situation.policy.execution.min_order_value)
+    below = {conid: goal - now.get(conid, 0.0) for conid, goal in goals.items() if goal > now.get(conid, 0.0)}
+    bought = _largest_first(below, new / situation.nav, least / situation.nav) if new > 0 else {}
+    return {**now, **{conid: now.get(conid, 0.0) + share for conid, share in bought.items()}}
+
+
+def _raised(situation: Situation, targets: Targets, goals: Targets) -> Targets:
+    """Cash that is announced to leave comes from what is above its goal, the farthest first, and then pro rata."""
+    wanted = float(situation.memory.planned_withdrawal) / situation.nav
+    if wanted <= 0:
+        return targets
+    reserve, invested = situation.policy.risk_limits.min_cash_reserve, situation.evaluation.managed_exposure
+    missing = wanted + reserve - situation.evaluation.cash_weight - (invested - total_of(targets.values()))
+    free = [p.instrument.conid for p in situation.without_exit]
+    above = {conid: over for conid in free if (over := targets[conid] - goals[conid]) > 0}
+    sold = _largest_first(above, missing, 0.0) if missing > 0 else {}
+    raised = {**targets, **{conid: targets[conid] - share for conid, share in sold.items()}}
+    return _scaled(raised, free, max(0.0, missing - total_of(sold.values())))
 
 
 def _scaled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
@@ -238,34 +344,60 @@ def _levelled(targets: Targets, free: Iterable[int], excess: float, least: float
     return {**targets, **dict.fromkeys(ordered, 0.0)}
 
 
-def _orders(situation: Situation, now: Targets, targets: Targets) -> tuple[Order, ...]:
-    """Sells, then buys by size, all scaled down together to the day's turnover."""
-    policy, nav = situation.policy, situation.nav
-    changes = {conid: target - now.get(conid, 0.0) for conid, target in targets.items()}
-    total = total_of(abs(change) for change in changes.values()) * nav
-    used = total_of(situation.base_value(order) for order in situation.mandatory)
-    budget = max(0.0, policy.execution.max_turnover * nav - used)
-    scale = min(1.0, budget / total) if total > 0 else 0.0
+def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bool) -> tuple[Order, ...]:
+    """Sells, then buys by size, all within the day's turnover: whole orders, the farthest from their targets first."""
+    nav, least = situation.nav, float(situation.policy.execution.min_order_value)
+    changes = {conid: (target - now.get(conid, 0.0)) * nav for conid, target in targets.items()}
+    free = {p.instrument.conid for p in situation.without_exit}
+    off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
+    on = {conid: change for conid, change in changes.items() if change > 0}
+    total = total_of(off.values()) + total_of(on.values())
+    scale = min(1.0, _turnover_left(situation, total, at_once) / total) if total > 0 else 0.0
+    if scale < 1:
+        off, on = (_largest_first(wanted, scale * total_of(wanted.values()), least) for wanted in (off, on))
     sells = [
         order
         for position in situation.without_exit
-        if (change := changes[position.instrument.conid]) < 0
+        if (value := off.get(position.instrument.conid, 0.0)) > 0
         for order in trim(
-            situation,
-            position,
-            -change * scale * nav,
-            OrderRule.REBALANCE,
-            _words(now, targets, position.instrument),
+            situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument)
         )
     ]
     if not situation.buying:
         return tuple(sells)
     desired = [
-        DesiredBuy(i, changes[i.conid] * scale * nav, targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
-        for i in sorted(situation.buyable, key=lambda i: (-changes.get(i.conid, 0.0), i.symbol))
-        if changes.get(i.conid, 0.0) > 0
+        DesiredBuy(i, on[i.conid], targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
+        for i in sorted(situation.buyable, key=lambda i: (-on.get(i.conid, 0.0), i.symbol))
+        if i.conid in on
     ]
     return (*sells, *buys(situation, (*situation.mandatory, *sells), desired))
+
+
+def _turnover_left(situation: Situation, total: float, at_once: bool) -> float:
+    """Base currency, of `total` that is to be traded. A book that is taken over is worked off over the weeks.
+
+    Limits and exits take theirs out of the policy's own bound.
+    """
+    policy, nav = situation.policy, situation.nav
+    left = max(0.0, policy.execution.max_turnover * nav - total_of(map(situation.base_value, situation.mandatory)))
+    if at_once or not is_taking_over(policy, situation.memory):
+        return left
+    a_day = max(
+        total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(policy.execution.min_order_value)
+    )
+    return min(left, situation.most_turnover * nav, a_day + float(situation.memory.new_money))
+
+
+def _largest_first(wanted: Targets, amount: float, least: float) -> Targets:
+    """So much of what is wanted, the largest first and each whole as far as it goes; a rest below `least` is left."""
+    found: Targets = {}
+    left = amount
+    for conid, value in sorted(wanted.items(), key=lambda item: (-item[1], item[0])):
+        if left <= TOLERANCE or left < least:
+            break
+        found[conid] = min(value, left)
+        left -= found[conid]
+    return found
 
 
 def _words(now: Targets, targets: Targets, instrument: Instrument) -> str:

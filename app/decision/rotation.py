@@ -124,7 +124,8 @@ def _move(situation: Situation, turn: Turn) -> Plan | None:
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
     sources = [p for p in situation.without_exit if situation.sector(p.instrument) == source]
     weight = total_of(situation.weight(p.instrument) for p in sources)
-    share = min(1.0, rules.move / weight) if weight > 0 else 0.0
+    move = min(rules.move, situation.most_turnover / 2)
+    share = min(1.0, move / weight) if weight > 0 else 0.0
     sells = [
         order
         for position in sources

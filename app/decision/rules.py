@@ -31,7 +31,7 @@ def rules(policy: Policy, evaluation: Evaluation, plans: Sequence[Plan]) -> Choi
 def offered(policy: Policy, evaluation: Evaluation, plans: Sequence[Plan]) -> tuple[Plan, ...]:
     """Without HOLD while a CRITICAL breach outlasts the mandatory exits, unless the rules would choose HOLD."""
     hold = _hold(plans)
-    critical = [m for m in evaluation.metrics if m.severity is Severity.CRITICAL and m.name not in _PAST]
+    critical = [m for m in evaluation.metrics if m.acting is Severity.CRITICAL and m.name not in _PAST]
     outlasts = [m for m in critical if not _cured(m, hold)]
     if not outlasts or _first(plans) is hold:
         return tuple(plans)

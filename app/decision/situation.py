@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.domain.adoption import mode_of
 from app.domain.evaluation import Evaluation
-from app.domain.instrument import Instrument
+from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.kept import kept_property
 from app.domain.market import Market, Trend
 from app.domain.order import Order, OrderRule, Side
 from app.domain.plan import Memory
-from app.domain.policy import Fx, Policy, TrendFilter
+from app.domain.policy import AdoptionMode, Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
+from app.domain.price_levels import gains_of
 from app.domain.sizing import HEADROOM, ZERO, cash_for, in_legs, is_margin, sellable, spendable
+from app.domain.taking_over import PAIR, is_taking_over
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import blocked_names, position_limit, sector_of, sectors_of
+from app.domain.universe import blocked_names, is_fund, is_legacy, position_limit, sector_of, sectors_of
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,52 @@ class Situation:
         return tuple(sorted(tradable, key=lambda position: position.instrument.symbol))
 
     @kept_property
+    def gains(self) -> Mapping[int, float | None]:
+        """Price-only return of every position since it was taken over or bought, by conid; None without a cost."""
+        return gains_of(self.portfolio, self.memory)
+
+    @kept_property
+    def mode(self) -> AdoptionMode:
+        """How this account was taken over."""
+        return mode_of(self.policy, self.memory.adoption)
+
+    @kept_property
+    def spared(self) -> frozenset[int]:
+        """Conids that only exits sell: held from before, and not in the universe."""
+        if self.mode is not AdoptionMode.ADOPT:
+            return frozenset()
+        names = (position.instrument for position in self.portfolio.positions)
+        return frozenset(name.conid for name in names if is_legacy(self.policy, name))
+
+    @kept_property
     def held_in(self) -> Counter[str]:
         """How many of the holdings each sector has."""
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @kept_property
     def without_exit(self) -> tuple[Position, ...]:
-        """Holdings without a mandatory sale."""
-        sold = {order.instrument.conid for order in self.mandatory}
-        return tuple(position for position in self.holdings if position.instrument.conid not in sold)
+        """Holdings without a mandatory sale that may be sold by choice."""
+        kept = self.spared.union(order.instrument.conid for order in self.mandatory)
+        return tuple(position for position in self.holdings if position.instrument.conid not in kept)
+
+    @kept_property
+    def most_turnover(self) -> float:
+        """What a plan may trade by choice today, as a fraction of NAV: while a book is worked off, little a day.
+
+        Money that was paid in is no part of that book.
+        """
+        most = self.policy.execution.max_turnover
+        if not is_taking_over(self.policy, self.memory):
+            return most
+        return min(most, self._pace + float(self.memory.new_money) / self.nav)
+
+    @property
+    def _pace(self) -> float:
+        """Days on which nothing was large enough to trade are made up for, as far as a pair of orders needs it."""
+        a_day, last = self.policy.adoption.turnover, self.memory.last_rebalance
+        passed = self.memory.adopted + 1 if last is None else min(last, self.memory.adopted + 1)
+        pair = PAIR * float(self.policy.execution.min_order_value) / self.nav
+        return max(a_day, min(a_day * passed, pair))
 
     def weight(self, instrument: Instrument) -> float:
         """Fraction of NAV before any order."""
@@ -280,7 +320,7 @@ def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
     group = policy.risk_limits.max_sector - (
         evaluation.sector_weights.get(sector, 0.0) + placed.by_sector[sector] / nav
     )
-    if sector in policy.universe.diversified_funds:
+    if sector == UNKNOWN_SECTOR or is_fund(policy, own):
         group = position + HEADROOM
     return min(position, exposure, group - HEADROOM) * nav
 
@@ -289,9 +329,10 @@ def _money(situation: Situation, placed: Placed) -> float:
     """What cash, reserve, turnover and order size leave, in base currency."""
     policy = situation.policy
     reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav
+    reserve += float(situation.memory.planned_withdrawal)
     return min(
         placed.cash + placed.sold - placed.bought - reserve,
         placed.spendable - placed.bought,
-        policy.execution.max_turnover * situation.nav - placed.sold - placed.bought,
+        situation.most_turnover * situation.nav - placed.sold - placed.bought,
         float(policy.execution.max_order_value),
     )

@@ -4,6 +4,7 @@ from app.decision.situation import DesiredBuy, Situation, buys, sell, shares
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
+from app.domain.price_levels import cut_level
 from app.domain.tolerance import TOLERANCE
 
 
@@ -12,11 +13,14 @@ def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
     rules = situation.policy.strategies.cut_losers
     if not rules.enabled:
         return ()
-    gains = situation.portfolio.gains
+    gains = situation.gains
     return tuple(
         (position, gain)
         for position in situation.holdings
-        if (gain := gains[position.instrument.conid]) is not None and not gain > -rules.trigger_loss + TOLERANCE
+        if position.instrument.conid not in situation.spared
+        and (gain := gains[position.instrument.conid]) is not None
+        and not gain > -rules.trigger_loss + TOLERANCE
+        and not gain > -cut_level(situation.policy, situation.market, position.instrument.conid) + TOLERANCE
     )
 
 
@@ -29,7 +33,8 @@ def cut_losers(situation: Situation) -> Plan | None:
         conid = position.instrument.conid
         already = sum(order.quantity for order in situation.mandatory if order.instrument.conid == conid)
         more = shares(rules.sell, position.quantity) - already
-        text = f"{position.instrument.symbol} {gain:.1%} against {-rules.trigger_loss:.1%}"
+        level = -cut_level(situation.policy, situation.market, conid)
+        text = f"{position.instrument.symbol} {gain:.1%} against {level:.1%}"
         cut = sell(situation, position, more, (OrderRule.CUT_LOSERS,), f"cut_losers: unrealised {text}")
         orders += cut
         losses += [text] if cut else []
@@ -49,7 +54,7 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
     )
     if not may_buy:
         return ()
-    gains = situation.portfolio.gains
+    gains = situation.gains
     found = (
         (position, gain)
         for position in situation.without_exit

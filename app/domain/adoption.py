@@ -11,10 +11,13 @@ from decimal import Decimal
 
 from app.domain.lots import Fill
 from app.domain.order import Side
-from app.domain.policy.adoption import AdoptionMode
+from app.domain.policy import AdoptionMode, Policy
+from app.domain.portfolio import Portfolio
 from app.domain.splits import BOTH_WAYS
 
 ZERO, ONE = Decimal(0), Decimal(1)
+# Sessions in a week.
+WEEK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,47 @@ class AdoptedHolding:
 class Adoption:
     """Of one account: the session of first contact, NAV then in base currency, and what was managed, by conid.
 
-    `mode` is what a person chose for this account; None leaves it to the policy.
+    `invested` is what all of `holdings` were worth, in base currency. `mode` is what a person chose for this account;
+    None leaves it to the policy.
     """
 
     session_date: date
     nav: Decimal
     holdings: Mapping[int, AdoptedHolding]
+    invested: Decimal
     mode: AdoptionMode | None = None
+
+    @property
+    def has_book(self) -> bool:
+        """There is a book to be worked off: at least half of the account was invested."""
+        return 2 * self.invested >= self.nav
+
+    def counted_anew(self, conid: int, into: int, ratio: Decimal, cash: Decimal = ZERO) -> "Adoption":
+        """Each share of a holding became `ratio` shares of `into`, and `cash`."""
+        left = dict(self.holdings)
+        one = left.pop(conid)
+        quantity = one.quantity * ratio
+        cost = one.quantity * max(ZERO, one.price - cash)
+        if into in left:
+            quantity, cost = quantity + left[into].quantity, cost + left[into].quantity * left[into].price
+        return replace(self, holdings={**left, into: AdoptedHolding(quantity, cost / quantity)})
+
+
+def adoption_of(portfolio: Portfolio, session_date: date, mode: AdoptionMode | None = None) -> Adoption:
+    """Of what the account holds now."""
+    managed = [position for position in portfolio.positions if position.quantity > 0]
+    return Adoption(
+        session_date=session_date,
+        nav=portfolio.nav,
+        holdings={p.instrument.conid: AdoptedHolding(p.quantity, p.price) for p in managed},
+        invested=sum((portfolio.value(position) for position in managed), ZERO),
+        mode=mode,
+    )
+
+
+def mode_of(policy: Policy, adoption: Adoption | None) -> AdoptionMode:
+    """A person's choice for the account, else the policy's."""
+    return policy.adoption.mode if adoption is None or adoption.mode is None else adoption.mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What was measured, against which limit."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -19,11 +20,15 @@ class Severity(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+_OVER = (Severity.HIGH, Severity.CRITICAL)
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One measurement as a fraction. `value` is None where it cannot be computed, and `note` says why.
 
-    A metric without a limit is shown beside the limited ones and breaches nothing.
+    A metric without a limit is shown beside the limited ones and breaches nothing. `acts_as` is the severity that the
+    rules act upon where it is another: of a breach that was there when the account was taken over.
     """
 
     name: str
@@ -32,11 +37,22 @@ class Metric:
     severity: Severity
     floor: bool = False
     note: str | None = None
+    acts_as: Severity | None = None
 
     @property
     def breached(self) -> bool:
         """The limit is not met; an unknown value breaches nothing but blocks risk increases."""
-        return self.severity is Severity.HIGH or self.severity is Severity.CRITICAL
+        return self.severity in _OVER
+
+    @property
+    def acting(self) -> Severity:
+        """The severity that the rules act upon."""
+        return self.acts_as or self.severity
+
+    @property
+    def acts(self) -> bool:
+        """The limit is not met, and not only by what was found when the account was taken over."""
+        return self.acting in _OVER
 
 
 class ExitRule(StrEnum):
@@ -94,7 +110,8 @@ class Evaluation:
     """One portfolio measured against one policy. Ratios are fractions of NAV; `nav` in base currency.
 
     `weights` of what is managed, by conid; `drawdown` is None when no NAV history is known, never zero for want of
-    data. `eligible` are the names that may be bought today, by symbol.
+    data. `eligible` are the names that may be bought today, by symbol. `inherited`: breaches from before the account was
+    taken over, which are worked off and not acted upon, each with how far it was over its limit then.
     """
 
     nav: Decimal
@@ -110,6 +127,7 @@ class Evaluation:
     trend: Trend | None
     vix: float | None
     eligible: tuple[Instrument, ...]
+    inherited: Mapping[str, float] = field(default_factory=dict)
 
     def metric(self, name: str) -> Metric:
         """The measurement of that name; KeyError for a name nobody measures."""
@@ -137,6 +155,11 @@ class Evaluation:
     def breaches(self) -> tuple[Metric, ...]:
         """Metrics over their limit."""
         return tuple(metric for metric in self.metrics if metric.breached)
+
+    @property
+    def acting_breaches(self) -> tuple[Metric, ...]:
+        """Those that are acted upon."""
+        return tuple(metric for metric in self.metrics if metric.acts)
 
     @property
     def risk_may_rise(self) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -50,3 +50,15 @@ def follow(
 def closes(navs: Sequence[NavPoint]) -> tuple[NavPoint, ...]:
     """The points that statistics use: values at a session's close, whoever recorded them."""
     return tuple(point for point in navs if point.kind is not NavKind.RUN)
+
+
+def since(navs: Sequence[NavPoint], first: date) -> tuple[NavPoint, ...]:
+    """Those of that day and later, their peak counted from there; oldest first."""
+    if not navs or navs[0].session_date >= first:
+        return tuple(navs)
+    peak, found = 0.0, []
+    for point in navs:
+        if point.session_date >= first:
+            peak = max(peak, point.index)
+            found.append(replace(point, peak=peak))
+    return tuple(found)

@@ -28,12 +28,38 @@ class Obstacle:
     limit: str
 
 
+def is_fund(policy: Policy, instrument: Instrument) -> bool:
+    """It is of no sector, and so a group of its own: a diversified fund, or one that the policy counts in no sector."""
+    universe = policy.universe
+    if instrument.symbol in universe.diversified_funds:
+        return True
+    return instrument.asset_class is AssetClass.ETF and instrument.symbol not in universe.sector_of
+
+
 def sector_of(policy: Policy, market: Market, instrument: Instrument) -> str:
-    """The sector that limits count it in; a diversified fund is a sector of its own."""
-    if instrument.symbol in policy.universe.diversified_funds:
+    """The group that limits count it in: its sector, "Unknown" where nobody names one, or the symbol of a fund."""
+    if is_fund(policy, instrument):
         return instrument.symbol
+    named = policy.universe.sector_of.get(instrument.symbol)
+    if named is not None:
+        return named
     listed = market.instruments.get(instrument.conid, instrument)
     return instrument.sector if listed.sector == UNKNOWN_SECTOR else listed.sector
+
+
+def needs_sector(policy: Policy) -> bool:
+    """Whether a purchase must be counted in a sector: a limit, a target or the universe asks for it."""
+    return policy.risk_limits.max_sector < 1 or bool(policy.allocation.sectors or policy.universe.sectors)
+
+
+def is_legacy(policy: Policy, instrument: Instrument) -> bool:
+    """Held though it is not in the universe: no rule of the policy would have bought it."""
+    return instrument.symbol not in policy.universe.symbols
+
+
+def group_limit(policy: Policy, group: str, funds: frozenset[str]) -> float:
+    """The largest weight of a sector, or of a fund that is a group of its own."""
+    return position_limit(policy, group) if group in funds else policy.risk_limits.max_sector
 
 
 def position_limit(policy: Policy, symbol: str) -> float:
@@ -95,10 +121,13 @@ def _class_obstacle(policy: Policy, market: Market, instrument: Instrument) -> O
         return Obstacle("universe.symbols", instrument.symbol, "a name on the list")
     if instrument.asset_class is AssetClass.INDEX or instrument.asset_class not in universe.asset_classes:
         return Obstacle("universe.asset_classes", instrument.asset_class.value, ", ".join(universe.asset_classes))
-    if universe.sectors and instrument.symbol not in universe.diversified_funds:
-        sector = sector_of(policy, market, instrument)
-        if sector not in universe.sectors:
-            return Obstacle("universe.sectors", sector, ", ".join(universe.sectors))
+    if is_fund(policy, instrument):
+        return None
+    sector = sector_of(policy, market, instrument)
+    if sector == UNKNOWN_SECTOR and needs_sector(policy):
+        return Obstacle("universe.sector_of", f"the sector of {instrument.symbol} is unknown", "a GICS sector")
+    if universe.sectors and sector not in universe.sectors:
+        return Obstacle("universe.sectors", sector, ", ".join(universe.sectors))
     return None
 
 
@@ -125,9 +154,14 @@ def keep_volatilities(market: Market, found: dict[int, float]) -> None:
     market.derived[realised_volatilities] = found
 
 
+def own_groups(policy: Policy) -> tuple[object, ...]:
+    """What of a policy tells the group of a name."""
+    return policy.universe.diversified_funds, tuple(policy.universe.sector_of.items())
+
+
 def sectors_of(policy: Policy, market: Market) -> dict[int, str]:
     """`sector_of` every instrument of the market, by conid; kept."""
-    kept, key = lasting(market), (sectors_of, policy.universe.diversified_funds)
+    kept, key = lasting(market), (sectors_of, *own_groups(policy))
     found = kept.get(key)
     if not isinstance(found, dict):
         found = kept[key] = {one.conid: sector_of(policy, market, one) for one in market.instruments.values()}
@@ -154,11 +188,16 @@ def obstacle(policy: Policy, market: Market, instrument: Instrument) -> Obstacle
 
 def eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
     """Every instrument that may be bought today, by symbol; kept with the market for policies of the same universe."""
-    key = (eligible, policy.universe)
+    key = (eligible, _admits(policy))
     found = market.derived.get(key)
     if not isinstance(found, tuple):
         found = market.derived[key] = _eligible(policy, market)
     return found
+
+
+def _admits(policy: Policy) -> tuple[object, ...]:
+    """What of a policy tells which names it admits."""
+    return policy.universe, needs_sector(policy)
 
 
 def _eligible(policy: Policy, market: Market) -> tuple[Instrument, ...]:
@@ -182,7 +221,7 @@ def _large_enough(policy: Policy, quote: Quote | None) -> bool:
 
 def _of_class(policy: Policy, market: Market) -> tuple[Instrument, ...]:
     """What the universe admits whatever the day's numbers are, by symbol."""
-    kept, key = lasting(market), (_of_class, policy.universe)
+    kept, key = lasting(market), (_of_class, _admits(policy))
     found = kept.get(key)
     if not isinstance(found, tuple):
         names = (one for one in market.instruments.values() if _class_obstacle(policy, market, one) is None)

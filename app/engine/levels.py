@@ -24,7 +24,7 @@ def reason_to_reduce(policy: Policy, evaluation: Evaluation, runs_since_review: 
     """
     for name in REDUCING_METRICS:
         metric = evaluation.metric(name)
-        if metric.breached and metric.value is not None and metric.limit is not None:
+        if metric.acts and metric.value is not None and metric.limit is not None:
             return f"{name} is {metric.value:.1%}, limit {metric.limit:.1%}"
     most = policy.approval.review_after_runs
     if runs_since_review < most:

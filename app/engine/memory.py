@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from app.domain.adoption import Adoption, gain_base
 from app.domain.evaluation import Evaluation
 from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
@@ -18,20 +19,23 @@ LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
 class EvaluationRecord:
     """What the next session's rules compare with: severity by metric, limit by exposure cap.
 
-    `drawdown_acted_at`: the drawdown at which the drawdown action last acted.
+    `drawdown_acted_at`: the drawdown at which the drawdown action last acted. `inherited`: breaches that were found as
+    the account was taken over and are not acted upon, each with how far it was over its limit then.
     """
 
     severities: Mapping[str, str]
     caps: Mapping[str, float]
     drawdown_acted_at: float | None
+    inherited: Mapping[str, float] | None = None
 
 
 def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> EvaluationRecord:
     """`acted_at`: where the drawdown action last acted before."""
     return EvaluationRecord(
-        severities={metric.name: metric.severity.value for metric in evaluation.metrics},
+        severities={metric.name: metric.acting.value for metric in evaluation.metrics},
         caps={cap.rule: cap.limit for cap in evaluation.caps},
         drawdown_acted_at=evaluation.drawdown_acted_at(acted_at),
+        inherited=evaluation.inherited or None,
     )
 
 
@@ -96,15 +100,35 @@ def name_memories(history: Iterable[FilledOrder], held: Mapping[int, Decimal]) -
     return {conid: name_memory(conid, own, held.get(conid, Decimal(0))) for conid, own in names.items()}
 
 
+def gain_bases(
+    adoption: Adoption | None, fills: Mapping[int, Sequence[Fill]], held: Mapping[int, Decimal]
+) -> dict[int, Decimal]:
+    """The prices that gains of what is `held` count from, by conid; without those that count at the broker's own cost.
+
+    `fills` by conid, oldest first.
+    """
+    if adoption is None:
+        return {}
+    found: dict[int, Decimal] = {}
+    for conid, quantity in held.items():
+        later = [fill for fill in fills.get(conid, ()) if fill.session_date >= adoption.session_date]
+        base = gain_base(adoption.holdings.get(conid), later, quantity)
+        if base is not None and base > 0:
+            found[conid] = base
+    return found
+
+
 def memory_of(
     names: Mapping[int, NameMemory],
     before: EvaluationRecord | None,
     since: Callable[[date], int],
     closed_trades: tuple[Decimal | None, ...] | None = None,
+    adoption: Adoption | None = None,
+    bases: Mapping[int, Decimal] | None = None,
 ) -> Memory:
     """What today decides by. `before`: of the newest session before today; `since`: sessions from a date to today.
 
-    `closed_trades` where the caller keeps them already.
+    `closed_trades` where the caller keeps them already; `bases` are the `gain_bases`.
     """
     last: dict[str, date] = {}
     bought: dict[int, int] = {}
@@ -133,6 +157,10 @@ def memory_of(
         bought=bought,
         sold=sold,
         closed_trades=profits_of(names) if closed_trades is None else closed_trades,
+        adoption=adoption,
+        adopted=0 if adoption is None else since(adoption.session_date),
+        gain_bases=dict(bases or {}),
+        inherited=dict(before.inherited) if before and before.inherited else None,
     )
 
 

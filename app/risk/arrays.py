@@ -17,7 +17,7 @@ from app.domain.market import Array, Market
 from app.domain.order import Side
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from app.domain.universe import lasting, sector_of
+from app.domain.universe import is_fund, lasting, own_groups, sector_of
 from app.risk import metrics
 from app.risk.clusters import Groups, Mask, clusters, clusters_among, ties_of
 
@@ -37,7 +37,7 @@ class PortfolioArrays:
     """Holdings by column. Shape: `weights` [N] signed fractions of NAV, `membership` [S, N] one-hot by `sectors`.
 
     `cash_weight` is trade-date cash less open buys. `dust` columns are below one share. `unmanaged` is the exposure of
-    all that no rule orders, `beside` [N] what of it is of the same name.
+    all that no rule orders, `beside` [N] what of it is of the same name. `funds`: sectors that are one fund each.
     """
 
     instruments: tuple[Instrument, ...]
@@ -50,6 +50,7 @@ class PortfolioArrays:
     dust: Mask
     unmanaged: float
     beside: Array
+    funds: frozenset[str]
 
     @property
     def managed_exposure(self) -> float:
@@ -137,6 +138,7 @@ def arrays_of(
         dust=np.array([conid in portfolio.dust for conid in order], dtype=bool),
         unmanaged=float(portfolio.unmanaged_exposure) / nav,
         beside=_beside(portfolio, order) / nav,
+        funds=layout.funds,
     )
 
 
@@ -148,6 +150,7 @@ class _Layout:
     sector_of: tuple[str, ...]
     sectors: tuple[str, ...]
     membership: Array
+    funds: frozenset[str]
 
 
 def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...]) -> _Layout:
@@ -155,14 +158,15 @@ def _layout(policy: Policy, market: Market, instruments: tuple[Instrument, ...])
     kept = lasting(market).get(_Layout)
     if not isinstance(kept, dict):
         kept = lasting(market)[_Layout] = {}
-    key = (tuple([i.conid for i in instruments]), policy.universe.diversified_funds)
+    key = (tuple([i.conid for i in instruments]), *own_groups(policy))
     found = kept.get(key)
     if not isinstance(found, _Layout) or found.instruments != instruments:
         where = tuple(sector_of(policy, market, instrument) for instrument in instruments)
         sectors = tuple(sorted(set(where)))
         if len(kept) >= MOST_LAYOUTS:
             kept.clear()
-        found = kept[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where))
+        funds = frozenset(one.symbol for one in instruments if is_fund(policy, one))
+        found = kept[key] = _Layout(instruments, where, sectors, _one_hot(sectors, where), funds)
     return found
 
 

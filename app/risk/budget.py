@@ -12,6 +12,7 @@ import numpy as np
 
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Evaluation
+from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.kept import kept_property
 from app.domain.market import Market, QuoteKind, known
 from app.domain.order import Order, Side
@@ -20,7 +21,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, Refusal
 from app.domain.sizing import cash_for, spendable
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import obstacle, position_limit
+from app.domain.universe import group_limit, obstacle, position_limit
 from app.risk.after import after
 from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
 from app.risk.bisection import largest_passing
@@ -253,10 +254,10 @@ def _over_weights(purchase: Purchase, quantity: int) -> Iterator[Refusal | None]
     sizes, beside = np.abs(weights), purchase.arrays.beside[purchase.column]
     yield _over(purchase, "max_position", float(sizes[purchase.column] + beside), position_limit(policy, symbol))
     sector = purchase.arrays.sector_of[purchase.column]
-    fund = sector in policy.universe.diversified_funds
-    ceiling = position_limit(policy, sector) if fund else policy.risk_limits.max_sector
-    inside = purchase.arrays.membership[purchase.arrays.sectors.index(sector)]
-    yield _over(purchase, "max_sector", float((sizes * inside).sum()), ceiling)
+    if sector != UNKNOWN_SECTOR:
+        inside = purchase.arrays.membership[purchase.arrays.sectors.index(sector)]
+        ceiling = group_limit(policy, sector, purchase.arrays.funds)
+        yield _over(purchase, "max_sector", float((sizes * inside).sum()), ceiling)
     floor = policy.risk_limits.min_cash_reserve
     if not cash >= floor - TOLERANCE:
         yield _refuse(purchase.order, "cash_reserve", f"{cash:.4f}", f"at least {floor:.4f}")

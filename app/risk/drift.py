@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.evaluation import Drift
-from app.domain.instrument import Instrument
+from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.market import Market
 from app.domain.policy import Policy
 from app.domain.sizing import HEADROOM
 from app.domain.totals import total_of
-from app.domain.universe import position_limits, sectors_of
+from app.domain.universe import is_fund, position_limits, sectors_of
 from app.risk.arrays import PortfolioArrays
 
 CASH = "CASH"
@@ -81,8 +81,8 @@ def drifts(
         zip((i.conid for i in arrays.instruments), arrays.sector_of, strict=True)
     )
     single, fund = (max(0.0, most - HEADROOM) for most in position_limits(policy))
-    funds = policy.universe.diversified_funds
-    rooms = {i.conid: fund if i.symbol in funds else single for i in buyable}
+    diversified = policy.universe.diversified_funds
+    rooms = {i.conid: fund if i.symbol in diversified else single for i in buyable}
     names = Names(policy, buyable, held, locked, sectors, rooms)
     allowed = _towards(names, max(0.0, max_exposure - HEADROOM))
     if arrays.unmanaged == 0:
@@ -121,9 +121,8 @@ def _sectors(names: Names, room: float) -> tuple[Drift, ...]:
     groups = names.grouped(names.sectors)
     targets = dict(names.policy.allocation.sectors)
     scale = _scale(targets, room)
-    # A sector that is held without a target has the target zero; a diversified fund is of no sector.
-    funds = names.policy.universe.diversified_funds
-    single = {names.sectors[instrument.conid] for instrument, _ in names.held if instrument.symbol not in funds}
+    # A sector that is held without a target has the target zero; a fund is of no sector, and so is who knows what.
+    single = {names.sectors[i.conid] for i, _ in names.held if not is_fund(names.policy, i)} - {UNKNOWN_SECTOR}
     targets.update({sector: 0.0 for sector in single if sector not in targets})
     limit = max(0.0, names.policy.risk_limits.max_sector - HEADROOM)
     return tuple(groups.drift("sector", name, target, scale, limit) for name, target in sorted(targets.items()))

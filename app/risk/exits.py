@@ -11,7 +11,8 @@ import numpy as np
 
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
-from app.domain.market import Array
+from app.domain.instrument import UNKNOWN_SECTOR
+from app.domain.market import Array, Market
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.tolerance import TOLERANCE
@@ -19,6 +20,8 @@ from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays
 from app.risk.clusters import Mask
+from app.risk.inherited import position_key, sector_key
+from app.domain.price_levels import loss_level
 from app.risk.regime import drawdown_breached
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.
@@ -28,9 +31,10 @@ SCALES = 201
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What the exit rules look at. Shape: `gains` [N] price-only return on average cost, NaN without a cost.
+    """What the exit rules look at. Shape: `gains` [N] price-only return since adoption or purchase, NaN without a cost.
 
-    `whole`: one share or more, held long. `free`: whole, and may be ordered today.
+    `whole`: one share or more, held long. `free`: whole, and may be ordered today. `spared`: inherited breaches that
+    nothing is done about.
     """
 
     policy: Policy
@@ -41,6 +45,8 @@ class Holdings:
     gains: Array
     whole: Mask
     free: Mask
+    market: Market
+    spared: frozenset[str] = frozenset()
 
     def due(
         self, rule: ExitRule, column: int, sold: float, value: float, threshold: float, metric: str | None = None
@@ -64,12 +70,15 @@ def exits_due(holdings: Holdings) -> tuple[ExitDue, ...]:
 
 
 def _stop_losses(holdings: Holdings, kept: Array) -> Found:
-    stop = -holdings.policy.exits.stop_loss
-    hit = holdings.whole & (holdings.gains <= stop + TOLERANCE)
-    if not hit.any():
-        return [], kept
-    due = [holdings.due(ExitRule.STOP_LOSS, c, 1.0, float(holdings.gains[c]), stop) for c in hit.nonzero()[0].tolist()]
-    return due, np.where(hit & holdings.free, 0.0, kept)
+    exits, found = holdings.policy.exits, []
+    hit = holdings.whole & (holdings.gains <= TOLERANCE - exits.stop_loss)
+    for column in hit.nonzero()[0].tolist():
+        conid, gain = holdings.arrays.instruments[column].conid, float(holdings.gains[column])
+        level = -loss_level(holdings.market, conid, exits.stop_loss, exits.volatility_multiple)
+        hit[column] = gain <= level + TOLERANCE
+        if hit[column]:
+            found.append(holdings.due(ExitRule.STOP_LOSS, column, 1.0, gain, level))
+    return found, np.where(hit & holdings.free, 0.0, kept) if found else kept
 
 
 def _drawdown(holdings: Holdings, kept: Array) -> Found:
@@ -111,25 +120,26 @@ def _limit_breaches(holdings: Holdings, kept: Array) -> Found:
 
 def _reduces(metric: Metric, memory: Memory) -> bool:
     """CRITICAL, or HIGH for the second session. CRITICAL yesterday was acted upon: today's HIGH is a first one."""
-    if metric.severity is Severity.CRITICAL:
+    if metric.acting is Severity.CRITICAL:
         return True
     before = (memory.previous_severities or {}).get(metric.name)
-    return metric.severity is Severity.HIGH and before == Severity.HIGH
+    return metric.acting is Severity.HIGH and before == Severity.HIGH
 
 
 def _positions(holdings: Holdings, kept: Array) -> Array:
     allowed = np.array([position_limit(holdings.policy, i.symbol) for i in holdings.arrays.instruments])
     sizes = np.abs(holdings.arrays.weights) * kept
     over = holdings.free & ~(sizes <= allowed + TOLERANCE)
+    if holdings.spared:
+        over &= [position_key(i.conid) not in holdings.spared for i in holdings.arrays.instruments]
     return np.where(over, kept * INSIDE * allowed / np.where(sizes > 0, sizes, 1.0), kept)
 
 
 def _sectors(holdings: Holdings, kept: Array) -> Array:
     groups = [(row > 0).nonzero()[0].tolist() for row in holdings.arrays.membership]
-    funds = holdings.policy.universe.diversified_funds
-    limit = holdings.policy.risk_limits.max_sector
+    limit, beside = holdings.policy.risk_limits.max_sector, {UNKNOWN_SECTOR, *holdings.arrays.funds}
     for sector, group in zip(holdings.arrays.sectors, groups, strict=True):
-        if sector not in funds:
+        if sector not in beside and sector_key(sector) not in holdings.spared:
             kept = _group_to(holdings, kept, group, limit)
     return kept
 

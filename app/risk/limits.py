@@ -8,6 +8,7 @@ import numpy as np
 
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Metric, Severity
+from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.market import Array, Market
 from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.plan import Memory
@@ -15,10 +16,11 @@ from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.sizing import unbounded_buys
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import position_limit
+from app.domain.universe import group_limit, position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
+from app.risk.inherited import acting, position_key, sector_key
 
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
@@ -84,22 +86,45 @@ def statistic_limits(policy: Policy) -> Mapping[str, float]:
     }
 
 
-def concentration(policy: Policy, arrays: PortfolioArrays, sectors: Sequence[float]) -> tuple[Metric, Metric]:
-    """(largest position against its own limit, largest sector); `sectors`: the weights of the sectors."""
-    limits = policy.risk_limits
+def concentration(
+    policy: Policy, arrays: PortfolioArrays, sectors: Sequence[float], spared: frozenset[str] = frozenset()
+) -> tuple[Metric, Metric]:
+    """(largest position against its own limit, largest sector); `sectors`: the weights of the sectors.
+
+    A position or sector that is `spared` acts as if it were inside its limit.
+    """
     sizes: list[float] = arrays.sizes.tolist()
-    allowed = [position_limit(policy, instrument.symbol) for instrument in arrays.instruments]
-    if not sizes:
-        return limited("max_position", 0.0, limits.max_position), limited("max_sector", 0.0, limits.max_sector)
-    ratios = [_ratio(size, limit) for size, limit in zip(sizes, allowed, strict=True)]
-    worst = _largest(ratios)
-    funds = policy.universe.diversified_funds
-    sector_limits = [position_limit(policy, s) if s in funds else limits.max_sector for s in arrays.sectors]
-    fullest = _largest([_ratio(size, limit) for size, limit in zip(sectors, sector_limits, strict=True)])
+    positions = [
+        (position_key(one.conid), one.symbol, size, position_limit(policy, one.symbol))
+        for one, size in zip(arrays.instruments, sizes, strict=True)
+    ]
+    groups = [
+        (sector_key(name), name, weight, group_limit(policy, name, arrays.funds))
+        for name, weight in zip(arrays.sectors, sectors, strict=True)
+        if name != UNKNOWN_SECTOR
+    ]
+    limits = policy.risk_limits
     return (
-        limited("max_position", sizes[worst], allowed[worst], arrays.instruments[worst].symbol),
-        limited("max_sector", sectors[fullest], sector_limits[fullest], arrays.sectors[fullest]),
+        _fullest("max_position", positions, limits.max_position, spared),
+        _fullest("max_sector", groups, limits.max_sector, spared),
     )
+
+
+def _fullest(
+    name: str, rows: Sequence[tuple[str, str, float, float]], default: float, spared: frozenset[str]
+) -> Metric:
+    """Of (key, label, size, limit) the one nearest to its limit, or farthest beyond it."""
+    found = _nearest(name, rows, default)
+    if not spared:
+        return found
+    return acting(found, spared, _nearest(name, [row for row in rows if row[0] not in spared], default))
+
+
+def _nearest(name: str, rows: Sequence[tuple[str, str, float, float]], default: float) -> Metric:
+    if not rows:
+        return limited(name, 0.0, default)
+    _, label, size, limit = rows[_largest([_ratio(size, limit) for _, _, size, limit in rows])]
+    return limited(name, size, limit, label)
 
 
 def risk(

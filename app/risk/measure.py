@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 import numpy as np
 
+from app.domain.adoption import mode_of
 from app.domain.evaluation import Evaluation, Metric, Severity
-from app.domain.universe import blocked_names, eligible
+from app.domain.policy import AdoptionMode
+from app.domain.universe import blocked_names, eligible, is_legacy
 from app.risk import limits
 from app.risk.drift import drifts
 from app.risk.exits import Holdings, exits_due
@@ -19,7 +21,12 @@ def measure(today: Today) -> Evaluation:
     """Raises: DataError for a NAV that is not above zero, or returns that are not finite."""
     policy, market, found = today.policy, today.market, today.before
     buyable = eligible(policy, market)
-    locked = blocked_names(policy, market, today.arrays.instruments)
+    names = today.arrays.instruments
+    locked = blocked_names(policy, market, names)
+    stuck = locked
+    if mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT:
+        # What the policy would not hold is held: it is no reason to sell what it would.
+        stuck = locked.union(name.conid for name in names if is_legacy(policy, name))
     return Evaluation(
         nav=found.nav,
         cash_weight=found.cash_weight,
@@ -29,11 +36,12 @@ def measure(today: Today) -> Evaluation:
         metrics=(*found.metrics, *_shown(today, found.vix)),
         drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
-        drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, locked),
+        drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, stuck),
         caps=found.caps,
         trend=found.trend,
         vix=found.vix,
         eligible=buyable,
+        inherited=found.inherited,
     )
 
 
@@ -50,7 +58,7 @@ def _vix(value: float | None) -> Metric:
 def _holdings(today: Today, locked: Collection[int]) -> Holdings:
     names = today.arrays.instruments
     positions = [p for p in (today.portfolio.position(name.conid) for name in names) if p is not None]
-    gains = [today.portfolio.gains[name.conid] for name in names]
+    gains = [today.gains[name.conid] for name in names]
     whole = np.array([p.quantity >= 1 for p in positions], dtype=bool)
     free = whole & np.array([name.conid not in locked for name in names], dtype=bool) if locked else whole
     return Holdings(
@@ -60,6 +68,8 @@ def _holdings(today: Today, locked: Collection[int]) -> Holdings:
         measured={metric.name: metric for metric in today.limited},
         memory=today.memory,
         gains=np.array([np.nan if gain is None else gain for gain in gains], dtype=np.float64),
+        market=today.market,
+        spared=today.spared,
         whole=whole,
         free=free,
     )

@@ -12,13 +12,15 @@ from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Evaluation, ExposureCap, Metric
 from app.domain.kept import kept_property
 from app.domain.market import Market
-from app.domain.navs import NavPoint
+from app.domain.navs import NavKind, NavPoint, follow, since
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
+from app.domain.price_levels import gains_of
 from app.risk import limits, regime
 from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
 from app.risk.clusters import heaviest_group
+from app.risk.inherited import Over, acting
 from app.risk.metrics import group_weights
 from app.risk.statistics import Statistics
 
@@ -81,6 +83,33 @@ class Today:
     @kept_property
     def limited(self) -> tuple[Metric, ...]:
         """Every limited metric: the seven risk metrics first, in their stable order."""
+        found = self._measured
+        spared = self.spared
+        if not spared:
+            return found
+        position, sector = limits.concentration(self.policy, self.arrays, self._sector_weights, spared)
+        return (position, sector, *(acting(metric, spared) for metric in found[2:]))
+
+    @kept_property
+    def inherited(self) -> Mapping[str, float]:
+        """Breaches from before the account was taken over, each with how far it was over its limit then."""
+        return {} if self._over is None else self._over.inherited(self.policy, self.memory)
+
+    @kept_property
+    def spared(self) -> frozenset[str]:
+        """Those of them that are not acted upon."""
+        return frozenset() if self._over is None else self._over.spared(self.inherited)
+
+    @kept_property
+    def _over(self) -> Over | None:
+        """None where nothing can be inherited."""
+        memory = self.memory
+        if memory.adoption is None or (memory.adopted > 0 and not memory.inherited):
+            return None
+        return Over(self.policy, self.arrays, self._sector_weights, self._measured)
+
+    @kept_property
+    def _measured(self) -> tuple[Metric, ...]:
         policy, portfolio, arrays = self.policy, self.portfolio, self.arrays
         position, sector = limits.concentration(policy, arrays, self._sector_weights)
         volatility, value_at_risk, cluster = limits.risk(policy, arrays, self.limited_statistics)
@@ -97,6 +126,11 @@ class Today:
             self._drawdown,
             limits.limited("exposure", arrays.exposure, tightest.limit, tightest.rule),
         )
+
+    @kept_property
+    def gains(self) -> Mapping[int, float | None]:
+        """As `gains_of` tells them."""
+        return gains_of(self.portfolio, self.memory)
 
     @kept_property
     def unlimited(self) -> tuple[Metric, ...]:
@@ -126,11 +160,21 @@ class Today:
             trend=self.regime.trend,
             vix=self.regime.vix,
             eligible=(),
+            inherited=self.inherited,
         )
 
-    @property
+    @kept_property
     def _past(self) -> Sequence[NavPoint]:
-        return self.navs if self.doubt is None else ()
+        """Values since the account was taken over: what it fell before counts for nothing."""
+        if self.doubt is not None:
+            return ()
+        adoption = self.memory.adoption
+        if adoption is None:
+            return self.navs
+        found = since(self.navs, adoption.session_date)
+        if found or self.memory.adopted > 0:
+            return found
+        return (follow(None, self.market.session.date, NavKind.RUN, self.portfolio.nav),)
 
     @kept_property
     def _now(self) -> NavPoint | None:

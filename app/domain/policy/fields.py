@@ -12,6 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat
 
+from app.domain.instrument import GICS_SECTORS
+
 
 def _as_fraction(percent: float) -> float:
     if not 0 <= percent <= 100:
@@ -40,6 +42,12 @@ def _as_clock_time(value: object) -> time:
     return time.fromisoformat(value)
 
 
+def _as_sector(name: str) -> str:
+    if name not in GICS_SECTORS:
+        raise ValueError(f"{name!r} is not a GICS sector; these are: {', '.join(GICS_SECTORS)}")
+    return name
+
+
 _USUAL_LEAST = 0.01
 # Below a hundredth is usual for these; what they would be if a fraction was written for a percentage is not.
 _FINE_LEAST = {"limit_offset": 0.0005, "max_var_95_1d": 0.0005, "price_collar": 0.0005}
@@ -58,6 +66,9 @@ ClockTime = Annotated[time, BeforeValidator(_as_clock_time)]
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9. ]*$")]
 """A ticker as the broker writes it."""
+
+Sector = Annotated[str, AfterValidator(_as_sector)]
+"""A GICS sector."""
 
 CASH = "CASH"
 """The class of what is not invested, beside the asset classes."""

@@ -17,7 +17,7 @@ from app.domain.instrument import AssetClass
 from app.domain.kept import Same
 from app.domain.policy.adoption import AdoptionRules
 from app.domain.policy.answers import Answers
-from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Symbol
+from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Sector, Symbol
 
 
 class RiskTolerance(StrEnum):
@@ -38,7 +38,8 @@ class Investor(Section):
 class Universe(Section):
     """What may be held. Empty `sectors` admits every sector; `restricted` names are never ordered.
 
-    `max_volatility_30d` is annualised; caps and volumes bind only buys.
+    `max_volatility_30d` is annualised; caps and volumes bind only buys. `sector_of` comes before what anybody else says
+    of a name's sector.
     """
 
     asset_classes: tuple[AssetClass, ...] = (AssetClass.STOCK, AssetClass.ETF)
@@ -46,9 +47,14 @@ class Universe(Section):
     sectors: tuple[str, ...] = ()
     restricted: tuple[Symbol, ...] = ()
     diversified_funds: tuple[Symbol, ...] = ()
+    sector_of: dict[Symbol, Sector] = Field(default_factory=dict)
     min_market_cap: Amount = Field(default=Decimal(0), ge=0)
     min_average_volume: Amount = Field(default=Decimal(0), ge=0)
     max_volatility_30d: Percent = Field(default=100)
+
+    def __hash__(self) -> int:
+        """What follows from it is kept by it."""
+        return hash((self.symbols, self.restricted, self.sectors, tuple(self.sector_of)))
 
 
 class RiskLimits(Section):
@@ -76,9 +82,14 @@ class DrawdownAction(StrEnum):
 
 
 class Exits(Section):
-    """Mandatory sales, on price-only return over average cost. `drawdown_exposure` is what `reduce` reduces to."""
+    """Mandatory sales, on price-only return since the adoption or the purchase, where that is later.
+
+    `drawdown_exposure` is what `reduce` reduces to. The stop is never nearer than `volatility_multiple` times a name's
+    monthly volatility; 0 is off.
+    """
 
     stop_loss: Percent = Field(default=15)
+    volatility_multiple: StrictFloat = Field(default=3, ge=0, le=20)
     take_profit: Gain = Field(default=50)
     take_profit_sell: Percent = Field(default=25)
     drawdown_action: DrawdownAction = DrawdownAction.REDUCE
@@ -151,10 +162,11 @@ class Rotate(Section):
 
 
 class CutLosers(Section):
-    """Sell what lost more than `trigger_loss`, before the stop does."""
+    """Sell what lost more than `trigger_loss`, before the stop does; `volatility_multiple` as of the stop."""
 
     enabled: StrictBool = True
     trigger_loss: Percent = Field(default=10)
+    volatility_multiple: StrictFloat = Field(default=2, ge=0, le=20)
     sell: Percent = Field(default=100)
 
 

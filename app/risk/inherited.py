@@ -1,0 +1,93 @@
+"""Breaches from before an account was taken over: shown, worked off, and acted upon only where they get worse.
+
+What was over its limit on the first day stays inherited for as long as the weeks of the adoption, also where it comes
+back inside and leaves again; after them until it is inside for the first time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from app.domain.adoption import WEEK, mode_of
+from app.domain.evaluation import Metric, Severity
+from app.domain.instrument import UNKNOWN_SECTOR
+from app.domain.plan import Memory
+from app.domain.policy import AdoptionMode, Policy
+from app.domain.tolerance import TOLERANCE
+from app.domain.universe import group_limit, position_limit
+from app.risk.arrays import PortfolioArrays
+
+# Of these one value is measured for the whole account; positions and sectors are inherited one by one.
+WHOLE = ("annual_volatility", "var_95_1d", "correlated_cluster", "cash_reserve", "exposure")
+POSITION, SECTOR = "max_position", "max_sector"
+# Worse by this share of its limit, and an inherited breach is one of today.
+WORSE = 0.1
+
+
+def position_key(conid: int) -> str:
+    """What the breach of one name's limit is kept under."""
+    return f"{POSITION}:{conid}"
+
+
+def sector_key(sector: str) -> str:
+    """What the breach of one sector's limit is kept under."""
+    return f"{SECTOR}:{sector}"
+
+
+class Over:
+    """By how much each measurement is over its limit; of what is inside nothing."""
+
+    def __init__(
+        self, policy: Policy, arrays: PortfolioArrays, sectors: Sequence[float], measured: Sequence[Metric]
+    ) -> None:
+        self._limits: dict[str, float] = {}
+        self.excess: dict[str, float] = {}
+        for key, value, limit in _values(policy, arrays, sectors, measured):
+            self._limits[key] = limit
+            if value - limit > TOLERANCE:
+                self.excess[key] = value - limit
+
+    def inherited(self, policy: Policy, memory: Memory) -> dict[str, float]:
+        """What of it, or what was and may return, is from before the adoption: how far it was over then.
+
+        After the weeks it counts as far as it was ever worked off.
+        """
+        if memory.adoption is None or mode_of(policy, memory.adoption) is AdoptionMode.NOW:
+            return {}
+        if memory.adopted == 0:
+            return dict(self.excess)
+        before = memory.inherited or {}
+        if memory.adopted < WEEK * policy.adoption.weeks:
+            return dict(before)
+        return {key: min(then, self.excess[key]) for key, then in before.items() if key in self.excess}
+
+    def spared(self, inherited: Mapping[str, float]) -> frozenset[str]:
+        """The inherited breaches that nothing is done about of its own accord."""
+        return frozenset(
+            key
+            for key, then in inherited.items()
+            if self.excess.get(key, 0.0) <= then + WORSE * abs(self._limits.get(key, 0.0)) + TOLERANCE
+        )
+
+
+def _values(
+    policy: Policy, arrays: PortfolioArrays, sectors: Sequence[float], measured: Sequence[Metric]
+) -> Iterator[tuple[str, float, float]]:
+    """(key, value, limit), a floor turned round."""
+    for name, size in zip(arrays.instruments, arrays.sizes.tolist(), strict=True):
+        yield position_key(name.conid), size, position_limit(policy, name.symbol)
+    for sector, weight in zip(arrays.sectors, sectors, strict=True):
+        if sector != UNKNOWN_SECTOR:
+            yield sector_key(sector), weight, group_limit(policy, sector, arrays.funds)
+    for metric in measured:
+        if metric.name in WHOLE and metric.value is not None and metric.limit is not None:
+            sign = -1.0 if metric.floor else 1.0
+            yield metric.name, sign * metric.value, sign * metric.limit
+
+
+def acting(metric: Metric, spared: frozenset[str], others: Metric | None = None) -> Metric:
+    """The metric as it is acted upon; `others`: the same of those positions or sectors whose breach is not spared."""
+    if not metric.breached:
+        return metric
+    if others is not None:
+        return replace(metric, acts_as=others.severity if others.breached else Severity.MEDIUM)
+    return replace(metric, acts_as=Severity.MEDIUM) if metric.name in spared else metric
