@@ -81,7 +81,7 @@ class Scenario(Part):
     expect: Expected
     mode: AdoptionMode = AdoptionMode.ADOPT
     capital: Decimal = Decimal(250_000)
-    falls: Mapping[str, float] = Field(default_factory=dict)
+    falls: Mapping[str, tuple[float, int]] = Field(default_factory=dict)
     unknown_sectors: bool = False
     held_a_year: bool = False
     cost_lost: Annotated[Decimal, Field(ge=0, lt=100)] = ZERO
@@ -125,7 +125,7 @@ def policy_for(scenario: Scenario) -> Policy:
 def run(scenario: Scenario) -> Way:
     """The account met and led."""
     names = {**NAMES, **MANY} if scenario.book == "five_hundred" else NAMES
-    falls = {name: lost / 100 for name, lost in scenario.falls.items()}
+    falls = {name: (lost / 100, sessions) for name, (lost, sessions) in scenario.falls.items()}
     past = Reader(history(scenario.met, names, falls, scenario.unknown_sectors))
     lines = tuple(
         UnmanagedHolding(symbol, kind, "not a stock or fund", quantity=Decimal(1), value=value, exposure=value)

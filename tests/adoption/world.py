@@ -70,9 +70,9 @@ MANY = {f"N{number:03}": Kind(SECTORS[number % 11], price=20 + number % 90) for 
 
 
 def history(
-    on: date, names: Mapping[str, Kind] = NAMES, falls: Mapping[str, float] | None = None, unknown: bool = False
+    on: date, names: Mapping[str, Kind] = NAMES, falls: Mapping[str, tuple[float, int]] | None = None, unknown: bool = False
 ) -> History:
-    """Around that session. `falls`: of these so much is lost in the five sessions from it on.
+    """Around that session. `falls`: of these (how much is lost, in how many sessions from the third on).
 
     `unknown`: no source names a sector of what is synthetic.
     """
@@ -84,8 +84,9 @@ def history(
     index = past.index[first:last]
     moves = past.index[first:last] / past.index[first - 1 : last - 1] - 1
     series = {symbol: _series(number, kind, moves) for number, (symbol, kind) in enumerate(names.items())}
-    for symbol, lost in (falls or {}).items():
-        series[symbol][BEFORE:] *= (1 - lost) ** (np.minimum(np.arange(1, last - row + 1), 5) / 5)
+    for symbol, (lost, sessions) in (falls or {}).items():
+        since = np.arange(1, last - row - 1)
+        series[symbol][BEFORE + 2 :] *= (1 - lost) ** (np.minimum(since, sessions) / sessions)
     if "GONE" in series:
         series["GONE"][BEFORE - 30 :] = np.nan
     return History(
