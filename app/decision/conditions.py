@@ -3,20 +3,22 @@
 Of an action's triggers one is enough; of its requirements all are needed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from app.decision.rebalance import CURABLE, breaches
+from app.decision.rebalance import CURABLE, breaches, calls_on_any_day
 from app.decision.rotation import change, from_to, momentum
 from app.decision.situation import Situation
-from app.decision.strategies import kept_from_growing
+from app.decision.strategies import kept_from_cutting, kept_from_growing
 from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
 from app.domain.plan import Action
 from app.domain.policy import TrendFilter
 from app.domain.portfolio import Position
+from app.domain.price_levels import cut_level, loss_level
+from app.domain.taking_over import in_first_weeks
 from app.domain.tolerance import TOLERANCE
 
 # Measurement → the policy's field that limits it.
@@ -132,17 +134,20 @@ def _risk_known(situation: Situation) -> Condition:
     return Condition("risk_limits", "", evaluation.risk_may_rise, text, change=f"{', '.join(unknown)} become known")
 
 
-def _to_price(position: Position, threshold: float, *, fall: bool) -> str:
-    """The price at which the return on cost is the threshold, and how far away it is."""
-    goal = position.average_cost * (1 + Decimal(str(threshold)))
+def _to_price(position: Position, base: Decimal, threshold: float, *, fall: bool) -> str:
+    """The price at which the return on the base is the threshold, and how far away it is."""
+    goal = base * (1 + Decimal(str(threshold)))
     move = float(goal / position.price - 1) if position.price > 0 else 0.0
     verb = "falls" if fall else "rises"
     return f"{position.instrument.symbol} {verb} {abs(move):.1%} to {goal:.2f} {position.instrument.currency}"
 
 
-def _return(position: Position, rule: str, threshold: float, *, fall: bool, held_back: str | None = None) -> _Sketch:
-    """A gain or loss on cost against its trigger; without a known cost there is no trigger."""
-    gain, symbol = position.unrealized_return, position.instrument.symbol
+def _return(
+    situation: Situation, position: Position, rule: str, threshold: float, *, fall: bool, held_back: str | None = None
+) -> _Sketch:
+    """A gain or loss since the adoption or the purchase against its trigger; without a known cost there is none."""
+    symbol, conid = position.instrument.symbol, position.instrument.conid
+    gain, base = situation.gains[conid], situation.memory.gain_bases.get(conid, position.average_cost)
     if gain is None:
         return _sketch(Condition(rule, symbol, False, f"{symbol}: the average cost is unknown"))
     there = gain <= threshold + TOLERANCE if fall else gain >= threshold - TOLERANCE
@@ -152,7 +157,7 @@ def _return(position: Position, rule: str, threshold: float, *, fall: bool, held
         text = f"{symbol} unrealised {gain:.1%} against {threshold:.1%}"
         if barred is not None:
             return Condition(rule, symbol, False, f"{text}, but {barred}", gain, threshold, f"{symbol}: not {barred}")
-        return Condition(rule, symbol, there, text, gain, threshold, _to_price(position, threshold, fall=fall))
+        return Condition(rule, symbol, there, text, gain, threshold, _to_price(position, base, threshold, fall=fall))
 
     return _Sketch(_remoteness(gain, threshold), symbol, rule, there and barred is None, tell)
 
@@ -160,7 +165,17 @@ def _return(position: Position, rule: str, threshold: float, *, fall: bool, held
 def _cut_losers(situation: Situation) -> Conditions:
     rules = situation.policy.strategies.cut_losers
     name = "strategies.cut_losers.trigger_loss_pct"
-    losers = (_return(position, name, -rules.trigger_loss, fall=True) for position in situation.holdings)
+    losers = (
+        _return(
+            situation,
+            position,
+            name,
+            -cut_level(situation.policy, situation.market, position.instrument.conid),
+            fall=True,
+            held_back=kept_from_cutting(situation, position),
+        )
+        for position in situation.holdings
+    )
     return Conditions(_told(losers), (_enabled("cut_losers", rules.enabled),))
 
 
@@ -168,6 +183,7 @@ def _reinforce(situation: Situation) -> Conditions:
     rules = situation.policy.strategies.reinforce_winners
     winners = (
         _return(
+            situation,
             position,
             "strategies.reinforce_winners.trigger_gain_pct",
             rules.trigger_gain,
@@ -223,16 +239,23 @@ def _rebalance(situation: Situation) -> Conditions:
     left = breaches(situation)
     limits = [_limit(m, m in left) for m in situation.evaluation.metrics if m.name in CURABLE and m.limit is not None]
     return Conditions(
-        _told(map(_sketch, (*limits, *drifts))),
+        _told(map(_sketch, (*limits, *drifts, *_others(situation)))),
         (_enabled("rebalance", situation.policy.strategies.rebalance.enabled),),
     )
 
 
+def _others(situation: Situation) -> Iterator[Condition]:
+    """What calls for it on any day: a book that is taken over, names to be given up, money."""
+    for rule, words in calls_on_any_day(situation):
+        yield Condition(rule, "", True, words)
+
+
 def _frequency(situation: Situation) -> Condition:
-    """A rebalance and a rotation both rest the drift that they leave."""
+    """A rebalance and a rotation both rest the drift that they leave, but not while an account is taken over."""
     memory, frequency = situation.memory, situation.policy.allocation.frequency
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    return _rested("allocation.frequency", "rebalance or rotation", min(moved, default=None), frequency.sessions)
+    last = None if in_first_weeks(situation.policy, memory) else min(moved, default=None)
+    return _rested("allocation.frequency", "rebalance or rotation", last, frequency.sessions)
 
 
 def _drift(situation: Situation, name: str, difference: float, rested: Condition) -> Condition:
@@ -251,7 +274,9 @@ def _limit(metric: Metric, left: bool) -> Condition:
     if metric.value is None or metric.limit is None:
         return Condition(LIMIT_OF[metric.name], metric.name, False, f"{metric.name} unknown: {metric.note}")
     text = f"{metric.name} {metric.value:.1%}, {bound} {metric.limit:.1%}"
-    if metric.breached and not left:
+    if metric.breached and not metric.acts:
+        text = f"{text}, which was so when the account was taken over and is worked off"
+    elif metric.breached and not left:
         text = f"{text}, which the mandatory sales deal with"
     verb = "falls below" if metric.floor else "rises above"
     more = f"{metric.name} {verb} {metric.limit:.1%}"
@@ -266,14 +291,15 @@ def _hold(situation: Situation) -> Conditions:
     for position in situation.holdings:
         number = position.instrument.conid
         level = (taken.get(number, 0) + 1) * exits.take_profit
-        found.append(_return(position, "exits.stop_loss_pct", -exits.stop_loss, fall=True))
-        found.append(_return(position, "exits.take_profit_pct", level, fall=False))
+        stop = loss_level(situation.market, number, exits.stop_loss, exits.volatility_multiple)
+        found.append(_return(situation, position, "exits.stop_loss_pct", -stop, fall=True))
+        found.append(_return(situation, position, "exits.take_profit_pct", level, fall=False))
     return Conditions(_told((*found, _sketch(_drawdown(situation, due)))), _uncritical(situation))
 
 
 def _uncritical(situation: Situation) -> tuple[Condition, ...]:
     """HOLD alone is no answer to a CRITICAL breach that selling could cure."""
-    found = [m for m in situation.evaluation.metrics if m.severity is Severity.CRITICAL and m.name in CURABLE]
+    found = [m for m in situation.evaluation.metrics if m.acting is Severity.CRITICAL and m.name in CURABLE]
     return tuple(
         Condition(LIMIT_OF[m.name], m.name, False, f"{m.name} is CRITICAL", m.value, m.limit, f"{m.name} falls")
         if m.value is None or m.limit is None

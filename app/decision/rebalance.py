@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.decision.situation import DesiredBuy, Situation, buys, trim
-from app.domain.evaluation import Drift, ExitRule, Metric
+from app.domain.evaluation import Drift, ExitRule, Metric, position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import AdoptionMode
 from app.domain.sizing import HEADROOM
-from app.domain.taking_over import PAIR, is_taking_over, sessions_left
+from app.domain.taking_over import PAIR, in_first_weeks, is_taking_over, sessions_left
 from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, is_legacy, position_limit
@@ -39,7 +39,7 @@ def rebalance(situation: Situation) -> Plan | None:
     now = _weights(situation)
     goals = _on_target(situation, now)
     targets = _rested(situation, now, goals) if found.to_target else _invested(situation, now, goals)
-    targets = _inside(situation, targets, (*found.broken, *found.inherited)) | dict.fromkeys(found.given_up, 0.0)
+    targets = _inside(situation, targets, found) | dict.fromkeys(found.given_up, 0.0)
     targets = _raised(situation, targets, goals)
     orders = _orders(situation, now, targets, at_once=bool(found.broken))
     if not orders:
@@ -68,14 +68,13 @@ def _cause(situation: Situation) -> _Cause | None:
         return None
     broken, drifted = breaches(situation), _drifted(situation)
     left, given_up = _inherited(situation), _given_up(situation)
-    words = [
-        *_breach_words(broken),
-        *_taking_over_words(situation, left, given_up),
-        *_drift_words(drifted),
-        *_money_words(situation),
-    ]
+    other = [words for _, words in calls_on_any_day(situation)]
+    words = [*_breach_words(broken), *other, *_drift_words(drifted)]
     if not words:
         return None
+    if broken and is_taking_over(situation.policy, situation.memory):
+        # What is of today is dealt with today; what was there before waits for another day.
+        return _Cause("; ".join(_breach_words(broken)), broken=broken)
     return _Cause(
         reason="; ".join(words),
         broken=broken,
@@ -134,12 +133,11 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
 def _drifted(situation: Situation) -> tuple[Drift, ...]:
     """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would.
 
-    A book that is taken over goes a little of its way every day, whatever the calendar says.
+    What an account is taken over with goes its way on any day.
     """
     allocation, memory = situation.policy.allocation, situation.memory
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    taking_over = is_taking_over(situation.policy, memory)
-    if not taking_over and any(ago < allocation.frequency.sessions for ago in moved):
+    if not in_first_weeks(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
         return ()
     beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
@@ -150,27 +148,26 @@ def _breach_words(broken: Sequence[Metric]) -> Iterator[str]:
         yield "Over the limit: " + "; ".join(f"{m.name} {m.value:.1%}, limit {m.limit:.1%}" for m in broken)
 
 
-def _taking_over_words(situation: Situation, left: Sequence[Metric], given_up: Sequence[int]) -> Iterator[str]:
+def calls_on_any_day(situation: Situation) -> Iterator[tuple[str, str]]:
+    """What the calendar is not asked about: (the policy's field, what it is in words)."""
+    left, given_up, memory = _inherited(situation), _given_up(situation), situation.memory
     if left:
         numbers = (f"{m.name} {m.value:.1%}, limit {m.limit:.1%}" for m in left)
-        yield "Worked off from before the account was taken over: " + "; ".join(numbers)
+        yield "adoption.weeks", "Worked off from before the account was taken over: " + "; ".join(numbers)
     if given_up:
         names = [p.instrument.symbol for p in situation.without_exit if p.instrument.conid in given_up]
-        yield "Outside the universe: " + ", ".join(names)
+        yield "adoption.mode", "Outside the universe: " + ", ".join(names)
+    currency = situation.portfolio.currency
+    if memory.new_money > 0 and situation.buying:
+        yield "allocation", f"New money: {memory.new_money:,.2f} {currency}"
+    if memory.planned_withdrawal > 0:
+        yield "allocation", f"To be withdrawn: {memory.planned_withdrawal:,.2f} {currency}"
 
 
 def _drift_words(drifted: Sequence[Drift]) -> Iterator[str]:
     if drifted:
         numbers = (f"{d.name} {d.weight:.1%}, attainable target {d.attainable:.1%}" for d in drifted)
         yield "Drift beyond the threshold: " + "; ".join(numbers)
-
-
-def _money_words(situation: Situation) -> Iterator[str]:
-    memory, currency = situation.memory, situation.portfolio.currency
-    if memory.new_money > 0 and situation.buying:
-        yield f"New money: {memory.new_money:,.2f} {currency}"
-    if memory.planned_withdrawal > 0:
-        yield f"To be withdrawn: {memory.planned_withdrawal:,.2f} {currency}"
 
 
 def _weights(situation: Situation) -> Targets:
@@ -185,7 +182,7 @@ def _on_target(situation: Situation, now: Targets) -> Targets:
     """Every drift corrected: names to their own targets, groups as a whole."""
     targets = dict(now)
     drifts = situation.evaluation.drifts
-    by_symbol = {p.instrument.symbol: p.instrument for p in situation.without_exit}
+    by_symbol = {p.instrument.symbol: p.instrument for p in situation.free_to_sell}
     for drift in drifts:
         if drift.kind == "name" and drift.name in by_symbol:
             targets[by_symbol[drift.name].conid] = drift.attainable
@@ -209,17 +206,10 @@ def _grouped(situation: Situation, names: Iterable[Instrument]) -> Grouped:
     return found
 
 
-def _rested(situation: Situation, now: Targets, targets: Targets) -> Targets:
-    """Drift sells nothing that was bought within the rebalancing frequency, and buys nothing that was sold."""
-    bought, sold = situation.memory.bought, situation.memory.sold
-    least = situation.policy.allocation.frequency.sessions
-    kept = dict(targets)
-    for conid, target in targets.items():
-        held = now.get(conid, 0.0)
-        recent = bought if target < held else sold
-        if recent.get(conid, least) < least:
-            kept[conid] = held
-    return kept
+def _rested(situation: Situation, now: Targets, goals: Targets) -> Targets:
+    """What was bought lately stays, and nothing else is sold in its place."""
+    may_go = {position.instrument.conid for position in situation.without_exit}
+    return {conid: goal if conid in may_go else max(goal, now.get(conid, 0.0)) for conid, goal in goals.items()}
 
 
 def _toward(
@@ -229,7 +219,7 @@ def _toward(
     inside = {name.conid for name in held}
     difference = goal - total_of(targets[name.conid] for name in held)
     if difference < 0:
-        free = [p.instrument.conid for p in situation.without_exit if p.instrument.conid in inside]
+        free = [p.instrument.conid for p in situation.free_to_sell if p.instrument.conid in inside]
         sellable = total_of(targets[conid] for conid in free)
         factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
         return {**targets, **{conid: targets[conid] * factor for conid in free}}
@@ -251,17 +241,21 @@ def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
     return filled
 
 
-def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) -> Targets:
-    """No name above its limit, the whole within the exposure allowed, statistics scaled inside their limits."""
-    inside = dict(targets)
-    free = [p.instrument for p in situation.without_exit]
+def _inside(situation: Situation, targets: Targets, found: "_Cause") -> Targets:
+    """No name above its limit, the whole within the exposure allowed, statistics scaled inside their limits.
+
+    What was over its limit when the account was taken over is brought inside only where that is worked off.
+    """
+    inside, broken = dict(targets), (*found.broken, *found.inherited)
+    spared = frozenset(situation.evaluation.inherited) if found.broken and not found.inherited else frozenset()
+    # A limit does not ask when something was bought.
+    free = [p.instrument for p in (situation.free_to_sell if found.broken else situation.without_exit)]
     for instrument in free:
         limit = position_limit(situation.policy, instrument.symbol)
-        if inside[instrument.conid] > limit:
+        if inside[instrument.conid] > limit and position_key(instrument.conid) not in spared:
             inside[instrument.conid] = limit - HEADROOM
-    for metric in broken:
-        if metric.name == "max_sector" and metric.limit is not None:
-            inside = _sectors_inside(situation, inside)
+    if any(metric.name == "max_sector" for metric in broken):
+        inside = _sectors_inside(situation, inside, spared)
     total = total_of(inside.values())
     bounds = [
         situation.evaluation.managed_exposure * INSIDE * metric.limit / metric.value
@@ -279,18 +273,18 @@ def _inside(situation: Situation, targets: Targets, broken: Sequence[Metric]) ->
     return inside
 
 
-def _sectors_inside(situation: Situation, targets: Targets) -> Targets:
+def _sectors_inside(situation: Situation, targets: Targets, spared: frozenset[str]) -> Targets:
     """Sectors brought inside their limit; a fund is a name, and nobody knows how much of a sector Unknown is."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for position in situation.portfolio.positions:
         if not is_fund(situation.policy, position.instrument):
             groups[situation.sector(position.instrument)].append(position.instrument.conid)
     groups.pop(UNKNOWN_SECTOR, None)
-    free = {p.instrument.conid for p in situation.without_exit}
+    free = {p.instrument.conid for p in situation.free_to_sell}
     limit = situation.policy.risk_limits.max_sector
-    for _, held in sorted(groups.items()):
+    for sector, held in sorted(groups.items()):
         weight = total_of(targets[conid] for conid in held)
-        if weight > limit:
+        if weight > limit and sector_key(sector) not in spared:
             targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
     return targets
 
@@ -348,7 +342,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
     """Sells, then buys by size, all within the day's turnover: whole orders, the farthest from their targets first."""
     nav, least = situation.nav, float(situation.policy.execution.min_order_value)
     changes = {conid: (target - now.get(conid, 0.0)) * nav for conid, target in targets.items()}
-    free = {p.instrument.conid for p in situation.without_exit}
+    free = {p.instrument.conid for p in situation.free_to_sell}
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
     on = {conid: change for conid, change in changes.items() if change > 0}
     total = total_of(off.values()) + total_of(on.values())
@@ -357,11 +351,9 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
         off, on = (_largest_first(wanted, scale * total_of(wanted.values()), least) for wanted in (off, on))
     sells = [
         order
-        for position in situation.without_exit
+        for position in situation.free_to_sell
         if (value := off.get(position.instrument.conid, 0.0)) > 0
-        for order in trim(
-            situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument)
-        )
+        for order in trim(situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument))
     ]
     if not situation.buying:
         return tuple(sells)

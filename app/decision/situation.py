@@ -75,10 +75,17 @@ class Situation:
         return Counter(self.sector(position.instrument) for position in self.holdings)
 
     @kept_property
-    def without_exit(self) -> tuple[Position, ...]:
-        """Holdings without a mandatory sale that may be sold by choice."""
+    def free_to_sell(self) -> tuple[Position, ...]:
+        """Holdings without a mandatory sale that are not left to exits alone."""
         kept = self.spared.union(order.instrument.conid for order in self.mandatory)
         return tuple(position for position in self.holdings if position.instrument.conid not in kept)
+
+    @kept_property
+    def without_exit(self) -> tuple[Position, ...]:
+        """Those of them that were held for long enough to be sold by choice."""
+        least = self.policy.strategies.min_holding_sessions
+        bought = {conid for conid, ago in self.memory.bought.items() if ago < least}
+        return tuple(position for position in self.free_to_sell if position.instrument.conid not in bought)
 
     @kept_property
     def most_turnover(self) -> float:
@@ -139,14 +146,12 @@ class Situation:
 
     @kept_property
     def buyable(self) -> tuple[Instrument, ...]:
-        """Eligible names outside their cool-down that no mandatory order sells, by symbol."""
-        sold = {order.instrument.conid for order in self.mandatory}
-        rest = self.policy.strategies.cool_down_sessions
-        return tuple(
-            instrument
-            for instrument in self.evaluation.eligible
-            if instrument.conid not in sold and self.memory.sold_at_loss.get(instrument.conid, rest) >= rest
-        )
+        """Eligible names that were not sold lately and that no mandatory order sells, by symbol."""
+        rules, memory = self.policy.strategies, self.memory
+        kept = {order.instrument.conid for order in self.mandatory}
+        kept.update(conid for conid, ago in memory.sold_at_loss.items() if ago < rules.cool_down_sessions)
+        kept.update(conid for conid, ago in memory.sold.items() if ago < rules.min_holding_sessions)
+        return tuple(instrument for instrument in self.evaluation.eligible if instrument.conid not in kept)
 
 
 def _quoted(market: Market) -> dict[int, Decimal]:

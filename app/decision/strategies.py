@@ -17,11 +17,20 @@ def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
     return tuple(
         (position, gain)
         for position in situation.holdings
-        if position.instrument.conid not in situation.spared
-        and (gain := gains[position.instrument.conid]) is not None
+        if (gain := gains[position.instrument.conid]) is not None
         and not gain > -rules.trigger_loss + TOLERANCE
         and not gain > -cut_level(situation.policy, situation.market, position.instrument.conid) + TOLERANCE
+        and kept_from_cutting(situation, position) is None
     )
+
+
+def kept_from_cutting(situation: Situation, position: Position) -> str | None:
+    """Why a loser is not cut, in words; None where it may be. The stop asks nothing of this."""
+    conid, least = position.instrument.conid, situation.policy.strategies.cool_down_sessions
+    if conid in situation.spared:
+        return "held from before and outside the universe: only exits sell it"
+    bought = situation.memory.bought.get(conid, least)
+    return f"bought {bought} sessions ago, sold at a loss from {least} on" if bought < least else None
 
 
 def cut_losers(situation: Situation) -> Plan | None:

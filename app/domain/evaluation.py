@@ -110,8 +110,8 @@ class Evaluation:
     """One portfolio measured against one policy. Ratios are fractions of NAV; `nav` in base currency.
 
     `weights` of what is managed, by conid; `drawdown` is None when no NAV history is known, never zero for want of
-    data. `eligible` are the names that may be bought today, by symbol. `inherited`: breaches from before the account was
-    taken over, which are worked off and not acted upon, each with how far it was over its limit then.
+    data. `eligible` are the names that may be bought today, by symbol. `inherited`: breaches from before the account
+    was taken over, which are worked off and not acted upon, each with how far it was over its limit then.
     """
 
     nav: Decimal
@@ -166,3 +166,13 @@ class Evaluation:
         """Volatility index and trend are known, and so is every limited metric."""
         known = all(metric.severity is not Severity.UNKNOWN for metric in self.metrics if metric.limit is not None)
         return known and self.vix is not None and self.trend is not None
+
+
+def position_key(conid: int) -> str:
+    """What the breach of one name's limit is kept under."""
+    return f"max_position:{conid}"
+
+
+def sector_key(sector: str) -> str:
+    """What the breach of one sector's limit is kept under."""
+    return f"max_sector:{sector}"

@@ -82,7 +82,7 @@ class Memory:
     `reinforced`: conid → sessions since each earlier reinforcement of what is held now.
     `sold_at_loss`: conid → sessions since a stop or a cut.
     `profit_levels_taken`: conid → how many take-profit sales what is held now has had.
-    `bought`, `sold`: conid → sessions since the newest buy, and since the newest sale that was not mandatory.
+    `bought`, `sold`: conid → sessions since the newest buy, and since the newest sale.
     `last_rebalance`, `last_rotation`: sessions since, None for never.
     `previous_severities`: metric → severity at the previous session's run.
     `drawdown_acted_at`: drawdown at the last drawdown action.

@@ -7,12 +7,18 @@ from app.domain.policy import AdoptionMode, Policy
 # Smallest orders that a sale and a purchase come to.
 PAIR = 2.2
 
+
+def in_first_weeks(policy: Policy, memory: Memory) -> bool:
+    """What an account is taken over with goes its way to the targets, whatever the calendar says."""
+    return memory.adoption is not None and memory.adopted < WEEK * policy.adoption.weeks
+
+
 def is_taking_over(policy: Policy, memory: Memory) -> bool:
-    """The weeks of the adoption are not over, and there was a book to take over."""
+    """In those weeks, and there is a book that is worked off a little a day."""
     adoption = memory.adoption
     if adoption is None or not adoption.has_book or mode_of(policy, adoption) is AdoptionMode.NOW:
         return False
-    return memory.adopted < WEEK * policy.adoption.weeks
+    return in_first_weeks(policy, memory)
 
 
 def sessions_left(policy: Policy, memory: Memory) -> int:

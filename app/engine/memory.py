@@ -73,8 +73,9 @@ def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> Na
     fills, quantity = tuple(one.fill for one in history), {conid: held}
     for one, in_this_holding in zip(history, of_this_holding(fills, quantity), strict=True):
         day, side = one.fill.session_date, one.fill.side
+        newest[side] = day
         if not one.mandatory:
-            last[one.action] = newest[side] = day
+            last[one.action] = day
         if side is Side.BUY and one.action == Action.REINFORCE and in_this_holding:
             reinforced.append(day)
         if side is Side.SELL and not LOSS_RULES.isdisjoint(one.rules):

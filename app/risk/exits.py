@@ -4,24 +4,23 @@ Each rule sees what the rules before it leave. A name that must not be ordered i
 and never scaled: the others carry the reduction.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.domain.errors import InsufficientHistory
-from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
+from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity, position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.market import Array, Market
 from app.domain.plan import Memory
 from app.domain.policy import DrawdownAction, Policy
+from app.domain.price_levels import loss_level
 from app.domain.tolerance import TOLERANCE
 from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays
 from app.risk.clusters import Mask
-from app.risk.inherited import position_key, sector_key
-from app.domain.price_levels import loss_level
 from app.risk.regime import drawdown_breached
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.
@@ -47,6 +46,11 @@ class Holdings:
     free: Mask
     market: Market
     spared: frozenset[str] = frozenset()
+    inherited: Mapping[str, float] = field(default_factory=dict)
+
+    def goal(self, key: str, limit: float) -> float:
+        """What a breach is brought down to: a little inside its limit, or to what it was when it was taken over."""
+        return max(INSIDE * limit, limit + self.inherited[key]) if key in self.inherited else INSIDE * limit
 
     def due(
         self, rule: ExitRule, column: int, sold: float, value: float, threshold: float, metric: str | None = None
@@ -132,7 +136,11 @@ def _positions(holdings: Holdings, kept: Array) -> Array:
     over = holdings.free & ~(sizes <= allowed + TOLERANCE)
     if holdings.spared:
         over &= [position_key(i.conid) not in holdings.spared for i in holdings.arrays.instruments]
-    return np.where(over, kept * INSIDE * allowed / np.where(sizes > 0, sizes, 1.0), kept)
+    goals = INSIDE * allowed
+    if holdings.inherited:
+        keys = map(position_key, (i.conid for i in holdings.arrays.instruments))
+        goals = np.array([holdings.goal(key, limit) for key, limit in zip(keys, allowed.tolist(), strict=True)])
+    return np.where(over, np.minimum(kept, kept * goals / np.where(sizes > 0, sizes, 1.0)), kept)
 
 
 def _sectors(holdings: Holdings, kept: Array) -> Array:
@@ -140,7 +148,7 @@ def _sectors(holdings: Holdings, kept: Array) -> Array:
     limit, beside = holdings.policy.risk_limits.max_sector, {UNKNOWN_SECTOR, *holdings.arrays.funds}
     for sector, group in zip(holdings.arrays.sectors, groups, strict=True):
         if sector not in beside and sector_key(sector) not in holdings.spared:
-            kept = _group_to(holdings, kept, group, limit)
+            kept = _group_to(holdings, kept, group, limit, holdings.goal(sector_key(sector), limit))
     return kept
 
 
@@ -150,17 +158,18 @@ def _clusters(holdings: Holdings, kept: Array) -> Array:
     limits = holdings.policy.risk_limits
     held = (np.abs(holdings.arrays.weights) * kept > 0).nonzero()[0].tolist()
     for group in holdings.panel.groups(held, limits.correlation):
-        kept = _group_to(holdings, kept, list(group), limits.max_correlated)
+        goal = holdings.goal("correlated_cluster", limits.max_correlated)
+        kept = _group_to(holdings, kept, list(group), limits.max_correlated, goal)
     return kept
 
 
-def _group_to(holdings: Holdings, kept: Array, group: list[int], limit: float) -> Array:
-    """Sell a group of names pro rata to 0.95 of its limit, if it is above it."""
+def _group_to(holdings: Holdings, kept: Array, group: list[int], limit: float, goal: float) -> Array:
+    """Sell a group of names pro rata to its goal, if it is above its limit."""
     inside = np.zeros(len(kept), dtype=bool)
     inside[group] = True
     if _exposure(holdings, (kept * inside)[None, :])[0] <= limit + TOLERANCE:
         return kept
-    scaled = _scaled_to(holdings, kept * inside, holdings.free & inside, INSIDE * limit, _exposure)
+    scaled = _scaled_to(holdings, kept * inside, holdings.free & inside, goal, _exposure)
     return np.where(inside, scaled, kept)
 
 
@@ -174,7 +183,7 @@ def _statistic(name: str, of: Callable[[Array], Array]) -> Callable[[Holdings, A
         limit = holdings.measured[name].limit
         if limit is None or values(holdings, kept[None, :])[0] <= limit + TOLERANCE:
             return kept
-        return _scaled_to(holdings, kept, holdings.free, INSIDE * limit, values)
+        return _scaled_to(holdings, kept, holdings.free, holdings.goal(name, limit), values)
 
     return reduce
 
@@ -182,7 +191,9 @@ def _statistic(name: str, of: Callable[[Array], Array]) -> Callable[[Holdings, A
 def _cash(holdings: Holdings, kept: Array) -> Array:
     """Sell pro rata until the reserve is restored a little above its floor."""
     sold = _exposure(holdings, (1 - kept)[None, :])[0]
-    missing = holdings.policy.risk_limits.min_cash_reserve / INSIDE - holdings.arrays.cash_weight - sold
+    floor = holdings.policy.risk_limits.min_cash_reserve
+    goal = floor - holdings.inherited["cash_reserve"] if "cash_reserve" in holdings.inherited else floor / INSIDE
+    missing = goal - holdings.arrays.cash_weight - sold
     if missing <= 0:
         return kept
     target = max(0.0, float(_exposure(holdings, kept[None, :])[0]) - missing)

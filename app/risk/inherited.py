@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.adoption import WEEK, mode_of
-from app.domain.evaluation import Metric, Severity
+from app.domain.evaluation import Metric, Severity, position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.plan import Memory
 from app.domain.policy import AdoptionMode, Policy
@@ -18,19 +18,8 @@ from app.risk.arrays import PortfolioArrays
 
 # Of these one value is measured for the whole account; positions and sectors are inherited one by one.
 WHOLE = ("annual_volatility", "var_95_1d", "correlated_cluster", "cash_reserve", "exposure")
-POSITION, SECTOR = "max_position", "max_sector"
 # Worse by this share of its limit, and an inherited breach is one of today.
 WORSE = 0.1
-
-
-def position_key(conid: int) -> str:
-    """What the breach of one name's limit is kept under."""
-    return f"{POSITION}:{conid}"
-
-
-def sector_key(sector: str) -> str:
-    """What the breach of one sector's limit is kept under."""
-    return f"{SECTOR}:{sector}"
 
 
 class Over:

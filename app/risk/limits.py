@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from app.domain.errors import InsufficientHistory
-from app.domain.evaluation import Metric, Severity
+from app.domain.evaluation import Metric, Severity, position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.market import Array, Market
 from app.domain.navs import NavKind, NavPoint, follow
@@ -20,7 +20,7 @@ from app.domain.universe import group_limit, position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
-from app.risk.inherited import acting, position_key, sector_key
+from app.risk.inherited import acting
 
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.

@@ -70,6 +70,7 @@ def _holdings(today: Today, locked: Collection[int]) -> Holdings:
         gains=np.array([np.nan if gain is None else gain for gain in gains], dtype=np.float64),
         market=today.market,
         spared=today.spared,
+        inherited=today.inherited,
         whole=whole,
         free=free,
     )

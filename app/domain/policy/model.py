@@ -177,13 +177,17 @@ class Rebalance(Section):
 
 
 class Strategies(Section):
-    """The discretionary actions. `cool_down_sessions`: a name sold at a loss is not bought back for so long."""
+    """The discretionary actions. `cool_down_sessions`: a name sold at a loss is not bought back for so long.
+
+    Within `min_holding_sessions` what was bought is sold by exits alone, and what was sold is not bought.
+    """
 
     reinforce_winners: Reinforce = Reinforce()
     sector_rotation: Rotate = Rotate()
     cut_losers: CutLosers = CutLosers()
     rebalance: Rebalance = Rebalance()
     cool_down_sessions: StrictInt = Field(default=31, ge=0)
+    min_holding_sessions: StrictInt = Field(default=21, ge=0)
 
 
 class VixBand(Section):

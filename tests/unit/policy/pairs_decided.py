@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from app.domain.adoption import adoption_of
 from app.domain.market import Market, VixReading
-from app.domain.plan import NO_MEMORY
+from app.domain.plan import NO_MEMORY, Memory
 from app.domain.portfolio import Portfolio
 from tests.support.worlds import (
     LENGTH,
@@ -75,6 +76,11 @@ def _growing() -> Market:
     )
 
 
+def _taken_over(ago: int) -> Memory:
+    """The even account, so many sessions ago."""
+    return replace(NO_MEMORY, adoption=adoption_of(even(), TODAY), adopted=ago)
+
+
 _WINNER = even(costs={"AA": 80})
 _ROOM = {"risk_limits.max_sector_pct": 60}
 _ROTATES = {"strategies.sector_rotation.enabled": True, "strategies.rebalance.enabled": False}
@@ -90,6 +96,9 @@ UNIVERSE: Mapping[str, Pair] = MappingProxyType(
         "universe.sectors": Pair([], ["Energy"], let_through(_IN_ENERGY)),
         "universe.restricted": Pair([], ["AA"], decided(even(costs={"AA": 130}))),
         "universe.diversified_funds": Pair([], ["AA"], decided(_held(25))),
+        "universe.sector_of": Pair(
+            {}, {"II": "Utilities"}, let_through(_IN_ENERGY), {"universe.sectors": ["Utilities"]}
+        ),
         "universe.min_market_cap": Pair(0, 10**12, let_through(_IN_ENERGY)),
         "universe.min_average_volume": Pair(0, 10**8, let_through(_IN_ENERGY)),
         "universe.max_volatility_30d_pct": Pair(60, 5, let_through(_IN_ENERGY)),
@@ -115,6 +124,7 @@ LIMITS: Mapping[str, Pair] = MappingProxyType(
 EXITS: Mapping[str, Pair] = MappingProxyType(
     {
         "exits.stop_loss_pct": Pair(15, 25, decided(even(costs={"AA": 125})), _NO_CUTS),
+        "exits.volatility_multiple": Pair(0.0, 20.0, decided(even(costs={"AA": 125})), _NO_CUTS),
         "exits.take_profit_pct": Pair(50, 100, decided(even(costs={"AA": 60}))),
         "exits.take_profit_sell_pct": Pair(25, 50, decided(even(costs={"AA": 60}))),
         "exits.drawdown_action": Pair("reduce", "hold", decided(drawdown=0.2)),
@@ -161,9 +171,13 @@ STRATEGIES: Mapping[str, Pair] = MappingProxyType(
         "strategies.sector_rotation.require_trend": Pair("any", "bull", decided(on=_turned()), _ROTATES),
         "strategies.cut_losers.enabled": Pair(True, False, decided(even(costs={"AA": 113}))),
         "strategies.cut_losers.trigger_loss_pct": Pair(10, 12, decided(even(costs={"AA": 113}))),
+        "strategies.cut_losers.volatility_multiple": Pair(0.0, 20.0, decided(even(costs={"AA": 113}))),
         "strategies.cut_losers.sell_pct": Pair(100, 50, decided(even(costs={"AA": 113}))),
         "strategies.rebalance.enabled": Pair(
             True, False, decided(), _DRIFTING | {"allocation.drift_threshold_pct": 1}
+        ),
+        "strategies.min_holding_sessions": Pair(
+            21, 5, decided(on=_turned(), memory=replace(NO_MEMORY, bought={conid(s): 10 for s in NAMES})), _ROTATES
         ),
         "strategies.cool_down_sessions": Pair(
             31, 10, let_through(_IN_ENERGY, memory=replace(NO_MEMORY, sold_at_loss={conid("II"): 20}))
@@ -188,4 +202,14 @@ MARKET: Mapping[str, Pair] = MappingProxyType(
     }
 )  # fmt: skip
 
-DECIDED: Mapping[str, Pair] = MappingProxyType({**UNIVERSE, **LIMITS, **EXITS, **ALLOCATION, **STRATEGIES, **MARKET})
+ADOPTION: Mapping[str, Pair] = MappingProxyType(
+    {
+        "adoption.mode": Pair("adopt", "now", decided(memory=_taken_over(5)), {"universe.symbols": list(NAMES[1:])}),
+        "adoption.turnover_pct": Pair(5, 2, decided(memory=_taken_over(39)), _DRIFTING),
+        "adoption.weeks": Pair(8, 2, decided(memory=replace(_taken_over(20), last_rebalance=3)), _DRIFTING),
+    }
+)
+
+DECIDED: Mapping[str, Pair] = MappingProxyType(
+    {**UNIVERSE, **LIMITS, **EXITS, **ALLOCATION, **STRATEGIES, **MARKET, **ADOPTION}
+)

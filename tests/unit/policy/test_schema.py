@@ -186,6 +186,8 @@ def test_every_field_is_in_the_hash(path: str) -> None:
 
 
 WORDS: dict[str, object] = {
+    "adoption.mode": "now",
+    "universe.sector_of": {"BRK B": "Financials"},
     "execution.answer_questions": ["o163"],
     "name": "mine",
     "currency": "EUR",

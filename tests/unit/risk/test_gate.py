@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.domain.instrument import AssetClass, Instrument
+from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
 from app.domain.market import Market, QuoteKind
 from app.domain.order import Order, Side
 from app.domain.plan import NO_MEMORY
@@ -202,6 +202,20 @@ def test_no_rule_of_risk_or_budget_blocks_an_exit(rule: str) -> None:
     ruling = rule_on((sell("AA", 100),), **RISK[rule])  # type: ignore[arg-type]  # as above
     assert [o.quantity for o in ruling.allowed] == [100]
     assert ruling.refusals == ()
+
+
+def test_a_name_of_an_unknown_sector_is_not_bought_where_it_would_be_counted_in_one_and_is_sold() -> None:
+    def unknown(order: Order) -> Order:
+        return replace(order, instrument=replace(order.instrument, sector=UNKNOWN_SECTOR))
+
+    base = market()
+    on = replace(base, instruments={n: replace(one, sector=UNKNOWN_SECTOR) for n, one in base.instruments.items()})
+    assert only(rule_on((unknown(buy("II", 30)),), on=on)).rule == "universe.sector_of"
+    assert rule_on((unknown(sell("AA", 30)),), on=on).allowed
+    named = policy(universe__sector_of={"II": "Utilities"})
+    assert rule_on((unknown(buy("II", 30)),), named, on=on).allowed
+    nowhere = policy(risk_limits__max_sector=1.0, allocation__sectors={})
+    assert rule_on((unknown(buy("II", 30)),), nowhere, on=on).allowed
 
 
 def test_a_buy_needs_cash_in_the_names_own_currency() -> None:
