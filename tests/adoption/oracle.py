@@ -6,7 +6,7 @@ filled since.
 
 import gzip
 import importlib.metadata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -53,6 +53,10 @@ class Told:
     acts: set[str] = field(default_factory=set)
     drawdown: float = 0.0
 
+    def room(self, key: str, limit: float) -> float:
+        """What may be over the limit before anything is done about it."""
+        return self.inherited[key] + abs(limit) / 10 if key in self.inherited else 0.0
+
 
 @cache
 def prices() -> pd.DataFrame:
@@ -87,21 +91,30 @@ class Reckoning:
         self._shares = pd.Series(shares, dtype=float)
         self._cash = cash
         self._bases = dict(prices().iloc[first][list(shares)])
-        self._peak = 0.0
+        self._now, self._nav, self._peak = self._shares, 0.0, 0.0
         self._inherited: dict[str, float] = {}
         self._vix_cap: float | None = None
 
-    def days(self, fills: Iterable[Filled], count: int) -> Sequence[Told]:
-        """As many from the first on, each at its close."""
+    def days(self, fills: Iterable[Filled], count: int, looked_at: Collection[int]) -> dict[int, Told]:
+        """Those of as many from the first on, each at its close; all of them after the weeks must be among them."""
         by_row: dict[int, list[Filled]] = {}
         for one in fills:
             by_row.setdefault(one.row, []).append(one)
-        found = []
-        for row in range(self._first, self._first + count):
+        found = {}
+        for number in range(count):
+            row = self._first + number
             for one in by_row.get(row, ()):
                 self._fill(one)
-            found.append(self._day(row))
+            self._value(row)
+            self._enter_band(row)
+            if number in looked_at:
+                found[number] = self._day(row)
         return found
+
+    def _value(self, row: int) -> None:
+        self._now = prices().iloc[row][self._shares.index]
+        self._nav = float((self._shares * self._now).sum()) + self._cash
+        self._peak = max(self._peak, self._nav)
 
     def _fill(self, one: Filled) -> None:
         before = float(self._shares.get(one.symbol, 0.0))
@@ -116,10 +129,7 @@ class Reckoning:
             del self._bases[one.symbol]
 
     def _day(self, row: int) -> Told:
-        now = prices().iloc[row][self._shares.index]
-        values = self._shares * now
-        nav = float(values.sum()) + self._cash
-        self._peak = max(self._peak, nav)
+        now, nav = self._now, self._nav
         told = Told(drawdown=1 - nav / self._peak)
         volatility = self._monthly(row)
         exits, cut = self._policy["exits"], self._policy["strategies"]["cut_losers"]
@@ -130,14 +140,9 @@ class Reckoning:
             told.gains[symbol] = float(now[symbol]) / base - 1
             told.stops[symbol] = base * (1 - max(exits["stop_loss_pct"] / 100, stop_multiple * volatility[symbol]))
             told.cuts[symbol] = base * (1 - max(cut["trigger_loss_pct"] / 100, cut_multiple * volatility[symbol]))
-        over = self._over(row, values / nav, self._cash / nav, told.drawdown)
+        over = self._over(row, self._shares * now / nav, self._cash / nav, told.drawdown)
         told.inherited = self._inherit(row, {key: value - limit for key, (value, limit) in over.items()})
-        told.acts = {
-            key
-            for key, (value, limit) in over.items()
-            if value > limit + SLACK
-            and value - limit > told.inherited.get(key, -1.0) + (abs(limit) / 10 if key in told.inherited else 0) + SLACK
-        }
+        told.acts = {key for key, (value, limit) in over.items() if value > limit + told.room(key, limit) + SLACK}
         return told
 
     def _monthly(self, row: int) -> "pd.Series[float]":
@@ -176,8 +181,9 @@ class Reckoning:
         found["exposure"] = (float(weights.sum()), self._cap(row, limits, drawdown))
         return found
 
-    def _cap(self, row: int, limits: Mapping[str, float], drawdown: float) -> float:
-        market, exits = self._policy["market"], self._policy["exits"]
+    def _enter_band(self, row: int) -> None:
+        """A band that was entered is left some points below its edge."""
+        market = self._policy["market"]
         moves = np.log(index()).diff().iloc[row - 20 : row + 1]
         vix = round(float(moves.std(ddof=1) * np.sqrt(252) * 100), 2)
         entered = [
@@ -191,7 +197,12 @@ class Reckoning:
             )
         ]
         self._vix_cap = min(entered, default=None)
-        caps = [limits["max_exposure"], 1 - limits["min_cash_reserve"], *entered]
+
+    def _cap(self, row: int, limits: Mapping[str, float], drawdown: float) -> float:
+        market, exits = self._policy["market"], self._policy["exits"]
+        caps = [limits["max_exposure"], 1 - limits["min_cash_reserve"]]
+        if self._vix_cap is not None:
+            caps.append(self._vix_cap)
         closes = index().iloc[row - 200 : row]
         if closes.iloc[-1] / closes.mean() - 1 <= -market["bear_threshold_pct"] / 100:
             caps.append(market["bear_exposure_pct"] / 100)

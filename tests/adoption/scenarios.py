@@ -52,9 +52,9 @@ class Expected(Part):
     each_day: float | None = None
     week_nine: float | None = None
     sold: tuple[str, ...] | None = None
-    bought_before: Mapping[int, tuple[str, ...]] = Field(default_factory=dict)
+    first_bought: int = 0
     never_sold: Names = ()
-    never_sold_before: int = 0
+    first_sold: int = 0
     never_sold_whole: Names = ()
     never_bought: Names = ()
     gone: tuple[str, ...] = ()
@@ -124,9 +124,8 @@ def policy_for(scenario: Scenario) -> Policy:
 
 def run(scenario: Scenario) -> Way:
     """The account met and led."""
-    names = {**NAMES, **MANY} if scenario.book == "five_hundred" else NAMES
-    falls = {name: (lost / 100, sessions) for name, (lost, sessions) in scenario.falls.items()}
-    past = Reader(history(scenario.met, names, falls, scenario.unknown_sectors))
+    falls = tuple((name, lost / 100, sessions) for name, (lost, sessions) in scenario.falls.items())
+    past = _past(scenario.met, scenario.book == "five_hundred", falls, scenario.unknown_sectors)
     lines = tuple(
         UnmanagedHolding(symbol, kind, "not a stock or fund", quantity=Decimal(1), value=value, exposure=value)
         for symbol, (kind, value) in scenario.lines.items()
@@ -137,6 +136,12 @@ def run(scenario: Scenario) -> Way:
 
     (way,) = lead([policy_for(scenario)], past, book_for(scenario, past), BEFORE, scenario.sessions, made)
     return way
+
+
+@cache
+def _past(met: date, many: bool, falls: tuple[tuple[str, float, int], ...], unknown: bool) -> Reader:
+    names = {**NAMES, **MANY} if many else NAMES
+    return Reader(history(met, names, {name: (lost, sessions) for name, lost, sessions in falls}, unknown))
 
 
 def book_for(scenario: Scenario, past: Reader) -> PaperBook:
@@ -210,13 +215,10 @@ def _orders(expected: Expected, way: Way) -> Iterator[str]:
         wrong = {symbol: day for symbol, day in found.items() if never == "all" or symbol in never}
         if wrong:
             yield f"{what} {_told(wrong)}"
-    early = {symbol: day for symbol, day in sold.items() if day < expected.never_sold_before}
-    if early:
-        yield f"sold {_told(early)}, before day {expected.never_sold_before}"
-    for until, allowed in expected.bought_before.items():
-        others = {symbol: day for symbol, day in bought.items() if day < until and symbol not in allowed}
-        if others:
-            yield f"bought {_told(others)}, before day {until}"
+    for what, found, until in (("sold", sold, expected.first_sold), ("bought", bought, expected.first_bought)):
+        early = {symbol: day for symbol, day in found.items() if day < until}
+        if early:
+            yield f"{what} {_told(early)}, before day {until}"
     if expected.legs is not None:
         most = max((len(legs) for day in way.days for legs in _legs(day.orders).values()), default=0)
         if most > expected.legs:

@@ -1,6 +1,6 @@
 """What a policy does with a book that it meets, day by day from the first, in the engine that trades."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -183,7 +183,7 @@ class Row:
 def row_of(way: Way, start: date, policy: str, book: str) -> Row:
     """The way from `start` in figures."""
     days = way.days
-    sold = Counter[str]()
+    sold: dict[str, float] = defaultdict(float)
     for day in days[: WINDOW.stop]:
         for order in day.orders:
             if order.side is Side.SELL:
@@ -224,5 +224,5 @@ def levels_from_before(way: Way) -> Iterator[Day]:
         lost = number > 0 and 1 - day.nav / way.days[number - 1].nav > limits.max_daily_loss - 1e-9
         tail = day.evaluation.metric("var_95_1d").value or 0.0
         riskier = tail > max(limits.max_var_95_1d, (first["var_95_1d"] or 0.0) + limits.max_var_95_1d / 10) - 1e-9
-        if not (fallen or lost or riskier and number > 0):
+        if not (fallen or lost or (riskier and number > 0)):
             yield day

@@ -14,7 +14,7 @@ from app.backtest.sample import sample
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Array
 
-BEFORE, AFTER = 700, 70
+BEFORE, AFTER = 540, 60
 FIRST_CONID = 5000
 SECTORS = (
     "Communication Services",
@@ -70,7 +70,10 @@ MANY = {f"N{number:03}": Kind(SECTORS[number % 11], price=20 + number % 90) for 
 
 
 def history(
-    on: date, names: Mapping[str, Kind] = NAMES, falls: Mapping[str, tuple[float, int]] | None = None, unknown: bool = False
+    on: date,
+    names: Mapping[str, Kind] = NAMES,
+    falls: Mapping[str, tuple[float, int]] | None = None,
+    unknown: bool = False,
 ) -> History:
     """Around that session. `falls`: of these (how much is lost, in how many sessions from the third on).
 
