@@ -114,6 +114,10 @@ cli.command()(verify.verify)
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="auto, or synthetic for generated prices.")]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option("--scenario", help="A name of docs/simulator.md, such as three_funds or strange, or a YAML file."),
+]
 
 
 @cli.command()
@@ -144,6 +148,7 @@ def demo(
     as_of: AsOfOption = None,
     seed: SeedOption = None,
     data: DataOption = None,
+    scenario: ScenarioOption = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Another policy file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -151,7 +156,7 @@ def demo(
     settings = settings_of(state)
     read_policy(policy or settings.policy_file)
     tell("starting the simulator, the MCP server and the service")
-    simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data)
+    simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data, scenario=scenario)
     with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
         show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
 
@@ -191,12 +196,7 @@ def simulate(
     data: DataOption = None,
     session: Annotated[str, typer.Option("--session", help="strict, or lenient: nothing expires.")] = "strict",
     pacing: Annotated[float | None, typer.Option("--pacing", help="Scale of IBKR's pacing; 0 for none.")] = None,
-    scenario: Annotated[
-        str | None,
-        typer.Option(
-            "--scenario", help="default, five_hundred, five_thousand, two_accounts, euro, strange or a YAML file."
-        ),
-    ] = None,
+    scenario: ScenarioOption = None,
     instruments: Annotated[int | None, typer.Option("--instruments", help="Stocks; up to 5000 if synthetic.")] = None,
     faults: Annotated[Path | None, typer.Option("--faults", help="YAML file of what shall go wrong.")] = None,
     pricing: Annotated[

@@ -252,7 +252,7 @@ def _marks(row: Row) -> tuple[str, ...]:
     marker = row.get("simulator")
     if not isinstance(marker, dict):
         return ()
-    marks = [name for name in ("simulated", "derived") if marker.get(name)]
+    marks = [name for name in ("synthetic", "simulated", "derived") if marker.get(name)]
     fictional = marker.get("fictional")
     if isinstance(fictional, list):
         marks += [f"fictional:{_FIELD_NAMES.get(str(field), str(field))}" for field in fictional]

@@ -6,11 +6,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from api_gateway.clientportal.balances import ledger_of, summary_of
+from api_gateway.clientportal.classification import classifications, is_whole, merged
+from api_gateway.clientportal.definitions import Definitions
 from api_gateway.clientportal.errors import Incomplete, PacingViolation
 from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS
 from api_gateway.clientportal.performance import nav_history
-from api_gateway.clientportal.positions import holdings, named, rows_of
+from api_gateway.clientportal.positions import SHARES, holdings, named, rows_of
 from api_gateway.clientportal.records import Holdings, Ledger, NavHistory, Position, Summary
 from api_gateway.clientportal.request_limits import PERFORMANCE
 from api_gateway.clientportal.session import Session
@@ -22,10 +24,11 @@ _MOST_PAGES: Final = 100
 
 
 class PortfolioReads:
-    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory) -> None:
+    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory, definitions: Definitions) -> None:
         self._transport = transport
         self._session = session
         self._memory = memory
+        self._definitions = definitions
         self._is_whole = False
 
     async def positions(self, account: str) -> tuple[Position, ...]:
@@ -45,6 +48,17 @@ class PortfolioReads:
             rows = await self._by_pages(account, rows)
             self._is_whole = True
         return holdings(rows)
+
+    async def classified(self, account: str) -> Holdings:
+        """As `holdings`, with what each share is: near-real-time rows tell no type, and a first page tells nothing."""
+        found = await self.holdings(account)
+        open_ones = [each for each in found.positions if each.asset_class in SHARES and not is_whole(each)]
+        told = await classifications(self._definitions, [each.conid for each in open_ones])
+        positions = tuple(
+            each.model_copy(update=dict(merged(each, told[each.conid]))) if each.conid in told else each
+            for each in found.positions
+        )
+        return found.model_copy(update={"positions": positions})
 
     async def _by_pages(self, account: str, near: Sequence[object]) -> Sequence[object]:
         """The near-real-time rows when the pages hold no more, else the pages when they hold these and others."""

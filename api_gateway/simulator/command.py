@@ -23,7 +23,7 @@ from api_gateway.simulator.exchange.universe import FEWEST
 from api_gateway.simulator.faults.fault_box import RULES
 from api_gateway.simulator.faults.order_faults import Rule
 from api_gateway.simulator.front.pacing import PENALTY_SECONDS
-from api_gateway.simulator.scenario import DEFAULT_SCENARIO, scenario_file
+from api_gateway.simulator.scenario import DEFAULT_SCENARIO, SCENARIOS, scenario_file
 from api_gateway.simulator.world import Options, World, build_world
 
 # Of the socket, in bytes.
@@ -55,8 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--scenario",
         type=scenario_file,
         default=DEFAULT_SCENARIO,
-        help="YAML file of the starting account, or a name: default, five_hundred, five_thousand, two_accounts, euro, "
-        "strange",
+        help=f"YAML file of the starting account, or a name: {', '.join(sorted(f.stem for f in SCENARIOS.iterdir()))}",
     )
     parser.add_argument(
         "--instruments", type=int, default=FEWEST, help="stocks to trade; more than 20 with --data synthetic only"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.exchange.currencies import DOLLAR, Currency
@@ -24,16 +24,18 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Holding(_Strict):
-    symbol: str
-    weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
+def _known(symbol: str) -> str:
+    if stock(symbol) is None:
+        raise ValueError(f"unknown symbol {symbol}")
+    return symbol
 
-    @field_validator("symbol")
-    @classmethod
-    def known(cls, symbol: str) -> str:
-        if stock(symbol) is None:
-            raise ValueError(f"unknown symbol {symbol}")
-        return symbol
+
+Known = Annotated[str, AfterValidator(_known)]
+
+
+class Holding(_Strict):
+    symbol: Known
+    weight_pct: Annotated[Decimal, Field(gt=0, le=100)]
 
 
 class Expectation(_Strict):
@@ -93,8 +95,19 @@ class Accrued(_Strict):
     interest: Decimal = Decimal(0)
 
 
+class Payer(_Strict):
+    """A dividend of `yield_pct` a year, in equal parts each so many sessions, to who holds when the session opens."""
+
+    symbol: Known
+    yield_pct: Annotated[Decimal, Field(gt=0, le=100)]
+    every_sessions: Annotated[int, Field(ge=1, le=300)]
+
+
 class Opening(_Strict):
-    """What one account starts with: holdings one by one, or spread evenly. The capital is in the base currency."""
+    """What one account starts with: holdings one by one, or spread evenly. The capital is in the base currency.
+
+    Holdings may cost more than the capital by what is `borrowed_pct` of it.
+    """
 
     account: Annotated[str, Field(pattern=r"^DU\d{7}$")]
     starting_capital: Annotated[Decimal, Field(gt=0)]
@@ -103,6 +116,7 @@ class Opening(_Strict):
     spread: Spread | None = None
     carried: tuple[Carried, ...] = ()
     accrued: Accrued = Accrued()
+    borrowed_pct: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
 
     @model_validator(mode="after")
     def within_the_whole(self) -> Self:
@@ -113,14 +127,16 @@ class Opening(_Strict):
         if twice:
             raise ValueError(f"{', '.join(twice)} listed more than once")
         weights = [holding.weight_pct for holding in self.holdings] + [one.weight_pct for one in self.cash]
-        total = sum(weights, Decimal(0))
-        if total > 100:
-            raise ValueError(f"weights sum to {total} %, at most 100 %")
+        total, most = sum(weights, Decimal(0)), 100 + self.borrowed_pct
+        if total > most:
+            raise ValueError(f"weights sum to {total} %, at most {most} %")
         return self
 
 
 class Scenario(Opening):
     """The first account, and `others` of the same login, all of one type and bought on the same day.
+
+    `dividends` are paid to every account from that day on.
 
     `groups` are names beside the accounts that are none, such as All. A `young` login has no statements yet, and
     so no performance.
@@ -134,6 +150,7 @@ class Scenario(Opening):
     others: tuple[Opening, ...] = ()
     groups: tuple[str, ...] = ()
     young: bool = False
+    dividends: tuple[Payer, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 
     @property

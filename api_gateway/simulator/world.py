@@ -13,6 +13,7 @@ from typing import Any
 
 from api_gateway.simulator.accounts.account_book import AccountBook, opening_book
 from api_gateway.simulator.accounts.accounting import Accounting
+from api_gateway.simulator.accounts.dividends import Dividends
 from api_gateway.simulator.accounts.user_data import UserData
 from api_gateway.simulator.clock import MarketClock, Monotonic, SessionClock
 from api_gateway.simulator.errors import StartError
@@ -75,6 +76,7 @@ class World:
     clock: MarketClock
     books: dict[str, AccountBook]
     accounting: Accounting
+    dividends: Dividends
     desk: OrderDesk
     pacer: Pacer
     rules: BrokerRules
@@ -135,6 +137,7 @@ class World:
         moment = self.moment()
         for split in [one for one in self.splits if one.session <= moment.session]:
             self._carry_out(split)
+        self.dividends.pay(moment.session)
         self.desk.advance(moment)
         return moment
 
@@ -246,6 +249,7 @@ def _assemble(options: Options, scenario: Scenario, market: Market, monotonic: M
         clock=clock,
         books=books,
         accounting=accounting,
+        dividends=Dividends(scenario.dividends, books, market, since),
         desk=desk,
         pacer=Pacer(options.pacing, monotonic, options.penalty_seconds),
         rules=rules,

@@ -112,6 +112,9 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     if market:
         vix = "unknown" if market["vix"] is None else f"{market['vix']:.1f} ({market['vix_source']})"
         lines.append(Text(f"VIX {vix}, trend {market['trend'] or 'unknown'}"))
+        invented = [quote["symbol"] for quote in market["quotes"] if "synthetic" in quote["marks"]]
+        if invented:
+            lines.append(Text(f"SYNTHETIC prices from a generator: {', '.join(invented)}"))
     table = plain_table(
         "symbol", "sector", "quantity", "price", "value", "weight", "cost", "return",
         right=("quantity", "price", "value", "weight", "cost", "return"),

@@ -37,9 +37,9 @@ def rebalance(situation: Situation) -> Plan | None:
     if found is None:
         return None
     now = _weights(situation)
-    goals = _on_target(situation, now)
+    goals = _on_target(situation, now | dict.fromkeys(found.given_up, 0.0))
     targets = _rested(situation, now, goals) if found.to_target else _invested(situation, now, goals)
-    targets = _inside(situation, targets, found) | dict.fromkeys(found.given_up, 0.0)
+    targets = _inside(situation, targets, found)
     targets = _raised(situation, targets, goals)
     orders = _orders(situation, now, targets, at_once=bool(found.broken))
     if not orders:
@@ -80,7 +80,7 @@ def _cause(situation: Situation) -> _Cause | None:
         broken=broken,
         inherited=left,
         given_up=given_up,
-        to_target=bool(drifted or left),
+        to_target=bool(drifted or left or given_up),
     )
 
 
@@ -268,7 +268,7 @@ def _inside(situation: Situation, targets: Targets, found: "_Cause") -> Targets:
     bound = situation.evaluation.max_exposure - HEADROOM
     over = any(metric.name in {"exposure", "cash_reserve"} for metric in broken)
     if over and total > bound:
-        least = float(situation.policy.execution.min_order_value) / situation.nav
+        least = float(situation.least) / situation.nav
         inside = _levelled(inside, [i.conid for i in free], total - bound, least)
     return inside
 
@@ -291,7 +291,7 @@ def _sectors_inside(situation: Situation, targets: Targets, spared: frozenset[st
 
 def _invested(situation: Situation, now: Targets, goals: Targets) -> Targets:
     """Money that was paid in goes to the names that are farthest below their goals; nothing is sold for it."""
-    new, least = float(situation.memory.new_money), float(situation.policy.execution.min_order_value)
+    new, least = float(situation.memory.new_money), float(situation.least)
     below = {conid: goal - now.get(conid, 0.0) for conid, goal in goals.items() if goal > now.get(conid, 0.0)}
     bought = _largest_first(below, new / situation.nav, least / situation.nav) if new > 0 else {}
     return {**now, **{conid: now.get(conid, 0.0) + share for conid, share in bought.items()}}
@@ -340,7 +340,7 @@ def _levelled(targets: Targets, free: Iterable[int], excess: float, least: float
 
 def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bool) -> tuple[Order, ...]:
     """Sells, then buys by size, all within the day's turnover: whole orders, the farthest from their targets first."""
-    nav, least = situation.nav, float(situation.policy.execution.min_order_value)
+    nav, least = situation.nav, float(situation.least)
     changes = {conid: (target - now.get(conid, 0.0)) * nav for conid, target in targets.items()}
     free = {p.instrument.conid for p in situation.free_to_sell}
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
@@ -374,9 +374,7 @@ def _turnover_left(situation: Situation, total: float, at_once: bool) -> float:
     left = max(0.0, policy.execution.max_turnover * nav - total_of(map(situation.base_value, situation.mandatory)))
     if at_once or not is_taking_over(policy, situation.memory):
         return left
-    a_day = max(
-        total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(policy.execution.min_order_value)
-    )
+    a_day = max(total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(situation.least))
     return min(left, situation.most_turnover * nav, a_day + float(situation.memory.new_money))
 
 

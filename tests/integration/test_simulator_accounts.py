@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from api_gateway.simulator import Options, StartError
+from api_gateway.simulator.exchange.listings import listings
 from api_gateway.simulator.exchange.universe import catalogue, stock, universe_of
 from api_gateway.simulator.scenario import scenario_file
 from tests.unit.simulator.worlds import AAPL, ACCOUNT, FakeTime, Gateway, error_of, order, world_of
@@ -56,8 +57,8 @@ def test_contracts_of_the_catalogue_are_all_different() -> None:
     contracts = catalogue()
     assert len(contracts) == 5000
     assert len({one.symbol for one in contracts}) == len({one.conid for one in contracts}) == 5000
-    # Each has a listing abroad, and there are two indices.
-    assert len(universe_of(5000).by_conid) == 10_002
+    # Each has a listing abroad, as have the names beside them, and there are two indices.
+    assert len(universe_of(5000).by_conid) == 2 * (5000 + len(listings())) + 2
     assert len({one.sector for one in contracts[20:]}) == len({one.sector for one in contracts[:20]})
 
 

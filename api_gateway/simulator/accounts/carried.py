@@ -3,12 +3,14 @@
 Options, funds, bonds, futures, currency pairs, short positions, holdings of a model, lines without a price.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 
+from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.currencies import ExchangeRates
 from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.exchange.market import Market, to_decimal
@@ -31,6 +33,8 @@ _FIELDS: Final[Mapping[str, str | None]] = {
     "CRYPTO": "cryptocurrencyvalue",
     "FUND": "funds",
 }
+# The right in an option's description; its type is that letter (recorded), of most others it is empty.
+_RIGHT: Final = re.compile(r" ([CP]) \[")
 _OTHERS: Final = "stockmarketvalue"
 
 
@@ -61,6 +65,15 @@ def close_values(lines: Iterable[Carried], market: Market, rates: ExchangeRates,
             price = market.closes(line.conid)[sessions] if line.price == "market" else float(line.price)
             found += price * float(line.quantity * line.multiplier) * rates.closes(line.currency)[sessions]
     return np.asarray(found, dtype=np.float64)
+
+
+def definition(line: Carried, listed: Contract | None) -> dict[str, str | None]:
+    """What the later reads add of a line: all of a contract of this world, else levels of nothing (recorded)."""
+    if listed is not None:
+        return {"name": listed.name, "ticker": listed.symbol, "listingExchange": listed.exchange, **listed.definition}
+    right = _RIGHT.search(line.description) if line.security_type == "OPT" else None
+    word = right[1] if right else "COMMON" if line.security_type == "STK" else ""
+    return {"sector": None, "group": None, "sectorGroup": None, "type": word}
 
 
 def row(account: str, line: Carried, price: Decimal | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from api_gateway.simulator.accounts.account_book import Balance, Position, Valuation
+from api_gateway.simulator.accounts.carried import definition
 from api_gateway.simulator.accounts.carried import row as carried_row
 from api_gateway.simulator.exchange.hours import Moment
 from api_gateway.simulator.orders.validation import increment_rules
@@ -44,6 +45,7 @@ def _position(account: str, position: Position, price: Decimal) -> dict[str, Any
     }
 
 
+_OTHERS = "Others"
 _IN_BASE = ("mktValue", "mktPrice", "avgCost", "avgPrice", "realizedPnl", "unrealizedPnl")
 
 
@@ -57,6 +59,7 @@ def _completed(world: World, row: dict[str, Any], position: Position, rate: floa
     contract = position.contract
     return row | {
         "strike": "0",
+        "multiplier": 0.0,
         **_in_base(row, rate),
         "incrementRules": increment_rules(),
         "displayRule": {
@@ -70,11 +73,8 @@ def _completed(world: World, row: dict[str, Any], position: Position, rate: floa
         "countryCode": "US",
         "name": contract.name,
         "lastTradingDay": None,
-        "group": contract.industry,
-        "sector": contract.sector,
-        "sectorGroup": contract.category,
         "ticker": contract.symbol,
-        "type": "COMMON",
+        **contract.definition,
         "hasOptions": False,
         "fullName": contract.symbol,
         "isUS": True,
@@ -100,7 +100,9 @@ def positions(
         row = _position(account, position, price)
         rate = float(world.rates.rate(position.contract.currency, moment))
         rows.append(_completed(world, row, position, rate) if complete else row)
-    rows += [carried_row(account, line, price) for line, price in world.accounting.lines(account, moment)]
+    for line, mark in world.accounting.lines(account, moment):
+        listed = world.universe.by_conid.get(line.conid)
+        rows.append(carried_row(account, line, mark) | (definition(line, listed) if complete else {}))
     return rows[page]
 
 
@@ -252,7 +254,7 @@ def ledger(world: World, account: str, moment: Moment) -> dict[str, Any]:
 
 
 def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[str, Any]:
-    """Over one account or the sum of several, in base currency."""
+    """Over one account or the sum of several, in base currency; funds, which have no levels, are Others (recorded)."""
     sectors: dict[str, float] = {}
     groups: dict[str, float] = {}
     cash = Decimal(0)
@@ -264,8 +266,8 @@ def allocation(world: World, accounts: Iterable[str], moment: Moment) -> dict[st
                 contract = position.contract
                 price = marks[contract.conid] * world.rates.rate(contract.currency, moment)
                 value = float(position.quantity * price)
-                sectors[contract.sector] = sectors.get(contract.sector, 0.0) + value
-                groups[contract.industry] = groups.get(contract.industry, 0.0) + value
+                for kept, level in ((sectors, contract.sector), (groups, contract.industry)):
+                    kept[level or _OTHERS] = kept.get(level or _OTHERS, 0.0) + value
     assets = {"STK": sum(sectors.values()), "CASH": float(cash)}
     return {
         "assetClass": {"long": assets, "short": {}},

@@ -1,4 +1,4 @@
-"""What can always be looked up: twenty stocks, each with a foreign listing of the same ticker, and two indices.
+"""What a contract is, and those of every world: twenty stocks, a foreign listing of each ticker, and two indices.
 
 Contract ids other than AAPL's are invented and fixed. The foreign listings exist so that a client that takes the
 first search result gets the wrong contract; they carry no market data and no trading permission.
@@ -10,18 +10,25 @@ from typing import Literal
 SecurityType = Literal["STK", "IND"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contract:
+    """`sector`, `industry` and `category` are the broker's three levels, None of a fund; `type` is its own word.
+
+    `moves_with` names what invented prices go by; empty where prices are recorded or come from elsewhere.
+    """
+
     conid: int
     symbol: str
     name: str
     security_type: SecurityType
     exchange: str
     currency: str
-    sector: str
-    industry: str
-    category: str
+    sector: str | None
+    industry: str | None
+    category: str | None
     has_prices: bool = True
+    type: str = "COMMON"
+    moves_with: str = ""
 
     @property
     def tradable(self) -> bool:
@@ -30,6 +37,18 @@ class Contract:
     @property
     def is_us(self) -> bool:
         return self.currency == "USD"
+
+    @property
+    def definition(self) -> dict[str, str | None]:
+        """Levels and type as definitions and rows of positions name them; other answers shift the names (recorded)."""
+        return {"sector": self.sector, "group": self.industry, "sectorGroup": self.category, "type": self.type}
+
+    @property
+    def description(self) -> dict[str, str]:
+        """The two lower levels as the contract's own page names them; a fund's has neither key (recorded)."""
+        if self.industry is None or self.category is None:
+            return {}
+        return {"industry": self.industry, "category": self.category}
 
 
 # conid, symbol, name, exchange, sector, industry, category. Classification texts follow the broker's style, not GICS.
@@ -68,6 +87,10 @@ def foreign_listing(stock: Contract, conid: int) -> Contract:
 
 
 FOREIGN_LISTINGS: tuple[Contract, ...] = tuple(foreign_listing(one, 610_000 + one.conid % 10_000) for one in STOCKS)
-SPX = Contract(416904, "SPX", "S&P 500 Stock Index", "IND", "CBOE", "USD", "Indices", "Broad Range Equity Index", "*")
-VIX = Contract(13455763, "VIX", "CBOE Volatility Index", "IND", "CBOE", "USD", "Indices", "Volatility Index", "*")
+SPX = Contract(
+    416904, "SPX", "S&P 500 Stock Index", "IND", "CBOE", "USD", "Indices", "Broad Range Equity Index", "*", type=""
+)
+VIX = Contract(
+    13455763, "VIX", "CBOE Volatility Index", "IND", "CBOE", "USD", "Indices", "Volatility Index", "*", type=""
+)
 INDICES: tuple[Contract, ...] = (SPX, VIX)

@@ -243,5 +243,5 @@ def _frame(market: Market, contract: Contract, period: str, window: Window, star
         "negativeCapable": False,
         "messageVersion": 2,
         "travelTime": 1,
-        "simulator": {"origin": market.history.origin, "derived": contract is VIX},
+        "simulator": {"origin": market.origin(contract), "derived": contract is VIX},
     }

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from api_gateway.simulator.exchange.contracts import SPX, STOCKS, VIX, Contract
 from api_gateway.simulator.exchange.hours import Moment, SessionCalendar
 from api_gateway.simulator.exchange.noise import normals, uniform, uniforms
-from api_gateway.simulator.exchange.prices import Floats, PriceHistory
+from api_gateway.simulator.exchange.prices import Floats, Origin, PriceHistory
 from api_gateway.simulator.exchange.universe import Universe, universe_of
 
 Pricing = Literal["intraday", "close"]
@@ -147,10 +147,23 @@ class Market:
 
     def closes(self, conid: int) -> Floats:
         """Shape [T]. Raises KeyError for a contract without prices."""
-        if conid not in self._series and self.universe.by_conid[conid].has_prices:
+        contract = self.universe.by_conid.get(conid)
+        if conid not in self._series and contract is not None and contract.has_prices:
             # Drawn when first asked for: a thousand names would take a second.
-            self._series[conid] = self.history.generated(conid)
+            self._series[conid] = self._drawn(contract)
         return self._series[conid]
+
+    def _drawn(self, contract: Contract) -> Floats:
+        if not contract.moves_with:
+            return self.history.generated(contract.conid)
+        # Most worlds have none of these names in their books, and do without a generator of random numbers.
+        from api_gateway.simulator.exchange.invented import invented_closes
+
+        return invented_closes(self.history, self.seed, contract)
+
+    def origin(self, contract: Contract) -> Origin:
+        """Whose closes a contract has: the sample has none of the other names."""
+        return "synthetic" if contract.moves_with else self.history.origin
 
     def split(self, conid: int, ratio: float) -> None:
         """From now on every price of the contract, past ones included, is in new shares: `ratio` for each old one."""

@@ -19,6 +19,7 @@ SLOW_FIELDS = frozenset({"7282", "7289"})
 _PRICES = ("31", "70", "71", "82", "83", "84", "86", "7295", "7296", "7635", "7741")
 _FICTIONAL = ("85", "88", "87", "7059", "7762", "7282", "7289")
 _STATISTICS = ("7087", "7088", "7293", "7294")
+_LEVELS = {"industry": "7280", "category": "7281"}
 _DAYS_30 = 30
 _WEEKS_52 = 252
 
@@ -32,9 +33,7 @@ def _fixed(contract: Contract) -> dict[str, str]:
         "7051": contract.name,
         "7094": f"{contract.conid}@SMART",
         "7221": contract.exchange,
-        "7280": contract.industry,
-        "7281": contract.category,
-    }
+    } | {_LEVELS[name]: level for name, level in contract.description.items()}
 
 
 def _prices(quote: Quote, halted: bool) -> dict[str, str]:
@@ -88,9 +87,12 @@ def _volumes(market: Market, quote: Quote) -> dict[str, str]:
     }
 
 
-def _marks(contract: Contract, fields: dict[str, str]) -> dict[str, list[str]]:
+def _marks(market: Market, contract: Contract, fields: dict[str, str]) -> dict[str, list[str]]:
+    """`synthetic` are the prices of a name that has none in a world of recorded ones."""
     derived = _STATISTICS if contract is not VIX else (*_STATISTICS, *_PRICES)
-    return {
+    invented = market.origin(contract) != market.history.origin
+    synthetic = {"synthetic": sorted(fields.keys() & {*_PRICES, *_STATISTICS})} if invented else {}
+    return synthetic | {
         "simulated": sorted(fields.keys() & set(_PRICES)) if contract is not VIX else [],
         "derived": sorted(fields.keys() & set(derived)),
         "fictional": sorted(fields.keys() & set(_FICTIONAL)),
@@ -118,4 +120,4 @@ def snapshot_row(
     fields = _fixed(contract) | _prices(quote, halted) | _statistics(market, contract, moment) | _volumes(market, quote)
     held_back = SLOW_FIELDS if earlier == 1 else frozenset()
     fields = {key: value for key, value in fields.items() if key in wanted and key not in held_back}
-    return row | fields | {"6509": rules.availability, "simulator": _marks(contract, fields)}
+    return row | fields | {"6509": rules.availability, "simulator": _marks(market, contract, fields)}

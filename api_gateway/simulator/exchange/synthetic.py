@@ -49,7 +49,7 @@ def regime_path(rng: np.random.Generator, length: int) -> npt.NDArray[np.int64]:
     return regimes
 
 
-def _fat_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def fat_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Student t scaled to unit variance."""
     return np.asarray(rng.standard_t(_TAIL_DEGREES, shape) / np.sqrt(_TAIL_DEGREES / (_TAIL_DEGREES - 2)))
 
@@ -67,10 +67,10 @@ def synthetic_history(seed: int) -> PriceHistory:
     count, names = len(sessions), len(STOCKS)
     regimes = regime_path(rng, count)
     crashes = np.where(rng.random(count) < _CRASH_PROBABILITY[regimes], _CRASH_SIZE, 0.0)
-    market = _MARKET_DRIFT[regimes] + _MARKET_VOLATILITY[regimes] * _fat_tailed(rng, (count,)) + crashes
+    market = _MARKET_DRIFT[regimes] + _MARKET_VOLATILITY[regimes] * fat_tailed(rng, (count,)) + crashes
     betas = rng.uniform(0.5, 1.5, names)
     own_scale = _IDIOSYNCRATIC_VOLATILITY[regimes][:, None] * rng.uniform(0.7, 1.3, names)
-    own = own_scale * _fat_tailed(rng, (count, names))
+    own = own_scale * fat_tailed(rng, (count, names))
     closes = _closes(market[:, None] * betas + own, rng.uniform(8.0, 60.0, names))
     index = np.round(_INDEX_START * np.exp(np.cumsum(np.clip(market, -0.2, 0.2))), 2)
 
@@ -78,7 +78,7 @@ def synthetic_history(seed: int) -> PriceHistory:
         """One more name under the same market, a function of seed and contract alone."""
         own_rng = np.random.default_rng((seed, conid))
         beta, scale, start = own_rng.uniform((0.5, 0.7, 20.0), (1.5, 1.3, 150.0))
-        alone = _IDIOSYNCRATIC_VOLATILITY[regimes] * scale * _fat_tailed(own_rng, (count,))
+        alone = _IDIOSYNCRATIC_VOLATILITY[regimes] * scale * fat_tailed(own_rng, (count,))
         drawn = _closes(market * beta + alone, 1.0)
         # Thirty years of growth end anywhere; the last close is put where a share of today would trade.
         return np.asarray(np.maximum(np.round(drawn * (start / drawn[-1]), 3), 0.01))

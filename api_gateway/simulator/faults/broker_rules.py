@@ -37,6 +37,7 @@ class BrokerChange(BaseModel):
     cold_history: bool | None = None
     step_table: bool | None = None
     cached_positions: bool | None = None
+    bare_first_page: bool | None = None
     filtered_orders_empty: bool | None = None
     caller_allowed: bool | None = None
     denied_status: DeniedStatus | None = None
@@ -52,10 +53,12 @@ class BrokerRules:
     `availability`: field 6509 of every quote (documented); N and O quote nothing. `cold_history`: the first request for
     a contract's bars answers 500 (recorded, not always). `step_table`: periods and bars outside the documented table
     are refused. `cached_positions`: the paged positions stay as first read until they are invalidated (documented).
-    `filtered_orders_empty`: a list of orders with a filter is empty (recorded, not always). `caller_allowed`: whether
-    the caller is on the gateway's list; if not, every path is denied with `denied_status`, 404 as the program itself
-    answers (recorded) or 403 (reported). `upstream`: what becomes of a request while the gateway runs and does not
-    reach the broker; it closes the connection (recorded) or leaves the request without an answer (reported).
+    `bare_first_page`: the first page of positions never has what a definition says, name, type and levels (recorded,
+    not always). `filtered_orders_empty`: a list of orders with a filter is empty (recorded, not always).
+    `caller_allowed`: whether the caller is on the gateway's list; if not, every path is denied with `denied_status`,
+    404 as the program itself answers (recorded) or 403 (reported). `upstream`: what becomes of a request while the
+    gateway runs and does not reach the broker; it closes the connection (recorded) or leaves the request without an
+    answer (reported).
     """
 
     account_type: AccountType
@@ -69,6 +72,7 @@ class BrokerRules:
     cold_history: bool = False
     step_table: bool = False
     cached_positions: bool = False
+    bare_first_page: bool = False
     filtered_orders_empty: bool = False
     caller_allowed: bool = True
     denied_status: DeniedStatus = 404

@@ -55,19 +55,16 @@ def _definition(contract: Contract) -> dict[str, Any]:
         "assetClass": contract.security_type,
         "expiry": None,
         "lastTradingDay": None,
-        "group": contract.industry,
         "putOrCall": None,
-        "sector": contract.sector,
-        "sectorGroup": contract.category,
         "strike": "0",
         "ticker": contract.symbol,
         "undConid": 0,
         "multiplier": 0.0,
-        "type": "COMMON" if contract.security_type == "STK" else "",
         "hasOptions": False,
         "fullName": contract.symbol,
         "isUS": contract.is_us,
         "incrementRules": increment_rules(),
+        **contract.definition,
     }
 
 
@@ -119,7 +116,6 @@ def _info(contract: Contract) -> dict[str, Any]:
         "expiry_full": None,
         "con_id": contract.conid,
         "maturity_date": None,
-        "industry": contract.industry,
         "instrument_type": contract.security_type,
         "trading_class": contract.exchange,
         "valid_exchanges": f"SMART,{contract.exchange}",
@@ -138,7 +134,7 @@ def _info(contract: Contract) -> dict[str, Any]:
         "company_name": contract.name,
         "smart_available": contract.tradable,
         "exchange": "SMART" if contract.tradable else contract.exchange,
-        "category": contract.category,
+        **contract.description,
     }
 
 

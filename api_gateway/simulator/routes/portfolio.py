@@ -58,12 +58,15 @@ def _of_contract(world: World, account: str, conid: str) -> list[dict[str, Any]]
 
 @router.get("/portfolio/{account}/positions/{page}")
 async def positions(account: str, page: str, world: Here) -> JSONResponse:
-    """At most 100 per page from page 0, empty past the end; the first read lacks names and classification."""
+    """At most 100 per page from page 0, empty past the end; the first read lacks names and classification.
+
+    The first page lacks them always where the broker is set so.
+    """
     _ready(world, account)
     number = whole_number(page)
     if number is None:
         raise refused(400, "Bad Request: page must be a number")
-    complete = not world.session.first_read("position_names")
+    complete = not world.session.first_read("position_names") and not (number == 0 and world.rules.bare_first_page)
     page_slice = slice(_PAGE * number, _PAGE * (number + 1))
     return answer(view.positions(world, account, world.look(), complete, page_slice))
 

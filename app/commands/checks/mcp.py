@@ -79,7 +79,7 @@ async def _introduce(settings: Settings, found: list[Check]) -> set[str]:
         if not found[-1].is_passed:
             return set()
         found.append(_judge_clock(answer.headers))
-    async with _connected(settings) as client:
+    async with connected(settings) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
         found.append(_judge_tools(tools, client.protocol_version))
     return tools
@@ -91,7 +91,8 @@ def _http(token: str | None) -> httpx2.AsyncClient:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings) -> AsyncIterator[Client]:
+async def connected(settings: Settings) -> AsyncIterator[Client]:
+    """With the token that the app would use."""
     async with (
         _http(_token(settings)) as http,
         Client(
@@ -184,7 +185,7 @@ async def _judge_session(settings: Settings, side: GatewaySide, tools: set[str],
         found.extend(skipped(("mcp_session", "trading_tools"), "not asked because of bridge"))
         return
     try:
-        async with _connected(settings) as client:
+        async with connected(settings) as client:
             result = await client.call_tool("session_status", {})
     except (MCPError, TimeoutError, httpx2.TimeoutException):
         if side.culprit is None:

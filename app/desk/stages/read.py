@@ -103,7 +103,7 @@ async def read_market(desk: Desk, run: AccountRead) -> MarketRead:
     for symbol, reason in unresolved.items():
         run.progress(f"{symbol} cannot be traded: {reason}")
     indices, _ = await desk.market_data.instruments((INDEX, VIX), AssetClass.INDEX)
-    names = {i.conid: replace(i, sector=desk.sector(i.symbol)) for i in instruments.values()}
+    names = {i.conid: replace(i, sector=desk.sector(i)) for i in instruments.values()}
     names |= {p.instrument.conid: p.instrument for p in portfolio.positions}
 
     history, gaps = await _histories(desk, [*names, *(i.conid for s, i in indices.items() if s == INDEX)], run)
@@ -162,8 +162,7 @@ def _as_open(intent: IntentRecord) -> BrokerOrder:
 
 def _with_sectors(desk: Desk, portfolio: Portfolio) -> Portfolio:
     positions = tuple(
-        replace(p, instrument=replace(p.instrument, sector=desk.sector(p.instrument.symbol)))
-        for p in portfolio.positions
+        replace(p, instrument=replace(p.instrument, sector=desk.sector(p.instrument))) for p in portfolio.positions
     )
     return replace(portfolio, positions=positions)
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
-from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
+from app.domain.policy import DrawdownAction, Execution, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy.fields import CASH, slips
 from app.domain.questions import DOCUMENTED, Bound
 from app.domain.sizing import HEADROOM
@@ -285,10 +285,7 @@ def _market(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
 
 def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     rules = policy.execution
-    if rules.min_order_value > rules.max_order_value:
-        yield _error(
-            "execution.min_order_value", f"{rules.min_order_value} is above max_order_value ({rules.max_order_value})"
-        )
+    yield from _order_sizes(rules)
     if rules.limit_offset > rules.price_collar:
         yield _error(
             "execution.limit_offset_pct",
@@ -315,6 +312,19 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
         yield _warning("execution", f"no minute is left on half days, which close at {_HALF_DAY_CLOSE}")
 
 
+def _order_sizes(rules: Execution) -> Iterator[Finding]:
+    if rules.max_order_value is not None and rules.min_order_value > rules.max_order_value:
+        yield _error(
+            "execution.min_order_value", f"{rules.min_order_value} is above max_order_value ({rules.max_order_value})"
+        )
+    least, most = rules.min_order_nav, rules.max_order_nav
+    if least is not None and most is not None and least > most:
+        yield _error("execution.min_order_nav_pct", f"{_percent(least)} is above max_order_nav_pct ({_percent(most)})")
+    for name in ("max_order_nav", "max_order_volume"):
+        if getattr(rules, name) == 0:
+            yield _error(f"execution.{name}_pct", "0 allows no order")
+
+
 def _slots(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     opens, closes = map(time.fromisoformat, (_OPEN, _CLOSE))
     for slot, latest in policy.execution.slots.items():
@@ -339,10 +349,9 @@ def _answers(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
             yield _warning(field, "with real money it is never confirmed while allow_delayed_quotes is false")
         if known.bound is Bound.TICKET and known.by_default:
             yield _warning(field, "adds nothing: it is confirmed anyway")
-        if known.bound is Bound.VALUE and most is not None and most >= rules.max_order_value:
-            yield _warning(
-                field, f"{most:f} is not below max_order_value ({rules.max_order_value:f}): it binds nothing"
-            )
+        largest = rules.max_order_value
+        if known.bound is Bound.VALUE and most is not None and largest is not None and most >= largest:
+            yield _warning(field, f"{most:f} is not below max_order_value ({largest:f}): it binds nothing")
 
 
 def _window_is_open(policy: Policy, closes: str) -> bool:

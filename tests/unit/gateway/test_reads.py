@@ -139,11 +139,12 @@ async def test_more_than_a_hundred_contracts_are_asked_in_several_calls() -> Non
 
 
 async def test_the_simulators_marks_say_what_was_made_up() -> None:
-    marker = {"simulated": ["31", "84"], "derived": [], "fictional": ["7289", "7282", "7762"]}
+    marker = {"synthetic": ["31"], "simulated": ["31", "84"], "derived": [], "fictional": ["7289", "7282", "7762"]}
     gateway = ready_gateway(marker=MARKER).on(SNAPSHOT, ok([{**FULL, "simulator": marker}]))
     (quote,), _ = await portal_to(gateway).market.quotes([AAPL])
     assert quote.source == "simulator"
-    assert quote.marks == ("simulated", "fictional:market_cap", "fictional:average_volume", "fictional:volume")
+    fictional = ("fictional:market_cap", "fictional:average_volume", "fictional:volume")
+    assert quote.marks == ("synthetic", "simulated", *fictional)
 
 
 def bar(day: date, close: object) -> dict[str, object]:

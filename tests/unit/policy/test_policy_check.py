@@ -124,7 +124,13 @@ def test_a_sector_that_gics_does_not_know_is_an_error(field: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"execution__min_order_value": 30000}, "execution.min_order_value: 30000 is above max_order_value (25000)"),
+        ({"execution__max_order_value": 400}, "execution.min_order_value: 500 is above max_order_value (400)"),
+        (
+            {"execution__min_order_nav_pct": 21},
+            "execution.min_order_nav_pct: 21 % is above max_order_nav_pct (20 %)",
+        ),
+        ({"execution__max_order_nav_pct": 0}, "execution.max_order_nav_pct: 0 allows no order"),
+        ({"execution__max_order_volume_pct": 0}, "execution.max_order_volume_pct: 0 allows no order"),
         (
             {"execution__limit_offset_pct": 4},
             "execution.limit_offset_pct: 4 % puts every limit price outside price_collar_pct (3 %)",

@@ -35,7 +35,7 @@ def _file(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (("symbol: GE", "symbol: TSLA"), "TSLA"),
+        (("symbol: GE", "symbol: NOPE"), "NOPE"),
         (("weight_pct: 40", "weight_pct: 41"), "101"),
         (("symbol: GE", "symbol: AAPL"), "AAPL"),
         (("starting_capital: 1000", "starting_capital: -1"), "starting_capital"),
