@@ -16,6 +16,8 @@ from app.backtest.assumptions import Assumptions
 from app.backtest.books import ACCOUNT
 from app.backtest.reader import Reader
 from app.broker.paper.book import Cash, Holding, PaperBook
+from app.domain.account_size import Account as Sized
+from app.domain.account_size import does_not_fit
 from app.domain.market import Market
 from app.domain.order import Order, Side
 from app.domain.policy import AdoptionMode, Policy
@@ -198,6 +200,7 @@ def broken(scenario: Scenario, way: Way) -> Iterator[str]:
         if not least <= share <= most:
             yield f"{share:.1f} % invested on day {number}, not {least:g} to {most:g}"
     yield from _orders(expected, way)
+    yield from _said(scenario, way)
     yield from _left(expected, way)
 
 
@@ -234,6 +237,14 @@ def _left(expected: Expected, way: Way) -> Iterator[str]:
     for symbol, quantity in way.days[0].held.items():
         if expected.never_sold_whole and quantity and not way.days[-1].held.get(symbol):
             yield f"all of {symbol} was sold"
+
+
+def _said(scenario: Scenario, way: Way) -> Iterator[str]:
+    """`told` is the field that the check of an account of this size must name, or `nothing`."""
+    found = {finding.field for finding in does_not_fit(way.policy, Sized(scenario.capital, "USD"))}
+    wanted = scenario.expect.told
+    if wanted is not None and found != ({wanted} - {"nothing"}):
+        yield f"told of {', '.join(sorted(found)) or 'nothing'}, not {wanted}"
 
 
 def _first(traded: list[tuple[int, Order]], side: Side) -> dict[str, int]:
