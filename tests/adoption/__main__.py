@@ -27,6 +27,8 @@ COLUMNS: tuple[tuple[str, Callable[[Row], float]], ...] = (
     ("eight weeks", lambda row: row.window),
     ("mandatory in them", lambda row: row.mandatory_window),
     ("week nine", lambda row: row.week_nine),
+    ("rebalanced in it", lambda row: row.rebalanced),
+    ("a week later on", lambda row: row.ordinary_week),
 )
 
 
@@ -81,7 +83,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every row there")
     given = parser.parse_args()
     rows = list(measured(given.starts, given.sessions, given.mode, given.book or ["twelve"], given.policy or POLICIES))
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console(width=None if sys.stdout.isatty() else 240)
     console.print(f"{given.starts} starts, {given.sessions} sessions each, mode {given.mode}; percent of NAV")
     console.print(_table(rows))
     if given.json:

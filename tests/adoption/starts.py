@@ -152,6 +152,7 @@ class Row:
     """One start under one policy, in figures; shares are of NAV.
 
     `inherited_levels`: days of the window whose kill level nothing but what was there before can have raised.
+    `rebalanced`: of week nine, what no exit, rotation or cut traded; `ordinary_week`: the mean of the weeks after it.
     """
 
     start: date
@@ -165,6 +166,8 @@ class Row:
     week_one: float
     window: float
     week_nine: float
+    rebalanced: float
+    ordinary_week: float
     reversals: int
     mandatory_window: float
     invested: tuple[float, float, float]
@@ -200,6 +203,8 @@ def row_of(way: Way, start: date, policy: str, book: str) -> Row:
         week_one=way.turnover(range(WEEK)),
         window=way.turnover(WINDOW),
         week_nine=way.turnover(WEEK_NINE),
+        rebalanced=sum(day.turnover for day in days[WEEK_NINE.start : WEEK_NINE.stop] if day.action == "REBALANCE"),
+        ordinary_week=WEEK * float(np.mean([day.turnover for day in days[WEEK_NINE.stop :]] or [0.0])),
         reversals=way.reversals,
         mandatory_window=sum(day.mandatory for day in days[: WINDOW.stop]),
         invested=(days[0].invested, days[min(WINDOW.stop, len(days)) - 1].invested, days[-1].invested),
@@ -222,7 +227,9 @@ def levels_from_before(way: Way) -> Iterator[Day]:
         limits = way.policy.risk_limits
         fallen = 1 - day.nav / peak > limits.max_drawdown - 1e-9
         lost = number > 0 and 1 - day.nav / way.days[number - 1].nav > limits.max_daily_loss - 1e-9
-        tail = day.evaluation.metric("var_95_1d").value or 0.0
-        riskier = tail > max(limits.max_var_95_1d, (first["var_95_1d"] or 0.0) + limits.max_var_95_1d / 10) - 1e-9
+        tail, before = day.evaluation.metric("var_95_1d").value or 0.0, first["var_95_1d"] or 0.0
+        # What was inside its limit on the first day is not inherited.
+        inherited = before > limits.max_var_95_1d
+        riskier = tail > (before + limits.max_var_95_1d / 10 if inherited else limits.max_var_95_1d) - 1e-9
         if not (fallen or lost or (riskier and number > 0)):
             yield day
