@@ -345,10 +345,11 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
     free = {p.instrument.conid for p in situation.free_to_sell}
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
     on = {conid: change for conid, change in changes.items() if change > 0}
-    total = total_of(off.values()) + total_of(on.values())
-    scale = min(1.0, _turnover_left(situation, total, at_once) / total) if total > 0 else 0.0
-    if scale < 1:
-        off, on = (_largest_first(wanted, scale * total_of(wanted.values()), least) for wanted in (off, on))
+    sold, bought = total_of(off.values()), total_of(on.values())
+    left = _turnover_left(situation, sold + bought, at_once)
+    if left < sold + bought:
+        sold, bought = _shared(left, sold, bought, least)
+        off, on = _largest_first(off, sold, least), _largest_first(on, bought, least)
     sells = [
         order
         for position in situation.free_to_sell
@@ -376,6 +377,14 @@ def _turnover_left(situation: Situation, total: float, at_once: bool) -> float:
         return left
     a_day = max(total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(situation.least))
     return min(left, situation.most_turnover * nav, a_day + float(situation.memory.new_money))
+
+
+def _shared(left: float, sold: float, bought: float, least: float) -> tuple[float, float]:
+    """The day's turnover between what is to be sold and bought, pro rata, and enough for an order on either side."""
+    share = left * sold / (sold + bought)
+    an_order = min(PAIR / 2 * least, left / 2)
+    share = min(max(share, min(sold, an_order)), left - min(bought, an_order))
+    return share, left - share
 
 
 def _largest_first(wanted: Targets, amount: float, least: float) -> Targets:
