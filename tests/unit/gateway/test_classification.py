@@ -1,4 +1,4 @@
-"""What a contract is, in the broker's words: told by several answers, shifted between them, of a fund without levels."""
+"""What a contract is, in the broker's words: told by several answers, shifted, of a fund without any level."""
 
 from pathlib import Path
 from typing import Any
