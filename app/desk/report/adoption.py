@@ -11,7 +11,7 @@ from app.desk.states import MarketRead, evaluation_of
 from app.domain.adoption import mode_of
 from app.domain.evaluation import position_key
 from app.domain.price_levels import price_levels
-from app.domain.taking_over import is_on_its_way
+from app.domain.taking_over import is_taking_over
 from app.engine.first_contact import ModeOutcome, legacy_names
 
 SHOWN = Decimal("0.0001")
@@ -89,7 +89,7 @@ def adoption_part(desk: Desk, run: MarketRead, modes: Sequence[ModeOutcome] = ()
         first_contact=run.first_contact,
         sessions_ago=memory.adopted,
         until=adoption.session_date + timedelta(weeks=policy.adoption.weeks),
-        working_off=is_on_its_way(policy, memory),
+        working_off=is_taking_over(policy, memory),
         inherited=_inherited(held, names),
         legacy=legacy_names(policy, run.portfolio),
         modes=tuple(_mode_part(each, names) for each in modes),
