@@ -170,13 +170,14 @@ def demo(
     days = TwoDays()
     prepare = days.begin if not first_contact else lambda _: None
     with everything(settings.state_dir, free_ports(), simulated, settings, policy, prepare) as url:
-        if days.first is not None:
-            ask_service(settings, url, Call("/run/daily"), tell)
-            tell(f"the account was taken over on {days.first}; now it is today")
-            days.go_on()
-        elif not first_contact:
+        if days.first is None and not first_contact:
             tell("no prices of the day on which the book was bought: this is the first contact")
-        show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
+        report = ask_service(settings, url, Call("/run/daily"), tell)
+        if days.first is not None:
+            tell(f"the account was taken over on {days.first}; now it is today")
+            for path in days.go_on():
+                report = ask_service(settings, url, Call(path), tell)
+        show(report, as_json)
 
 
 @cli.command()
