@@ -144,6 +144,10 @@ def _next(seen: Look) -> Iterator[str]:
         yield "cash does not follow from the executions that the broker still tells: `portfolio flow add`"
     for run_id in seen.waiting:
         yield f"run {run_id} waits for approval, perhaps of orders that were sent long ago: `portfolio reject {run_id}`"
+    yield from _of_the_ledger(seen)
+
+
+def _of_the_ledger(seen: Look) -> Iterator[str]:
     if seen.adoption is None:
         yield "the ledger does not know that the account was taken over: the next run takes it over as of its own day"
     yield "`portfolio audit verify`"
