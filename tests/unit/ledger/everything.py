@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.desk.records import Claim, Event, Flow, Notice, Quarantine, RunStatus
+from app.desk.records import Claim, Event, Flow, FlowPlan, Notice, PlanEnd, Quarantine, RunStatus
+from app.domain.cash import CashKind
 from app.domain.navs import NavKind
 from app.domain.order import OrderState, Side
 from app.domain.questions import Question
@@ -112,6 +113,10 @@ def _set_by_people(ledger: SqlLedger) -> None:
     ledger.set_level(None, KillLevel.HALTED, "away", "a person", AT)
     ledger.add_flow(BOOK, Flow(TODAY, Decimal("7.50"), "salary", "a person"), AT)
     ledger.add_flow(OTHER, Flow(TODAY, Decimal(-2), "rent", "a person"), AT)
+    ledger.add_flow(BOOK, Flow(TODAY, Decimal("3.10"), "a dividend", "broker", CashKind.DIVIDEND, "row-1"), AT)
+    plan = ledger.plan_flow(BOOK, FlowPlan(0, Decimal(50), TODAY, "a trip", "a person", TODAY), AT)
+    ledger.plan_flow(BOOK, replace(plan, amount=Decimal(9)), AT)
+    ledger.end_plan(BOOK, plan.number, PlanEnd.CANCELLED, "stayed at home", "a person", AT)
     for conid, symbol in ((9, "SPLT"), (10, "GONE")):
         ledger.quarantine(BOOK, Quarantine(conid, symbol, "price halved", TODAY), AT)
     ledger.release(BOOK, 10, "checked", "a person", AT)
