@@ -26,6 +26,7 @@ from app.commands import (
     recover,
     replay,
     signals,
+    tax,
     verify,
 )
 from app.commands.doctor import doctor
@@ -106,6 +107,7 @@ policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
+cli.command("tax")(tax.tax)
 cli.command("events")(events.events)
 cli.command("recover")(recover.command)
 cli.command()(doctor)

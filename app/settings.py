@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     run_lease_seconds: int = Field(default=120, ge=90)
     catch_up: bool = True
     login_reminder_minutes: int = Field(default=60, ge=0, le=720)
+    # The MCP server's own setting, where it shares this environment: what it lets through it says itself.
+    max_order_value: Decimal = Field(default=Decimal(50_000), gt=0, allow_inf_nan=False)
     mcp_url: str = "http://127.0.0.1:5002/mcp"
     mcp_token: SecretStr | None = None
     mcp_token_file: Path | None = None

@@ -25,7 +25,7 @@ from app.ledger.leases import owner_text
 from app.ledger.sql_ledger import SqlLedger
 from app.market.calendar import ExchangeCalendar
 from app.market.history import CachedMarketData
-from app.market.sectors import SECTORS
+from app.market.sectors import SECTORS, sector_of_industry
 from app.notifier import AppriseNotifier
 from app.settings import Settings, load_policy, load_settings, provide_google_project
 
@@ -54,6 +54,7 @@ class Wiring:
             chooser=chooser_for(self.settings.model_name, self.board),
             signer=HmacSigner(key.get_secret_value()) if key else None,
             sectors=SECTORS,
+            industries=sector_of_industry,
             trading_mode=self.settings.trading_mode,
             owner=self.owner,
             pseudonym_key=self.settings.read_pseudonym_key().get_secret_value(),

@@ -11,6 +11,7 @@ import httpx2
 
 from api_gateway.clientportal.bridge import Compete
 from api_gateway.clientportal.contracts import ContractReads
+from api_gateway.clientportal.definitions import Definitions
 from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.market import MarketReads
 from api_gateway.clientportal.orders import OrderCalls
@@ -42,8 +43,9 @@ class ClientPortal:
         self.pacer = Pacer(clock, sleep, memory, address=str(http.base_url), rules=pacing)
         transport = Transport(http, self.pacer)
         self.session = Session(transport, memory, Rules(refuse_simulator, compete, zone), utc_now=utc_now)
-        self.portfolio = PortfolioReads(transport, self.session, memory)
-        self.contracts = ContractReads(transport, self.session, memory)
+        definitions = Definitions(transport, self.session)
+        self.portfolio = PortfolioReads(transport, self.session, memory, definitions)
+        self.contracts = ContractReads(transport, self.session, memory, definitions)
         self.market = MarketReads(transport, self.session, self.contracts)
         self.orders = OrderCalls(transport, self.session, self.contracts)
         self.raw = RawCalls(transport, self.session)

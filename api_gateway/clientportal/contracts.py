@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Final, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Final
 
 from api_gateway.clientportal import units, wire
+from api_gateway.clientportal.classification import completed, of_definition
 from api_gateway.clientportal.contract_rules import (
     Grid,
     disagrees,
@@ -17,32 +17,30 @@ from api_gateway.clientportal.contract_rules import (
     settled,
     single_increment,
 )
+from api_gateway.clientportal.definitions import Definitions, in_parts
 from api_gateway.clientportal.errors import DataUnavailable, GatewayRefused, Malformed
 from api_gateway.clientportal.gateway_memory import GatewayMemory
-from api_gateway.clientportal.records import Contract, ContractRules, Limit, Side, Unresolved
+from api_gateway.clientportal.records import Contract, ContractRules, KeptContract, Limit, Side, Unresolved
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 from api_gateway.clientportal.units import Facts
 
 _LISTINGS: Final = frozenset({"NASDAQ", "NYSE", "ARCA", "AMEX", "BATS"})
-# As many as stand in an address of reasonable length.
-_MOST_ASKED: Final = 100
 _BID, _ASK = "84", "86"
 # The first answer for a contract is bare.
 _QUOTE_POLLS: Final = 3
 _QUOTE_POLL_SECONDS: Final = 0.25
-_EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _INDEX_EXCHANGES: Final = frozenset({"CBOE", "NASDAQ", "NYSE", "CME"})
-Item = TypeVar("Item")
 
 
 class ContractReads:
     """A contract that was found is kept over restarts, and looked at again once per session date: tickers change."""
 
-    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory) -> None:
+    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory, definitions: Definitions) -> None:
         self._transport = transport
         self._session = session
         self._memory = memory
+        self._definitions = definitions
         self._asset_classes: dict[int, str] = {}
         self._symbols: dict[int, str] = {}
         # Each for the session date under which it was told.
@@ -92,9 +90,7 @@ class ContractReads:
     async def asset_class(self, conid: int) -> str:
         known = self._asset_classes.get(conid)
         if known is None:
-            row = await self._info(conid)
-            if row.get("con_id") is not None and wire.conid(row["con_id"]) != conid:
-                raise Malformed("contract info: the answer is another contract's")
+            row = await self._definitions.info(conid)
             known = self._asset_classes[conid] = wire.required_text(row, "instrument_type")
         return known
 
@@ -142,7 +138,7 @@ class ContractReads:
         known = {conid: kept[1] for conid in wanted if (kept := self._facts.get(conid)) and kept[0] == today}
         new = [conid for conid in wanted if conid not in known]
         try:
-            rows = await self._definitions(new)
+            rows = await self._definitions.read(new)
         except (GatewayRefused, DataUnavailable):
             # The contract's own rules tell its currency, too.
             return {conid: known.get(conid, Facts()) for conid in wanted}
@@ -218,11 +214,13 @@ class ContractReads:
         """Those kept, as far as the broker still tells the same of them today."""
         kept = {symbol: self._memory.contract(symbol, asset_class) for symbol in symbols}
         known = {symbol: found for symbol, found in kept.items() if found is not None}
-        old = [found.contract for found in known.values() if found.checked != self._today()]
-        definitions = await self._definitions([contract.conid for contract in old])
-        changed = {each.symbol for each in old if not isinstance(_defined(each, definitions), Contract)}
+        old = [found.contract for found in known.values() if _is_old(found, self._today())]
+        looked_at = await self._confirmed(old)
         found: dict[str, Contract | Unresolved] = {}
-        return found | {symbol: each.contract for symbol, each in known.items() if symbol not in changed}
+        for symbol, each in known.items():
+            now = looked_at.get(symbol, each.contract)
+            found |= {symbol: now} if isinstance(now, Contract) else {}
+        return found
 
     def _keep(self, contracts: list[Contract]) -> None:
         for contract in contracts:
@@ -235,27 +233,25 @@ class ContractReads:
         self._memory.keep_contracts(contracts, self._today())
 
     def _today(self) -> date:
-        return self._session.market_now().astimezone(_EXCHANGE_TIME).date()
+        return self._definitions.today
 
     async def _stocks(self, symbols: list[str]) -> dict[str, Contract | Unresolved]:
         found: dict[str, Contract | Unresolved] = {}
-        for asked in _in_parts(symbols):
+        for asked in in_parts(symbols):
             answer = wire.mapping(await self._read("/trsrv/stocks", {"symbols": ",".join(asked)}), "stocks")
             found |= {symbol: _alone(symbol, answer.get(symbol)) for symbol in asked}
-        conids = [each.conid for each in found.values() if isinstance(each, Contract)]
-        definitions = await self._definitions(conids)
-        return {
-            symbol: _defined(each, definitions) if isinstance(each, Contract) else each
-            for symbol, each in found.items()
-        }
+        return found | await self._confirmed([each for each in found.values() if isinstance(each, Contract)])
 
-    async def _definitions(self, conids: list[int]) -> dict[int, wire.Row]:
-        """What the broker tells of the contracts, by conid; one that it does not know, or contradicts, is absent."""
-        found: dict[int, wire.Row] = {}
-        for asked in _in_parts(conids):
-            params = {"conids": ",".join(str(conid) for conid in asked)}
-            answer = wire.mapping(await self._read("/trsrv/secdef", params), "definitions")
-            found |= _by_conid(answer.get("secdef"))
+    async def _confirmed(self, contracts: list[Contract]) -> dict[str, Contract | Unresolved]:
+        """By symbol: with what the broker tells of each today, or why it is another than it was taken for."""
+        definitions = await self._definitions.read(each.conid for each in contracts)
+        found: dict[str, Contract | Unresolved] = {}
+        for each in contracts:
+            now = _defined(each, definitions)
+            if isinstance(now, Contract) and now.asset_class == "STK":
+                told = await completed(self._definitions, now.conid, of_definition(definitions[now.conid]))
+                now = now.model_copy(update=dict(told))
+            found[each.symbol] = now
         return found
 
     async def _indices(self, symbols: list[str]) -> dict[str, Contract | Unresolved]:
@@ -273,7 +269,7 @@ class ContractReads:
     async def _with_isin(self, contract: Contract, isin: str) -> Contract | Unresolved:
         if not is_isin(isin):
             return Unresolved(symbol=contract.symbol, reason="the ISIN's check digit is wrong")
-        row = await self._info(contract.conid)
+        row = await self._definitions.info(contract.conid)
         told, cusip = wire.text(row, "isin"), wire.text(row, "cusip")
         if told is None and cusip is None:
             return Unresolved(symbol=contract.symbol, reason="the gateway tells no number to hold the ISIN against")
@@ -281,9 +277,6 @@ class ContractReads:
         if (told or isin[:2] + (cusip or "") + isin[-1]) != isin:
             return Unresolved(symbol=contract.symbol, reason="the gateway tells another ISIN")
         return contract
-
-    async def _info(self, conid: int) -> wire.Row:
-        return wire.mapping(await self._read(f"/iserver/contract/{conid}/info"), "contract info")
 
     async def _read(self, path: str, params: Mapping[str, str] | None = None, *, body: object = None) -> object:
         return await self._session.run_primed(lambda: self._transport.read(path, params, body=body))
@@ -296,6 +289,11 @@ def is_isin(text: str) -> bool:
     digits = [int(digit) for digit in "".join(str(int(letter, 36)) for letter in text)]
     doubled = [digit * 2 if place % 2 else digit for place, digit in enumerate(reversed(digits))]
     return sum(digit // 10 + digit % 10 for digit in doubled) % 10 == 0
+
+
+def _is_old(kept: KeptContract, today: date) -> bool:
+    """One that was kept before its type was told is looked at again, too."""
+    return kept.checked != today or (kept.contract.asset_class == "STK" and kept.contract.type is None)
 
 
 def _defined(contract: Contract, definitions: Mapping[int, wire.Row]) -> Contract | Unresolved:
@@ -361,25 +359,6 @@ def _is_us_index(row: wire.Row, symbol: str) -> bool:
         and (not kinds or "IND" in kinds)
         and wire.text(row, "description") in _INDEX_EXCHANGES
     )
-
-
-def _in_parts(asked: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(asked), _MOST_ASKED):
-        yield asked[start : start + _MOST_ASKED]
-
-
-def _by_conid(told: object) -> dict[int, wire.Row]:
-    """A row that cannot be told whose, and two that contradict each other, say nothing of the others."""
-    found: dict[int, wire.Row] = {}
-    contradicted: set[int] = set()
-    for row in wire.rows(told, "definitions"):
-        try:
-            conid = wire.conid(row.get("conid"))
-        except Malformed:
-            continue
-        if found.setdefault(conid, row) != row:
-            contradicted.add(conid)
-    return {conid: row for conid, row in found.items() if conid not in contradicted}
 
 
 def _alone(symbol: str, companies: object) -> Contract | Unresolved:

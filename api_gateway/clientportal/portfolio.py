@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.balances import ledger_of, summary_of
 from api_gateway.clientportal.cash_rows import cash_rows, implied_flows
+from api_gateway.clientportal.classification import classifications, is_whole, merged
+from api_gateway.clientportal.definitions import Definitions
 from api_gateway.clientportal.errors import ClientPortalError, GatewayRefused, Incomplete, Malformed, PacingViolation
 from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS
 from api_gateway.clientportal.performance import nav_history
-from api_gateway.clientportal.positions import holdings, named, rows_of
+from api_gateway.clientportal.positions import SHARES, holdings, named, rows_of
 from api_gateway.clientportal.records import (
     CashRow,
     CashRows,
@@ -35,10 +37,11 @@ _CASH_DAYS: Final = 45
 
 
 class PortfolioReads:
-    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory) -> None:
+    def __init__(self, transport: Transport, session: Session, memory: GatewayMemory, definitions: Definitions) -> None:
         self._transport = transport
         self._session = session
         self._memory = memory
+        self._definitions = definitions
         self._is_whole = False
         self._cash_rows: dict[str, CashRows] = {}
 
@@ -59,6 +62,17 @@ class PortfolioReads:
             rows = await self._by_pages(account, rows)
             self._is_whole = True
         return holdings(rows)
+
+    async def classified(self, account: str) -> Holdings:
+        """As `holdings`, with what each share is: near-real-time rows tell no type, and a first page tells nothing."""
+        found = await self.holdings(account)
+        open_ones = [each for each in found.positions if each.asset_class in SHARES and not is_whole(each)]
+        told = await classifications(self._definitions, [each.conid for each in open_ones])
+        positions = tuple(
+            each.model_copy(update=dict(merged(each, told[each.conid]))) if each.conid in told else each
+            for each in found.positions
+        )
+        return found.model_copy(update={"positions": positions})
 
     async def _by_pages(self, account: str, near: Sequence[object]) -> Sequence[object]:
         """The near-real-time rows when the pages hold no more, else the pages when they hold these and others."""

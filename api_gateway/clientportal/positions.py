@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from api_gateway.clientportal import wire
+from api_gateway.clientportal.classification import of_definition
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.clientportal.records import Holdings, ModelHolding, Position, StrangeRow
 from api_gateway.clientportal.row_reader import RowReader
@@ -20,7 +21,7 @@ from api_gateway.clientportal.row_reader import RowReader
 UNKNOWN: Final = "UNKNOWN"
 # The broker's names for what stands in no model.
 _OWN_MODEL: Final = frozenset({"", "core", "independent"})
-_SHARES: Final = frozenset({"STK", "ETF"})
+SHARES: Final = frozenset({"STK", "ETF"})
 _CENT_UNITS: Final = (Decimal(99), Decimal(101))
 _AMOUNTS: Final = ("market_value", "unrealized_pnl", "realized_pnl")
 
@@ -101,7 +102,7 @@ def _held(row: wire.Row) -> _Held | StrangeRow:
     value = doubts.number(row, "marketValue", "mktValue")
     cost = doubts.number(row, "avgCost")
     unrealized = doubts.number(row, "unrealizedPnl")
-    if asset_class in _SHARES:
+    if asset_class in SHARES:
         price = _in_currency(price, quantity, value)
         cost = _in_currency(cost, quantity, None if value is None or unrealized is None else value - unrealized)
     position = Position(
@@ -119,6 +120,7 @@ def _held(row: wire.Row) -> _Held | StrangeRow:
         multiplier=doubts.read("multiplier", partial(wire.optional_number, row, "multiplier")) or None,
         models=(ModelHolding(model=model, quantity=quantity),) if model else (),
         note=doubts.note,
+        **dict(of_definition(row)),
     )
     return _Held(model, legs, position)
 
@@ -144,7 +146,7 @@ def _legs(row: wire.Row) -> str:
 def _asset_class(row: wire.Row, doubts: RowReader) -> str:
     told = [doubts.text(row, key) for key in ("secType", "assetClass")]
     found = list(dict.fromkeys(each.upper() for each in told if each is not None))
-    if set(found) <= _SHARES and found:
+    if set(found) <= SHARES and found:
         return found[0]
     if len(found) > 1:
         doubts.add(f"secType and assetClass are not one: {' and '.join(found)}")
@@ -154,7 +156,7 @@ def _asset_class(row: wire.Row, doubts: RowReader) -> str:
 def _symbol(row: wire.Row, asset_class: str, doubts: RowReader) -> str | None:
     """Near-real-time rows carry the ticker as description; a derivative's ticker is the underlying's."""
     descriptions = ("description", "contractDesc")
-    keys = ("ticker", *descriptions) if asset_class in _SHARES else (*descriptions, "ticker")
+    keys = ("ticker", *descriptions) if asset_class in SHARES else (*descriptions, "ticker")
     return doubts.text(row, *keys)
 
 

@@ -71,7 +71,20 @@ class ModelHolding(Record):
     quantity: Amount
 
 
-class Position(Record):
+class Classification(Record):
+    """What a share or fund is, in the broker's words: None is what it does not tell, as of a fund every level.
+
+    `type` tells a fund from a share (COMMON, ETF, ADR and others), whose security type is the same. `sector` is the
+    top level of what the issuer does, `industry` and `category` the two below it. None of them is GICS.
+    """
+
+    type: str | None = None
+    sector: str | None = None
+    industry: str | None = None
+    category: str | None = None
+
+
+class Position(Classification):
     """`quantity` is of all models; `asset_class` the broker's word; `note` says what of the row could not be read."""
 
     conid: int
@@ -260,8 +273,8 @@ class CashRows(Record):
     strange: tuple[StrangeRow, ...] = ()
 
 
-class Contract(Record):
-    """`kind` is the broker's word for what a stock is, such as COMMON, ETF or ADR; funds are stocks to it."""
+class Contract(Classification):
+    """`kind` is the `type` by its former name."""
 
     symbol: str
     conid: int

@@ -80,7 +80,7 @@ def register_account_tools(tools: Toolbox, portal: ClientPortal, admission: Admi
             summary, ledger, holdings, live = await asyncio.gather(
                 portal.portfolio.summary(account),
                 portal.portfolio.ledger(account),
-                portal.portfolio.holdings(account),
+                portal.portfolio.classified(account),
                 portal.orders.live(account, reuse=True),
             )
         return Portfolio(

@@ -1,7 +1,7 @@
 """What of an account the rules can manage, and what is carried beside it. One strange row costs one name.
 
-A stock or fund held long, with a price of today and a rate to the base currency, is managed; everything else is
-counted as the broker values it, listed with the reason, and never ordered.
+A share or fund, by the broker's own type, held long, with a price of today and a rate to the base currency, is managed;
+everything else is counted as the broker values it, listed with the reason, and never ordered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.broker import wire
-from app.domain.instrument import AssetClass, Instrument
+from app.broker.kinds import class_of, instrument_of, only_managed
+from app.domain.instrument import AssetClass
 from app.domain.portfolio import CashBalance, Position
 from app.domain.unmanaged import UnmanagedHolding, UnreadableRow
 
 NOTHING = Decimal(0)
-_MANAGED = {"STK": AssetClass.STOCK, "ETF": AssetClass.ETF}
+# Security types of which the broker's own type says more.
+_LISTED = frozenset({"STK", "ETF"})
 # The broker's words; what is not among them is named by the word itself.
 _WORDS = {
     "OPT": "an option", "FOP": "an option on a future", "WAR": "a warrant", "IOPT": "a structured product",
@@ -80,17 +82,18 @@ def holdings(
     for row in rows:
         in_models = sum((one.quantity for one in row.models), NOTHING)
         own = row.quantity - in_models
-        reason = _why_not(row, own, rates)
+        kind = _kind(row)
+        reason = _why_not(row, kind, own, rates)
         left += [
             _carried(row, one.quantity, f"held in the model {one.model}: orders stay in the account's own", rates)
             for one in row.models
         ]
         if own == 0 and row.models:
             continue
-        if reason is None:
-            positions.append(_managed(row, own))
+        if reason is None and isinstance(kind, AssetClass):
+            positions.append(_managed(row, kind, own))
         else:
-            left.append(_carried(row, own, reason, rates))
+            left.append(_carried(row, own, str(reason), rates))
     left += [
         UnmanagedHolding(row.symbol or _number(row.conid), "UNKNOWN", row.reason, row.conid)
         for row in strange
@@ -111,11 +114,12 @@ def untold(strange: Iterable[wire.StrangeAnswer]) -> tuple[str, ...]:
     return tuple(row.reason for row in strange if row.what not in {"position", "order", "trade"})
 
 
-def _why_not(row: wire.PositionAnswer, own: Decimal, rates: Mapping[str, Decimal]) -> str | None:
+def _why_not(
+    row: wire.PositionAnswer, kind: AssetClass | str, own: Decimal, rates: Mapping[str, Decimal]
+) -> str | None:
     """Why the row is not managed; None where it is."""
-    word = row.asset_class.upper()
-    if word not in _MANAGED:
-        return f"{_WORDS.get(word, f'of the type {row.asset_class}')}: only stocks and funds are managed"
+    if not isinstance(kind, AssetClass):
+        return only_managed(kind)
     if row.currency not in rates:
         return f"no rate of exchange for {row.currency}"
     if own < 0:
@@ -125,6 +129,12 @@ def _why_not(row: wire.PositionAnswer, own: Decimal, rates: Mapping[str, Decimal
     if row.price <= 0:
         return "worthless or delisted: the broker's price is zero" if row.price == 0 else "a price below zero"
     return _contradiction(row)
+
+
+def _kind(row: wire.PositionAnswer) -> AssetClass | str:
+    """Its class, or what it is instead, in words."""
+    word = row.asset_class.upper()
+    return class_of(row.type) if word in _LISTED else _WORDS.get(word, f"of the type {row.asset_class}")
 
 
 def _contradiction(row: wire.PositionAnswer) -> str | None:
@@ -138,8 +148,8 @@ def _contradiction(row: wire.PositionAnswer) -> str | None:
     return f"the row contradicts itself: {row.quantity:f} at {row.price:f} is not worth {row.market_value:f}"
 
 
-def _managed(row: wire.PositionAnswer, quantity: Decimal) -> Position:
-    instrument = Instrument(row.conid, row.symbol, row.currency, _MANAGED[row.asset_class.upper()], name=row.name)
+def _managed(row: wire.PositionAnswer, kind: AssetClass, quantity: Decimal) -> Position:
+    instrument = instrument_of(row, kind)
     # A cost of zero is none: no rule that counts from the cost looks at it.
     cost, price = row.average_cost or NOTHING, row.price or NOTHING
     return Position(instrument, quantity, price, cost, row.realized_pnl or NOTHING)
@@ -180,7 +190,7 @@ def _worth(row: wire.PositionAnswer) -> Decimal | None:
     if row.market_value is not None:
         return row.market_value
     # A price of a contract of unknown size says nothing of its worth.
-    single = row.asset_class.upper() in _MANAGED
+    single = row.asset_class.upper() in _LISTED
     size = row.multiplier or (Decimal(1) if single else None)
     return row.price * row.quantity * size if row.price is not None and size is not None else None
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app.broker import wire
 from app.broker.connection import McpConnection, ToolFailed
 from app.broker.holdings import balances, holdings, unreadable, untold
+from app.broker.kinds import class_of, instrument_of, only_managed
 from app.broker.signing import answers, plain, version
 from app.domain.cash import CashRow
 from app.domain.errors import BrokerUnavailable, DataError, InsufficientHistory, UsageError
@@ -253,12 +254,15 @@ class McpMarketData:
             )
             for part in _parts(symbols)
         ]
-        found = {
-            c.symbol: Instrument(c.conid, c.symbol, c.currency, c.asset_class, name=c.name)
-            for answer in answers
-            for c in answer.contracts
-        }
-        return found, {row.symbol: row.reason for answer in answers for row in answer.unresolved}
+        found: dict[str, Instrument] = {}
+        left = {row.symbol: row.reason for answer in answers for row in answer.unresolved}
+        for contract in (contract for answer in answers for contract in answer.contracts):
+            kind = contract.asset_class if asset_class is AssetClass.INDEX else class_of(contract.type)
+            if isinstance(kind, AssetClass):
+                found[contract.symbol] = instrument_of(contract, kind)
+            else:
+                left[contract.symbol] = only_managed(kind)
+        return found, left
 
     async def quotes(self, conids: Sequence[int]) -> tuple[dict[int, Quote], dict[int, str]]:
         """See `MarketData.quotes`."""

@@ -60,8 +60,16 @@ class ModelAnswer(Answer):
     quantity: Decimal
 
 
-class PositionAnswer(Answer):
-    """`asset_class` is the broker's word for it, whichever; `models` what of the quantity is held in other models."""
+class ClassifiedAnswer(Answer):
+    """What the broker says that a share or fund is; null is what it does not tell."""
+
+    type: str | None = None
+    industry: str | None = None
+    category: str | None = None
+
+
+class PositionAnswer(ClassifiedAnswer):
+    """`asset_class` is the broker's security type, whichever; `models` what of the quantity other models hold."""
 
     conid: int
     symbol: str
@@ -155,7 +163,7 @@ class CashRowsAnswer(Answer):
     rows: tuple[CashRowAnswer, ...]
 
 
-class ContractAnswer(Answer):
+class ContractAnswer(ClassifiedAnswer):
     symbol: str
     conid: int
     name: str | None

@@ -1,17 +1,18 @@
 """Commands about the policy: whether it is sound, what it does, and what another one would do."""
 
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
+from app.commands.newest import newest_report, newest_reports
 from app.commands.output import (
     AccountOption,
     JsonOption,
     StateOption,
-    opened_ledger,
     print_json,
     session_of,
     settings_of,
@@ -20,12 +21,15 @@ from app.commands.output import (
 from app.commands.policy_comments import comments
 from app.commands.processes import Simulated, everything, free_ports
 from app.commands.service_client import Call, ask_service
-from app.desk.accounts import Whose, accounts_of, meant
+from app.domain.account_size import Account, does_not_fit
+from app.domain.errors import LedgerError
+from app.domain.policy import Policy
+from app.domain.policy.check import Finding
+from app.explain.account_size import account_of, listings_of
 from app.explain.difference import Change, Decided, changes, decided
-from app.explain.settings import PolicyField, noise, policy_fields, usable
+from app.explain.settings import PolicyField, noise, policy_fields
 from app.settings import Settings, read_policy, shipped_policy
 
-SEARCHED = 200
 DRY_RUN = Call("/run/daily?dry_run=true")
 PACING = 0.1
 FileArgument = Annotated[Path | None, typer.Argument(help="Policy file; without it the configured one.")]
@@ -40,18 +44,59 @@ def register(cli: typer.Typer) -> None:
     cli.add_typer(policy, name="policy")
 
 
-def check(file: FileArgument = None, as_json: JsonOption = False) -> None:
-    """Whether a policy file is complete and free of contradictions."""
-    path = file or settings_of(None).policy_file
+def check(
+    file: FileArgument = None,
+    nav: Annotated[float | None, typer.Option("--nav", min=0, help="Net asset value to check the sizes for.")] = None,
+    state: StateOption = None,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether a policy is complete, free of contradictions, and can work for an account of this size."""
+    configured = settings_of(state)
+    path = file or configured.policy_file
     policy, findings = read_policy(path)
+    sizes = _sizes(configured, policy, nav, account)
     if as_json:
+        warnings = [str(finding) for finding in findings]
+        told = {name: [str(finding) for finding in found] for name, found in sizes.items()}
         print_json(
-            {"file": str(path), "name": policy.name, "hash": policy.hash, "warnings": [str(f) for f in findings]}
+            {"file": str(path), "name": policy.name, "hash": policy.hash, "warnings": warnings, "account_size": told}
         )
         return
     for finding in findings:
         typer.echo(f"warning: {finding}")
+    for name, found in sizes.items():
+        for finding in found:
+            typer.echo(f"warning: {name}: {finding}")
+        if not found:
+            typer.echo(f"{name}: every number can work for an account of this size")
     typer.echo(f"{path}: policy {policy.name!r} version {policy.version} is valid, {policy.hash}")
+
+
+def _sizes(
+    configured: Settings, policy: Policy, nav: float | None, account: str | None
+) -> dict[str, tuple[Finding, ...]]:
+    """Account → what cannot work for it; of `nav` by itself, at the prices of the newest run, where there is one."""
+    sent = configured.max_order_value
+    try:
+        reports = newest_reports(configured, account)
+    except LedgerError as error:
+        # The file can be judged without one.
+        tell(f"no account's value is known: {error.cause}")
+        reports = {}
+    if nav is not None:
+        prices = next((listings_of(report) for report in reports.values()), {})
+        worth = Decimal(str(nav))
+        return {
+            f"{worth.normalize():,f} {policy.currency}": does_not_fit(
+                policy, Account(worth, policy.currency, prices, sent)
+            )
+        }
+    return {
+        f"account {name}": does_not_fit(policy, account_of(report, sent))
+        for name, report in reports.items()
+        if report["portfolio"]["currency"] == policy.currency
+    }
 
 
 def explain(
@@ -63,7 +108,7 @@ def explain(
     """What each setting does to the portfolio as the newest run found it; without a run, what it does at all."""
     configured = settings_of(state)
     policy, findings = read_policy(file or configured.policy_file)
-    report = _newest(configured, account)
+    report = newest_report(configured, account)
     fields = policy_fields(policy, comments(shipped_policy().read_text(encoding="utf-8")), report)
     stop = noise(policy, report) if report is not None else None
     warnings = [str(finding) for finding in (*findings, *([stop] if stop else []))]
@@ -104,23 +149,6 @@ def diff(
         )
         return
     _print_difference(files, reports[0]["session_date"], found, days)
-
-
-def _newest(configured: Settings, account: str | None) -> dict[str, Any] | None:
-    """The newest report that measured something; None where there is no ledger, or none in it."""
-    if configured.database_url is None and not configured.ledger_file.exists():
-        return None
-    with opened_ledger(configured) as ledger:
-        books = ledger.books()
-        known = accounts_of(books)
-        # A policy can be explained without any account, too.
-        if account is None and not set(known) & set(configured.accounts or known):
-            return None
-        whose = meant(books, Whose(account, configured.accounts)).account
-        for record in ledger.runs(SEARCHED, None, whose):
-            if record.report is not None and usable(record.report):
-                return dict(record.report)
-    return None
 
 
 def _against(run: dict[str, Any] | None) -> str:

@@ -12,8 +12,10 @@ from app.decision.options import Options
 from app.decision.plans import situation_of
 from app.decision.shortfall import Shortfall, shortfalls
 from app.decision.situation import Situation
+from app.decision.too_small import no_buy_is_possible
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market
+from app.domain.order import Side
 from app.domain.plan import Action, Choice, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
@@ -79,6 +81,9 @@ def _one(situation: Situation, decision: _Decision, action: Action) -> ActionExp
     standing = _standing(decision, action, found)
     changes = () if standing in {Standing.CHOSEN, Standing.OFFERED} else _changes(standing, found)
     because = _because(decision, action, standing, found)
+    if action is Action.HOLD and not any(o.side is Side.BUY for p in decision.options.choosable for o in p.orders):
+        impossible = no_buy_is_possible(situation)
+        because += "" if impossible is None else f" {impossible[0].upper()}{impossible[1:]}."
     short: tuple[Shortfall, ...] = ()
     if action is Action.REBALANCE:
         plan = next((plan for plan in decision.options.feasible if plan.action is action), None)

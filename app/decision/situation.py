@@ -3,20 +3,21 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from app.domain.adoption import mode_of
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.kept import kept_property
-from app.domain.market import Market, Trend
+from app.domain.market import Market, Trend, known
 from app.domain.order import Order, OrderRule, Side
+from app.domain.order_size import in_legs, largest_order, smallest_order
 from app.domain.plan import Memory
 from app.domain.policy import AdoptionMode, Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.price_levels import gains_of
-from app.domain.sizing import HEADROOM, ZERO, cash_for, in_legs, is_margin, sellable, spendable
+from app.domain.sizing import HEADROOM, ZERO, cash_for, is_margin, sellable, spendable
 from app.domain.taking_over import PAIR, is_taking_over
 from app.domain.tolerance import TOLERANCE
 from app.domain.universe import blocked_names, is_fund, is_legacy, position_limit, sector_of, sectors_of
@@ -37,6 +38,11 @@ class Situation:
     memory: Memory
     mandatory: tuple[Order, ...] = ()
     buying: bool = True
+
+    @kept_property
+    def least(self) -> Decimal:
+        """What the smallest order is worth, in base currency."""
+        return smallest_order(self.policy.execution, self.evaluation.nav)
 
     @kept_property
     def nav(self) -> float:
@@ -103,7 +109,7 @@ class Situation:
         """Days on which nothing was large enough to trade are made up for, as far as a pair of orders needs it."""
         a_day, last = self.policy.adoption.turnover, self.memory.last_rebalance
         passed = self.memory.adopted + 1 if last is None else min(last, self.memory.adopted + 1)
-        pair = PAIR * float(self.policy.execution.min_order_value) / self.nav
+        pair = PAIR * float(self.least) / self.nav
         return max(a_day, min(a_day * passed, pair))
 
     def weight(self, instrument: Instrument) -> float:
@@ -136,6 +142,19 @@ class Situation:
     def _references(self) -> Mapping[int, Decimal]:
         marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
         return marks | _quoted(self.market)
+
+    def share_weight(self, conid: int) -> float:
+        """What one share of a name in the base currency is of NAV; infinite where nobody has a price."""
+        price = self._references.get(conid)
+        return math.inf if price is None else float(price) / self.nav
+
+    def traded(self, instrument: Instrument) -> Decimal | None:
+        """What a day's average volume of it is worth, in base currency; None where nobody knows, or no rule asks."""
+        quote, price = self.market.quotes.get(instrument.conid), self.reference(instrument)
+        if self.policy.execution.max_order_volume is None or quote is None or price is None:
+            return None
+        volume = quote.average_volume
+        return volume * price * self.portfolio.rate(instrument.currency) if known(volume) else None
 
     def allows(self, trends: TrendFilter) -> bool:
         """The market's trend is one of those that a strategy asks for; an unknown trend is none of them."""
@@ -225,12 +244,16 @@ def sell(
     *,
     mandatory: bool = False,
 ) -> tuple[Order, ...]:
-    """A sell beyond the mandatory ones of that name, in legs below the order cap; nothing where nothing is left."""
+    """A sell beyond the mandatory ones of that name, in legs; nothing where nothing is left."""
     order = _sale(situation, position, quantity, rules, reason, mandatory)
     if order is None:
         return ()
-    rate = situation.portfolio.rate(order.instrument.currency)
-    return in_legs(order, situation.policy.execution.max_order_value, rate)
+    execution, nav = situation.policy.execution, situation.evaluation.nav
+    # An exit that is itself too small for an order goes anyway, and takes nothing more with it.
+    if not mandatory or situation.base_value(order) >= situation.least:
+        order = _with_remainder(situation, order)
+    rate, traded = situation.portfolio.rate(order.instrument.currency), situation.traded(order.instrument)
+    return in_legs(order, execution, nav, rate, traded)
 
 
 def _sale(
@@ -252,6 +275,15 @@ def _sale(
     return Order(instrument, Side.SELL, fits, price, reason, exit=True, mandatory=mandatory, leg=leg, rules=rules)
 
 
+def _with_remainder(situation: Situation, order: Order) -> Order:
+    """All that is left of the name where the sale would leave less than an order's worth."""
+    conid = order.instrument.conid
+    sold = sum((one.quantity for one in situation.mandatory if one.instrument.conid == conid), ZERO)
+    everything = replace(order, quantity=sellable(situation.portfolio, conid) - sold)
+    left = replace(order, quantity=everything.quantity - order.quantity)
+    return everything if 0 < situation.base_value(left) < situation.least else order
+
+
 def shares(fraction: float, quantity: Decimal) -> Decimal:
     """That part of a holding in whole shares, rounded up: a reduction must reach its goal."""
     return Decimal(math.ceil(fraction * float(quantity) - TOLERANCE))
@@ -264,13 +296,14 @@ def trim(situation: Situation, position: Position, value: float, rule: OrderRule
         return ()
     each = float(price * situation.portfolio.rate(position.instrument.currency))
     rules = situation.policy.execution
-    count = Decimal(math.floor(min(value, float(rules.max_order_value)) / each + TOLERANCE))
+    nav, traded = situation.evaluation.nav, situation.traded(position.instrument)
+    count = Decimal(math.floor(min(value, float(largest_order(rules, nav, traded))) / each + TOLERANCE))
     order = _sale(situation, position, count, (rule,), reason)
     if order is None:
         return ()
-    small = situation.base_value(order) < rules.min_order_value
-    everything = small and count >= sellable(situation.portfolio, position.instrument.conid)
-    return (order,) if everything or not small else ()
+    if situation.base_value(order) >= situation.least:
+        return (_with_remainder(situation, order),)
+    return (order,) if count >= sellable(situation.portfolio, position.instrument.conid) else ()
 
 
 def buys(situation: Situation, sells: Sequence[Order], desired: Iterable[DesiredBuy]) -> tuple[Order, ...]:
@@ -291,7 +324,7 @@ def buys(situation: Situation, sells: Sequence[Order], desired: Iterable[Desired
             continue
         order = Order(one.instrument, Side.BUY, quantity, price, one.reason, rules=(one.rule,))
         value = situation.base_value(order)
-        if value >= situation.policy.execution.min_order_value:
+        if value >= situation.least:
             orders.append(order)
             placed.add(order, value)
             taken.add(conid)
@@ -306,7 +339,8 @@ def _affordable(situation: Situation, placed: Placed, one: DesiredBuy, price: De
     rules, currency = situation.policy.execution, one.instrument.currency
     base = price if currency == situation.portfolio.currency else price * situation.portfolio.rate(currency)
     each = float(base) * (1 + rules.limit_offset)
-    value = min(one.value, _room(situation, placed, one), _money(situation, placed))
+    most = largest_order(rules, situation.evaluation.nav, situation.traded(one.instrument))
+    value = min(one.value, _room(situation, placed, one), _money(situation, placed), float(most))
     fits, funded = max(0, math.floor(value / each)), max(0, math.floor(placed.funds(currency) / each))
     if fits <= funded:
         return Decimal(fits)
@@ -331,7 +365,7 @@ def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
 
 
 def _money(situation: Situation, placed: Placed) -> float:
-    """What cash, reserve, turnover and order size leave, in base currency."""
+    """What cash, reserve and turnover leave, in base currency."""
     policy = situation.policy
     reserve = (policy.risk_limits.min_cash_reserve + HEADROOM) * situation.nav
     reserve += float(situation.memory.planned_withdrawal)
@@ -339,5 +373,4 @@ def _money(situation: Situation, placed: Placed) -> float:
         placed.cash + placed.sold - placed.bought - reserve,
         placed.spendable - placed.bought,
         situation.most_turnover * situation.nav - placed.sold - placed.bought,
-        float(policy.execution.max_order_value),
     )

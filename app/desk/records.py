@@ -8,11 +8,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.adoption import Adoption
 from app.domain.cash import CashKind
 from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
+from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
+from app.domain.tax import Opening
 from app.engine.memory import EvaluationRecord
 
 
@@ -242,6 +245,14 @@ NOTHING_LEFT = RunMemory()
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What goes on record of an account's first contact; the breaches that are `inherited` from then on."""
+
+    adoption: Adoption
+    inherited: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run as the ledger holds it; `lease` is None once it has ended."""
 
@@ -363,15 +374,37 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxBasis:
+    """What sales are counted from beside the fills; `symbols` and `currencies` by conid, `rates` of fill days.
+
+    `openings`: what the first run on record found, None where none saw the account. `filled`: orders with a fill.
+    """
+
+    openings: Mapping[int, Opening] | None = None
+    symbols: Mapping[int, str] = field(default_factory=dict)
+    currencies: Mapping[int, str] = field(default_factory=dict)
+    rates: Mapping[date, Mapping[str, Decimal]] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
+
+
+NO_TAX_BASIS = TaxBasis()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
     `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
+    `adoption_mode` is what a person chose for it, before it is taken over or after. `inherited`: as of then, None where
+    a later session's `evaluation` tells better.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
     """
 
     snapshot: Snapshot | None
+    adoption: Adoption | None
+    adoption_mode: AdoptionMode | None
+    inherited: Mapping[str, float] | None
     evaluation: EvaluationRecord | None
     navs: tuple[NavPoint, ...]
     flows: tuple[Flow, ...]
@@ -382,3 +415,4 @@ class AccountRecord:
     open_intents: tuple[IntentRecord, ...]
     income: tuple[Flow, ...] = ()
     plans: tuple[FlowPlan, ...] = ()
+    tax_basis: TaxBasis = NO_TAX_BASIS

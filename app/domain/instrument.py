@@ -31,7 +31,11 @@ class AssetClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One listing. `sector` is the GICS sector, "Unknown" where no source names one."""
+    """One listing. `sector` is the GICS sector, "Unknown" where no source names one.
+
+    `industry` and `category` are what the broker says that its issuer does, in words that are not GICS; of a fund it
+    says nothing.
+    """
 
     conid: int
     symbol: str
@@ -39,6 +43,8 @@ class Instrument:
     asset_class: AssetClass = AssetClass.STOCK
     sector: str = UNKNOWN_SECTOR
     name: str | None = None
+    industry: str | None = None
+    category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Quantities that can be ordered, and the money that may be spent. Buys round down, sells stay within the holding."""
 
-from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 
-from app.domain.order import Order, Side
+from app.domain.order import Side
 from app.domain.portfolio import Portfolio
 
 ZERO = Decimal(0)
@@ -57,19 +56,3 @@ def spendable(portfolio: Portfolio, proceeds: Decimal = ZERO) -> Decimal:
         settled = sum((b.settled_cash * b.exchange_rate for b in portfolio.cash), ZERO)
         bounds = [portfolio.total_cash, portfolio.available_funds, settled]
     return max(ZERO, min(bounds) - portfolio.open_buys)
-
-
-def in_legs(order: Order, max_value: Decimal, rate: Decimal) -> tuple[Order, ...]:
-    """An exit as legs of at most `max_value` in base currency each; at least one share a leg.
-
-    `rate` is base currency per unit of the instrument's currency. Legs count up from the order's own.
-    """
-    most = max(Decimal(1), whole(max_value / (order.reference_price * rate)))
-    if order.quantity <= most:
-        return (order,) if order.quantity > 0 else ()
-    legs: list[Order] = []
-    left = order.quantity
-    while left > 0:
-        legs.append(replace(order, quantity=min(most, left), leg=order.leg + len(legs)))
-        left -= legs[-1].quantity
-    return tuple(legs)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.market import QuoteKind
+from app.domain.order_size import largest_order, smallest_order
 from app.domain.policy import Policy
 from app.domain.slots import slots
 from app.explain.day import Day, Words, listed
@@ -82,6 +84,29 @@ def _wild(day: Day, _: str) -> str:
 
 def _of_nav(value: Callable[[Policy], float]) -> Words:
     return lambda day, _: f"{value(day.policy) / day.nav:.2%} of net asset value"
+
+
+def _smallest(day: Day, _: str) -> str:
+    least = smallest_order(day.policy.execution, Decimal(str(day.nav)))
+    return f"the smallest order is {least:,.0f} {day.currency}, {float(least) / day.nav:.2%} of net asset value"
+
+
+def _largest(day: Day, _: str) -> str:
+    """Of each name where its volume has a say: the tightest of them."""
+    rules, nav = day.policy.execution, Decimal(str(day.nav))
+    sizes = {row["symbol"]: largest_order(rules, nav, _traded(row)) for row in day.market["quotes"]}
+    symbol = min(sizes, key=lambda one: sizes[one], default=None)
+    most = largest_order(rules, nav) if symbol is None else sizes[symbol]
+    if not most.is_finite():
+        return "what is traded in a day is not known of any name"
+    of = f", of {symbol}" if rules.max_order_volume is not None and symbol else ""
+    return f"the largest order is {most:,.0f} {day.currency}, {float(most) / day.nav:.2%} of net asset value{of}"
+
+
+def _traded(row: Row) -> Decimal | None:
+    """Value of a day's average volume at the quote's middle, as far as the report tells; not converted."""
+    known = row.get("average_volume") and row["bid"] and row["ask"]
+    return Decimal(row["average_volume"]) * (Decimal(row["bid"]) + Decimal(row["ask"])) / 2 if known else None
 
 
 def _turnover(day: Day, _: str) -> str:
@@ -201,6 +226,20 @@ def _notifications(day: Day, _: str) -> str:
     return f"the newest run ended as {day.report['status']}; told are {listed(day.policy.notifications.on) or 'none'}"
 
 
+def _gains(day: Day, _: str) -> str:
+    part = day.report.get("tax")
+    if not part:
+        return "the newest run does not tell"
+    total = next(row for row in part["totals"] if row["base"])
+    gain = total["realised"]["counted"]
+    return f"realised so far in {part['year']}, by {part['lot_method']}: {gain or 'unknown'} {total['currency']}"
+
+
+def _losses(day: Day, _: str) -> str:
+    losing = [symbol for symbol, value in day.returns().items() if value < 0]
+    return f"held at a loss: {listed(losing) or 'none'}"
+
+
 ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
     {
         "name": _run,
@@ -216,11 +255,16 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "universe.min_market_cap": _least("market_cap", lambda p: float(p.universe.min_market_cap)),
         "universe.min_average_volume": _least("average_volume", lambda p: float(p.universe.min_average_volume)),
         "universe.max_volatility_30d_pct": _wild,
+        "tax.lot_method": _gains,
+        "tax.prefer": _losses,
         "execution.order_type": _orders,
         "execution.limit_offset_pct": _offset,
         "execution.time_in_force": _filled,
         "execution.min_order_value": _of_nav(lambda p: float(p.execution.min_order_value)),
-        "execution.max_order_value": _of_nav(lambda p: float(p.execution.max_order_value)),
+        "execution.min_order_nav_pct": _smallest,
+        "execution.max_order_value": _largest,
+        "execution.max_order_nav_pct": _largest,
+        "execution.max_order_volume_pct": _largest,
         "execution.max_orders_per_day": _orders,
         "execution.max_turnover_pct": _turnover,
         "execution.price_collar_pct": _spreads,

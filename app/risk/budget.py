@@ -16,6 +16,7 @@ from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.kept import kept_property
 from app.domain.market import Market, QuoteKind, known
 from app.domain.order import Order, Side
+from app.domain.order_size import largest_order, smallest_order
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, Refusal
@@ -59,7 +60,10 @@ class GateState:
 
 @dataclass(frozen=True)
 class Purchase:
-    """One buy in one state, prices as floats in base currency; `volume` and what is `bought` today in shares."""
+    """One buy in one state, prices as floats in base currency; `volume` and what is `bought` today in shares.
+
+    `most` is the largest order that the policy allows, in base currency.
+    """
 
     state: GateState
     order: Order
@@ -71,6 +75,7 @@ class Purchase:
     spendable: float
     funding: float
     lot: int
+    most: float
     volume: float | None
     bought: float
 
@@ -155,7 +160,8 @@ def _jumped(state: GateState, order: Order) -> Refusal | None:
 
 
 def _volume_unknown(state: GateState, order: Order) -> Refusal | None:
-    limit = state.policy.execution.max_share_of_volume
+    rules = state.policy.execution
+    limit = min(rules.max_share_of_volume, 1 if rules.max_order_volume is None else rules.max_order_volume)
     if limit >= 1 or known(state.market.quotes[order.instrument.conid].average_volume):
         return None
     return _refuse(order, "max_share_of_volume", "average volume unknown", f"{limit:.4f} of it")
@@ -180,6 +186,8 @@ def _prepared(state: GateState, order: Order) -> Purchase | Refusal:
     held = state.then.position(instrument.conid)
     column = [i.conid for i in arrays.instruments].index(instrument.conid)
     volume = state.market.quotes[instrument.conid].average_volume
+    price = order.limit_price or order.reference_price
+    traded = volume * price * rate if known(volume) else None
     return Purchase(
         state=state,
         order=order,
@@ -187,10 +195,11 @@ def _prepared(state: GateState, order: Order) -> Purchase | Refusal:
         panel=panel,
         column=column,
         mark=float((held.price if held else order.reference_price) * rate),
-        cost=float((order.limit_price or order.reference_price) * rate),
+        cost=float(price * rate),
         spendable=float(spendable(state.today.portfolio, state.proceeds) - state.bought),
         funding=float(cash_for(state.then, instrument.currency) * rate - state.then.open_buys),
         lot=int(state.market.lot(instrument.conid) or 1),
+        most=float(largest_order(state.policy.execution, state.before.nav, traded)),
         volume=float(volume) if known(volume) else None,
         bought=float(_bought_today(state, instrument.conid)),
     )
@@ -225,7 +234,7 @@ def _over(purchase: Purchase, rule: str, value: float, limit: float, digits: int
 def _over_order_limits(purchase: Purchase, quantity: int) -> Iterator[Refusal | None]:
     rules, value = purchase.state.policy.execution, quantity * purchase.cost
     turnover, size = float(purchase.state.used.turnover), _size(purchase.state, purchase.order)
-    yield _over(purchase, "max_order_value", value, size * float(rules.max_order_value), 2)
+    yield _over(purchase, "max_order_value", value, size * purchase.most, 2)
     if purchase.volume is not None:
         share = (purchase.bought + quantity) / purchase.volume
         yield _over(purchase, "max_share_of_volume", share, size * rules.max_share_of_volume)
@@ -292,7 +301,7 @@ def _binding(purchase: Purchase, first: int, asked: int) -> Refusal:
 
 def _large_enough(state: GateState, order: Order, cut: Refusal | None) -> tuple[Order | None, Refusal | None]:
     """Drop a buy that is not worth its order."""
-    least = state.policy.execution.min_order_value
+    least = smallest_order(state.policy.execution, state.before.nav)
     value = order.notional * state.then.rate(order.instrument.currency)
     if value >= least:
         return order, cut

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from app.domain.errors import InsufficientHistory
 from app.domain.order import Order, Side
+from app.domain.order_size import smallest_order
 from app.domain.plan import Action, Plan
 from app.domain.ruling import Refusal
 from app.domain.sizing import ZERO, whole
@@ -74,6 +75,7 @@ def _cut(remainder: Remainder, bounds: Bounds, wanted: Sequence[Order]) -> tuple
 
     kept: list[Order] = []
     refusals: list[Refusal] = []
+    least = smallest_order(remainder.today.policy.execution, remainder.today.portfolio.nav)
     for order in sorted(wanted, key=rank):
         rule = remainder.beyond([*kept, order], bounds)
         if rule is None:
@@ -81,7 +83,7 @@ def _cut(remainder: Remainder, bounds: Bounds, wanted: Sequence[Order]) -> tuple
             continue
         reached = remainder.statistics([*kept, order])[rule]
         part = replace(order, quantity=_largest(remainder, bounds, kept, order))
-        worth_it = part.quantity > 0 and remainder.value(part) >= remainder.today.policy.execution.min_order_value
+        worth_it = part.quantity > 0 and remainder.value(part) >= least
         kept += [part] if worth_it else []
         largest = part.quantity if worth_it else ZERO
         text = f"{reached:.4f} once {order.quantity} are sold"

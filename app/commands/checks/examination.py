@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from app.commands.checks import gateway, ledger, local, mcp
+from app.commands.checks import gateway, ledger, local, mcp, names, sizes
 from app.commands.checks.records import Check, Status, failure, ok
 from app.commands.processes import DEFAULT_PORTS
 from app.components.choosers import OFFLINE
@@ -24,12 +24,14 @@ async def examine(
         server = group.create_task(mcp.look(settings, side))
         stored = group.create_task(asyncio.to_thread(ledger.look, settings))
         calendar = group.create_task(asyncio.to_thread(local.calendar, datetime.now(UTC)))
+        fitting = group.create_task(sizes.look(settings, found))
         service = group.create_task(local.service(settings, url))
         model = group.create_task(_model(settings, ask_model))
         ports = group.create_task(local.ports(DEFAULT_PORTS))
         side.add_done_callback(lambda _: tell("the gateway has been looked at"))
         server.add_done_callback(lambda _: tell("the MCP server has been looked at"))
         stored.add_done_callback(lambda _: tell("the database has been looked at"))
+    universe = await names.look(settings, found, server.result())
     return (
         *side.result().checks,
         gateway.base_currency(side.result(), found.currency if found else None),
@@ -38,6 +40,8 @@ async def examine(
         *stored.result(),
         ledger.disk(settings),
         policy,
+        universe,
+        fitting.result(),
         local.notifications(settings, found),
         calendar.result(),
         model.result(),

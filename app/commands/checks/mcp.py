@@ -67,7 +67,7 @@ async def _timed(settings: Settings, found: list[Check], seconds: float) -> Asyn
 async def _introduce(settings: Settings, found: list[Check]) -> set[str]:
     """Appends in the order of `NAMES`; the server's tools, none where nothing further can be asked."""
     try:
-        token = _token(settings)
+        token = kept_token(settings)
     except UsageError as error:
         found.extend((*skipped(("mcp",), "not asked without a token"), failure("mcp_token", error.cause, error.remedy)))
         return set()
@@ -79,7 +79,7 @@ async def _introduce(settings: Settings, found: list[Check]) -> set[str]:
         if not found[-1].is_passed:
             return set()
         found.append(_judge_clock(answer.headers))
-    async with _connected(settings) as client:
+    async with connected(settings) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
         found.append(_judge_tools(tools, client.protocol_version))
     return tools
@@ -91,9 +91,10 @@ def _http(token: str | None) -> httpx2.AsyncClient:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings) -> AsyncIterator[Client]:
+async def connected(settings: Settings) -> AsyncIterator[Client]:
+    """With the token that the app would use."""
     async with (
-        _http(_token(settings)) as http,
+        _http(kept_token(settings)) as http,
         Client(
             streamable_http_client(settings.mcp_url, http_client=http, terminate_on_close=False),
             read_timeout_seconds=ANSWER_SECONDS,
@@ -102,7 +103,7 @@ async def _connected(settings: Settings) -> AsyncIterator[Client]:
         yield client
 
 
-def _token(settings: Settings) -> str | None:
+def kept_token(settings: Settings) -> str | None:
     """The setting's, else the one that `portfolio up` keeps in the state directory."""
     secret = settings.read_mcp_token()
     if secret is not None:
@@ -184,7 +185,7 @@ async def _judge_session(settings: Settings, side: GatewaySide, tools: set[str],
         found.extend(skipped(("mcp_session", "trading_tools"), "not asked because of bridge"))
         return
     try:
-        async with _connected(settings) as client:
+        async with connected(settings) as client:
             result = await client.call_tool("session_status", {})
     except (MCPError, TimeoutError, httpx2.TimeoutException):
         if side.culprit is None:

@@ -10,8 +10,8 @@ from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 
-from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
-from app.domain.policy import DrawdownAction, Fx, Mode, Occasion, Policy, RiskTolerance
+from app.domain.instrument import GICS_SECTORS, AssetClass
+from app.domain.policy import DrawdownAction, Execution, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy.fields import CASH, slips
 from app.domain.questions import DOCUMENTED, Bound
 from app.domain.sizing import HEADROOM
@@ -44,7 +44,11 @@ class Finding:
 
 
 def check(policy: Policy, sectors: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Every contradiction and oddity, errors first. `sectors`: symbol → GICS sector."""
+    """Every contradiction and oddity, errors first. `sectors`: symbol → GICS sector, before the policy's own word.
+
+    A name that is in neither may be in any sector: that is the broker's to tell, and `portfolio doctor` asks him.
+    """
+    sectors = {**sectors, **policy.universe.sector_of}
     findings = [
         finding
         for rule in (
@@ -87,7 +91,7 @@ def _buyable(policy: Policy, sectors: Mapping[str, str]) -> tuple[str, ...]:
         symbol
         for symbol in dict.fromkeys(universe.symbols)
         if symbol not in universe.restricted
-        and (not universe.sectors or sectors.get(symbol, UNKNOWN_SECTOR) in universe.sectors)
+        and (not universe.sectors or symbol not in sectors or sectors[symbol] in universe.sectors)
     )
 
 
@@ -129,8 +133,6 @@ def _symbols(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
             yield _warning("universe.restricted", f"{symbol} is also in universe.symbols; it is never ordered")
         elif symbol not in buyable:
             yield _warning("universe.symbols", f"{symbol} is in no sector of universe.sectors; it is never bought")
-        elif symbol not in sectors:
-            yield _warning("universe.symbols", f"the sector of {symbol} is not known; it counts as {UNKNOWN_SECTOR}")
 
 
 def _sector_names(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
@@ -151,7 +153,7 @@ def _sector_names(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Findin
 
 
 def _names_of(policy: Policy, sectors: Mapping[str, str], sector: str) -> tuple[str, ...]:
-    return tuple(symbol for symbol in _buyable(policy, sectors) if sectors.get(symbol) == sector)
+    return tuple(symbol for symbol in _buyable(policy, sectors) if sectors.get(symbol, sector) == sector)
 
 
 def _targets(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
@@ -285,10 +287,7 @@ def _market(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
 
 def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     rules = policy.execution
-    if rules.min_order_value > rules.max_order_value:
-        yield _error(
-            "execution.min_order_value", f"{rules.min_order_value} is above max_order_value ({rules.max_order_value})"
-        )
+    yield from _order_sizes(rules)
     if rules.limit_offset > rules.price_collar:
         yield _error(
             "execution.limit_offset_pct",
@@ -315,6 +314,19 @@ def _execution(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
         yield _warning("execution", f"no minute is left on half days, which close at {_HALF_DAY_CLOSE}")
 
 
+def _order_sizes(rules: Execution) -> Iterator[Finding]:
+    if rules.max_order_value is not None and rules.min_order_value > rules.max_order_value:
+        yield _error(
+            "execution.min_order_value", f"{rules.min_order_value} is above max_order_value ({rules.max_order_value})"
+        )
+    least, most = rules.min_order_nav, rules.max_order_nav
+    if least is not None and most is not None and least > most:
+        yield _error("execution.min_order_nav_pct", f"{_percent(least)} is above max_order_nav_pct ({_percent(most)})")
+    for name in ("max_order_nav", "max_order_volume"):
+        if getattr(rules, name) == 0:
+            yield _error(f"execution.{name}_pct", "0 allows no order")
+
+
 def _slots(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     opens, closes = map(time.fromisoformat, (_OPEN, _CLOSE))
     for slot, latest in policy.execution.slots.items():
@@ -339,10 +351,9 @@ def _answers(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
             yield _warning(field, "with real money it is never confirmed while allow_delayed_quotes is false")
         if known.bound is Bound.TICKET and known.by_default:
             yield _warning(field, "adds nothing: it is confirmed anyway")
-        if known.bound is Bound.VALUE and most is not None and most >= rules.max_order_value:
-            yield _warning(
-                field, f"{most:f} is not below max_order_value ({rules.max_order_value:f}): it binds nothing"
-            )
+        largest = rules.max_order_value
+        if known.bound is Bound.VALUE and most is not None and largest is not None and most >= largest:
+            yield _warning(field, f"{most:f} is not below max_order_value ({largest:f}): it binds nothing")
 
 
 def _window_is_open(policy: Policy, closes: str) -> bool:

@@ -111,6 +111,9 @@ PERCENT_FIELDS = {
         "limit_offset",
         "max_turnover",
         "turnover",
+        "min_order_nav",
+        "max_order_nav",
+        "max_order_volume",
         "max_share_of_volume",
         "max_commission",
         "price_tolerance",
@@ -145,8 +148,9 @@ def _shares(section: Section, prefix: str) -> Iterator[tuple[str, str, float]]:
         in_file = str(field.validation_alias)
         value = getattr(section, name)
         if in_file.endswith("_pct"):
-            items: Mapping[str, float] = value if isinstance(value, Mapping) else {"": value}
-            yield from ((f"{prefix}{in_file}.{key}".rstrip("."), name, share) for key, share in items.items())
+            items: Mapping[str, float | None] = value if isinstance(value, Mapping) else {"": value}
+            known = ((key, share) for key, share in items.items() if share is not None)
+            yield from ((f"{prefix}{in_file}.{key}".rstrip("."), name, share) for key, share in known)
         else:
             rows = {f".{row}": item for row, item in enumerate(value)} if isinstance(value, tuple) else {"": value}
             for row, item in rows.items():

@@ -5,6 +5,7 @@ Percent exists in the file only: fields named `…_pct` there become fractions h
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +19,7 @@ from app.domain.kept import Same
 from app.domain.policy.adoption import AdoptionRules
 from app.domain.policy.answers import Answers
 from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Sector, Symbol
+from app.domain.policy.tax import Tax
 
 
 class RiskTolerance(StrEnum):
@@ -236,8 +238,14 @@ class Fx(StrEnum):
     CONVERT = "convert"
 
 
+_LARGEST_ORDER = frozenset({"max_order_value", "max_order_nav_pct", "max_order_volume_pct"})
+
+
 class Execution(Section):
     """How orders are made and what a day may use. Order values in base currency, times of the exchange.
+
+    The largest order is the tightest of `max_order_value`, `max_order_nav` (of NAV) and `max_order_volume` (of a day's
+    average volume) that are named; the smallest is the smaller of `min_order_value` and `min_order_nav`.
 
     `answer_questions`: the broker's question → the most it is confirmed for, None where another field bounds it.
     """
@@ -246,7 +254,10 @@ class Execution(Section):
     limit_offset: Percent = Field(default=0.1)
     time_in_force: TimeInForce = TimeInForce.DAY
     min_order_value: Amount = Field(default=Decimal(500), ge=0)
-    max_order_value: Amount = Field(default=Decimal(25000), gt=0)
+    min_order_nav: Percent | None = Field(default=None)
+    max_order_value: Amount | None = Field(default=None, gt=0)
+    max_order_nav: Percent | None = Field(default=None)
+    max_order_volume: Percent | None = Field(default=None)
     max_orders_per_day: StrictInt = Field(default=20, ge=1)
     max_turnover: Percent = Field(default=30)
     price_collar: Percent = Field(default=3)
@@ -264,6 +275,20 @@ class Execution(Section):
     follow_seconds: StrictInt = Field(default=60, ge=0)
     fx: Fx = Fx.REFUSE
     answer_questions: Answers = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some_largest_order(cls, values: object) -> object:
+        """A file that names no bound has the one of before there was a choice."""
+        if not isinstance(values, Mapping) or _LARGEST_ORDER & values.keys():
+            return values
+        return {**values, "max_order_value": 25000}
+
+    @model_validator(mode="after")
+    def _has_a_largest_order(self) -> "Execution":
+        if self.max_order_value is None and self.max_order_nav is None and self.max_order_volume is None:
+            raise ValueError(f"one of {', '.join(sorted(_LARGEST_ORDER))} must be given: nothing else bounds an order")
+        return self
 
 
 class ApprovalScope(StrEnum):
@@ -338,6 +363,7 @@ class Policy(Section):
     approval: Approval = Approval()
     notifications: Notifications = Notifications()
     adoption: AdoptionRules = AdoptionRules()
+    tax: Tax = Tax()
 
     @property
     def hash(self) -> str:

@@ -61,6 +61,9 @@ ANSWERS: dict[str, Any] = {
                 "symbol": "AAPL",
                 "name": "Apple",
                 "asset_class": "STK",
+                "type": "COMMON",
+                "industry": "Computers",
+                "category": "Computers",
                 "currency": "USD",
                 "quantity": "10",
                 "price": "101",
@@ -75,7 +78,16 @@ ANSWERS: dict[str, Any] = {
     "performance": {"points": [{"date": "2022-03-10", "nav": "1990.1"}, {"date": "2022-03-11", "nav": "2000"}]},
     "resolve_contracts": {
         "contracts": [
-            {"symbol": "AAPL", "conid": 265598, "name": "Apple", "currency": "USD", "asset_class": "STK"},
+            {
+                "symbol": "AAPL",
+                "conid": 265598,
+                "name": "Apple",
+                "currency": "USD",
+                "asset_class": "STK",
+                "type": "COMMON",
+                "industry": "Computers",
+                "category": "Computers",
+            },
         ],
         "unresolved": [{"symbol": "NOPE", "reason": "no such contract"}],
     },

@@ -15,7 +15,8 @@ from tests.unit.broker.canned import ANSWERS, ORDER, Canned
 ACCOUNT = "DU1234567"
 RATES = {"USD": Decimal(1), "GBP": Decimal("1.2")}
 PLAIN: dict[str, Any] = {
-    "conid": 7, "symbol": "GAW", "name": None, "asset_class": "STK", "currency": "USD", "quantity": "100",
+    "conid": 7, "symbol": "GAW", "name": None, "asset_class": "STK", "type": "COMMON", "currency": "USD",
+    "quantity": "100",
     "price": "24", "market_value": "2400", "average_cost": "20", "unrealized_pnl": "400", "realized_pnl": "0",
 }  # fmt: skip
 

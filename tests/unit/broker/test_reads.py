@@ -16,7 +16,7 @@ from tests.unit.broker.canned import Canned
 
 NOW = datetime(2022, 3, 14, 15, 0, tzinfo=UTC)
 ACCOUNT = "DU1234567"
-AAPL = Instrument(265598, "AAPL", "USD", name="Apple")
+AAPL = Instrument(265598, "AAPL", "USD", name="Apple", industry="Computers", category="Computers")
 ORDER = Order(AAPL, Side.SELL, Decimal(10), Decimal("100.5"), "stop_loss: far", limit_price=Decimal("101.250"))
 
 

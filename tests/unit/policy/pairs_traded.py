@@ -84,8 +84,11 @@ def _nothing_to_do(policy: Policy) -> str:
 EXECUTION: Mapping[str, Pair] = MappingProxyType(
     {
         "execution.limit_offset_pct": Pair(0.1, 0.5, _priced),
-        "execution.min_order_value": Pair(500, 10000, let_through(_BUY)),
+        "execution.min_order_value": Pair(500, 10000, let_through(_BUY), {"execution.min_order_nav_pct": None}),
+        "execution.min_order_nav_pct": Pair(None, 0.1, let_through(buy("II", 4))),
         "execution.max_order_value": Pair(25000, 2000, let_through(_BUY)),
+        "execution.max_order_nav_pct": Pair(20, 2, let_through(_BUY)),
+        "execution.max_order_volume_pct": Pair(None, 0.0001, let_through(_BUY)),
         "execution.max_orders_per_day": Pair(20, 3, let_through(_BUY, day=DayUse(orders=3))),
         "execution.max_turnover_pct": Pair(30, 2, let_through(_BUY)),
         "execution.price_collar_pct": Pair(3, 2.05, _collared, {"execution.limit_offset_pct": 0.5}),

@@ -186,6 +186,8 @@ def test_every_field_is_in_the_hash(path: str) -> None:
 
 
 WORDS: dict[str, object] = {
+    "execution.max_order_value": 25000,
+    "execution.max_order_volume_pct": 1,
     "adoption.mode": "now",
     "universe.sector_of": {"BRK B": "Financials"},
     "execution.answer_questions": ["o163"],

@@ -90,7 +90,8 @@ def test_what_calms_the_whole_is_sold_though_a_hedge_beside_it_is_not() -> None:
 
 
 def test_a_part_too_small_to_send_is_left_out() -> None:
-    rules = policy(risk_limits__max_annual_volatility=0.08, execution__min_order_value=Decimal(29000))
+    least = {"execution__min_order_value": Decimal(29000), "execution__min_order_nav": None}
+    rules = policy(risk_limits__max_annual_volatility=0.08, **least)
     plan, refusals = restrain(Today(rules, account(), hedged()), cut(sell("EE", 300)))
     assert plan.orders == ()
     assert refusals[0].largest == 0
@@ -140,5 +141,5 @@ def test_the_smallest_order_is_in_the_base_currency() -> None:
     (part,) = restrain(Today(EUROS, abroad, hedged()), cut(sell("EE", 300)))[0].orders
     worth = part.quantity * 80
     for least, kept in ((worth, True), (worth + 1, False)):
-        rules = changed(EUROS, "execution.min_order_value", least)
+        rules = changed(changed(EUROS, "execution.min_order_value", least), "execution.min_order_nav", None)
         assert bool(restrain(Today(rules, abroad, hedged()), cut(sell("EE", 300)))[0].orders) is kept
