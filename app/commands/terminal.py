@@ -35,8 +35,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was ordered"), _orders(report["orders"])]
     if report["refusals"]:
         parts += [heading("What the gate refused or made smaller"), _refusals(report["refusals"])]
-    parts.append(_footer(report))
-    console.print(Group(*parts))
+    console.print(Group(*parts, *_gains(report), _footer(report)))
 
 
 def show_runs(console: Console, runs: Sequence[Row]) -> None:
@@ -222,6 +221,45 @@ def _plans(report: Row) -> RenderableType:
             plan["reason"],
         )
     return table
+
+
+def _planned_words(row: Row) -> str:
+    sales, words = row["sales"], []
+    if row["side"] == "SELL":
+        terms = (("short term", "short_term"), ("long term", "long_term"), ("term unknown", "unknown_term"))
+        named = [f"{money(sales[key])} {name}" for name, key in terms if Decimal(sales[key])]
+        unknown = Decimal(sales["unknown"])
+        cost = [f"of {unknown:,f} shares the cost is unknown"] if unknown else []
+        words = [f"would realise {money(sales['counted'])} {row['currency']}", *named, *cost]
+    if Decimal(sales["deferred"]):
+        words.append(f"a loss of {money(sales['deferred'])} is put off, bought within 30 days ({row['bought_until']})")
+    if row["loss_until"]:
+        words.append(f"buying it again up to {row['loss_until']} would put off the loss")
+    if Decimal(row["late"]):
+        words.append(f"buying puts off an earlier loss of {money(row['late'])}")
+    return f"{row['side']} {row['symbol']}: {', '.join(words)}"
+
+
+def _gains(report: Row) -> list[RenderableType]:
+    """The year's, and what the chosen plan's orders would bring; reports of earlier versions tell none."""
+    part, chosen = report.get("tax"), report["decision"]["plan_id"] if report["decision"] else None
+    if not part:
+        return []
+    total = next(row for row in part["totals"] if row["base"])
+    year, today, held = total["realised"], total["today"], total["unrealised"]
+    rows = [row for plan in report["plans"] if plan["id"] == chosen for row in plan.get("tax", ())]
+    return [
+        heading(f"Gains of {part['year']}, not advice"),
+        *(Text(_planned_words(row)) for row in rows),
+        Text(
+            f"realised {money(year['counted'])} {total['currency']} (short term {money(year['short_term'])}, long term "
+            f"{money(year['long_term'])}, unknown {money(year['unknown_term'])}; put off {money(year['deferred'])}), "
+            f"today {money(today['counted'])}; not realised {money(held['gain'])}"
+        ),
+        Text(
+            f"`portfolio tax` shows each name, and {len(part['unknown'])} things that the record does not know", "dim"
+        ),
+    ]
 
 
 def _decision(decision: Row) -> RenderableType:

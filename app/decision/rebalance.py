@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.decision.situation import DesiredBuy, Situation, buys, trim
+from app.decision.tax import Tie, prefer, tie_of
 from app.domain.evaluation import Drift, ExitRule, Metric, position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import AdoptionMode
 from app.domain.sizing import HEADROOM
-from app.domain.taking_over import PAIR, in_first_weeks, is_taking_over, sessions_left
+from app.domain.taking_over import PAIR, is_on_its_way, is_taking_over, sessions_left
 from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, is_legacy, position_limit
@@ -133,11 +134,11 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
 def _drifted(situation: Situation) -> tuple[Drift, ...]:
     """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would.
 
-    What an account is taken over with goes its way on any day.
+    What an account is taken over with goes its way on any day, until it is there.
     """
     allocation, memory = situation.policy.allocation, situation.memory
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    if not in_first_weeks(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
+    if not is_on_its_way(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
         return ()
     beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
@@ -220,13 +221,22 @@ def _toward(
     difference = goal - total_of(targets[name.conid] for name in held)
     if difference < 0:
         free = [p.instrument.conid for p in situation.free_to_sell if p.instrument.conid in inside]
-        sellable = total_of(targets[conid] for conid in free)
-        factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
-        return {**targets, **{conid: targets[conid] * factor for conid in free}}
+        return _scaled(targets, free, -difference, tie_of(situation))
     ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
     first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
     enough = total_of(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
-    return _poured(targets, first if enough else ceilings, difference)
+    return _poured(targets, _few_enough(situation, first if enough else ceilings, first, difference), difference)
+
+
+def _few_enough(situation: Situation, ceilings: Targets, first: Targets, amount: float) -> Targets:
+    """So few of the names that each gets an order's worth and a share at least: those in `first` before others."""
+    least = float(situation.least) / situation.nav
+    most = max(1, int(amount / least + TOLERANCE)) if least > 0 else len(ceilings)
+    if len(ceilings) <= most:
+        return ceilings
+    prices = {conid: situation.share_weight(conid) for conid in ceilings}
+    fit = sorted((conid for conid in ceilings if prices[conid] <= amount), key=lambda c: (c not in first, prices[c], c))
+    return {conid: ceilings[conid] for conid in fit[:most]} or ceilings
 
 
 def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
@@ -285,7 +295,8 @@ def _sectors_inside(situation: Situation, targets: Targets, spared: frozenset[st
     for sector, held in sorted(groups.items()):
         weight = total_of(targets[conid] for conid in held)
         if weight > limit and sector_key(sector) not in spared:
-            targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
+            sold = [conid for conid in held if conid in free]
+            targets = _scaled(targets, sold, weight - limit + HEADROOM, tie_of(situation))
     return targets
 
 
@@ -311,9 +322,12 @@ def _raised(situation: Situation, targets: Targets, goals: Targets) -> Targets:
     return _scaled(raised, free, max(0.0, missing - total_of(sold.values())))
 
 
-def _scaled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
-    """`excess` taken off the free names pro rata."""
+def _scaled(targets: Targets, free: Iterable[int], excess: float, tie: Tie | None = None) -> Targets:
+    """`excess` taken off the free names pro rata; with a tie between them, by what is to go first."""
     names = list(free)
+    if tie is not None and tie.first.intersection(names):
+        off = prefer({conid: targets[conid] for conid in names}, excess, tie)
+        return {**targets, **{conid: targets[conid] - off[conid] for conid in names}}
     weight = total_of(targets[conid] for conid in names)
     factor = max(0.0, 1 - excess / weight) if weight > 0 else 1.0
     return {**targets, **{conid: targets[conid] * factor for conid in names}}

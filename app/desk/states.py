@@ -10,7 +10,7 @@ from decimal import Decimal
 from app.desk.desk import Progress, silent
 from app.desk.journal import Journal
 from app.desk.ports import Clock, ModelUse
-from app.desk.records import Claim, Control, Flow, Oversight, Quarantine, RunKey
+from app.desk.records import NO_TAX_BASIS, Claim, Control, Flow, Oversight, Quarantine, RunKey, TaxBasis
 from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
@@ -108,6 +108,7 @@ class AccountRead(Run):
     navs: tuple[NavPoint, ...]
     fills: tuple[Fill, ...]
     memory: Memory
+    tax_basis: TaxBasis = NO_TAX_BASIS
 
     @property
     def unexplained_flow(self) -> Decimal:

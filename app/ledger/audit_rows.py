@@ -21,6 +21,7 @@ KEYS: Mapping[Table, tuple[str, ...]] = {
     schema.navs: ("book", "session_date", "kind"),
     schema.control: ("book",),
     schema.flows: ("book", "seq"),
+    schema.flow_plans: ("book", "seq"),
     schema.quarantines: ("book", "conid"),
     schema.notices: ("key",),
 }
@@ -42,6 +43,7 @@ _PLACES: Mapping[Table, Callable[[Columns], str]] = {
     schema.navs: lambda row: f"book {row['book']}, {row['kind']} NAV point of {row['session_date']}",
     schema.control: lambda row: f"book {row['book']}, its kill level",
     schema.flows: lambda row: f"book {row['book']}, flow of event {row['seq']}",
+    schema.flow_plans: lambda row: f"book {row['book']}, planned withdrawal of event {row['seq']}",
     schema.quarantines: lambda row: f"book {row['book']}, quarantine of conid {row['conid']}",
     schema.notices: lambda row: f"book {row['book']}, message {row['key']}",
 }

@@ -88,6 +88,8 @@ class OwnKind(StrEnum):
     LEVEL_RAISED = "level_raised"
     LEVEL_SET = "level_set"
     FLOW_ADDED = "flow_added"
+    FLOW_PLANNED = "flow_planned"
+    FLOW_PLAN_ENDED = "flow_plan_ended"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"

@@ -1,7 +1,7 @@
 """What a run leaves for later ones to decide by: records in canonical JSON, under the hash that its seal names."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -46,6 +46,9 @@ _LAST_SNAPSHOT = (
     .limit(1)
 )
 _SNAPSHOTS = _of(Kind.ACCOUNT).order_by(runs.c.number.desc())
+_OF_RUNS = select(run_memory.c.run_id, run_memory.c.content).where(
+    run_memory.c.kind == Kind.ACCOUNT, run_memory.c.run_id.in_(bindparam("runs", expanding=True))
+)
 _FORGET = delete(run_memory).where(run_memory.c.run_id == bindparam("run"))
 _KEEP = insert(run_memory)
 
@@ -96,6 +99,12 @@ def snapshots(connection: Connection, book: str, limit: int) -> tuple[Snapshot, 
     return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in newest)
 
 
+def snapshots_of(connection: Connection, run_ids: Collection[str]) -> tuple[Snapshot, ...]:
+    """Of these runs, as far as they saw the account."""
+    found = connection.execute(_OF_RUNS, {"runs": list(run_ids)})
+    return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in found)
+
+
 def asked_prices(connection: Connection, run_id: str) -> dict[str, Decimal]:
     """Of nobody who was not asked."""
     query = select(run_memory.c.content).where(run_memory.c.run_id == run_id)
@@ -118,6 +127,8 @@ def _account(told: Snapshot) -> dict[str, Any]:
         "currencies": _by_text(told.currencies),
         "rates": told.rates,
         "values": {str(conid): [unit.value, unit.session_date] for conid, unit in told.values.items()},
+        "explained_on": told.explained_on,
+        "accrued": told.accrued,
     }
 
 
@@ -140,6 +151,9 @@ def _snapshot(run_id: str, told: Mapping[str, Any]) -> Snapshot:
             int(conid): UnitValue(Decimal(value), date.fromisoformat(day))
             for conid, (value, day) in told["values"].items()
         },
+        # Earlier versions kept neither.
+        explained_on=date.fromisoformat(told["explained_on"]) if told.get("explained_on") else None,
+        accrued=_decimals(told.get("accrued", {})),
     )
 
 

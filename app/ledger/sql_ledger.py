@@ -18,7 +18,6 @@ from app.desk.records import (
     Control,
     Done,
     Event,
-    Flow,
     Intent,
     IntentRecord,
     Notice,
@@ -43,7 +42,6 @@ from app.ledger import (
     chunks,
     claims,
     controls,
-    flows,
     intents,
     navs,
     notices,
@@ -53,6 +51,7 @@ from app.ledger import (
     runs,
 )
 from app.ledger.account import account_record
+from app.ledger.cash_records import CashRecords
 from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
@@ -82,7 +81,7 @@ def _database_time(connection: Connection) -> datetime:
     return found
 
 
-class SqlLedger:
+class SqlLedger(CashRecords):
     """The desk's `Ledger` over a migrated database; threads may share it."""
 
     def __init__(
@@ -257,14 +256,6 @@ class SqlLedger:
     def oversight(self, book: str) -> Oversight:
         with self._read() as connection:
             return Oversight(controls.level(connection, book), controls.runs_since_review(connection, book))
-
-    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
-        with self._write() as connection:
-            flows.add(connection, book, flow, at)
-
-    def flows(self, book: str) -> tuple[Flow, ...]:
-        with self._read() as connection:
-            return flows.load(connection, book)
 
     def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
         with self._write() as connection:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from app.domain.cash import CashRow
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Array, Quote, QuoteKind
 from app.domain.portfolio import CashBalance, Position
@@ -100,6 +101,7 @@ class World:
     moved: dict[str, Decimal] = field(default_factory=dict)
     vix: Decimal | None = Decimal(15)
     performance: tuple[tuple[date, Decimal], ...] = steady(TODAY)
+    cash_rows: tuple[CashRow, ...] = ()
     _began: float = field(default_factory=time.monotonic)
 
     def now(self) -> datetime:

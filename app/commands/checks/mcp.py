@@ -27,7 +27,7 @@ NAMES = ("mcp", "mcp_token", "ticket_clock", "mcp_tools", "mcp_session", "tradin
 TOOLS = frozenset(
     {
         "session_status", "portfolio", "performance", "resolve_contracts", "contract_rules", "quotes", "history",
-        "preview_order", "order_report", "order_status",
+        "cash_rows", "preview_order", "order_report", "order_status",
     }
 )  # fmt: skip
 PLACE = "place_order"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.desk.ports.books import Books
-from app.desk.records import AccountRecord, Flow, Snapshot
+from app.desk.records import AccountRecord, Flow, FlowPlan, PlanEnd, Snapshot
 from app.domain.navs import NavPoint
 
 
@@ -26,7 +26,23 @@ class AccountMemory(Books, Protocol):
         ...
 
     def flows(self, book: str) -> tuple[Flow, ...]:
-        """Oldest first."""
+        """What was paid in and out, oldest first."""
+        ...
+
+    def income(self, book: str) -> tuple[Flow, ...]:
+        """What was earned and paid as rows told it, oldest first."""
+        ...
+
+    def plan_flow(self, book: str, plan: FlowPlan, at: datetime) -> FlowPlan:
+        """Record a withdrawal that is announced; the answer has its number."""
+        ...
+
+    def end_plan(self, book: str, number: int, ending: PlanEnd, note: str, actor: str, at: datetime) -> None:
+        """Once; one that is not open stays as it is."""
+        ...
+
+    def flow_plans(self, book: str) -> tuple[FlowPlan, ...]:
+        """The open ones, earliest due first."""
         ...
 
     def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:

@@ -1,7 +1,9 @@
 """The plans and the choice among them in the report."""
 
 from app.desk.report.part import Amount, Part
+from app.desk.report.tax import PlannedTaxPart, planned_tax
 from app.desk.states import Decided
+from app.desk.tax import TaxView
 from app.domain.plan import Plan
 
 
@@ -26,13 +28,14 @@ class PostTradePart(Part):
 
 
 class PlanPart(Part):
-    """One thing that could have been done."""
+    """One thing that could have been done. `tax`: what its orders would bring, by name."""
 
     id: str
     action: str
     reason: str
     orders: tuple[PlannedOrder, ...]
     post_trade: PostTradePart | None
+    tax: tuple[PlannedTaxPart, ...] = ()
 
 
 class DecisionPart(Part):
@@ -45,7 +48,7 @@ class DecisionPart(Part):
     fallback: str | None
 
 
-def plan_part(plan: Plan) -> PlanPart:
+def plan_part(plan: Plan, view: TaxView) -> PlanPart:
     after = plan.post_trade
     return PlanPart(
         id=plan.id,
@@ -67,6 +70,7 @@ def plan_part(plan: Plan) -> PlanPart:
         )
         if after
         else None,
+        tax=planned_tax(view, plan.orders),
     )
 
 

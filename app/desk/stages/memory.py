@@ -54,12 +54,18 @@ def fills_of(history: Sequence[IntentRecord]) -> tuple[Fill, ...]:
     )
 
 
-def _fee(what_if: Mapping[str, Any] | None, intent: IntentRecord) -> Decimal | None:
+def fee_of(
+    commission: Decimal | None, amount: Decimal | None, quantity: Decimal, price: Decimal | None
+) -> Decimal | None:
     """In the instrument's currency, whatever the preview's own: a share of the value, as it was of the preview's."""
+    if commission is None or amount is None or not amount > 0 or price is None:
+        return None
+    return quantity * price * commission / amount
+
+
+def _fee(what_if: Mapping[str, Any] | None, intent: IntentRecord) -> Decimal | None:
     known = what_if or {}
     commission, amount = (
         None if known.get(name) is None else Decimal(known[name]) for name in ("commission", "amount")
     )
-    if commission is None or amount is None or not amount > 0 or intent.average_price is None:
-        return None
-    return intent.filled_quantity * intent.average_price * commission / amount
+    return fee_of(commission, amount, intent.filled_quantity, intent.average_price)

@@ -9,8 +9,10 @@ from decimal import Decimal
 from app.desk.desk import Desk
 from app.desk.records import IntentRecord, Quarantine
 from app.desk.report.unsettled import told, unsettled
+from app.desk.stages.cash_rows import explain_cash
 from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
+from app.desk.stages.money import with_money
 from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers, without_abandoned
 from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
@@ -54,8 +56,9 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         if before is not None
         else ()
     )
-    recorded = sum((flow.amount for flow in known.flows), Decimal(0))
-    found = continuity(before, portfolio, trades, recorded)
+    recorded, income = (sum((flow.amount for flow in flows), Decimal(0)) for flows in (known.flows, known.income))
+    found = continuity(before, portfolio, trades, recorded, income)
+    found, known = await explain_cash(desk, run, portfolio, known, found)
     quarantined = await _quarantine(desk, run, found) or known.quarantined
     note = _tell_unexplained(run, portfolio, found)
     memory = remember(
@@ -65,6 +68,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
     )
+    memory = await with_money(desk, run, portfolio, known, memory)
     read = AccountRead(
         **vars(replace(run, broker_report=report, note=note or run.note)),
         portfolio=portfolio,
@@ -75,6 +79,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
         fills=fills_of(known.filled),
         memory=memory,
+        tax_basis=known.tax_basis,
     )
     now = today(read)
     earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)
@@ -190,7 +195,9 @@ def _tell_unexplained(run: Run, portfolio: Portfolio, found: Continuity) -> str 
         return None
     words = f"{unexplained:,.2f} {portfolio.currency} came from outside and nobody has explained it"
     run.progress(words)
-    return f"{words}: drawdown and daily loss are unknown until `portfolio flow add` says what it was"
+    return (
+        f"{words}: drawdown and daily loss are unknown until the broker's rows or `portfolio flow add` say what it was"
+    )
 
 
 def fills_on_record(at: datetime, filled: Sequence[IntentRecord], listed: Sequence[Trade]) -> tuple[Trade, ...]:

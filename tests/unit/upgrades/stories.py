@@ -206,7 +206,10 @@ async def _seen(office: Office, request: RunRequest) -> Told:
     return {
         "nav": f"{run.portfolio.nav:f}",
         "memory": _form(Memory).dump_python(run.memory, mode="json"),
-        "continuity": _form(Continuity).dump_python(run.continuity, mode="json"),
+        # What every version knew of it.
+        "continuity": _form(Continuity).dump_python(
+            run.continuity, mode="json", include={"detected", "recorded", "doubts", "external_trades"}
+        ),
         "plans": [_plan(plan) for plan in run.plans],
         "choice": _form(Choice | None).dump_python(run.choice, mode="json"),
         **_left(office),
