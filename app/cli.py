@@ -18,6 +18,7 @@ from app.commands import (
     audit,
     controls,
     events,
+    flows,
     policies,
     processes,
     prove,
@@ -25,6 +26,7 @@ from app.commands import (
     recover,
     replay,
     signals,
+    tax,
     verify,
 )
 from app.commands.doctor import doctor
@@ -100,10 +102,12 @@ cli = typer.Typer(
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
+flows.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
+cli.command("tax")(tax.tax)
 cli.command("events")(events.events)
 cli.command("recover")(recover.command)
 cli.command()(doctor)

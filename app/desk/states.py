@@ -10,7 +10,7 @@ from decimal import Decimal
 from app.desk.desk import Progress, silent
 from app.desk.journal import Journal
 from app.desk.ports import Clock, ModelUse
-from app.desk.records import Claim, Control, Flow, Oversight, Quarantine, RunKey
+from app.desk.records import NO_TAX_BASIS, Claim, Control, Flow, Oversight, Quarantine, RunKey, TaxBasis
 from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
@@ -26,6 +26,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
+from app.engine.first_contact import ModeOutcome
 from app.record.chunks import KeptInputs
 
 NO_MODEL = ModelUse()
@@ -98,7 +99,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountRead(Run):
-    """What the account holds, whether it follows from what it was, and what the ledger remembers of it."""
+    """What the account holds, whether it follows from what it was, and what the ledger remembers of it.
+
+    `first_contact`: nothing on record says that the account was taken over; it decides as if it were now.
+    """
 
     portfolio: Portfolio
     flows: tuple[Flow, ...]
@@ -108,6 +112,8 @@ class AccountRead(Run):
     navs: tuple[NavPoint, ...]
     fills: tuple[Fill, ...]
     memory: Memory
+    tax_basis: TaxBasis = NO_TAX_BASIS
+    first_contact: bool = False
 
     @property
     def unexplained_flow(self) -> Decimal:
@@ -139,7 +145,7 @@ class Evaluated(MarketRead):
 class Decided(MarketRead):
     """The plan that was chosen among `plans`. `evaluation` is None where a person chose: nothing is measured for it.
 
-    `kept`: what it was decided from, as long as that is not committed.
+    `kept`: what it was decided from, as long as that is not committed. `modes`: at first contact, what each would do.
     """
 
     plans: tuple[Plan, ...]
@@ -151,6 +157,7 @@ class Decided(MarketRead):
     model: ModelUse = NO_MODEL
     refusals: tuple[Refusal, ...] = ()
     kept: KeptInputs | None = field(default=None, repr=False)
+    modes: tuple[ModeOutcome, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

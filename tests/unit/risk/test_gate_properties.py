@@ -94,8 +94,8 @@ def test_buys_stay_within_the_orders_turnover_and_sizes_of_the_day(world: World,
     for one in buys(allowed):
         quote = world.market.quotes[one.instrument.conid]
         halved = 2 if world.market.live and quote.kind is QuoteKind.DELAYED else 1
-        nav = world.portfolio.nav
-        assert smallest_order(rules, nav) <= one.notional <= largest_order(rules, nav) / halved + EDGE
+        least, most = smallest_order(rules, world.portfolio.nav), largest_order(rules, world.portfolio.nav)
+        assert least <= one.notional <= most / halved + EDGE
         assert quote.average_volume is not None
         assert one.quantity * halved <= Decimal(str(rules.max_share_of_volume)) * quote.average_volume + EDGE
 
