@@ -18,6 +18,7 @@ from app.commands import (
     audit,
     controls,
     events,
+    flows,
     policies,
     processes,
     prove,
@@ -101,6 +102,7 @@ cli = typer.Typer(
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
 controls.register(cli)
+flows.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from functools import partial
 from itertools import pairwise
 
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.errors import Malformed
 from api_gateway.clientportal.records import NavHistory, NavPoint, StrangeRow
+from api_gateway.clientportal.row_reader import RowReader
 
 
 def nav_history(content: object, account: str, as_of: datetime) -> NavHistory:
@@ -23,7 +25,7 @@ def nav_history(content: object, account: str, as_of: datetime) -> NavHistory:
     days, values = _list(nav, "dates"), _list(series, "navs")
     if len(days) != len(values):
         raise Malformed(f"performance: {len(days)} dates and {len(values)} navs do not match")
-    found = list(_points(days, values))
+    found = list(_points(days, values, _cumulative(answer, account, days)))
     points = tuple(each for each in found if isinstance(each, NavPoint))
     strange = tuple(each for each in found if isinstance(each, StrangeRow))
     if found and not points:
@@ -57,10 +59,25 @@ def _list(row: wire.Row, key: str) -> Sequence[object]:
     return found
 
 
-def _points(days: Sequence[object], values: Sequence[object]) -> Iterator[NavPoint | StrangeRow]:
-    for day, value in zip(days, values, strict=True):
+def _cumulative(answer: wire.Row, account: str, days: Sequence[object]) -> Sequence[object]:
+    """Returns since the first day; none where they are not told day by day like the values."""
+    nothing = [None] * len(days)
+    try:
+        told = wire.mapping(answer.get("cps"), "performance cps")
+        returns = _list(_series(told.get("data"), account), "returns")
+        same_days = list(_list(told, "dates")) in ([], list(days))
+    except Malformed:
+        return nothing
+    return returns if same_days and len(returns) == len(days) else nothing
+
+
+def _points(
+    days: Sequence[object], values: Sequence[object], returns: Sequence[object]
+) -> Iterator[NavPoint | StrangeRow]:
+    for day, value, grown in zip(days, values, returns, strict=True):
         try:
-            yield NavPoint(date=_compact_date(day), nav=wire.number(value))
+            cumulative = RowReader().read("cps", partial(wire.number, grown))
+            yield NavPoint(date=_compact_date(day), nav=wire.number(value), cumulative=cumulative)
         except Malformed as error:
             yield StrangeRow(what="performance", conid=None, symbol=None, reason=f"nav of {str(day)[:20]}: {error}")
 

@@ -1,26 +1,39 @@
 """Reads what an account holds. An incomplete answer raises; it is never taken for an empty account."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from api_gateway.clientportal import wire
 from api_gateway.clientportal.balances import ledger_of, summary_of
+from api_gateway.clientportal.cash_rows import cash_rows, implied_flows
 from api_gateway.clientportal.classification import classifications, is_whole, merged
 from api_gateway.clientportal.definitions import Definitions
-from api_gateway.clientportal.errors import Incomplete, PacingViolation
+from api_gateway.clientportal.errors import ClientPortalError, GatewayRefused, Incomplete, Malformed, PacingViolation
 from api_gateway.clientportal.gateway_memory import GatewayMemory
 from api_gateway.clientportal.pacing import LONGEST_WAIT_SECONDS
 from api_gateway.clientportal.performance import nav_history
 from api_gateway.clientportal.positions import SHARES, holdings, named, rows_of
-from api_gateway.clientportal.records import Holdings, Ledger, NavHistory, Position, Summary
-from api_gateway.clientportal.request_limits import PERFORMANCE
+from api_gateway.clientportal.records import (
+    CashRow,
+    CashRows,
+    Holdings,
+    Ledger,
+    NavHistory,
+    Position,
+    StrangeRow,
+    Summary,
+)
+from api_gateway.clientportal.request_limits import PERFORMANCE, TRANSACTIONS
 from api_gateway.clientportal.session import Session
 from api_gateway.clientportal.transport import Transport
 
 _EXCHANGE_TIME: Final = ZoneInfo("America/New_York")
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100
+# How far back cash is looked for: what is told later than that a person explains.
+_CASH_DAYS: Final = 45
 
 
 class PortfolioReads:
@@ -30,6 +43,7 @@ class PortfolioReads:
         self._memory = memory
         self._definitions = definitions
         self._is_whole = False
+        self._cash_rows: dict[str, CashRows] = {}
 
     async def positions(self, account: str) -> tuple[Position, ...]:
         """As `holdings`, without the rows that are none."""
@@ -114,6 +128,35 @@ class PortfolioReads:
         self._memory.keep_performance(account, fresh)
         return fresh
 
+    async def cash_rows(self, account: str, conids: Sequence[int]) -> CashRows:
+        """What was paid in, out or by a contract in the last weeks: transactions, and flows that performance implies.
+
+        The broker lists transactions once a quarter of an hour; while the limit is not free an older list is served.
+        Without a contract nothing is listed. What one of the two sources refuses is told beside the other's rows.
+        """
+        await self._session.prime()
+        asked = tuple(sorted(set(conids)))
+        strange: list[StrangeRow] = []
+        if asked and self._transport.pacer.wait(TRANSACTIONS) <= LONGEST_WAIT_SECONDS:
+            try:
+                answer = await self._session.run_primed(lambda: self._ask_transactions(account, asked))
+                rows, unread = cash_rows(answer, account)
+                self._cash_rows[account] = CashRows(as_of=self._session.market_now(), rows=rows, strange=unread)
+            except (GatewayRefused, Malformed, PacingViolation) as error:
+                strange.append(_untold("transactions", error))
+        listed = self._cash_rows.get(account, CashRows(as_of=self._session.market_now(), rows=()))
+        implied: tuple[CashRow, ...] = ()
+        try:
+            since = _session_date(self._session.market_now()) - timedelta(days=_CASH_DAYS)
+            implied = tuple(row for row in implied_flows(await self.performance(account)) if row.date >= since)
+        except (GatewayRefused, Malformed, PacingViolation) as error:
+            strange.append(_untold("performance", error))
+        return CashRows(as_of=listed.as_of, rows=(*listed.rows, *implied), strange=(*listed.strange, *strange))
+
+    async def _ask_transactions(self, account: str, conids: tuple[int, ...]) -> object:
+        body = {"acctIds": [account], "conids": list(conids), "days": _CASH_DAYS}
+        return await self._transport.read("/pa/transactions", body=body, attempts=1)
+
     def _is_good(self, kept: NavHistory) -> bool:
         # An empty one may have been too early in the day.
         of_today = kept.points and _session_date(kept.as_of) == _session_date(self._session.market_now())
@@ -126,6 +169,10 @@ class PortfolioReads:
 
     async def _read(self, path: str) -> object:
         return await self._session.run_primed(lambda: self._transport.read(path))
+
+
+def _untold(what: str, error: ClientPortalError) -> StrangeRow:
+    return StrangeRow(what="transaction", conid=None, symbol=None, reason=wire.masked(f"{what}: {error}"))
 
 
 def _session_date(moment: datetime) -> date:

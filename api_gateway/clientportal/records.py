@@ -42,7 +42,7 @@ class Simulator(Record):
 class StrangeRow(Record):
     """A row that cannot be read far enough to be what it stands among; `reason` names the field."""
 
-    what: Literal["position", "order", "trade", "ledger", "performance"]
+    what: Literal["position", "order", "trade", "ledger", "performance", "transaction"]
     conid: int | None
     symbol: str | None
     reason: str
@@ -229,6 +229,7 @@ class Cancellation(Record):
 class NavPoint(Record):
     date: date
     nav: Amount
+    cumulative: Amount | None = None
 
 
 class NavHistory(Record):
@@ -240,6 +241,35 @@ class NavHistory(Record):
     as_of: datetime
     currency: str | None
     points: tuple[NavPoint, ...]
+    strange: tuple[StrangeRow, ...] = ()
+
+
+CashKind = Literal["dividend", "interest", "fee", "withholding_tax", "deposit", "withdrawal", "transfer", "other"]
+
+
+class CashRow(Record):
+    """Cash that no trade explains; negative where it was paid. `conid` is of the contract that it came from.
+
+    `exchange_rate` is the row's own, base currency for one of `currency`. `margin`: how far the amount may be off.
+    """
+
+    id: str
+    date: date
+    kind: CashKind
+    amount: Amount
+    currency: str
+    description: str
+    conid: int | None = None
+    exchange_rate: Amount | None = None
+    margin: Amount = Decimal(0)
+    source: Literal["transactions", "performance"]
+
+
+class CashRows(Record):
+    """Newest list of them; `as_of` is the market time of the read."""
+
+    as_of: datetime
+    rows: tuple[CashRow, ...]
     strange: tuple[StrangeRow, ...] = ()
 
 

@@ -11,6 +11,7 @@ from api_gateway.clientportal.records import (
     AccountType,
     Amount,
     Cash,
+    CashRow,
     Contract,
     MissingQuote,
     NavPart,
@@ -98,6 +99,16 @@ class Performance(Record):
     account: str
     currency: str | None
     points: tuple[NavPoint, ...]
+    strange: tuple[StrangeRow, ...] = ()
+    as_of: datetime
+    source: Source
+
+
+class CashRows(Record):
+    """Cash that no trade explains, by the transactions and by what the performance implies of deposits."""
+
+    account: str
+    rows: tuple[CashRow, ...]
     strange: tuple[StrangeRow, ...] = ()
     as_of: datetime
     source: Source

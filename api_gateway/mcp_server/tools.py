@@ -18,6 +18,7 @@ from api_gateway.mcp_server.boundary import Boundary
 from api_gateway.mcp_server.readiness import Readiness
 from api_gateway.mcp_server.registry import fields
 from api_gateway.mcp_server.results import (
+    CashRows,
     Contracts,
     OrderReport,
     Performance,
@@ -110,6 +111,22 @@ def register_account_tools(tools: Toolbox, portal: ClientPortal, admission: Admi
             await admission.require(account)
             found = await portal.portfolio.performance(account)
         return Performance(account=account, source=portal.session.source, **dict(found))
+
+    @tools.tool(READ_ONLY)
+    async def cash_rows(
+        account: Account,
+        conids: Annotated[
+            list[fields.Conid], Field(max_length=fields.MOST, description="Contracts that may have paid")
+        ],
+    ) -> CashRows:
+        """Dividends, interest, fees, taxes, deposits and withdrawals of the last 45 days, each with an id of its own.
+
+        The broker lists the transactions of these contracts once in 15 minutes; until then the same list is answered.
+        """
+        with reported():
+            await admission.require(account)
+            found = await portal.portfolio.cash_rows(account, conids)
+        return CashRows(account=account, source=portal.session.source, **dict(found))
 
 
 def register_market_tools(tools: Toolbox, portal: ClientPortal) -> None:

@@ -16,6 +16,7 @@ from app.broker.connection import McpConnection, ToolFailed
 from app.broker.holdings import balances, holdings, unreadable, untold
 from app.broker.kinds import class_of, instrument_of, only_managed
 from app.broker.signing import answers, plain, version
+from app.domain.cash import CashRow
 from app.domain.errors import BrokerUnavailable, DataError, InsufficientHistory, UsageError
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
 from app.domain.market import PriceSeries, Quote
@@ -133,6 +134,26 @@ class McpBroker:
         """See `Broker.performance`."""
         answer = await _read(self._connection, wire.PerformanceAnswer, "performance", {"account": account})
         return tuple((point.date, point.nav) for point in answer.points)
+
+    async def cash_rows(self, account: str, conids: Sequence[int]) -> tuple[CashRow, ...]:
+        """See `Broker.cash_rows`. What the broker could not tell is no row."""
+        arguments = {"account": account, "conids": list(conids)}
+        answer = await _read(self._connection, wire.CashRowsAnswer, "cash_rows", arguments)
+        return tuple(
+            CashRow(
+                id=row.id,
+                day=row.date,
+                kind=row.kind,
+                amount=row.amount,
+                currency=row.currency,
+                description=row.description,
+                conid=row.conid,
+                rate=row.exchange_rate,
+                margin=row.margin,
+                source=row.source,
+            )
+            for row in answer.rows
+        )
 
     async def preview(self, account: str, order: Order, time_in_force: str) -> WhatIf:
         """See `Broker.preview`."""

@@ -6,10 +6,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
+from app.domain.cash import CashKind, CashSource
 from app.domain.instrument import AssetClass
 from app.domain.market import QuoteKind
 from app.domain.order import Outcome, Side
 from app.domain.session import SessionState
+
+
+def _storable(text: str) -> str:
+    """Text of other people that no database stumbles over, and no longer than anybody reads."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")[:4_000]
+
+
+OthersText = Annotated[str, AfterValidator(_storable)]
 
 
 class Answer(BaseModel):
@@ -137,6 +146,23 @@ class PerformanceAnswer(Answer):
     points: tuple[NavAnswer, ...]
 
 
+class CashRowAnswer(Answer):
+    id: OthersText
+    date: date
+    kind: CashKind
+    amount: Decimal
+    currency: str
+    description: OthersText
+    conid: int | None = None
+    exchange_rate: Decimal | None = None
+    margin: Decimal = Decimal(0)
+    source: CashSource
+
+
+class CashRowsAnswer(Answer):
+    rows: tuple[CashRowAnswer, ...]
+
+
 class ContractAnswer(ClassifiedAnswer):
     symbol: str
     conid: int
@@ -231,14 +257,6 @@ class ReportAnswer(Answer):
     as_of: AwareDatetime
     strange: tuple[StrangeAnswer, ...] = ()
     orders_complete: bool = True
-
-
-def _storable(text: str) -> str:
-    """Text of other people that no database stumbles over, and no longer than anybody reads."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")[:4_000]
-
-
-OthersText = Annotated[str, AfterValidator(_storable)]
 
 
 class QuestionAnswer(Answer):

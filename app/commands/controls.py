@@ -26,7 +26,6 @@ from app.commands.output import (
 )
 from app.commands.service_client import Call, Report, ask_service
 from app.desk.accounts import Whose
-from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import EVERYBODY, Release, level_of, release, set_level
 from app.desk.ports import Ledger
 from app.desk.run.approvals import approve, reject
@@ -34,7 +33,6 @@ from app.desk.run.exit_by_hand import exit_position
 from app.desk.run.reconcile_now import reconcile_now
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
-from app.domain.flows import amount_of, day_of
 from app.domain.ruling import KillLevel
 from app.settings import Settings
 
@@ -67,10 +65,6 @@ def register(cli: typer.Typer) -> None:
     cli.command("exit")(exit_symbol)
     cli.command("reconcile")(reconcile)
     cli.command("release")(release_symbol)
-    flow = typer.Typer(no_args_is_help=True, help="Deposits and withdrawals.")
-    # An amount that was paid out begins like an option.
-    flow.command("add", context_settings={"ignore_unknown_options": True})(flow_add)
-    cli.add_typer(flow, name="flow")
 
 
 def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
@@ -86,13 +80,13 @@ def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
         settings, who = settings_of(state), actor or getpass.getuser()
         body = {"reason": reason, "actor": who, "account": account, "all": everywhere}
         whose = Whose(account, settings.accounts, everywhere)
-        facts = _facts(
+        facts = facts_by(
             settings, url, Call(f"/{name}", body, shown_by=f"`portfolio level --url {url}`"),
             lambda ledger: set_level(ledger, kill_level, reason, who, datetime.now(UTC), whose),
         )  # fmt: skip
         if facts["account"] == EVERYBODY and not as_json:
             typer.echo("for all accounts:")
-        _print(facts, as_json)
+        print_facts(facts, as_json)
 
     return change_level
 
@@ -104,7 +98,7 @@ def level(
     settings = settings_of(state)
     call = Call(_with_query("/level", account), method="GET")
     whose = Whose(account, settings.accounts)
-    _print(_facts(settings, url, call, lambda ledger: level_of(ledger, whose)), as_json)
+    print_facts(facts_by(settings, url, call, lambda ledger: level_of(ledger, whose)), as_json)
 
 
 def approve_run(
@@ -197,29 +191,10 @@ def release_symbol(
     settings, who = settings_of(state), actor or getpass.getuser()
     call = Call(f"/release/{quote(symbol, safe='')}", {"reason": reason, "actor": who, "account": account})
     asked = Release(symbol, reason, who, Whose(account, settings.accounts))
-    _print(_facts(settings, url, call, lambda ledger: release(ledger, asked, datetime.now(UTC))), as_json)
+    print_facts(facts_by(settings, url, call, lambda ledger: release(ledger, asked, datetime.now(UTC))), as_json)
 
 
-def flow_add(
-    amount: Annotated[str, typer.Argument(help="Base currency; paid in, or out where negative.")],
-    note: Annotated[str, typer.Option("--note", help="What it was.")],
-    day: Annotated[str | None, typer.Option("--date", help="Session, YYYY-MM-DD, else the newest run's.")] = None,
-    account: AccountOption = None,
-    url: UrlOption = None,
-    state: StateOption = None,
-    actor: ActorOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Explain a deposit or a withdrawal, so that it counts as neither gain nor loss."""
-    settings, who = settings_of(state), actor or getpass.getuser()
-    session = None if day is None else day_of(day)
-    body = {"amount": amount, "note": note, "actor": who, "account": account, "session_date": session and f"{session}"}
-    asked = FlowStatement(amount_of(amount), note, who, session, Whose(account, settings.accounts))
-    call = Call("/flows", {name: value for name, value in body.items() if value is not None})
-    _print(_facts(settings, url, call, lambda ledger: explain_flow(ledger, asked, datetime.now(UTC))), as_json)
-
-
-def _facts(settings: Settings, url: str | None, call: Call, change: Callable[[Ledger], Report]) -> Report:
+def facts_by(settings: Settings, url: str | None, call: Call, change: Callable[[Ledger], Report]) -> Report:
     """What the ledger's change says of itself: made by the service at `url`, or here where there is none."""
     if url is not None:
         return ask_service(settings, url, call, tell, SOON)
@@ -227,7 +202,7 @@ def _facts(settings: Settings, url: str | None, call: Call, change: Callable[[Le
         return change(ledger)
 
 
-def _print(facts: Report, as_json: bool) -> None:
+def print_facts(facts: Report, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return

@@ -87,7 +87,11 @@ def _sizes(
     if nav is not None:
         prices = next((listings_of(report) for report in reports.values()), {})
         worth = Decimal(str(nav))
-        return {f"{worth.normalize():,f} {policy.currency}": does_not_fit(policy, Account(worth, policy.currency, prices, sent))}
+        return {
+            f"{worth.normalize():,f} {policy.currency}": does_not_fit(
+                policy, Account(worth, policy.currency, prices, sent)
+            )
+        }
     return {
         f"account {name}": does_not_fit(policy, account_of(report, sent))
         for name, report in reports.items()

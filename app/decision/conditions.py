@@ -18,7 +18,7 @@ from app.domain.plan import Action
 from app.domain.policy import TrendFilter
 from app.domain.portfolio import Position
 from app.domain.price_levels import cut_level, loss_level
-from app.domain.taking_over import in_first_weeks
+from app.domain.taking_over import is_on_its_way
 from app.domain.tolerance import TOLERANCE
 
 # Measurement → the policy's field that limits it.
@@ -254,7 +254,7 @@ def _frequency(situation: Situation) -> Condition:
     """A rebalance and a rotation both rest the drift that they leave, but not while an account is taken over."""
     memory, frequency = situation.memory, situation.policy.allocation.frequency
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    last = None if in_first_weeks(situation.policy, memory) else min(moved, default=None)
+    last = None if is_on_its_way(situation.policy, memory) else min(moved, default=None)
     return _rested("allocation.frequency", "rebalance or rotation", last, frequency.sessions)
 
 

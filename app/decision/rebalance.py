@@ -12,7 +12,7 @@ from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.policy import AdoptionMode
 from app.domain.sizing import HEADROOM
-from app.domain.taking_over import PAIR, in_first_weeks, is_taking_over, sessions_left
+from app.domain.taking_over import PAIR, is_on_its_way, is_taking_over, sessions_left
 from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, is_legacy, position_limit
@@ -134,11 +134,11 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
 def _drifted(situation: Situation) -> tuple[Drift, ...]:
     """Drift to correct. A rotation made its own drift: it rests as long as a rebalance would.
 
-    What an account is taken over with goes its way on any day.
+    What an account is taken over with goes its way on any day, until it is there.
     """
     allocation, memory = situation.policy.allocation, situation.memory
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    if not in_first_weeks(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
+    if not is_on_its_way(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
         return ()
     beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
@@ -225,7 +225,18 @@ def _toward(
     ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
     first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
     enough = total_of(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
-    return _poured(targets, first if enough else ceilings, difference)
+    return _poured(targets, _few_enough(situation, first if enough else ceilings, first, difference), difference)
+
+
+def _few_enough(situation: Situation, ceilings: Targets, first: Targets, amount: float) -> Targets:
+    """So few of the names that each gets an order's worth and a share at least: those in `first` before others."""
+    least = float(situation.least) / situation.nav
+    most = max(1, int(amount / least + TOLERANCE)) if least > 0 else len(ceilings)
+    if len(ceilings) <= most:
+        return ceilings
+    prices = {conid: situation.share_weight(conid) for conid in ceilings}
+    fit = sorted((conid for conid in ceilings if prices[conid] <= amount), key=lambda c: (c not in first, prices[c], c))
+    return {conid: ceilings[conid] for conid in fit[:most]} or ceilings
 
 
 def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
@@ -348,10 +359,11 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
     free = {p.instrument.conid for p in situation.free_to_sell}
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
     on = {conid: change for conid, change in changes.items() if change > 0}
-    total = total_of(off.values()) + total_of(on.values())
-    scale = min(1.0, _turnover_left(situation, total, at_once) / total) if total > 0 else 0.0
-    if scale < 1:
-        off, on = (_largest_first(wanted, scale * total_of(wanted.values()), least) for wanted in (off, on))
+    sold, bought = total_of(off.values()), total_of(on.values())
+    left = _turnover_left(situation, sold + bought, at_once)
+    if left < sold + bought:
+        sold, bought = _shared(left, sold, bought, least)
+        off, on = _largest_first(off, sold, least), _largest_first(on, bought, least)
     sells = [
         order
         for position in situation.free_to_sell
@@ -379,6 +391,14 @@ def _turnover_left(situation: Situation, total: float, at_once: bool) -> float:
         return left
     a_day = max(total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(situation.least))
     return min(left, situation.most_turnover * nav, a_day + float(situation.memory.new_money))
+
+
+def _shared(left: float, sold: float, bought: float, least: float) -> tuple[float, float]:
+    """The day's turnover between what is to be sold and bought, pro rata, and enough for an order on either side."""
+    share = left * sold / (sold + bought)
+    an_order = min(PAIR / 2 * least, left / 2)
+    share = min(max(share, min(sold, an_order)), left - min(bought, an_order))
+    return share, left - share
 
 
 def _largest_first(wanted: Targets, amount: float, least: float) -> Targets:

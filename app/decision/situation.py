@@ -143,6 +143,11 @@ class Situation:
         marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
         return marks | _quoted(self.market)
 
+    def share_weight(self, conid: int) -> float:
+        """What one share of a name in the base currency is of NAV; infinite where nobody has a price."""
+        price = self._references.get(conid)
+        return math.inf if price is None else float(price) / self.nav
+
     def traded(self, instrument: Instrument) -> Decimal | None:
         """What a day's average volume of it is worth, in base currency; None where nobody knows, or no rule asks."""
         quote, price = self.market.quotes.get(instrument.conid), self.reference(instrument)

@@ -8,8 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.adoption import Adoption
+from app.domain.cash import CashKind
 from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
+from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 from app.domain.tax import Opening
@@ -205,6 +208,7 @@ class Snapshot:
     """The account as a run saw it, in whole cents: cash by currency, and `rates` of then in base currency.
 
     `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
+    `accrued` was owed to it, by the broker's names; `explained_on`: the newest session that left no cash unexplained.
     """
 
     run_id: str
@@ -221,6 +225,8 @@ class Snapshot:
     currencies: Mapping[int, str]
     rates: Mapping[str, Decimal]
     values: Mapping[int, UnitValue]
+    explained_on: date | None = None
+    accrued: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +242,14 @@ class RunMemory:
 
 
 NOTHING_LEFT = RunMemory()
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What goes on record of an account's first contact; the breaches that are `inherited` from then on."""
+
+    adoption: Adoption
+    inherited: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,12 +325,42 @@ class Oversight:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A cash flow: a deposit, or a withdrawal where negative, in base currency. Neither gain nor loss."""
+    """A cash flow: a deposit, or a withdrawal where negative, in base currency. Neither gain nor loss.
+
+    With a `kind` of income or cost it is a return on the account instead. `external_id`: of the row that told it.
+    """
 
     session_date: date
     amount: Decimal
     note: str
     actor: str
+    kind: CashKind | None = None
+    external_id: str | None = None
+
+    @property
+    def is_income(self) -> bool:
+        """Earned by the account or paid by it, and so no flow."""
+        return self.kind is not None and not self.kind.is_flow
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPlan:
+    """A withdrawal that a person announced, in base currency above zero; `number` is that of its event."""
+
+    number: int
+    amount: Decimal
+    due: date
+    note: str
+    actor: str
+    planned_on: date
+
+
+class PlanEnd(StrEnum):
+    """Why a planned withdrawal is not open any more."""
+
+    CANCELLED = "cancelled"
+    DONE = "done"
+    LAPSED = "lapsed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,11 +394,17 @@ NO_TAX_BASIS = TaxBasis()
 class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
+    `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
+    `adoption_mode` is what a person chose for it, before it is taken over or after. `inherited`: as of then, None where
+    a later session's `evaluation` tells better.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
     """
 
     snapshot: Snapshot | None
+    adoption: Adoption | None
+    adoption_mode: AdoptionMode | None
+    inherited: Mapping[str, float] | None
     evaluation: EvaluationRecord | None
     navs: tuple[NavPoint, ...]
     flows: tuple[Flow, ...]
@@ -363,4 +413,6 @@ class AccountRecord:
     filled_since: tuple[IntentRecord, ...]
     orders: Mapping[str, IntentRecord]
     open_intents: tuple[IntentRecord, ...]
+    income: tuple[Flow, ...] = ()
+    plans: tuple[FlowPlan, ...] = ()
     tax_basis: TaxBasis = NO_TAX_BASIS

@@ -112,6 +112,7 @@ class Evaluation:
     `weights` of what is managed, by conid; `drawdown` is None when no NAV history is known, never zero for want of
     data. `eligible` are the names that may be bought today, by symbol. `inherited`: breaches from before the account
     was taken over, which are worked off and not acted upon, each with how far it was over its limit then.
+    `settled`: the account is where its targets want it, or was since it was taken over.
     """
 
     nav: Decimal
@@ -128,6 +129,7 @@ class Evaluation:
     vix: float | None
     eligible: tuple[Instrument, ...]
     inherited: Mapping[str, float] = field(default_factory=dict)
+    settled: bool = False
 
     def metric(self, name: str) -> Metric:
         """The measurement of that name; KeyError for a name nobody measures."""

@@ -88,7 +88,8 @@ class Memory:
     `drawdown_acted_at`: drawdown at the last drawdown action.
     `previous_caps`: exposure caps in force at the previous session's run, by rule.
     `closed_trades`: profit after fees of each purchase that was sold again; None where a cost or a fee is not known.
-    `adoption`: how the account was taken over, None where nobody ever did; `adopted` sessions ago.
+    `adoption`: how the account was taken over, None where nobody ever did; `adopted` sessions ago. `settled`: it has
+    been within the band around its targets since, with nothing inherited over its limit.
     `gain_bases`: conid → the price that gains and losses count from, where it is not the broker's average cost.
     `inherited`: breaches found at the adoption and still in force at the previous session's run, each with how far it
     was over its limit then; None where there was no such run.
@@ -108,6 +109,7 @@ class Memory:
     closed_trades: tuple[Decimal | None, ...] = ()
     adoption: Adoption | None = None
     adopted: int = 0
+    settled: bool = False
     gain_bases: dict[int, Decimal] = field(default_factory=dict)
     inherited: dict[str, float] | None = None
     new_money: Decimal = Decimal(0)

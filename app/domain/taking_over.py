@@ -8,19 +8,24 @@ from app.domain.policy import AdoptionMode, Policy
 PAIR = 2.2
 
 
-def in_first_weeks(policy: Policy, memory: Memory) -> bool:
-    """What an account is taken over with goes its way to the targets, whatever the calendar says."""
-    return memory.adoption is not None and memory.adopted < WEEK * policy.adoption.weeks
+def is_on_its_way(policy: Policy, memory: Memory) -> bool:
+    """What an account is taken over with goes its way to the targets, whatever the calendar says, until it is there.
+
+    What limits, minimum holding and order sizes hold up for so long is left to the calendar in the end.
+    """
+    adoption = memory.adoption
+    return adoption is not None and not memory.settled and memory.adopted < 2 * WEEK * policy.adoption.weeks
 
 
 def is_taking_over(policy: Policy, memory: Memory) -> bool:
-    """In those weeks, and there is a book that is worked off a little a day."""
+    """On its way, with a book that is worked off a little a day."""
     adoption = memory.adoption
     if adoption is None or not adoption.has_book or mode_of(policy, adoption) is AdoptionMode.NOW:
         return False
-    return in_first_weeks(policy, memory)
+    return is_on_its_way(policy, memory)
 
 
 def sessions_left(policy: Policy, memory: Memory) -> int:
-    """Of those weeks, today included."""
-    return max(1, WEEK * policy.adoption.weeks - memory.adopted)
+    """Over which what is left is spread: to the end of the weeks, but no less than two, so that none ends in a rush."""
+    weeks = WEEK * policy.adoption.weeks
+    return max(2 * WEEK, weeks - memory.adopted) if memory.adopted < weeks else weeks

@@ -20,13 +20,15 @@ class EvaluationRecord:
     """What the next session's rules compare with: severity by metric, limit by exposure cap.
 
     `drawdown_acted_at`: the drawdown at which the drawdown action last acted. `inherited`: breaches that were found as
-    the account was taken over and are not acted upon, each with how far it was over its limit then.
+    the account was taken over and are not acted upon, each with how far it was over its limit then. `settled`: since
+    then it has been where its targets want it.
     """
 
     severities: Mapping[str, str]
     caps: Mapping[str, float]
     drawdown_acted_at: float | None
     inherited: Mapping[str, float] | None = None
+    settled: bool = False
 
 
 def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> EvaluationRecord:
@@ -36,6 +38,7 @@ def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> Evaluat
         caps={cap.rule: cap.limit for cap in evaluation.caps},
         drawdown_acted_at=evaluation.drawdown_acted_at(acted_at),
         inherited=evaluation.inherited or None,
+        settled=evaluation.settled,
     )
 
 
@@ -162,6 +165,7 @@ def memory_of(
         adopted=0 if adoption is None else since(adoption.session_date),
         gain_bases=dict(bases or {}),
         inherited=dict(before.inherited) if before and before.inherited else None,
+        settled=before is not None and before.settled,
     )
 
 

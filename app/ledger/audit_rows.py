@@ -20,7 +20,10 @@ KEYS: Mapping[Table, tuple[str, ...]] = {
     schema.questions: ("run_id", "coid", "position"),
     schema.navs: ("book", "session_date", "kind"),
     schema.control: ("book",),
+    schema.adoptions: ("book",),
+    schema.adoption_modes: ("book",),
     schema.flows: ("book", "seq"),
+    schema.flow_plans: ("book", "seq"),
     schema.quarantines: ("book", "conid"),
     schema.notices: ("key",),
 }
@@ -41,7 +44,10 @@ _PLACES: Mapping[Table, Callable[[Columns], str]] = {
     schema.questions: lambda row: f"question {row['position']} about order {row['coid']} of run {row['run_id']}",
     schema.navs: lambda row: f"book {row['book']}, {row['kind']} NAV point of {row['session_date']}",
     schema.control: lambda row: f"book {row['book']}, its kill level",
+    schema.adoptions: lambda row: f"book {row['book']}, how it was taken over",
+    schema.adoption_modes: lambda row: f"book {row['book']}, its mode of adoption",
     schema.flows: lambda row: f"book {row['book']}, flow of event {row['seq']}",
+    schema.flow_plans: lambda row: f"book {row['book']}, planned withdrawal of event {row['seq']}",
     schema.quarantines: lambda row: f"book {row['book']}, quarantine of conid {row['conid']}",
     schema.notices: lambda row: f"book {row['book']}, message {row['key']}",
 }

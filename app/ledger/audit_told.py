@@ -14,7 +14,20 @@ from app.ledger.audit_rows import Columns, Key
 from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
 from app.ledger.run_memory import Kind
-from app.ledger.schema import control, flows, intents, navs, notices, quarantines, questions, run_memory, runs
+from app.ledger.schema import (
+    adoption_modes,
+    adoptions,
+    control,
+    flow_plans,
+    flows,
+    intents,
+    navs,
+    notices,
+    quarantines,
+    questions,
+    run_memory,
+    runs,
+)
 from app.record.canonical import canonical, digest
 
 Payload = Mapping[str, Any]
@@ -184,6 +197,21 @@ def _flow(account: Account, event: Told) -> None:
     account.put(flows, (event.book, event.seq), dict(event.payload))
 
 
+def _flow_plan(account: Account, event: Told) -> None:
+    account.put(flow_plans, (event.book, event.seq), dict(event.payload))
+
+
+def _adopted(account: Account, event: Told) -> None:
+    told = event.payload
+    account.put(
+        adoptions, (event.book,), {**told, **{name: canonical(told[name]) for name in ("holdings", "inherited")}}
+    )
+
+
+def _mode_set(account: Account, event: Told) -> None:
+    account.put(adoption_modes, (event.book,), {**event.payload, "at": event.at})
+
+
 def _quarantined(account: Account, event: Told) -> None:
     account.put(quarantines, (event.book, event.payload["conid"]), dict(event.payload))
 
@@ -235,6 +263,10 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.LEVEL_RAISED: _level,
     OwnKind.LEVEL_SET: _level,
     OwnKind.FLOW_ADDED: _flow,
+    OwnKind.FLOW_PLANNED: _flow_plan,
+    OwnKind.FLOW_PLAN_ENDED: _flow_plan,
+    OwnKind.ADOPTED: _adopted,
+    OwnKind.ADOPTION_MODE_SET: _mode_set,
     OwnKind.QUARANTINED: _quarantined,
     OwnKind.QUARANTINE_RELEASED: _released,
     OwnKind.NOTICE_ADDED: _noticed,

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.record.canonical import decimal_text, time_text
 
-HEAD = "0006"
+HEAD = "0008"
 
 metadata = MetaData()
 
@@ -267,7 +267,34 @@ control = Table(
     CheckConstraint("level IN ('ACTIVE', 'REDUCING', 'HALTED')", name="ck_control_level"),
 )
 
-# `seq` is that of the flow's event.
+# How the account was taken over; canonical JSON: `holdings`, conid → price and quantity, and
+# `inherited` breaches, each with how far it was over its limit.
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("session_date", Date, nullable=False),
+    Column("nav", DecimalText, nullable=False),
+    Column("invested", DecimalText, nullable=False),
+    Column("holdings", Text, nullable=False),
+    Column("inherited", Text, nullable=False),
+    PrimaryKeyConstraint("book", name="pk_adoptions"),
+)
+
+# What a person chose to become of the account's book; without one the policy's `adoption.mode` counts.
+adoption_modes = Table(
+    "adoption_modes",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", TimeText, nullable=False),
+    PrimaryKeyConstraint("book", name="pk_adoption_modes"),
+    CheckConstraint("mode IN ('adopt', 'transition', 'now')", name="ck_adoption_modes_mode"),
+)
+
+# `seq` is that of the flow's event; `kind` and `external_id` are those of the row that told it, or null.
 flows = Table(
     "flows",
     metadata,
@@ -277,7 +304,28 @@ flows = Table(
     Column("amount", DecimalText, nullable=False),
     Column("note", Text, nullable=False),
     Column("actor", Text, nullable=False),
+    Column("kind", Text),
+    Column("external_id", Text),
     PrimaryKeyConstraint("book", "seq", name="pk_flows"),
+)
+Index("uq_flows_external_id", flows.c.book, flows.c.external_id, unique=True)
+
+# Withdrawals that a person announced, and what ended them. `seq` is that of the row's event, `plan` of the one it ends.
+flow_plans = Table(
+    "flow_plans",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("plan", Integer),
+    Column("ending", Text),
+    Column("amount", DecimalText),
+    Column("due", Date),
+    Column("planned_on", Date),
+    Column("note", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    PrimaryKeyConstraint("book", "seq", name="pk_flow_plans"),
+    UniqueConstraint("book", "plan", name="uq_flow_plans_plan"),
+    CheckConstraint("ending IN ('cancelled', 'done', 'lapsed')", name="ck_flow_plans_ending"),
 )
 
 quarantines = Table(

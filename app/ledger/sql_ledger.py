@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
 from app.desk.records import (
     NOTHING_LEFT,
@@ -18,7 +18,6 @@ from app.desk.records import (
     Control,
     Done,
     Event,
-    Flow,
     Intent,
     IntentRecord,
     Notice,
@@ -31,19 +30,21 @@ from app.desk.records import (
     SendBudget,
     Snapshot,
     StoredEvent,
+    TakenOver,
     Verification,
 )
 from app.desk.recovery import Recovery
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
+from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import (
+    adoptions,
     audit,
     chunks,
     claims,
     controls,
-    flows,
     intents,
     navs,
     notices,
@@ -53,10 +54,11 @@ from app.ledger import (
     runs,
 )
 from app.ledger.account import account_record
+from app.ledger.cash_records import CashRecords
 from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
-from app.ledger.leases import Leases, Life, life_of
+from app.ledger.leases import Leases, Life, database_time, life_of, utc_now
 from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
@@ -69,20 +71,7 @@ LEASE_SECONDS = 120.0
 MOMENT_SECONDS = 0.25
 
 
-def utc_now() -> datetime:
-    """The machine's time."""
-    return datetime.now(UTC)
-
-
-def _database_time(connection: Connection) -> datetime:
-    """What leases run on: PostgreSQL's own clock, so that those of its clients do not matter; else the machine's."""
-    if connection.dialect.name != "postgresql":
-        return utc_now()
-    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return found
-
-
-class SqlLedger:
+class SqlLedger(CashRecords):
     """The desk's `Ledger` over a migrated database; threads may share it."""
 
     def __init__(
@@ -97,7 +86,7 @@ class SqlLedger:
         self._engine = engine
         self._lease = timedelta(seconds=lease_seconds)
         self._now = now or utc_now
-        self._lease_time = _database_time if now is None else lambda _: now()
+        self._lease_time = database_time if now is None else lambda _: now()
         self._life = life
         self._history = History()
         self._watches: list[recorded.Watch] = []
@@ -137,9 +126,10 @@ class SqlLedger:
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at, events, inputs)
+            commit_plan(connection, claim, plan, intents, at, events, inputs, taken_over)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -258,13 +248,9 @@ class SqlLedger:
         with self._read() as connection:
             return Oversight(controls.level(connection, book), controls.runs_since_review(connection, book))
 
-    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
+    def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
         with self._write() as connection:
-            flows.add(connection, book, flow, at)
-
-    def flows(self, book: str) -> tuple[Flow, ...]:
-        with self._read() as connection:
-            return flows.load(connection, book)
+            adoptions.choose_mode(connection, book, mode, reason, actor, at)
 
     def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
         with self._write() as connection:

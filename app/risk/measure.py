@@ -8,8 +8,9 @@ from collections.abc import Collection
 import numpy as np
 
 from app.domain.adoption import mode_of
-from app.domain.evaluation import Evaluation, Metric, Severity
+from app.domain.evaluation import Drift, Evaluation, Metric, Severity
 from app.domain.policy import AdoptionMode
+from app.domain.tolerance import TOLERANCE
 from app.domain.universe import blocked_names, eligible, is_legacy
 from app.risk import limits
 from app.risk.drift import drifts
@@ -27,6 +28,7 @@ def measure(today: Today) -> Evaluation:
     if mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT:
         # What the policy would not hold is held: it is no reason to sell what it would.
         stuck = locked.union(name.conid for name in names if is_legacy(policy, name))
+    off = drifts(policy, market, today.arrays, buyable, found.max_exposure, stuck)
     return Evaluation(
         nav=found.nav,
         cash_weight=found.cash_weight,
@@ -36,13 +38,21 @@ def measure(today: Today) -> Evaluation:
         metrics=(*found.metrics, *_shown(today, found.vix)),
         drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
-        drifts=drifts(policy, market, today.arrays, buyable, found.max_exposure, stuck),
+        drifts=off,
         caps=found.caps,
         trend=found.trend,
         vix=found.vix,
         eligible=buyable,
         inherited=found.inherited,
+        settled=today.memory.settled or _settled(today, off),
     )
+
+
+def _settled(today: Today, off: Collection[Drift]) -> bool:
+    """Everything is within its band, and nothing that was taken over is left over its limit."""
+    band = today.policy.allocation.drift_threshold + TOLERANCE
+    inherited = any(metric.breached and not metric.acts for metric in today.limited)
+    return not inherited and all(abs(drift.difference) <= band for drift in off)
 
 
 def _shown(today: Today, vix: float | None) -> tuple[Metric, ...]:

@@ -21,6 +21,7 @@ from app.desk.run.attempt import RunResult
 from app.desk.run.exit_by_hand import exit_position
 from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.desk.run.recover import Wishes, recover, show_recovery
+from app.domain.cash import CashKind
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.ruling import KillLevel
@@ -82,11 +83,15 @@ class RecoverCall(ReasonedCall):
 
 
 class FlowCall(PersonCall):
-    """A deposit, or a withdrawal where negative, in base currency; `note` says what it was."""
+    """A deposit, or a withdrawal where negative, in base currency; `note` says what it was.
+
+    With a `kind` of income or cost it is a return on the account.
+    """
 
     amount: Amount
     note: Words
     session_date: Day | None = None
+    kind: CashKind | None = None
 
 
 @router.get("/level")
@@ -174,7 +179,7 @@ async def recover_ledger(request: Request, call: RecoverCall) -> Response:
 async def flow(request: Request, call: FlowCall) -> dict[str, Any]:
     """Explain a deposit or a withdrawal."""
     whose = _whose(request, call.account)
-    statement = FlowStatement(call.amount, call.note, call.actor, call.session_date, whose)
+    statement = FlowStatement(call.amount, call.note, call.actor, call.session_date, whose, call.kind)
     return await asyncio.to_thread(explain_flow, _wiring(request).ledger, statement, datetime.now(UTC))
 
 

@@ -15,6 +15,7 @@ from app.broker.paper import PaperBook, PaperBroker, opened
 from app.broker.paper.valuation import Wanted
 from app.broker.signing import HmacSigner
 from app.desk.ports import Broker, MarketData
+from app.domain.cash import CashKind
 from app.domain.instrument import Instrument
 from app.domain.market import Quote
 from app.domain.order import BrokerOrder, Order, OrderState, Outcome, Placement, Side, Ticket, WhatIf
@@ -167,6 +168,10 @@ class Venue(Account):
         """Money from outside."""
 
     @abstractmethod
+    async def move_cash(self, kind: CashKind, amount: Decimal) -> None:
+        """Money of that kind that no contract paid, negative where the account pays it."""
+
+    @abstractmethod
     async def pay_dividend(self, symbol: str, amount: Decimal) -> None:
         """For every share held now."""
 
@@ -204,6 +209,11 @@ class McpVenue(Venue):
     async def deposit(self, amount: Decimal) -> None:
         """See `Venue.deposit`."""
         await self.exchange.post("cash", {"amount": f"{amount}"})
+
+    async def move_cash(self, kind: CashKind, amount: Decimal) -> None:
+        """See `Venue.move_cash`."""
+        told = "flow" if kind.is_flow else kind.value
+        await self.exchange.post("cash", {"amount": f"{amount}", "kind": told})
 
     async def pay_dividend(self, symbol: str, amount: Decimal) -> None:
         """See `Venue.pay_dividend`."""
@@ -277,6 +287,10 @@ class PaperVenue(Venue):
     async def deposit(self, amount: Decimal) -> None:
         """See `Venue.deposit`."""
         await self.paper.pay("USD", amount)
+
+    async def move_cash(self, kind: CashKind, amount: Decimal) -> None:
+        """See `Venue.move_cash`."""
+        await self.paper.pay("USD", amount, kind)
 
     async def pay_dividend(self, symbol: str, amount: Decimal) -> None:
         """See `Venue.pay_dividend`."""

@@ -17,6 +17,7 @@ READS = {
     "session_status",
     "portfolio",
     "performance",
+    "cash_rows",
     "resolve_contracts",
     "contract_rules",
     "quotes",

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from functools import cache
 
+from app.domain.cash import CashRow
 from app.domain.errors import BrokerUnavailable, NotReady
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
 from app.domain.market import PriceSeries, Quote
@@ -132,6 +133,10 @@ class BrokerModel:
     async def performance(self, account: str) -> tuple[tuple[date, Decimal], ...]:
         await self._asked("performance")
         return self.world.performance
+
+    async def cash_rows(self, account: str, conids: Sequence[int]) -> tuple[CashRow, ...]:
+        await self._asked("cash_rows")
+        return self.world.cash_rows
 
     async def preview(self, account: str, order: Order, time_in_force: str) -> WhatIf:
         await self._asked("preview")

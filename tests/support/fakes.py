@@ -34,6 +34,7 @@ TOOLS = {
     "session": "session_status",
     "portfolio": "portfolio",
     "performance": "performance",
+    "cash_rows": "cash_rows",
     "preview": "preview_order",
     "place": "place_order",
     "cancel": "cancel_order",

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from app.domain.cash import CashRow
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Array, Quote, QuoteKind
 from app.domain.portfolio import CashBalance, Position
@@ -27,6 +28,8 @@ INDICES = {"SPX": 1, "VIX": 2}
 # Average cost against a price of 100: AAPL is past its stop, MSFT a loser before it, JPM a winner to add to.
 COSTS = {"AAPL": Decimal(130), "MSFT": Decimal(113), "JPM": Decimal(75)}
 SESSIONS = 520
+SIMULATION = Simulation(TODAY, 7, "synthetic", 0.1)
+WORLD = SIMULATION.world
 
 
 def conid(symbol: str) -> int:
@@ -86,7 +89,7 @@ class World:
             paper=True,
             now=OPENING,
             trading_mode="paper",
-            simulation=Simulation(TODAY, 7, "synthetic", 0.1),
+            simulation=SIMULATION,
         )
     )
     positions: dict[int, Position] = field(default_factory=_held)
@@ -100,6 +103,7 @@ class World:
     moved: dict[str, Decimal] = field(default_factory=dict)
     vix: Decimal | None = Decimal(15)
     performance: tuple[tuple[date, Decimal], ...] = steady(TODAY)
+    cash_rows: tuple[CashRow, ...] = ()
     _began: float = field(default_factory=time.monotonic)
 
     def now(self) -> datetime:

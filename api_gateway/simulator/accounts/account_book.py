@@ -48,12 +48,27 @@ class Position:
 
 @dataclass(frozen=True)
 class CashMovement:
-    """Cash that no trade explains. `external` for a deposit or withdrawal, which is no return on the account."""
+    """Cash that no trade explains. `external` for a deposit or withdrawal, which is no return on the account.
+
+    `row` is how the broker's list of transactions tells it, None where it never does.
+    """
 
     session: int
     currency: str
     amount: Decimal
     external: bool
+    row: "CashRow | None" = None
+
+
+@dataclass(frozen=True)
+class CashRow:
+    """`kind` in the broker's words, told from session row `told_in` on, `times` over; `conid` of what paid it."""
+
+    kind: str
+    description: str
+    told_in: int
+    conid: int | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -157,6 +172,7 @@ class AccountBook:
         self._executions: list[Execution] = []
         self._gains: dict[str, Decimal] = {}
         self._movements: list[CashMovement] = []
+        self._announced: list[CashMovement] = []
         self.since = since
 
     @property
@@ -183,9 +199,20 @@ class AccountBook:
         self._executions.append(execution)
         self._changes.append(_Change(execution.session, conid, float(execution.signed_quantity)))
 
-    def move_cash(self, currency: str, amount: Decimal, session: int, *, external: bool) -> None:
-        """A deposit (external), a withdrawal (external, negative) or a dividend; settled at once."""
-        self._movements.append(CashMovement(session, currency, amount, external))
+    @property
+    def movements(self) -> tuple[CashMovement, ...]:
+        """Those that were only announced, too."""
+        return (*self._movements, *self._announced)
+
+    def move_cash(
+        self, currency: str, amount: Decimal, session: int, *, external: bool, row: CashRow | None = None
+    ) -> None:
+        """A deposit (external), a withdrawal (external, negative), income or a cost; settled at once."""
+        self._movements.append(CashMovement(session, currency, amount, external, row))
+
+    def announce(self, currency: str, amount: Decimal, session: int, row: CashRow) -> None:
+        """A row of the list of transactions without the cash it tells of."""
+        self._announced.append(CashMovement(session, currency, amount, external=False, row=row))
 
     def split(self, conid: int, ratio: Decimal, price: Decimal, session: int) -> None:
         """`ratio` new shares for each old one; a fraction of a share is paid out at `price`, the new one."""

@@ -205,8 +205,36 @@ def transactions(world: World, account: str, conids: frozenset[int], days: int, 
                 "desc": one.contract.name,
             }
             for one in trades
-        ],
+        ]
+        + _cash_rows(world, account, conids, first, moment),
     }
+
+
+def _cash_rows(world: World, account: str, conids: frozenset[int], first: date, moment: Moment) -> list[dict[str, Any]]:
+    """Dividends of the contracts, and cash that no contract paid; neither has a price or a quantity (documented).
+
+    Whether the broker lists the latter here is not documented: see the rows that are told late, or never.
+    """
+    rows: list[dict[str, Any]] = []
+    for one in world.books[account].movements:
+        row, day = one.row, world.market.session_date(one.session)
+        if row is None or row.told_in > moment.session or day < first:
+            continue
+        if row.conid is not None and row.conid not in conids:
+            continue
+        told = {
+            "cur": one.currency,
+            "date": f"{_midnight(day):%a %b %d %H:%M:%S %Z %Y}",
+            "rawDate": f"{day:%Y%m%d}",
+            "fxRate": float(world.rates.rate(one.currency, moment)),
+            "acctid": account,
+            "amt": float(one.amount),
+            "conid": row.conid or 0,
+            "type": row.kind,
+            "desc": row.description,
+        }
+        rows += [told] * row.times
+    return rows
 
 
 def _midnight(day: date) -> datetime:

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api_gateway.simulator.accounts.account_book import CashRow
+from api_gateway.simulator.accounts.dividends import told
 from api_gateway.simulator.errors import StartError, refused
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.currencies import Currency
@@ -50,12 +52,26 @@ class ExternalOrder(_Strict):
     account: str | None = None
 
 
+class Telling(_Strict):
+    """How the list of transactions tells it: so many sessions later, `times` over; None for a row that never comes."""
+
+    late: Annotated[int, Field(ge=0)] | None = 0
+    times: Annotated[int, Field(ge=1)] = 1
+
+
 class CashMove(_Strict):
-    """A deposit, or a withdrawal when negative; in base currency unless another one is named."""
+    """A deposit, or a withdrawal when negative; in base currency unless another one is named.
+
+    Another `kind` is income or a cost, and a return on the account. Without `moves` only the row is there.
+    """
 
     amount: Annotated[Decimal, Field(allow_inf_nan=False)]
     currency: Currency | None = None
     account: str | None = None
+    kind: Literal["flow", "interest", "fee", "withholding_tax", "other"] = "flow"
+    description: str = ""
+    moves: bool = True
+    row: Telling = Telling()
 
 
 class Notification(_Strict):
@@ -79,6 +95,22 @@ class Dividend(_Strict):
 
     symbol: str
     amount: _Positive
+    row: Telling = Telling()
+
+
+# In the words of the list of transactions (documented for dividends alone).
+_WORDS = {
+    "interest": "Interest",
+    "fee": "Other Fees",
+    "withholding_tax": "Withholding Tax",
+    "other": "Adjustment",
+}
+
+
+def _row(telling: Telling, kind: str, description: str, session: int) -> CashRow | None:
+    if telling.late is None:
+        return None
+    return CashRow(kind, description or kind, session + telling.late, times=telling.times)
 
 
 def _account(world: World, named: str | None) -> str:
@@ -171,7 +203,13 @@ async def cash(request: Request, world: Here) -> JSONResponse:
     book, currency = world.books[_account(world, moved.account)], moved.currency or world.rates.base
     if currency not in world.rates.currencies:
         raise refused(400, f"cash: an account in {world.rates.base} keeps no {currency}")
-    book.move_cash(currency, moved.amount, world.look().session, external=True)
+    session, is_flow = world.look().session, moved.kind == "flow"
+    words = ("Deposit" if moved.amount > 0 else "Withdrawal") if is_flow else _WORDS[moved.kind]
+    row = _row(moved.row, words, moved.description, session)
+    if moved.moves:
+        book.move_cash(currency, moved.amount, session, external=is_flow, row=row)
+    elif row is not None:
+        book.announce(currency, moved.amount, session, row)
     return answer({"cash": str(book.cash(currency))})
 
 
@@ -180,8 +218,10 @@ async def dividend(request: Request, world: Here) -> JSONResponse:
     paid = await read_body(request, Dividend)
     contract, session = _stock(world, paid.symbol), world.look().session
     amounts = {account: paid.amount * book.held(contract.conid) for account, book in world.books.items()}
+    late = paid.row.late
+    row = None if late is None else told(contract, paid.amount, session + late, paid.row.times)
     for account, amount in amounts.items():
-        world.books[account].move_cash(contract.currency, amount, session, external=False)
+        world.books[account].move_cash(contract.currency, amount, session, external=False, row=row if amount else None)
     return answer({"paid": str(sum(amounts.values())), "cash": str(world.book.cash(contract.currency))})
 
 

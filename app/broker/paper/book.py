@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from app.domain.cash import CashKind
 from app.domain.errors import DataError
 from app.domain.instrument import Instrument
 from app.domain.order import OPEN_STATUSES, BrokerOrder, Side, Trade
@@ -159,6 +160,16 @@ class Fill(Value):
         )
 
 
+class PaidRow(Value):
+    """Cash that came or went without a trade, as the broker lists it; `conid` of the contract that paid it."""
+
+    day: date
+    kind: CashKind
+    currency: str
+    amount: Amount
+    conid: int | None = None
+
+
 class Close(Value):
     """The account's value at a session's close, in base currency."""
 
@@ -203,6 +214,7 @@ class PaperBook(Value):
     used_tickets: tuple[UsedTicket, ...] = ()
     registered: tuple[Registered, ...] = ()
     orders_made: int = 0
+    paid_rows: tuple[PaidRow, ...] = ()
 
     def holding(self, conid: int) -> Holding | None:
         """Also one that was sold in this session."""
@@ -266,6 +278,10 @@ class PaperBook(Value):
                 for one in self.cash
             )
         )
+
+    def paid_as(self, row: PaidRow) -> "PaperBook":
+        """As `paid`, and the row stays on the list."""
+        return self.paid(row.currency, row.amount).changed(paid_rows=(*self.paid_rows, row))
 
     def with_order(self, order: PaperOrder) -> "PaperBook":
         """The book with one order added, or in place of the one with its id."""

@@ -6,11 +6,11 @@ tell them apart. It holds one book at a time and does no I/O: whoever owns it sa
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from app.broker.paper.book import PaperBook, PaperOrder
+from app.broker.paper.book import PaidRow, PaperBook, PaperOrder
 from app.broker.paper.events import with_dividend, with_rate, with_split
 from app.broker.paper.matching import (
     Moment,
@@ -26,6 +26,7 @@ from app.broker.paper.matching import (
 from app.broker.paper.tickets import expiry, is_used, ticket_problem, with_ticket_used
 from app.broker.paper.valuation import Wanted, funds_problem, shape_problem, short_problem, valued, what_if
 from app.desk.ports import Calendar, Clock, MarketData, Signer
+from app.domain.cash import CashKind, CashRow
 from app.domain.errors import BrokerUnavailable, DataError, PortfolioError, UsageError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import PriceSeries, Quote
@@ -121,6 +122,15 @@ class PaperBroker:
         today = self._calendar.local_date(moment.now)
         return tuple((one.session_date, one.nav) for one in self._book.closes if one.session_date < today)
 
+    async def cash_rows(self, account: str, conids: Sequence[int]) -> tuple[CashRow, ...]:
+        """See `Broker.cash_rows`."""
+        self._require(account)
+        return tuple(
+            CashRow(f"paper-{number}", one.day, one.kind, one.amount, one.currency, one.kind.value, one.conid)
+            for number, one in enumerate(self._book.paid_rows)
+            if one.conid is None or one.conid in conids
+        )
+
     async def preview(self, account: str, order: Order, time_in_force: str) -> WhatIf:
         """See `Broker.preview`."""
         self._require(account)
@@ -193,17 +203,19 @@ class PaperBroker:
             self._book = looked(book, quotes, moment)
         return next(order.row() for order in self._book.orders if order.order_id == order_id)
 
-    async def pay(self, currency: str, amount: Decimal) -> None:
-        """A deposit, or a withdrawal when negative; settled at once."""
+    async def pay(self, currency: str, amount: Decimal, kind: CashKind | None = None) -> None:
+        """A deposit, or a withdrawal when negative, unless it was of another kind; settled at once."""
         async with self._turn:
             await self._look()
-            self._book = self._book.paid(currency, amount)
+            paid = kind or (CashKind.DEPOSIT if amount > 0 else CashKind.WITHDRAWAL)
+            row = PaidRow(day=self._today(), kind=paid, currency=currency, amount=amount)
+            self._book = self._book.paid_as(row)
 
     async def pay_dividend(self, conid: int, amount: Decimal) -> None:
         """`amount` for every share held now."""
         async with self._turn:
             await self._look()
-            self._book = with_dividend(self._book, conid, amount)
+            self._book = with_dividend(self._book, conid, amount, self._today())
 
     async def split(self, conid: int, ratio: Decimal, price: Decimal) -> None:
         """`ratio` new shares for each old one, `price` that of a new one.
@@ -274,6 +286,9 @@ class PaperBroker:
                 # No close of this name, so no closing value of the account: it stays unknown.
                 continue
         return found
+
+    def _today(self) -> date:
+        return self._calendar.local_date(self._clock.now())
 
     def _instrument(self, conid: int) -> Instrument | None:
         holding = self._book.holding(conid)

@@ -1,11 +1,13 @@
 """What happens to a paper account other than its own orders. Pure; each is an explicit call, none is guessed."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal
 
-from app.broker.paper.book import CENT, Cash, PaperBook
+from app.broker.paper.book import CENT, Cash, PaidRow, PaperBook
 from app.broker.paper.matching import ended
+from app.domain.cash import CashKind
 from app.domain.errors import UsageError
+from app.domain.instrument import Instrument
 
 
 def with_rate(book: PaperBook, currency: str, rate: Decimal) -> PaperBook:
@@ -16,12 +18,17 @@ def with_rate(book: PaperBook, currency: str, rate: Decimal) -> PaperBook:
     return book.changed(cash=(*others, Cash(currency=currency, amount=book.cash_in(currency), exchange_rate=rate)))
 
 
-def with_dividend(book: PaperBook, conid: int, amount: Decimal) -> PaperBook:
+def with_dividend(book: PaperBook, conid: int, amount: Decimal, day: date) -> PaperBook:
     """Paid at once for every share held now, in the instrument's currency."""
     holding = book.holding(conid)
     if holding is None:
         return book
-    return book.paid(holding.instrument.currency, (holding.quantity * amount).quantize(CENT))
+    return _paid_on(book, holding.instrument, (holding.quantity * amount).quantize(CENT), day)
+
+
+def _paid_on(book: PaperBook, instrument: Instrument, amount: Decimal, day: date) -> PaperBook:
+    row = PaidRow(day=day, kind=CashKind.DIVIDEND, currency=instrument.currency, amount=amount, conid=instrument.conid)
+    return book.paid_as(row) if amount else book
 
 
 def with_split(book: PaperBook, conid: int, ratio: Decimal, price: Decimal, now: datetime) -> PaperBook:
@@ -45,4 +52,4 @@ def with_split(book: PaperBook, conid: int, ratio: Decimal, price: Decimal, now:
         "price": holding.price / ratio,
     }
     book = book.with_holding(holding.model_copy(update=changes))
-    return book.paid(holding.instrument.currency, ((exact - whole) * price).quantize(CENT))
+    return _paid_on(book, holding.instrument, ((exact - whole) * price).quantize(CENT), book.day)

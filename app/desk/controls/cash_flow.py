@@ -3,6 +3,7 @@
 A statement that does not fit would count as a gain or a loss for ever, and a loss sells.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from app.desk.controls.level import ANYBODY, require_text
 from app.desk.ports import AccountMemory
 from app.desk.records import Flow
 from app.desk.stages.continuity import FLOW_THRESHOLD
+from app.domain.cash import CashKind
 from app.domain.errors import UsageError
 from app.domain.flows import EXAMPLE, impossible
 
@@ -22,24 +24,32 @@ SEARCHED = 200
 
 @dataclass(frozen=True, slots=True)
 class FlowStatement:
-    """A cash flow as a person states it, in base currency; of the newest run's session unless it says otherwise."""
+    """A cash flow as a person states it, in base currency; of the newest run's session unless it says otherwise.
+
+    With the `kind` of income or a cost it is a return on the account.
+    """
 
     amount: Decimal
     note: str
     actor: str
     session_date: date | None = None
     whose: Whose = ANYBODY
+    kind: CashKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The cash flow that the newest run shows, base currency; `sessions`, newest first, showed it, too."""
+    """The cash flow that the newest run shows, base currency; `sessions`, newest first, showed it, too.
+
+    `rates` of then, base currency for one of another.
+    """
 
     currency: str
     nav: Decimal
     cash: Decimal
     detected: Decimal
     sessions: tuple[date, ...]
+    rates: Mapping[str, Decimal]
 
 
 def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) -> dict[str, Any]:
@@ -47,8 +57,10 @@ def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) 
     require_text(statement.note, "note")
     require_text(statement.actor, "actor")
     book = meant(ledger.books(), statement.whose)
-    shown = _shown(ledger, book.name)
-    flow = Flow(statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor)
+    shown = shown_by(ledger, book.name)
+    flow = Flow(
+        statement.session_date or shown.sessions[0], statement.amount, statement.note, statement.actor, statement.kind
+    )
     problem = impossible(flow.amount, flow.session_date)
     if problem is not None:
         raise UsageError(problem, EXAMPLE)
@@ -71,7 +83,7 @@ def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) 
 
 def _left(ledger: AccountMemory, book: str, shown: Difference, amount: Decimal) -> Decimal:
     """What stays unexplained after `amount`; UsageError where the account does not show as much."""
-    explained = sum((flow.amount for flow in ledger.flows(book)), Decimal(0))
+    explained = sum((flow.amount for flow in (*ledger.flows(book), *ledger.income(book))), Decimal(0))
     unexplained = shown.detected - explained
     tolerance = FLOW_THRESHOLD * shown.nav
     words = (
@@ -86,7 +98,7 @@ def _left(ledger: AccountMemory, book: str, shown: Difference, amount: Decimal) 
     return left
 
 
-def _shown(ledger: AccountMemory, book: str) -> Difference:
+def shown_by(ledger: AccountMemory, book: str) -> Difference:
     """By the newest run that saw the account, a preview's too; UsageError before the first sealed one."""
     if ledger.last_snapshot(book) is None:
         raise UsageError(
@@ -102,4 +114,5 @@ def _shown(ledger: AccountMemory, book: str) -> Difference:
         cash=newest.cash,
         detected=newest.detected_flows,
         sessions=tuple(dict.fromkeys(snapshot.session_date for snapshot in unexplained)) or (newest.session_date,),
+        rates=newest.rates,
     )

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.desk.ports.books import Books
-from app.desk.records import AccountRecord, Flow, Snapshot
+from app.desk.records import AccountRecord, Flow, FlowPlan, PlanEnd, Snapshot
 from app.domain.navs import NavPoint
+from app.domain.policy.adoption import AdoptionMode
 
 
 class AccountMemory(Books, Protocol):
@@ -26,7 +27,27 @@ class AccountMemory(Books, Protocol):
         ...
 
     def flows(self, book: str) -> tuple[Flow, ...]:
-        """Oldest first."""
+        """What was paid in and out, oldest first."""
+        ...
+
+    def income(self, book: str) -> tuple[Flow, ...]:
+        """What was earned and paid as rows told it, oldest first."""
+        ...
+
+    def plan_flow(self, book: str, plan: FlowPlan, at: datetime) -> FlowPlan:
+        """Record a withdrawal that is announced; the answer has its number."""
+        ...
+
+    def end_plan(self, book: str, number: int, ending: PlanEnd, note: str, actor: str, at: datetime) -> None:
+        """Once; one that is not open stays as it is."""
+        ...
+
+    def flow_plans(self, book: str) -> tuple[FlowPlan, ...]:
+        """The open ones, earliest due first."""
+        ...
+
+    def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
+        """A person's choice for one account, before it is taken over or after; the newest counts."""
         ...
 
     def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:

@@ -1,9 +1,11 @@
 """The broker: the account, its orders, and the permission to send one."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
+from app.domain.cash import CashRow
 from app.domain.order import BrokerOrder, Order, OrderReport, Placement, Ticket, WhatIf
 from app.domain.portfolio import Portfolio
 from app.domain.session import BrokerSession
@@ -22,6 +24,10 @@ class Broker(Protocol):
 
     async def performance(self, account: str) -> tuple[tuple[date, Decimal], ...]:
         """Closing NAV of earlier sessions, oldest first; empty where the broker has no record."""
+        ...
+
+    async def cash_rows(self, account: str, conids: Sequence[int]) -> tuple[CashRow, ...]:
+        """Cash of the last weeks that no trade explains, of the account and of what these contracts paid."""
         ...
 
     async def preview(self, account: str, order: Order, time_in_force: str) -> WhatIf:

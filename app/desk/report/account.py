@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from app.desk.report.part import CENT, Amount, Part, cents
 from app.desk.states import AccountRead
+from app.domain.cash import CashKind
 from app.domain.lots import Lot, by_name, lots
 from app.domain.order import Trade
 from app.domain.portfolio import DIVIDENDS, INTEREST, Portfolio
@@ -114,13 +115,28 @@ class QuarantinePart(Part):
     reason: str
 
 
+class CashRowPart(Part):
+    """Cash that this run could explain; `amount` in base currency, `id` of the row that tells it."""
+
+    session_date: date
+    kind: str
+    amount: Amount
+    note: str
+    id: str | None
+
+
 class ContinuityPart(Part):
-    """Cash flows: all that were detected, what a person explained, and what is left to explain."""
+    """Cash that executions do not explain: all of it, what rows and people say of it, and what is left to explain.
+
+    `recorded_flows` was paid in and out, `recorded_income` earned and paid as costs; `rows` are new today.
+    """
 
     detected_flows: Amount
     recorded_flows: Amount
     unexplained_flow: Amount
     quarantine: tuple[QuarantinePart, ...]
+    recorded_income: Amount = Decimal(0)
+    rows: tuple[CashRowPart, ...] = ()
 
 
 class TradePart(Part):
@@ -221,6 +237,17 @@ def continuity_part(run: AccountRead) -> ContinuityPart:
         recorded_flows=run.continuity.recorded,
         unexplained_flow=run.unexplained_flow,
         quarantine=tuple(QuarantinePart(symbol=q.symbol, since=q.since, reason=q.reason) for q in run.quarantined),
+        recorded_income=run.continuity.income,
+        rows=tuple(
+            CashRowPart(
+                session_date=flow.session_date,
+                kind=flow.kind.value if flow.kind else CashKind.OTHER.value,
+                amount=flow.amount,
+                note=flow.note,
+                id=flow.external_id,
+            )
+            for flow in run.continuity.rows
+        ),
     )
 
 

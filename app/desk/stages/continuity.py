@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from app.desk.records import Snapshot, UnitValue
+from app.desk.records import Flow, Snapshot, UnitValue
 from app.domain.order import Trade
-from app.domain.portfolio import Portfolio
+from app.domain.portfolio import ACCRUALS, Portfolio
 from app.domain.splits import split_ratio
 
-# A change of cash beyond this share of NAV, which executions and fees do not explain, is a cash flow.
+# Changes of cash beyond this share of NAV, which executions, fees and rows do not explain, are an unexplained flow.
 FLOW_THRESHOLD = Decimal("0.003")
 CENT = Decimal("0.01")
 
@@ -31,16 +31,28 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Continuity:
-    """`detected` is the sum of all cash flows ever seen, `recorded` what a person has explained; base currency."""
+    """`detected` is the sum of all cash that executions do not explain, however little each time; base currency.
+
+    `recorded`: what was paid in and out by rows of the broker and by what people say; `income`: what was earned and
+    paid. `rows`: those of them that this run found. `explained_on`: the newest session that left nothing open.
+    """
 
     detected: Decimal = Decimal(0)
     recorded: Decimal = Decimal(0)
+    income: Decimal = Decimal(0)
+    rows: tuple[Flow, ...] = ()
+    explained_on: date | None = None
     doubts: tuple[Doubt, ...] = ()
     external_trades: tuple[Trade, ...] = ()
 
+    @property
+    def left(self) -> Decimal:
+        """What nobody has explained so far, however little."""
+        return self.detected - self.recorded - self.income
+
     def unexplained(self, nav: Decimal) -> Decimal:
-        """Cash flow that no person has explained; zero while it is too little to matter."""
-        difference = self.detected - self.recorded
+        """Cash flow that nobody has explained; zero while it is too little to matter, in sum and not by the day."""
+        difference = self.left
         return difference if abs(difference) > FLOW_THRESHOLD * nav else Decimal(0)
 
 
@@ -83,26 +95,41 @@ def snapshot_of(run_id: str, session_date: date, portfolio: Portfolio, found: Co
         | {conid: line.currency for conid, _, line in beside if line.currency is not None},
         rates=rates,
         values=values,
+        explained_on=session_date if abs(found.left) < CENT else found.explained_on,
+        accrued={name: portfolio.nav_parts[name].quantize(CENT) for name in ACCRUALS if name in portfolio.nav_parts},
     )
 
 
-def continuity(before: Snapshot | None, portfolio: Portfolio, trades: Sequence[Trade], recorded: Decimal) -> Continuity:
+def continuity(
+    before: Snapshot | None,
+    portfolio: Portfolio,
+    trades: Sequence[Trade],
+    recorded: Decimal,
+    income: Decimal = Decimal(0),
+) -> Continuity:
     """`trades`: the executions that the broker lists; those after the snapshot count.
 
     Without a snapshot there is no past: nothing can have been seen to come, and what is said to have is unexplained.
     """
     external = tuple(trade for trade in trades if not trade.is_ours)
     if before is None:
-        return Continuity(recorded=recorded, external_trades=external)
+        return Continuity(recorded=recorded, income=income, external_trades=external)
     since = [trade for trade in trades if trade.time > before.as_of]
-    moved = portfolio.total_cash - _expected_cash(before, portfolio, since)
-    flow = moved if abs(moved) > FLOW_THRESHOLD * portfolio.nav else Decimal(0)
+    # Less than a cent is what rates of exchange leave.
+    moved = (portfolio.total_cash - _expected_cash(before, portfolio, since)).quantize(CENT) or Decimal(0)
     return Continuity(
-        detected=before.detected_flows + flow,
+        detected=before.detected_flows + moved,
         recorded=recorded,
+        income=income,
+        explained_on=_explained_on(before),
         doubts=_doubts(before, portfolio, since),
         external_trades=tuple(trade for trade in since if not trade.is_ours),
     )
+
+
+def _explained_on(before: Snapshot) -> date | None:
+    """Snapshots of earlier versions tell it by what they left unexplained alone."""
+    return before.explained_on or (None if before.unexplained_flow else before.session_date)
 
 
 def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> Decimal:

@@ -50,12 +50,13 @@ async def nav_history(desk: Desk, run: Run, known: AccountRecord, doubt: str | N
 def _seen_since(flows: tuple[Flow, ...], newest: NavPoint | None, today: date) -> date:
     """The first close that surely holds all the money that came after the newest point.
 
-    A flow bears the day on which it was seen. Whether a close between the newest point and that day holds it already
-    nobody knows, and a return over such a close would be a false gain or loss.
+    A flow that a person told bears the day on which it was seen. Whether a close between the newest point and that day
+    holds it already nobody knows, and a return over such a close would be a false gain or loss. A row has its own day.
     """
     if newest is None:
         return date.min
-    since = (flow.session_date for flow in flows if newest.session_date < flow.session_date <= today)
+    told = (flow.session_date for flow in flows if flow.external_id is None)
+    since = (day for day in told if newest.session_date < day <= today)
     return max(since, default=date.min)
 
 

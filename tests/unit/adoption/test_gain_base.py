@@ -56,12 +56,13 @@ def test_what_nobody_explains_has_no_base_of_ours() -> None:
 def test_a_base_lies_between_the_prices_that_were_paid(
     orders: list[tuple[bool, int, int]], quantity: int, price: int
 ) -> None:
-    fills, held = [], quantity
+    fills: list[Fill] = []
+    held = quantity
     for buys, size, at in orders:
         if buys or size < held:
             fills.append(fill(Side.BUY if buys else Side.SELL, size, at))
             held += size if buys else -size
-    paid = [price, *(one.price for one in fills if one.side is Side.BUY and one.price is not None)]
+    paid = [Decimal(price), *(one.price for one in fills if one.side is Side.BUY and one.price is not None)]
     base = gain_base(AdoptedHolding(Decimal(quantity), Decimal(price)), fills, Decimal(held))
     assert base is not None
     assert min(paid) - Decimal("1e-18") <= base <= max(paid) + Decimal("1e-18")

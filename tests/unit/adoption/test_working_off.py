@@ -1,4 +1,4 @@
-"""A book that is taken over is worked off a little a day; money that comes is invested, money that is to go is raised."""
+"""A book that is taken over is worked off a little a day; money that comes is invested, what is to go is raised."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -12,7 +12,7 @@ from app.domain.order import Side
 from app.domain.plan import NO_MEMORY, Action, Memory, Plan
 from app.domain.policy import AdoptionMode, Policy
 from app.domain.portfolio import Portfolio
-from tests.support.worlds import NAMES, TODAY, asked, conid, evaluate, even, market, policy, portfolio
+from tests.support.worlds import NAMES, TODAY, asked, conid, evaluate, even, market, policy, portfolio, sessions
 
 HEAVY = portfolio({"AA": 300, "BB": 100, "CC": 100, "DD": 100, "EE": 100}, 30000)
 # Nothing else calls for anything.
@@ -21,7 +21,8 @@ TARGETS = {"Energy": 0.3, "Financials": 0.3, "Health Care": 0.2}
 
 
 def memory(account: Portfolio, ago: int, **more: object) -> Memory:
-    return replace(NO_MEMORY, adoption=adoption_of(account, TODAY), adopted=ago, **more)  # type: ignore[arg-type]
+    day = sessions()[-ago] if ago else TODAY
+    return replace(NO_MEMORY, adoption=adoption_of(account, day), adopted=ago, **more)  # type: ignore[arg-type]  # fields by name
 
 
 def rebalanced(rules: Policy, account: Portfolio, remembered: Memory) -> Plan | None:
@@ -47,8 +48,9 @@ def test_a_heavy_name_is_worked_off_a_little_a_day_whatever_the_calendar_says() 
 @pytest.mark.parametrize(("mode", "sold"), [(AdoptionMode.ADOPT, False), (AdoptionMode.TRANSITION, True)])
 def test_what_is_outside_the_universe_is_left_alone_or_sold_within_the_weeks(mode: AdoptionMode, sold: bool) -> None:
     account, rules = even(), policy(**CALM, universe__symbols=NAMES[1:])
-    remembered = replace(memory(account, 1), adoption=adoption_of(account, TODAY, mode))
-    plan = rebalanced(rules, account, remembered)
+    remembered = memory(account, 1)
+    assert remembered.adoption is not None
+    plan = rebalanced(rules, account, replace(remembered, adoption=replace(remembered.adoption, mode=mode)))
     assert (plan is not None and "AA" in asked(plan)) is sold
     assert traded(plan) <= 5000
 
@@ -57,7 +59,7 @@ def test_under_now_it_goes_at_once() -> None:
     account, rules = even(), policy(**CALM, universe__symbols=NAMES[1:], adoption__mode=AdoptionMode.NOW)
     plan = rebalanced(rules, account, memory(account, 0))
     assert plan is not None
-    assert asked(plan)["AA"] == (Side.SELL, 100)
+    assert asked(plan)["AA"] == (Side.SELL, Decimal(100))
 
 
 def test_exits_sell_what_is_outside_the_universe_too() -> None:

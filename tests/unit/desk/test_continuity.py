@@ -65,11 +65,12 @@ def trade(
 
 
 NOTHING = Decimal(0)
+FOLLOWS = Continuity(explained_on=date(2022, 3, 14))
 
 
 def test_an_account_that_did_not_change_follows() -> None:
     found = continuity(snapshot(), account(), (), NOTHING)
-    assert found == Continuity()
+    assert found == FOLLOWS
 
 
 def test_executions_and_their_fees_explain_cash_and_quantity() -> None:
@@ -97,10 +98,22 @@ def test_a_flow_that_was_detected_earlier_stays_unexplained() -> None:
     assert found.unexplained(account("15000").nav) == Decimal(5000)
 
 
-def test_a_dividend_too_small_to_matter_is_a_return_and_no_flow() -> None:
-    # 0.3 % of the account's 16,500 is 49.50.
-    assert continuity(snapshot(), account("10049"), (), NOTHING).detected == 0
-    assert continuity(snapshot(), account("10051"), (), NOTHING).detected == Decimal(51)
+def test_cash_too_little_to_matter_is_a_return_and_raises_no_doubt() -> None:
+    # 0.3 % of the account's 16,549 is 49.65.
+    nav = account("10049").nav
+    assert continuity(snapshot(), account("10049"), (), NOTHING).unexplained(nav) == 0
+    assert continuity(snapshot(), account("10051"), (), NOTHING).unexplained(nav) == Decimal(51)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_little_every_day_does_not_add_up_unseen(sign: int) -> None:
+    cash, detected, unexplained = Decimal(10000), NOTHING, []
+    for _ in range(3):
+        today = account(str(cash + sign * 20))
+        found = continuity(snapshot(str(cash), detected=str(detected)), today, (), NOTHING)
+        cash, detected = today.total_cash, found.detected
+        unexplained.append(found.unexplained(today.nav))
+    assert unexplained == [0, 0, sign * 60]
 
 
 def test_a_split_shows_in_the_quantity() -> None:
@@ -179,12 +192,12 @@ def yesterday_in_euros() -> Snapshot:
 
 
 def test_what_a_rate_makes_of_cash_did_not_come_from_outside() -> None:
-    assert continuity(yesterday_in_euros(), in_euros("10000"), (), NOTHING) == Continuity()
+    assert continuity(yesterday_in_euros(), in_euros("10000"), (), NOTHING) == FOLLOWS
 
 
 def test_a_name_sold_whole_brought_dollars_and_cost_dollars() -> None:
     sale = trade(Side.SELL, "100", "50", fee="100")
-    assert continuity(yesterday_in_euros(), in_euros("14900", ko="0"), (sale,), NOTHING) == Continuity()
+    assert continuity(yesterday_in_euros(), in_euros("14900", ko="0"), (sale,), NOTHING) == FOLLOWS
 
 
 def test_changing_one_currency_into_another_is_no_flow_and_a_deposit_of_dollars_is_one() -> None:

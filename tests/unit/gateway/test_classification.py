@@ -1,4 +1,4 @@
-"""What a contract is, in the broker's words: told by several answers, shifted between them, of a fund without levels."""
+"""What a contract is, in the broker's words: told by several answers, shifted, of a fund without any level."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def fund() -> dict[str, Any]:
     return definition(VTI, "VTI", type="ETF", sector=None, group=None, sectorGroup=None)
 
 
-def defining(*rows: dict[str, Any], marker: object = MARKER) -> ScriptedGateway:
+def defining(*rows: dict[str, Any], marker: dict[str, Any] = MARKER) -> ScriptedGateway:
     return ready_gateway(marker=marker).on(DEFINITIONS, ok({"secdef": list(rows)}))
 
 

@@ -1,0 +1,183 @@
+"""What moved the account's cash, by what the broker tells of it: no row counts twice, and none before its cash moved.
+
+What a person said already is the same money when a row tells of it later; see `not_told_already`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from app.desk.desk import Desk
+from app.desk.records import AccountRecord, Flow, Snapshot
+from app.desk.stages.continuity import FLOW_THRESHOLD, Continuity
+from app.desk.states import Run
+from app.domain.cash import CENT, SAME_MONEY, CashKind, CashRow, CashSource, ValuedRow, explaining, valued
+from app.domain.errors import BrokerUnavailable, DataError
+from app.domain.navs import closes
+from app.domain.portfolio import DIVIDENDS, INTEREST, Portfolio
+
+BROKER = "broker"
+LOOK_BACK = timedelta(days=45)
+# What whole cents and rates of exchange leave of nothing.
+STILL = Decimal("0.05")
+# What fees that nobody told may hide of a row, of NAV; a tenth of what matters.
+TOLERANCE = FLOW_THRESHOLD / 10
+# A flow that is said in words and one on a row are one where they are so much alike.
+_ALIKE = Decimal("0.005")
+_ACCRUED = {CashKind.DIVIDEND: DIVIDENDS, CashKind.INTEREST: INTEREST}
+
+
+async def explain_cash(
+    desk: Desk, run: Run, portfolio: Portfolio, known: AccountRecord, found: Continuity
+) -> tuple[Continuity, AccountRecord]:
+    """What was found and what is known, with the rows that explain it; they are on record but for a preview's."""
+    before, today = known.snapshot, run.key.session_date
+    if before is None or abs(found.left) < STILL:
+        return found, known
+    told = [row for row in await _told(desk, run, portfolio, before) if row.day <= today]
+    since = max(found.explained_on or date.min, today - LOOK_BACK)
+    recent = [row for row in told if row.day >= since]
+    flows = tuple(_flow(one, known, today) for one in explanation(recent, portfolio, known, found))
+    for flow in flows:
+        run.progress(f"{flow.note}: {flow.amount:,.2f} {portfolio.currency}")
+    for row in recent:
+        if row.kind is CashKind.OTHER:
+            run.progress(f"the broker has a row that says nothing certain: {row.description}")
+    if flows and run.claim is not None and not run.key.dry_run:
+        await run.journal.flush()
+        for flow in flows:
+            await desk.in_thread(desk.ledger.add_flow, run.key.book, flow, run.clock.now())
+    return with_rows(found, known, flows)
+
+
+def with_rows(found: Continuity, known: AccountRecord, flows: tuple[Flow, ...]) -> tuple[Continuity, AccountRecord]:
+    """As if they had been on record before."""
+    paid, earned = (tuple(flow for flow in flows if flow.is_income is income) for income in (False, True))
+    explained = replace(
+        found,
+        recorded=found.recorded + sum((flow.amount for flow in paid), Decimal(0)),
+        income=found.income + sum((flow.amount for flow in earned), Decimal(0)),
+        rows=flows,
+    )
+    every = tuple(sorted((*known.flows, *paid), key=lambda flow: flow.session_date))
+    return explained, replace(known, flows=every, income=(*known.income, *earned))
+
+
+def explanation(
+    told: Sequence[CashRow], portfolio: Portfolio, known: AccountRecord, found: Continuity
+) -> tuple[ValuedRow, ...]:
+    """Rows that the cash shows, the most certain first; of what those leave, the less certain ones."""
+    on_record = (*known.flows, *known.income)
+    counted = {flow.external_id for flow in on_record}
+    rows = [row for row in told if row.explains and row.id not in counted]
+    tolerance = TOLERANCE * abs(portfolio.nav)
+    certain = valued((row for row in rows if row.source in _CERTAIN), lambda one: _rate(portfolio, known.snapshot, one))
+    chosen = explaining(not_told_already(certain, on_record), found.left, tolerance)
+    left = found.left - sum((one.value for one in chosen), Decimal(0))
+    for source in (CashSource.LEDGER, CashSource.PERFORMANCE):
+        if abs(left) < STILL:
+            break
+        of_source = valued((row for row in rows if row.source is source), lambda one: _rate(portfolio, None, one))
+        if source is CashSource.PERFORMANCE:
+            of_source = _beyond_record(of_source, known.flows, chosen)
+        some = explaining(of_source, left, max((one.row.margin for one in of_source), default=Decimal(0)) + tolerance)
+        # What is only implied is as exact as the cash that shows it.
+        if len(some) == 1 and some[0].row.margin:
+            some = (replace(some[0], value=left.quantize(CENT)),) if abs(left - some[0].value) <= tolerance else some
+        chosen += some
+        left -= sum((one.value for one in some), Decimal(0))
+    return chosen
+
+
+_CERTAIN = frozenset({CashSource.TRANSACTIONS, CashSource.STATEMENT})
+
+
+def not_told_already(
+    rows: Iterable[ValuedRow], on_record: Iterable[Flow], *, told_by_rows: bool = False
+) -> list[ValuedRow]:
+    """Without those that tell of money that a person, or a less certain source, has told of.
+
+    `told_by_rows`: the ids are of another list than those on record, so that rows of the broker tell of it, too.
+    """
+    loose = [f for f in on_record if told_by_rows or f.external_id is None or f.external_id.startswith(_LOOSE)]
+    fresh = []
+    for one in sorted(rows, key=lambda one: (one.row.day, one.row.id)):
+        same = next((flow for flow in loose if _is_same(flow, one)), None)
+        if same is None:
+            fresh.append(one)
+        else:
+            loose.remove(same)
+    return fresh
+
+
+_LOOSE = tuple(f"{source}-" for source in (CashSource.LEDGER, CashSource.PERFORMANCE, CashSource.STATEMENT))
+
+
+def _is_same(flow: Flow, one: ValuedRow) -> bool:
+    near = abs(flow.session_date - one.row.day) <= SAME_MONEY
+    return near and abs(flow.amount - one.value) <= max(CENT, _ALIKE * abs(one.value))
+
+
+def _beyond_record(
+    rows: Sequence[ValuedRow], flows: Sequence[Flow], chosen: Sequence[ValuedRow]
+) -> tuple[ValuedRow, ...]:
+    """A day's performance implies all of its flows: what is left of it once those that are known are taken off."""
+    found = []
+    for one in rows:
+        known = sum((flow.amount for flow in flows if flow.session_date == one.row.day), Decimal(0))
+        known += sum(
+            (other.value for other in chosen if other.row.day == one.row.day and other.row.kind.is_flow), Decimal(0)
+        )
+        beyond = one.value - known
+        if abs(beyond) > 5 * one.row.margin:
+            found.append(replace(one, value=beyond))
+    return tuple(found)
+
+
+async def _told(desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot) -> tuple[CashRow, ...]:
+    """By the broker; nothing where it does not answer, which leaves the cash unexplained."""
+    held = {position.instrument.conid for position in portfolio.positions}
+    held |= {line.conid for line in portfolio.unmanaged if line.conid is not None}
+    try:
+        rows = await desk.broker.cash_rows(run.key.account, sorted(held | before.quantities.keys()))
+    except BrokerUnavailable as error:
+        run.progress(f"the broker does not say what moved the cash: {error.cause}")
+        rows = ()
+    return (*rows, *_accruals_paid(portfolio, before, run.key.session_date))
+
+
+def _accruals_paid(portfolio: Portfolio, before: Snapshot, today: date) -> Iterable[CashRow]:
+    """What was owed to the account at the snapshot and is not any more."""
+    for kind, name in _ACCRUED.items():
+        paid = before.accrued.get(name, Decimal(0)) - portfolio.nav_parts.get(name, Decimal(0))
+        if name in before.accrued and abs(paid) >= STILL:
+            yield CashRow(
+                id=f"{CashSource.LEDGER}-{before.run_id}-{kind}",
+                day=today,
+                kind=kind,
+                amount=paid.quantize(CENT),
+                currency=portfolio.currency,
+                description=f"{name} that were owed are paid",
+                source=CashSource.LEDGER,
+            )
+
+
+def _rate(portfolio: Portfolio, before: Snapshot | None, currency: str) -> Decimal | None:
+    try:
+        return portfolio.rate(currency)
+    except DataError:
+        return before.rates.get(currency) if before is not None else None
+
+
+def _flow(one: ValuedRow, known: AccountRecord, today: date) -> Flow:
+    """Of the row's day, unless a close of that day or a later one was counted without it: then it is today's."""
+    earlier = [point for point in known.navs if point.session_date < today]
+    newest = next(reversed(closes(earlier) or earlier), None)
+    late = newest is not None and one.row.day <= newest.session_date
+    row = one.row
+    words = f"{row.kind.value.replace('_', ' ')} of {row.day}"
+    if row.currency != "" and row.amount != one.value:
+        words += f", {row.amount:,.2f} {row.currency}"
+    note = f"{words}: {row.description}" if row.description else words
+    return Flow(today if late else row.day, one.value, note[:500], BROKER, row.kind, row.id)
