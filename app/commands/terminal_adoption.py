@@ -72,10 +72,12 @@ def _levels_table(levels: Sequence[Row]) -> Table:
     return table
 
 
-def show_adoption(console: Console, told: Row) -> None:
+def show_modes(console: Console, told: Row) -> None:
     """What `portfolio adopt --preview` found."""
-    console.print(*adoption_lines(told), sep="\n")
+    for line in adoption_lines(told):
+        console.print(line)
     for mode in told["modes"]:
         console.print(heading(f"{mode['mode']}: {len(mode['orders'])} orders"))
         for order in mode["orders"]:
             console.print(f"{order['side']} {order['quantity']} {order['symbol']}: {order['reason']}")
+        console.print(Text(f"stays: {', '.join(mode['stays']) or 'nothing'}", "dim"))

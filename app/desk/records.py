@@ -10,12 +10,9 @@ from typing import Any
 
 from app.domain.adoption import Adoption
 from app.domain.cash import CashKind
-from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
-from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
-from app.domain.tax import NO_TAX_BASIS, TaxBasis
 from app.engine.memory import EvaluationRecord
 
 
@@ -369,31 +366,3 @@ class Quarantine:
     symbol: str
     reason: str
     since: date
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRecord:
-    """What the ledger holds of an account, all of one moment.
-
-    `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
-    `adoption_mode` is what a person chose for it, before it is taken over or after. `inherited`: as of then, None where
-    a later session's `evaluation` tells better.
-    `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
-    `orders`: by the client order ids that were asked for; `open_intents`: of the session.
-    """
-
-    snapshot: Snapshot | None
-    adoption: Adoption | None
-    adoption_mode: AdoptionMode | None
-    inherited: Mapping[str, float] | None
-    evaluation: EvaluationRecord | None
-    navs: tuple[NavPoint, ...]
-    flows: tuple[Flow, ...]
-    quarantined: tuple[Quarantine, ...]
-    filled: tuple[IntentRecord, ...]
-    filled_since: tuple[IntentRecord, ...]
-    orders: Mapping[str, IntentRecord]
-    open_intents: tuple[IntentRecord, ...]
-    income: tuple[Flow, ...] = ()
-    plans: tuple[FlowPlan, ...] = ()
-    tax_basis: TaxBasis = NO_TAX_BASIS

@@ -113,8 +113,8 @@ class AccountRead(Run):
     navs: tuple[NavPoint, ...]
     fills: tuple[Fill, ...]
     memory: Memory
-    tax_basis: TaxBasis = NO_TAX_BASIS
     first_contact: bool = False
+    tax_basis: TaxBasis = NO_TAX_BASIS
 
     @property
     def unexplained_flow(self) -> Decimal:

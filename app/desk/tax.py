@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from app.desk.records import AccountRecord
+from app.desk.account_record import AccountRecord
 from app.desk.stages.memory import fee_of, fills_of
 from app.desk.states import AccountRead, OrderResult, Run
 from app.domain.lots import Fill, by_name

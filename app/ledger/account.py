@@ -5,7 +5,8 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select
 
-from app.desk.records import AccountRecord, IntentRecord, Snapshot
+from app.desk.account_record import AccountRecord
+from app.desk.records import IntentRecord, Snapshot
 from app.ledger import adoptions, controls, flow_plans, flows, intents, navs, run_memory
 from app.ledger.schema import runs
 from app.ledger.tax_basis import tax_basis

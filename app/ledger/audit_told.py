@@ -197,10 +197,6 @@ def _flow(account: Account, event: Told) -> None:
     account.put(flows, (event.book, event.seq), dict(event.payload))
 
 
-def _flow_plan(account: Account, event: Told) -> None:
-    account.put(flow_plans, (event.book, event.seq), dict(event.payload))
-
-
 def _adopted(account: Account, event: Told) -> None:
     told = event.payload
     account.put(
@@ -210,6 +206,10 @@ def _adopted(account: Account, event: Told) -> None:
 
 def _mode_set(account: Account, event: Told) -> None:
     account.put(adoption_modes, (event.book,), {**event.payload, "at": event.at})
+
+
+def _flow_plan(account: Account, event: Told) -> None:
+    account.put(flow_plans, (event.book, event.seq), dict(event.payload))
 
 
 def _quarantined(account: Account, event: Told) -> None:
@@ -263,10 +263,10 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.LEVEL_RAISED: _level,
     OwnKind.LEVEL_SET: _level,
     OwnKind.FLOW_ADDED: _flow,
-    OwnKind.FLOW_PLANNED: _flow_plan,
-    OwnKind.FLOW_PLAN_ENDED: _flow_plan,
     OwnKind.ADOPTED: _adopted,
     OwnKind.ADOPTION_MODE_SET: _mode_set,
+    OwnKind.FLOW_PLANNED: _flow_plan,
+    OwnKind.FLOW_PLAN_ENDED: _flow_plan,
     OwnKind.QUARANTINED: _quarantined,
     OwnKind.QUARANTINE_RELEASED: _released,
     OwnKind.NOTICE_ADDED: _noticed,

@@ -64,8 +64,9 @@ def texts(memory: RunMemory) -> dict[str, str]:
             "severities": told.severities,
             "caps": told.caps,
             "drawdown_acted_at": told.drawdown_acted_at,
-            # Seals of before it was there are over the text without it.
+            # Seals of before they were there are over the text without them.
             **({} if told.inherited is None else {"inherited": told.inherited}),
+            **({"settled": True} if told.settled else {}),
         }
     if memory.account is not None:
         found[Kind.ACCOUNT] = _account(memory.account)
@@ -88,7 +89,9 @@ def last_evaluation(connection: Connection, book: str, before: date) -> tuple[da
     if row is None:
         return None
     told = json.loads(row.content)
-    left = EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"], told.get("inherited"))
+    left = EvaluationRecord(
+        told["severities"], told["caps"], told["drawdown_acted_at"], told.get("inherited"), told.get("settled", False)
+    )
     return row.session_date, left
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from app.desk.account_record import AccountRecord
 from app.desk.records import (
     NOTHING_LEFT,
-    AccountRecord,
     Book,
     Busy,
     Claim,

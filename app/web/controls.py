@@ -21,9 +21,11 @@ from app.desk.run.attempt import RunResult
 from app.desk.run.exit_by_hand import exit_position
 from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.desk.run.recover import Wishes, recover, show_recovery
+from app.desk.run.taking_over import choose_mode, show_taking_over
 from app.domain.cash import CashKind
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
+from app.domain.policy import AdoptionMode
 from app.domain.ruling import KillLevel
 from app.settings import read_policy
 from app.web.json_text import not_blank
@@ -80,6 +82,12 @@ class RecoverCall(ReasonedCall):
 
     adopt: tuple[OrderId, ...] = ()
     abandon: tuple[OrderId, ...] = ()
+
+
+class AdoptionCall(ReasonedCall):
+    """`adopt`, `transition` or `now`."""
+
+    mode: AdoptionMode
 
 
 class FlowCall(PersonCall):
@@ -159,6 +167,20 @@ async def exit_symbol(request: Request, symbol: str, call: ExitCall) -> Response
 async def reconcile(request: Request, account: str | None = None) -> Response:
     """Settle what the broker's books tell of open orders."""
     return await _run(request, lambda desk: reconcile_now(desk, account, silent))
+
+
+@router.get("/adoption", responses=AT_THE_DESK)
+async def adoption(request: Request, account: str | None = None) -> dict[str, Any]:
+    """How the account would be taken over now, each mode beside the others. Changes nothing."""
+    desk = await asyncio.to_thread(_wiring(request).desk)
+    return await show_taking_over(desk, account)
+
+
+@router.post("/adoption", responses=AT_THE_DESK | WITH_BODY)
+async def choose_adoption(request: Request, call: AdoptionCall) -> dict[str, Any]:
+    """Choose how the account is taken over; from what day and prices gains count stays."""
+    desk = await asyncio.to_thread(_wiring(request).desk)
+    return await choose_mode(desk, call.mode, call.reason, call.actor, call.account)
 
 
 @router.get("/recover", responses=AT_THE_DESK)

@@ -5,8 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from app.desk.account_record import AccountRecord
 from app.desk.ports.books import Books
-from app.desk.records import AccountRecord, Flow, FlowPlan, PlanEnd, Snapshot
+from app.desk.records import Flow, FlowPlan, PlanEnd, Snapshot
 from app.domain.navs import NavPoint
 from app.domain.policy.adoption import AdoptionMode
 

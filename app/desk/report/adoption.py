@@ -1,13 +1,13 @@
 """How the account was taken over, what that still means today, and the prices at which a rule acts, in the report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from app.desk.desk import Desk
 from app.desk.report.part import CENT, Amount, Part, cents
 from app.desk.report.plan import PlannedOrder, planned_order
-from app.desk.states import Decided, MarketRead, evaluation_of
+from app.desk.states import MarketRead, evaluation_of
 from app.domain.adoption import mode_of
 from app.domain.evaluation import position_key
 from app.domain.price_levels import price_levels
@@ -73,7 +73,7 @@ class PriceLevelsPart(Part):
     reinforce: Amount | None
 
 
-def adoption_part(desk: Desk, run: MarketRead) -> AdoptionPart | None:
+def adoption_part(desk: Desk, run: MarketRead, modes: Sequence[ModeOutcome] = ()) -> AdoptionPart | None:
     """None where nobody takes the account over."""
     memory, policy = run.memory, desk.policy
     adoption = memory.adoption
@@ -92,7 +92,7 @@ def adoption_part(desk: Desk, run: MarketRead) -> AdoptionPart | None:
         working_off=is_taking_over(policy, memory),
         inherited=_inherited(held, names),
         legacy=legacy_names(policy, run.portfolio),
-        modes=tuple(mode_part(each, names) for each in run.modes) if isinstance(run, Decided) else (),
+        modes=tuple(_mode_part(each, names) for each in modes),
     )
 
 
@@ -106,7 +106,7 @@ def _inherited(found: Mapping[str, float], names: Mapping[str, str]) -> tuple[In
     return tuple(InheritedPart(name=name, excess=told[name]) for name in sorted(told))
 
 
-def mode_part(found: ModeOutcome, names: Mapping[str, str]) -> ModePart:
+def _mode_part(found: ModeOutcome, names: Mapping[str, str]) -> ModePart:
     gain = found.realized_gain
     return ModePart(
         mode=found.mode.value,

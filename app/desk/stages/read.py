@@ -83,8 +83,8 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
         fills=fills_of(known.filled),
         memory=memory,
-        tax_basis=known.tax_basis,
         first_contact=known.adoption is None,
+        tax_basis=known.tax_basis,
     )
     now = today(read)
     earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)

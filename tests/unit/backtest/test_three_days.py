@@ -53,7 +53,8 @@ def three_days() -> History:
     before = {"AA": [99.0, 100.0] * (WARM_UP // 2), "BB": [25.25, 25.0] * (WARM_UP // 2)}
     dividend = Dividend(instrument("BB").conid, DAYS[-2], DAYS[-2], Decimal("0.30"))
     return history(
-        {"AA": [*before["AA"], 100.0, 80.0, 78.0, 79.0], "BB": [*before["BB"], 25.0, 25.2, 25.1, 25.5]}, happenings=[dividend]
+        {"AA": [*before["AA"], 100.0, 80.0, 78.0, 79.0], "BB": [*before["BB"], 25.0, 25.2, 25.1, 25.5]},
+        happenings=[dividend],
     )
 
 
@@ -95,5 +96,7 @@ def test_positions_by_day_follow_from_the_start_and_what_was_booked(replayed: Re
 
 def test_returns_and_exposure_count_the_first_day_and_what_was_filled(replayed: Replayed) -> None:
     assert replayed.returns.tolist() == pytest.approx([0, -0.0196, 97871.20 / 98040 - 1, 80 / 97871.20], abs=1e-15)
-    assert replayed.exposure.tolist() == pytest.approx([0.15, 13040 / 98040, 5020 / 97871.20, 5100 / 97951.20], abs=1e-12)
+    assert replayed.exposure.tolist() == pytest.approx(
+        [0.15, 13040 / 98040, 5020 / 97871.20, 5100 / 97951.20], abs=1e-12
+    )
     assert replayed.marks == ()

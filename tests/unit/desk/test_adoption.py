@@ -1,6 +1,7 @@
 """First contact: the account is taken over once, by a run that decides, and what was there before triggers nothing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,10 @@ from app.desk.records import RunStatus
 from app.desk.run.approvals import reject
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.desk.run.taking_over import choose_mode, show_taking_over
 from app.domain.adoption import Adoption
-from app.domain.policy import Mode
+from app.domain.errors import UsageError
+from app.domain.policy import AdoptionMode, Mode
 from tests.support.fakes import Office, policy
 from tests.support.world import TODAY, conid
 from tests.unit.desk.test_kept_inputs import replayed
@@ -23,6 +26,8 @@ from tests.unit.upgrades.stories import Killed
 # One that no ledger of the tests knows.
 NEW = "DU7654321"
 DAY = RunRequest()
+# Events of the tests' ledger, of other accounts.
+BEFORE = 2
 
 
 @pytest.fixture
@@ -115,3 +120,40 @@ async def test_what_was_inherited_stays_so_where_the_first_plan_was_rejected(new
     second = (await run_daily(new.desk(), DAY)).report or {}
     assert second["adoption"]["inherited"] == inherited
     assert mandatory(second) == []
+
+
+async def test_looking_at_the_modes_records_nothing_and_a_choice_before_the_first_run_counts_in_it(new: Office) -> None:
+    seen = await show_taking_over(new.desk())
+    assert [mode["mode"] for mode in seen["modes"]] == ["adopt", "transition", "now"]
+    assert seen["first_contact"]
+    assert (new.ledger.runs(), new.ledger.newest_event()) == ((), BEFORE)
+    chosen = await choose_mode(new.desk(), "now", "a fresh start", "owner")
+    assert (chosen["mode"], chosen["before"], chosen["taken_over"]) == ("now", "adopt", None)
+    told = ((await run_daily(new.desk(), DAY)).report or {})["adoption"]
+    assert (told["mode"], told["mode_chosen_by"]) == ("now", "person")
+
+
+async def test_a_choice_after_the_first_run_changes_the_mode_alone(new: Office) -> None:
+    await run_daily(new.desk(), DAY)
+    before = adoption(new)
+    assert before is not None
+    chosen = await choose_mode(new.desk(), "transition", "I want none of them", "owner")
+    assert chosen["taken_over"] == TODAY.isoformat()
+    assert adoption(new) == replace(before, mode=AdoptionMode.TRANSITION)
+    assert not (await show_taking_over(new.desk()))["first_contact"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "actor", "word"),
+    [
+        ("slowly", "why", "owner", "adopt, transition, now"),
+        ("now", " ", "owner", "reason"),
+        ("now", "why", "", "actor"),
+    ],
+)
+async def test_what_cannot_be_chosen_is_refused_with_what_to_do(
+    new: Office, mode: str, reason: str, actor: str, word: str
+) -> None:
+    with pytest.raises(UsageError, match=word):
+        await choose_mode(new.desk(), mode, reason, actor)
+    assert new.ledger.newest_event() == BEFORE
