@@ -203,7 +203,6 @@ class Snapshot:
     """The account as a run saw it, in whole cents: cash by currency, and `rates` of then in base currency.
 
     `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
-    `accrued` was owed to it, by the broker's names; `explained_on`: the newest session that left no cash unexplained.
     """
 
     run_id: str
@@ -220,8 +219,6 @@ class Snapshot:
     currencies: Mapping[int, str]
     rates: Mapping[str, Decimal]
     values: Mapping[int, UnitValue]
-    explained_on: date | None = None
-    accrued: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
