@@ -47,7 +47,9 @@ def broken(row: Row) -> tuple[str, ...]:
     """The promises of the first contact that this one does not keep, in words."""
     told = f"{row.book}, {row.policy}, {row.mode}, {row.start}"
     found = []
-    if row.mode != AdoptionMode.NOW and row.day_one > MOST_ON_DAY_ONE + 1e-9:
+    # Money alone is invested at once, like any that is paid in.
+    has_book = bool(VARIANTS[row.book].percent)
+    if has_book and row.mode != AdoptionMode.NOW and row.day_one > MOST_ON_DAY_ONE + 1e-9:
         found.append(f"{told}: {row.day_one:.2%} of NAV on day one")
     if row.mandatory > 0:
         found.append(f"{told}: mandatory sales of {row.mandatory:.2%} of NAV on day one")
