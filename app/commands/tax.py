@@ -19,7 +19,7 @@ from app.commands.output import (
     tell,
 )
 from app.commands.service_client import Call, ask_service
-from app.commands.terminal import heading, money, plain_table
+from app.commands.terminal_parts import heading, money, plain_table
 from app.desk.accounts import Whose
 from app.desk.controls.tax import tax_of
 from app.settings import read_policy

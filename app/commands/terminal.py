@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
+
+from app.commands.terminal_adoption import adoption_parts
+from app.commands.terminal_parts import heading, money, percent, plain_table
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
@@ -25,6 +27,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
         parts += [heading("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
+    parts += adoption_parts(report)
     if report["plans"]:
         parts += [heading("What could be done"), _plans(report)]
     if report["decision"]:
@@ -50,16 +53,6 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
     console.print(table)
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction as a person writes it."""
-    return "unknown" if value is None else f"{value:.{digits}%}"
-
-
-def money(amount: str | None) -> str:
-    """A decimal string with thousands separated."""
-    return "–" if amount is None else f"{Decimal(amount):,.2f}"
-
-
 def source_words(source: str) -> str:
     """Where prices come from, in words that nobody can mistake."""
     return {
@@ -68,19 +61,6 @@ def source_words(source: str) -> str:
         "simulator:synthetic-close": "SYNTHETIC prices from a generator, quoted at their close all day; no market",
         "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
     }.get(source, source)
-
-
-def heading(text: str) -> RenderableType:
-    """Over a part of what is printed."""
-    return Padding(Text(text, style="bold"), (1, 0, 0, 0))
-
-
-def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """Without lines; the columns in `right` are set right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
 
 
 def _header(report: Row) -> RenderableType:

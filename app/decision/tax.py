@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.decision.situation import Situation
-from app.domain.policy import Preference
 from app.domain.order_size import largest_order
+from app.domain.policy import Preference
 from app.domain.totals import total_of
 
 # Thirty calendar days have at most so many sessions. A loss that a purchase puts off is none to prefer.

@@ -8,9 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.adoption import Adoption
 from app.domain.cash import CashKind
 from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
+from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 from app.domain.tax import Opening
@@ -243,6 +245,14 @@ NOTHING_LEFT = RunMemory()
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What goes on record of an account's first contact; the breaches that are `inherited` from then on."""
+
+    adoption: Adoption
+    inherited: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run as the ledger holds it; `lease` is None once it has ended."""
 
@@ -385,11 +395,16 @@ class AccountRecord:
     """What the ledger holds of an account, all of one moment.
 
     `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
+    `adoption_mode` is what a person chose for it, before it is taken over or after. `inherited`: as of then, None where
+    a later session's `evaluation` tells better.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
     """
 
     snapshot: Snapshot | None
+    adoption: Adoption | None
+    adoption_mode: AdoptionMode | None
+    inherited: Mapping[str, float] | None
     evaluation: EvaluationRecord | None
     navs: tuple[NavPoint, ...]
     flows: tuple[Flow, ...]

@@ -26,6 +26,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
+from app.engine.first_contact import ModeOutcome
 from app.record.chunks import KeptInputs
 
 NO_MODEL = ModelUse()
@@ -98,7 +99,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountRead(Run):
-    """What the account holds, whether it follows from what it was, and what the ledger remembers of it."""
+    """What the account holds, whether it follows from what it was, and what the ledger remembers of it.
+
+    `first_contact`: nothing on record says that the account was taken over; it decides as if it were now.
+    """
 
     portfolio: Portfolio
     flows: tuple[Flow, ...]
@@ -109,6 +113,7 @@ class AccountRead(Run):
     fills: tuple[Fill, ...]
     memory: Memory
     tax_basis: TaxBasis = NO_TAX_BASIS
+    first_contact: bool = False
 
     @property
     def unexplained_flow(self) -> Decimal:
@@ -140,7 +145,7 @@ class Evaluated(MarketRead):
 class Decided(MarketRead):
     """The plan that was chosen among `plans`. `evaluation` is None where a person chose: nothing is measured for it.
 
-    `kept`: what it was decided from, as long as that is not committed.
+    `kept`: what it was decided from, as long as that is not committed. `modes`: at first contact, what each would do.
     """
 
     plans: tuple[Plan, ...]
@@ -152,6 +157,7 @@ class Decided(MarketRead):
     model: ModelUse = NO_MODEL
     refusals: tuple[Refusal, ...] = ()
     kept: KeptInputs | None = field(default=None, repr=False)
+    modes: tuple[ModeOutcome, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
 from app.ledger.run_memory import Kind
 from app.ledger.schema import (
+    adoption_modes,
+    adoptions,
     control,
     flow_plans,
     flows,
@@ -199,6 +201,17 @@ def _flow_plan(account: Account, event: Told) -> None:
     account.put(flow_plans, (event.book, event.seq), dict(event.payload))
 
 
+def _adopted(account: Account, event: Told) -> None:
+    told = event.payload
+    account.put(
+        adoptions, (event.book,), {**told, **{name: canonical(told[name]) for name in ("holdings", "inherited")}}
+    )
+
+
+def _mode_set(account: Account, event: Told) -> None:
+    account.put(adoption_modes, (event.book,), {**event.payload, "at": event.at})
+
+
 def _quarantined(account: Account, event: Told) -> None:
     account.put(quarantines, (event.book, event.payload["conid"]), dict(event.payload))
 
@@ -252,6 +265,8 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.FLOW_ADDED: _flow,
     OwnKind.FLOW_PLANNED: _flow_plan,
     OwnKind.FLOW_PLAN_ENDED: _flow_plan,
+    OwnKind.ADOPTED: _adopted,
+    OwnKind.ADOPTION_MODE_SET: _mode_set,
     OwnKind.QUARANTINED: _quarantined,
     OwnKind.QUARANTINE_RELEASED: _released,
     OwnKind.NOTICE_ADDED: _noticed,

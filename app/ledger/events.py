@@ -90,6 +90,8 @@ class OwnKind(StrEnum):
     FLOW_ADDED = "flow_added"
     FLOW_PLANNED = "flow_planned"
     FLOW_PLAN_ENDED = "flow_plan_ended"
+    ADOPTED = "adopted"
+    ADOPTION_MODE_SET = "adoption_mode_set"
     QUARANTINED = "quarantined"
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"

@@ -26,8 +26,10 @@ class Kind(StrEnum):
     ASKED_PRICES = "asked_prices"
 
 
-def _of(kind: Kind) -> Select[tuple[str, str]]:
-    query = select(run_memory.c.run_id, run_memory.c.content).join(runs, runs.c.run_id == run_memory.c.run_id)
+def _of(kind: Kind) -> Select[tuple[str, str, date]]:
+    query = select(run_memory.c.run_id, run_memory.c.content, runs.c.session_date).join(
+        runs, runs.c.run_id == run_memory.c.run_id
+    )
     return query.where(runs.c.book == bindparam("of"), run_memory.c.kind == kind)
 
 
@@ -62,6 +64,8 @@ def texts(memory: RunMemory) -> dict[str, str]:
             "severities": told.severities,
             "caps": told.caps,
             "drawdown_acted_at": told.drawdown_acted_at,
+            # Seals of before it was there are over the text without it.
+            **({} if told.inherited is None else {"inherited": told.inherited}),
         }
     if memory.account is not None:
         found[Kind.ACCOUNT] = _account(memory.account)
@@ -78,13 +82,14 @@ def replace(connection: Connection, run_id: str, stored: Mapping[str, str]) -> N
         connection.execute(_KEEP, rows)
 
 
-def last_evaluation(connection: Connection, book: str, before: date) -> EvaluationRecord | None:
-    """Of the newest session before that one whose run is done and measured."""
+def last_evaluation(connection: Connection, book: str, before: date) -> tuple[date, EvaluationRecord] | None:
+    """The newest session before that one whose run is done and measured, and what it left."""
     row = connection.execute(_LAST_EVALUATION, {"of": book, "before": before}).one_or_none()
     if row is None:
         return None
     told = json.loads(row.content)
-    return EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"])
+    left = EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"], told.get("inherited"))
+    return row.session_date, left
 
 
 def last_snapshot(connection: Connection, book: str) -> Snapshot | None:
@@ -127,8 +132,9 @@ def _account(told: Snapshot) -> dict[str, Any]:
         "currencies": _by_text(told.currencies),
         "rates": told.rates,
         "values": {str(conid): [unit.value, unit.session_date] for conid, unit in told.values.items()},
-        "explained_on": told.explained_on,
-        "accrued": told.accrued,
+        # Records of before these were known read as they did.
+        **({} if told.explained_on is None else {"explained_on": told.explained_on}),
+        **({} if not told.accrued else {"accrued": told.accrued}),
     }
 
 
@@ -151,7 +157,6 @@ def _snapshot(run_id: str, told: Mapping[str, Any]) -> Snapshot:
             int(conid): UnitValue(Decimal(value), date.fromisoformat(day))
             for conid, (value, day) in told["values"].items()
         },
-        # Earlier versions kept neither.
         explained_on=date.fromisoformat(told["explained_on"]) if told.get("explained_on") else None,
         accrued=_decimals(told.get("accrued", {})),
     )

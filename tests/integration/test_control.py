@@ -43,7 +43,7 @@ async def test_a_deposit_is_unexplained_until_somebody_says_what_it_was(stack: S
     async with service(stack.settings(tmp_path / "state", policy_file=twice_a_day)) as http:
         await http.post("/run/daily")
         stack.post("clock", {"next_session": True})
-        stack.post("cash", {"amount": 20000})
+        stack.post("cash", {"amount": 20000, "row": {"late": None}})
         doubtful = (await http.post("/run/daily")).json()
         assert float(doubtful["continuity"]["unexplained_flow"]) == pytest.approx(20_000, abs=1)
         assert doubtful["evaluation"]["drawdown"] is None

@@ -241,7 +241,7 @@ def a_day_and_a_half(house: House, asks: Path) -> None:
     for path in ("/exit/{symbol}", "/reconcile", "/recover", "/reduce", "/halt", "/resume"):
         posted(house, http, path, symbol=left)
     house.stack.post("split", {"symbol": split, "ratio": 2})
-    house.stack.post("cash", {"amount": SAID["amount"]})
+    house.stack.post("cash", {"amount": SAID["amount"], "row": {"late": None}})
     house.stack.post("clock", {"next_session": True})
     assert http.post("/run/daily").status_code == 200
     posted(house, http, "/release/{symbol}", symbol=split)

@@ -60,7 +60,7 @@ async def test_every_control_acts_on_the_account_that_is_named_and_on_no_other(s
         assert (await http.post("/resume", json={**WHY, "all": True})).json()["level"] == "ACTIVE"
 
         stack.post("clock", {"next_session": True})
-        stack.post("cash", {"amount": 20000})
+        stack.post("cash", {"amount": 20000, "row": {"late": None}})
         for account in (A, B):
             await http.post(f"/run/daily?account={account}")
         flow: dict[str, object] = {"amount": "20000", "note": "a deposit", "actor": "owner"}

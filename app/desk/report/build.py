@@ -5,6 +5,7 @@ from typing import Any
 from app.desk.desk import Desk
 from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
+from app.desk.report.adoption import adoption_part, levels_part
 from app.desk.report.evaluation import evaluation_part, memory_part
 from app.desk.report.market import market_part
 from app.desk.report.order import order_parts, refusal_part
@@ -41,6 +42,8 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         evaluation=evaluation_part(seen.memory, evaluation) if seen and evaluation else None,
         memory=memory_part(seen) if seen else None,
         plans=tuple(plan_part(plan, view) for plan in decided.plans) if decided and view else (),
+        adoption=adoption_part(desk, seen) if seen else None,
+        price_levels=levels_part(desk, seen) if seen else (),
         decision=decision_part(decided) if decided else None,
         explanations=decided.explanations if decided else (),
         orders=order_parts(run),

@@ -4,6 +4,7 @@ from app.desk.report.part import Amount, Part
 from app.desk.report.tax import PlannedTaxPart, planned_tax
 from app.desk.states import Decided
 from app.desk.tax import TaxView
+from app.domain.order import Order
 from app.domain.plan import Plan
 
 
@@ -48,23 +49,24 @@ class DecisionPart(Part):
     fallback: str | None
 
 
+def planned_order(order: Order) -> PlannedOrder:
+    return PlannedOrder(
+        symbol=order.instrument.symbol,
+        side=order.side.value,
+        quantity=order.quantity,
+        reference_price=order.reference_price,
+        mandatory=order.mandatory,
+        reason=order.reason,
+    )
+
+
 def plan_part(plan: Plan, view: TaxView) -> PlanPart:
     after = plan.post_trade
     return PlanPart(
         id=plan.id,
         action=plan.action.value,
         reason=plan.reason,
-        orders=tuple(
-            PlannedOrder(
-                symbol=o.instrument.symbol,
-                side=o.side.value,
-                quantity=o.quantity,
-                reference_price=o.reference_price,
-                mandatory=o.mandatory,
-                reason=o.reason,
-            )
-            for o in plan.orders
-        ),
+        orders=tuple(planned_order(order) for order in plan.orders),
         post_trade=PostTradePart(
             cash_weight=after.cash_weight, exposure=after.exposure, turnover=after.turnover, metrics=after.metrics
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
+from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart
 from app.desk.report.market import MarketPart
@@ -75,6 +76,8 @@ class Report(Part):
     market: MarketPart | None
     evaluation: EvaluationPart | None
     memory: MemoryPart | None
+    adoption: AdoptionPart | None = None
+    price_levels: tuple[PriceLevelsPart, ...] = ()
     plans: tuple[PlanPart, ...]
     decision: DecisionPart | None
     explanations: tuple[ExplanationPart, ...]

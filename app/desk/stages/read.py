@@ -17,6 +17,7 @@ from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers, without_abandoned
 from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
 from app.desk.states import AccountRead, MarketRead, Run, doubt_of
+from app.domain.adoption import adoption_of
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
@@ -61,12 +62,15 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
     found, known = await explain_cash(desk, run, portfolio, known, found)
     quarantined = await _quarantine(desk, run, found) or known.quarantined
     note = _tell_unexplained(run, portfolio, found)
+    adoption = known.adoption or adoption_of(portfolio, run.key.session_date, known.adoption_mode)
     memory = remember(
         known.filled,
         known.evaluation,
         desk.calendar,
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
+        adoption,
+        known.inherited,
     )
     memory = await with_money(desk, run, portfolio, known, memory)
     read = AccountRead(
@@ -80,6 +84,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         fills=fills_of(known.filled),
         memory=memory,
         tax_basis=known.tax_basis,
+        first_contact=known.adoption is None,
     )
     now = today(read)
     earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)

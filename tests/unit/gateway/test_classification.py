@@ -36,7 +36,7 @@ def fund() -> dict[str, Any]:
     return definition(VTI, "VTI", type="ETF", sector=None, group=None, sectorGroup=None)
 
 
-def defining(*rows: dict[str, Any], marker: object = MARKER) -> ScriptedGateway:
+def defining(*rows: dict[str, Any], marker: dict[str, Any] = MARKER) -> ScriptedGateway:
     return ready_gateway(marker=marker).on(DEFINITIONS, ok({"secdef": list(rows)}))
 
 

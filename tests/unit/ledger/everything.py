@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.desk.records import Claim, Event, Flow, Notice, Quarantine, RunStatus
+from app.desk.records import Claim, Event, Flow, FlowPlan, Notice, PlanEnd, Quarantine, RunStatus
+from app.domain.cash import CashKind
 from app.domain.navs import NavKind
 from app.domain.order import OrderState, Side
+from app.domain.policy import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 from app.ledger.sql_ledger import SqlLedger
@@ -19,6 +21,7 @@ from tests.unit.ledger.builders import (
     MEMORY,
     PLAN,
     REPORT,
+    TAKEN_OVER,
     TODAY,
     ManualTime,
     claimed,
@@ -58,7 +61,7 @@ def play(ledger: SqlLedger, time: ManualTime) -> None:
 def _done(ledger: SqlLedger) -> None:
     one, two, three = intent(1), intent(2), intent(3, side=Side.BUY)
     claim = claimed(ledger)
-    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"))
+    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"), TAKEN_OVER)
     ledger.settle(claim, one.coid, OrderState.PLANNED, AT, what_if={"commission": Decimal("1.05")})
     for each in (one, two):
         sent(ledger, claim, each)
@@ -112,9 +115,15 @@ def _set_by_people(ledger: SqlLedger) -> None:
     ledger.set_level(None, KillLevel.HALTED, "away", "a person", AT)
     ledger.add_flow(BOOK, Flow(TODAY, Decimal("7.50"), "salary", "a person"), AT)
     ledger.add_flow(OTHER, Flow(TODAY, Decimal(-2), "rent", "a person"), AT)
+    ledger.add_flow(BOOK, Flow(TODAY, Decimal("3.10"), "a dividend", "broker", CashKind.DIVIDEND, "row-1"), AT)
+    plan = ledger.plan_flow(BOOK, FlowPlan(0, Decimal(50), TODAY, "a trip", "a person", TODAY), AT)
+    ledger.plan_flow(BOOK, replace(plan, amount=Decimal(9)), AT)
+    ledger.end_plan(BOOK, plan.number, PlanEnd.CANCELLED, "stayed at home", "a person", AT)
     for conid, symbol in ((9, "SPLT"), (10, "GONE")):
         ledger.quarantine(BOOK, Quarantine(conid, symbol, "price halved", TODAY), AT)
     ledger.release(BOOK, 10, "checked", "a person", AT)
+    ledger.choose_adoption(BOOK, AdoptionMode.TRANSITION, "what I would not buy", "a person", AT)
+    ledger.choose_adoption(OTHER, AdoptionMode.NOW, "a fresh start", "a person", AT)
     ledger.add_notice(Notice("DU100|halted", BOOK, "trading is halted", "a person set it"))
     ledger.add_notice(Notice("DU200|missed", OTHER, "the day was missed", "nobody logged in"))
 

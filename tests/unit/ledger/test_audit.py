@@ -310,7 +310,7 @@ OTHER_RECORDS = {
     "flow's day": "UPDATE flows SET session_date = '2022-03-15'",
     "flow's note": "UPDATE flows SET note = 'bonus'",
     "flow removed": "DELETE FROM flows",
-    "flow added": "INSERT INTO flows SELECT book, 1, session_date, amount, note, actor FROM flows",
+    "flow added": "INSERT INTO flows SELECT book, 1, session_date, amount, note, actor, kind, external_id FROM flows",
     "quarantine's reason": "UPDATE quarantines SET reason = 'none'",
     "quarantine lifted": "DELETE FROM quarantines",
     "quarantine added": "INSERT INTO quarantines SELECT book, 10, symbol, reason, since FROM quarantines",
