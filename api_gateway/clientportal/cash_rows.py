@@ -46,22 +46,21 @@ def cash_rows(content: object, account: str) -> tuple[tuple[CashRow, ...], tuple
 
     Rows that are alike are told apart by their number; a row keeps its id however often the list is read.
     """
-    answer = wire.mapping(content, "transactions")
-    listed = wire.rows(answer.get("transactions"), "transactions")
+    listed = wire.mapping(content, "transactions").get("transactions")
+    if not isinstance(listed, list):
+        raise Malformed("transactions: there is no list of them")
     found: list[CashRow] = []
     strange: list[StrangeRow] = []
     alike: Counter[str] = Counter()
-    for row in listed:
-        if wire.identity(row, "acctid") not in (account, None):
-            raise Malformed("transactions: the answer is another account's")
-        word = RowReader().text(row, "type") or ""
-        if word.upper() in _TRADES:
-            continue
+    for each in listed:
         try:
-            found.append(_row(row, word, alike))
+            row = wire.mapping(each, "transactions")
+            wire.same_account(row, "acctid", expected=account)
+            word = wire.text(row, "type") or ""
+            if word.upper() not in _TRADES:
+                found.append(_row(row, word, alike))
         except Malformed as error:
-            reason = wire.masked(f"{word[:40] or 'a row'}: {error}")
-            strange.append(StrangeRow(what="transaction", conid=None, symbol=None, reason=reason))
+            strange.append(StrangeRow(what="transaction", conid=None, symbol=None, reason=wire.masked(str(error))))
     return tuple(found), tuple(strange)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.desk.records import NO_TAX_BASIS, Flow, FlowPlan, IntentRecord, Quarantine, Snapshot, TaxBasis
+from app.desk.records import Flow, FlowPlan, IntentRecord, Quarantine, Snapshot
 from app.domain.adoption import Adoption
 from app.domain.navs import NavPoint
 from app.domain.policy.adoption import AdoptionMode
+from app.domain.tax import NO_TAX_BASIS, TaxBasis
 from app.engine.memory import EvaluationRecord
 
 

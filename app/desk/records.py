@@ -13,7 +13,6 @@ from app.domain.cash import CashKind
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
-from app.domain.tax import Opening
 from app.engine.memory import EvaluationRecord
 
 
@@ -36,8 +35,6 @@ class RunStatus(StrEnum):
 HOLDS_KEY = frozenset(
     {RunStatus.RUNNING, RunStatus.DONE, RunStatus.AWAITING_APPROVAL, RunStatus.REJECTED, RunStatus.HALTED}
 )
-
-
 # The action of what a person said is not ours, though it carries a name of ours at the broker.
 ABANDONED_ACTION = "ABANDON"
 # The error of a run that was neither closed nor given up.
@@ -206,7 +203,6 @@ class Snapshot:
     """The account as a run saw it, in whole cents: cash by currency, and `rates` of then in base currency.
 
     `quantities` of all that was held, `values` a unit of it in base currency; `prices` of what was managed.
-    `accrued` was owed to it, by the broker's names; `explained_on`: the newest session that left no cash unexplained.
     """
 
     run_id: str
@@ -223,8 +219,6 @@ class Snapshot:
     currencies: Mapping[int, str]
     rates: Mapping[str, Decimal]
     values: Mapping[int, UnitValue]
-    explained_on: date | None = None
-    accrued: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,20 +363,3 @@ class Quarantine:
     symbol: str
     reason: str
     since: date
-
-
-@dataclass(frozen=True, slots=True)
-class TaxBasis:
-    """What sales are counted from beside the fills; `symbols` and `currencies` by conid, `rates` of fill days.
-
-    `openings`: what the first run on record found, None where none saw the account. `filled`: orders with a fill.
-    """
-
-    openings: Mapping[int, Opening] | None = None
-    symbols: Mapping[int, str] = field(default_factory=dict)
-    currencies: Mapping[int, str] = field(default_factory=dict)
-    rates: Mapping[date, Mapping[str, Decimal]] = field(default_factory=dict)
-    filled: frozenset[str] = frozenset()
-
-
-NO_TAX_BASIS = TaxBasis()

@@ -43,7 +43,6 @@ class CashSource(StrEnum):
 
     TRANSACTIONS = "transactions"
     STATEMENT = "statement"
-    LEDGER = "ledger"
     PERFORMANCE = "performance"
 
 

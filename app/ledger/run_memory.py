@@ -135,9 +135,6 @@ def _account(told: Snapshot) -> dict[str, Any]:
         "currencies": _by_text(told.currencies),
         "rates": told.rates,
         "values": {str(conid): [unit.value, unit.session_date] for conid, unit in told.values.items()},
-        # Records of before these were known read as they did.
-        **({} if told.explained_on is None else {"explained_on": told.explained_on}),
-        **({} if not told.accrued else {"accrued": told.accrued}),
     }
 
 
@@ -160,8 +157,6 @@ def _snapshot(run_id: str, told: Mapping[str, Any]) -> Snapshot:
             int(conid): UnitValue(Decimal(value), date.fromisoformat(day))
             for conid, (value, day) in told["values"].items()
         },
-        explained_on=date.fromisoformat(told["explained_on"]) if told.get("explained_on") else None,
-        accrued=_decimals(told.get("accrued", {})),
     )
 
 

@@ -153,6 +153,7 @@ class Row:
 
     `inherited_levels`: days of the window whose kill level nothing but what was there before can have raised.
     `rebalanced`: of week nine, what no exit, rotation or cut traded; `ordinary_week`: the mean of the weeks after it.
+    `rushed`: the most that a day traded towards the targets before the book was within its band for the first time.
     """
 
     start: date
@@ -167,6 +168,7 @@ class Row:
     window: float
     week_nine: float
     rebalanced: float
+    rushed: float
     ordinary_week: float
     reversals: int
     mandatory_window: float
@@ -204,6 +206,7 @@ def row_of(way: Way, start: date, policy: str, book: str) -> Row:
         window=way.turnover(WINDOW),
         week_nine=way.turnover(WEEK_NINE),
         rebalanced=sum(day.turnover for day in days[WEEK_NINE.start : WEEK_NINE.stop] if day.action == "REBALANCE"),
+        rushed=max(_paced(days), default=0.0),
         ordinary_week=WEEK * float(np.mean([day.turnover for day in days[WEEK_NINE.stop :]] or [0.0])),
         reversals=way.reversals,
         mandatory_window=sum(day.mandatory for day in days[: WINDOW.stop]),
@@ -211,6 +214,15 @@ def row_of(way: Way, start: date, policy: str, book: str) -> Row:
         actions=dict(Counter(day.action for day in days if day.orders)),
         sold_by={rule: round(share, 4) for rule, share in sold.items()},
     )
+
+
+def _paced(days: Sequence[Day]) -> Iterator[float]:
+    """What each day traded towards the targets for what was there before: no breach of its own, no tighter cap."""
+    for before, day in zip((days[0], *days), days, strict=False):
+        if before.evaluation.settled or day.evaluation.max_exposure < before.evaluation.max_exposure:
+            return
+        if day.action == "REBALANCE" and not day.evaluation.acting_breaches:
+            yield day.turnover - day.mandatory
 
 
 def levels_from_before(way: Way) -> Iterator[Day]:

@@ -136,9 +136,8 @@ async def test_an_account_too_small_for_its_policy_holds_and_says_why(account: O
     )
 
 
-@pytest.mark.parametrize(
-    "execution", [pytest.param({}, marks=pytest.mark.long), IN_MONEY], ids=["shares of NAV", "money"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("execution", [{}, IN_MONEY], ids=["shares of NAV", "money"])
 async def test_a_stop_of_fifty_million_is_five_orders_at_most_and_done_the_same_day(
     account: OpenAccount, execution: Mapping[str, Any]
 ) -> None:
@@ -148,7 +147,7 @@ async def test_a_stop_of_fifty_million_is_five_orders_at_most_and_done_the_same_
 
 
 @pytest.mark.parametrize(
-    "names", [120, pytest.param(500, marks=pytest.mark.long), pytest.param(1000, marks=pytest.mark.long)]
+    "names", [30, pytest.param(500, marks=pytest.mark.long), pytest.param(1000, marks=pytest.mark.long)]
 )
 async def test_however_many_names_are_held_the_day_is_carried_out_exits_included(
     account: OpenAccount, names: int

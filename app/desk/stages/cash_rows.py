@@ -15,8 +15,8 @@ from app.desk.stages.continuity import FLOW_THRESHOLD, Continuity
 from app.desk.states import Run
 from app.domain.cash import CENT, SAME_MONEY, CashKind, CashRow, CashSource, ValuedRow, explaining, valued
 from app.domain.errors import BrokerUnavailable, DataError
-from app.domain.navs import closes
-from app.domain.portfolio import DIVIDENDS, INTEREST, Portfolio
+from app.domain.navs import NavKind, closes
+from app.domain.portfolio import Portfolio
 
 BROKER = "broker"
 LOOK_BACK = timedelta(days=45)
@@ -26,7 +26,6 @@ STILL = Decimal("0.05")
 TOLERANCE = FLOW_THRESHOLD / 10
 # A flow that is said in words and one on a row are one where they are so much alike.
 _ALIKE = Decimal("0.005")
-_ACCRUED = {CashKind.DIVIDEND: DIVIDENDS, CashKind.INTEREST: INTEREST}
 
 
 async def explain_cash(
@@ -36,9 +35,9 @@ async def explain_cash(
     before, today = known.snapshot, run.key.session_date
     if before is None or abs(found.left) < STILL:
         return found, known
-    told = [row for row in await _told(desk, run, portfolio, before) if row.day <= today]
-    since = max(found.explained_on or date.min, today - LOOK_BACK)
-    recent = [row for row in told if row.day >= since]
+    told = await _told(desk, run, portfolio, before)
+    since = max(_first_seen(known, before), today - LOOK_BACK)
+    recent = [row for row in told if since <= row.day <= today]
     flows = tuple(_flow(one, known, today) for one in explanation(recent, portfolio, known, found))
     for flow in flows:
         run.progress(f"{flow.note}: {flow.amount:,.2f} {portfolio.currency}")
@@ -76,19 +75,20 @@ def explanation(
     certain = valued((row for row in rows if row.source in _CERTAIN), lambda one: _rate(portfolio, known.snapshot, one))
     chosen = explaining(not_told_already(certain, on_record), found.left, tolerance)
     left = found.left - sum((one.value for one in chosen), Decimal(0))
-    for source in (CashSource.LEDGER, CashSource.PERFORMANCE):
-        if abs(left) < STILL:
-            break
-        of_source = valued((row for row in rows if row.source is source), lambda one: _rate(portfolio, None, one))
-        if source is CashSource.PERFORMANCE:
-            of_source = _beyond_record(of_source, known.flows, chosen)
-        some = explaining(of_source, left, max((one.row.margin for one in of_source), default=Decimal(0)) + tolerance)
-        # What is only implied is as exact as the cash that shows it.
-        if len(some) == 1 and some[0].row.margin:
-            some = (replace(some[0], value=left.quantize(CENT)),) if abs(left - some[0].value) <= tolerance else some
-        chosen += some
-        left -= sum((one.value for one in some), Decimal(0))
+    if abs(left) >= STILL:
+        implied = valued(
+            (row for row in rows if row.source is CashSource.PERFORMANCE), lambda one: _rate(portfolio, None, one)
+        )
+        chosen += _implied(_beyond_record(implied, known.flows, chosen), left, tolerance)
     return chosen
+
+
+def _implied(rows: Sequence[ValuedRow], left: Decimal, tolerance: Decimal) -> tuple[ValuedRow, ...]:
+    """What is only implied is as exact as the cash that shows it."""
+    some = explaining(rows, left, max((one.row.margin for one in rows), default=Decimal(0)) + tolerance)
+    if len(some) == 1 and abs(left - some[0].value) <= some[0].row.margin + tolerance:
+        return (replace(some[0], value=left.quantize(CENT)),)
+    return some
 
 
 _CERTAIN = frozenset({CashSource.TRANSACTIONS, CashSource.STATEMENT})
@@ -112,7 +112,7 @@ def not_told_already(
     return fresh
 
 
-_LOOSE = tuple(f"{source}-" for source in (CashSource.LEDGER, CashSource.PERFORMANCE, CashSource.STATEMENT))
+_LOOSE = tuple(f"{source}-" for source in (CashSource.PERFORMANCE, CashSource.STATEMENT))
 
 
 def _is_same(flow: Flow, one: ValuedRow) -> bool:
@@ -141,27 +141,16 @@ async def _told(desk: Desk, run: Run, portfolio: Portfolio, before: Snapshot) ->
     held = {position.instrument.conid for position in portfolio.positions}
     held |= {line.conid for line in portfolio.unmanaged if line.conid is not None}
     try:
-        rows = await desk.broker.cash_rows(run.key.account, sorted(held | before.quantities.keys()))
+        return await desk.broker.cash_rows(run.key.account, sorted(held | before.quantities.keys()))
     except BrokerUnavailable as error:
         run.progress(f"the broker does not say what moved the cash: {error.cause}")
-        rows = ()
-    return (*rows, *_accruals_paid(portfolio, before, run.key.session_date))
+        return ()
 
 
-def _accruals_paid(portfolio: Portfolio, before: Snapshot, today: date) -> Iterable[CashRow]:
-    """What was owed to the account at the snapshot and is not any more."""
-    for kind, name in _ACCRUED.items():
-        paid = before.accrued.get(name, Decimal(0)) - portfolio.nav_parts.get(name, Decimal(0))
-        if name in before.accrued and abs(paid) >= STILL:
-            yield CashRow(
-                id=f"{CashSource.LEDGER}-{before.run_id}-{kind}",
-                day=today,
-                kind=kind,
-                amount=paid.quantize(CENT),
-                currency=portfolio.currency,
-                description=f"{name} that were owed are paid",
-                source=CashSource.LEDGER,
-            )
+def _first_seen(known: AccountRecord, before: Snapshot) -> date:
+    """Rows of before that day were in the cash that the account began with."""
+    own = (point.session_date for point in known.navs if point.kind is not NavKind.BROKER)
+    return min(own, default=before.session_date)
 
 
 def _rate(portfolio: Portfolio, before: Snapshot | None, currency: str) -> Decimal | None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from app.desk.records import Flow, Snapshot, UnitValue
 from app.domain.order import Trade
-from app.domain.portfolio import ACCRUALS, Portfolio
+from app.domain.portfolio import Portfolio
 from app.domain.splits import split_ratio
 
 # Changes of cash beyond this share of NAV, which executions, fees and rows do not explain, are an unexplained flow.
@@ -34,14 +34,13 @@ class Continuity:
     """`detected` is the sum of all cash that executions do not explain, however little each time; base currency.
 
     `recorded`: what was paid in and out by rows of the broker and by what people say; `income`: what was earned and
-    paid. `rows`: those of them that this run found. `explained_on`: the newest session that left nothing open.
+    paid. `rows`: those of them that this run found.
     """
 
     detected: Decimal = Decimal(0)
     recorded: Decimal = Decimal(0)
     income: Decimal = Decimal(0)
     rows: tuple[Flow, ...] = ()
-    explained_on: date | None = None
     doubts: tuple[Doubt, ...] = ()
     external_trades: tuple[Trade, ...] = ()
 
@@ -95,8 +94,6 @@ def snapshot_of(run_id: str, session_date: date, portfolio: Portfolio, found: Co
         | {conid: line.currency for conid, _, line in beside if line.currency is not None},
         rates=rates,
         values=values,
-        explained_on=session_date if abs(found.left) < CENT else found.explained_on,
-        accrued={name: portfolio.nav_parts[name].quantize(CENT) for name in ACCRUALS if name in portfolio.nav_parts},
     )
 
 
@@ -121,15 +118,9 @@ def continuity(
         detected=before.detected_flows + moved,
         recorded=recorded,
         income=income,
-        explained_on=_explained_on(before),
         doubts=_doubts(before, portfolio, since),
         external_trades=tuple(trade for trade in since if not trade.is_ours),
     )
-
-
-def _explained_on(before: Snapshot) -> date | None:
-    """Snapshots of earlier versions tell it by what they left unexplained alone."""
-    return before.explained_on or (None if before.unexplained_flow else before.session_date)
 
 
 def _expected_cash(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> Decimal:

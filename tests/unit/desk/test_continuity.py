@@ -65,7 +65,7 @@ def trade(
 
 
 NOTHING = Decimal(0)
-FOLLOWS = Continuity(explained_on=date(2022, 3, 14))
+FOLLOWS = Continuity()
 
 
 def test_an_account_that_did_not_change_follows() -> None:

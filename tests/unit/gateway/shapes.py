@@ -126,10 +126,32 @@ PERFORMANCE: Final = {
     "rc": 0,
     "nd": 2,
     "nav": {"data": [SERIES], "freq": "D", "dates": DATES},
+    "cps": {"data": [{"idType": "acctid", "id": ACCOUNT, "returns": [0, 0.00632, 0.01]}], "freq": "D", "dates": DATES},
     "id": "getPerformanceData",
     "included": [ACCOUNT],
     "pm": "TWR",
 }
+TRANSACTIONS: Final = {
+    "rc": 0,
+    "nd": 45,
+    "currency": "USD",
+    "id": "getTransactions",
+    "includesRealTime": True,
+    "transactions": [
+        {
+            "cur": "USD", "date": "Fri Nov 14 00:00:00 EST 2025", "rawDate": "20251114", "fxRate": 1, "pr": 31.5,
+            "qty": 4, "acctid": ACCOUNT, "amt": -126, "conid": 265598, "type": "Buy", "desc": "APPLE INC",
+        },
+        {
+            "cur": "USD", "date": "Fri Nov 14 00:00:00 EST 2025", "rawDate": "20251114", "fxRate": 1,
+            "acctid": ACCOUNT, "amt": 3.5, "conid": 265598, "type": "Dividend Payment", "desc": "APPLE DIVIDEND",
+        },
+        {
+            "cur": "EUR", "date": "Mon Nov 17 00:00:00 EST 2025", "fxRate": 1.16,
+            "acctid": ACCOUNT, "amt": 700, "conid": 0, "type": "Deposit", "desc": "TRANSFER OF FUNDS",
+        },
+    ],
+}  # fmt: skip
 PROPERTIES: Final = {"hasChildAccounts": False, "supportsCashQty": True, "supportsFractions": True}
 ACCOUNTS: Final = {
     "accounts": ["All", ACCOUNT, "DU1234568"],

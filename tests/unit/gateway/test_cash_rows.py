@@ -77,7 +77,12 @@ def test_a_row_that_cannot_be_read_costs_itself_and_is_told(spoiled: dict[str, A
     assert (len(rows), [each.what for each in strange]) == (1, ["transaction"])
 
 
-@pytest.mark.parametrize("answer", [{}, {"transactions": "none"}, {"transactions": [listed(acctid="DU7654321")]}])
+@pytest.mark.parametrize("row", [listed(acctid="DU7654321"), listed(type=7), "none"])
+def test_a_row_of_another_account_or_that_is_none_is_left_out(row: Any) -> None:  # noqa: ANN401
+    assert [len(each) for each in read(row, listed())] == [1, 1]
+
+
+@pytest.mark.parametrize("answer", [{}, {"transactions": "none"}])
 def test_another_answer_is_none(answer: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         cash_rows(answer, ACCOUNT)

@@ -23,7 +23,7 @@ import api_gateway.clientportal as package
 from api_gateway.clientportal import wire
 from api_gateway.clientportal.client import ClientPortal
 from api_gateway.clientportal.errors import ClientPortalError
-from api_gateway.clientportal.records import Holdings, Ledger, Limit, NavHistory
+from api_gateway.clientportal.records import CashRows, Holdings, Ledger, Limit, NavHistory
 from api_gateway.clientportal.session_health import PrimedSession
 from tests.support.thinning import thin
 from tests.support.virtual_time import run
@@ -58,6 +58,7 @@ ANSWERS: Final[Documents] = {
     f"GET /portfolio/{ACCOUNT}/ledger": shapes.LEDGER,
     f"GET /portfolio/{ACCOUNT}/summary": shapes.SUMMARY,
     "POST /pa/performance": shapes.PERFORMANCE,
+    "POST /pa/transactions": shapes.TRANSACTIONS,
     "GET /trsrv/stocks": instrument_shapes.STOCKS,
     "GET /trsrv/secdef": instrument_shapes.DEFINITIONS,
     "GET /iserver/secdef/search": instrument_shapes.SEARCH,
@@ -99,6 +100,10 @@ def of_ledger(found: Ledger) -> Mapping[object, object]:
 
 def of_performance(found: NavHistory) -> Mapping[object, object]:
     return {f"{each.date:%Y%m%d}": each for each in found.points}
+
+
+def of_transactions(found: CashRows) -> Mapping[object, object]:
+    return {each.description: each for each in found.rows if each.source == "transactions"}
 
 
 def of_accounts(found: PrimedSession) -> Mapping[object, object]:
@@ -147,6 +152,13 @@ CASES: Final[Mapping[str, Case]] = {
         rows=("nav", "data", 0, "navs"),
         kept=of_performance,
         belongs=lambda key, row: shapes.DATES[key],
+    ),
+    "cash rows": Case(
+        lambda portal: portal.portfolio.cash_rows(ACCOUNT, [CONID]),
+        ("POST /pa/transactions",),
+        rows=("transactions",),
+        kept=of_transactions,
+        belongs=lambda key, row: row["desc"],
     ),
     "kept performance": Case(_kept_performance, ()),
     "stocks": Case(_with_isin, ("GET /trsrv/stocks", "GET /trsrv/secdef", f"GET /iserver/contract/{CONID}/info")),
