@@ -175,7 +175,7 @@ def demo(
         report = ask_service(settings, url, Call("/run/daily"), tell)
         if days.first is not None:
             tell(f"the account was taken over on {days.first}; now it is today")
-            for path in days.go_on():
+            for path in days.go_on(lambda: ask_service(settings, url, Call("/ready", method="GET"), tell)):
                 report = ask_service(settings, url, Call(path), tell)
         show(report, as_json)
 

@@ -3,20 +3,22 @@
 An account that the program meets today, with a book that is a year old, is another story: `--first-contact`.
 """
 
+import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import httpx2
 
-from app.commands.service_client import ServiceFailed
+from app.commands.service_client import Report, ServiceFailed
 from app.market.calendar import ExchangeCalendar, exchange_date
 
 # As the simulator's own starting account has it; it is taken over on the session after.
 BOUGHT_SESSIONS_BEFORE = 252
 AFTER_CLOSE = timedelta(minutes=30)
 _SECONDS = 30.0
+_LOOKS, _LOOK_SECONDS = 200, 0.1
 
 
 @dataclass
@@ -38,8 +40,11 @@ class TwoDays:
                 self.first, self._gateway = sessions[row], gateway
                 self._today = datetime.fromisoformat(told["now"])
 
-    def go_on(self) -> Iterator[str]:
-        """The calls that are left, each at its time: the last close, from which today's loss counts, today's run."""
+    def go_on(self, ready: Callable[[], Report]) -> Iterator[str]:
+        """The calls that are left, each at its time: the last close, from which today's loss counts, today's run.
+
+        `ready` asks the service whether it is: it keeps the time of its last look for a moment.
+        """
         if self._today is None:
             return
         calendar = ExchangeCalendar()
@@ -51,7 +56,18 @@ class TwoDays:
                 moved = http.post("/simulator/clock", json={"to": at.isoformat()})
             if not moved.is_success:
                 raise ServiceFailed(f"the simulator did not move on to {at}: {moved.text}", "Start again")
+            _await_time(at, ready)
             yield path
+
+
+def _await_time(at: datetime, ready: Callable[[], Report]) -> None:
+    for _ in range(_LOOKS):
+        # The reset after the time that it goes by.
+        reset = ready().get("next_reset")
+        if reset is not None and datetime.fromisoformat(reset) > at:
+            return
+        time.sleep(_LOOK_SECONDS)
+    raise ServiceFailed(f"the service does not see that it is {at}", "Start again")
 
 
 def _simulator(gateway: str) -> httpx2.Client:

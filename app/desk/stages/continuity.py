@@ -7,7 +7,7 @@ A cash flow is neither gain nor loss; until it is explained, nothing is conclude
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from app.desk.records import Flow, Snapshot, UnitValue
@@ -18,6 +18,7 @@ from app.domain.splits import split_ratio
 # Changes of cash beyond this share of NAV, which executions, fees and rows do not explain, are an unexplained flow.
 FLOW_THRESHOLD = Decimal("0.003")
 CENT = Decimal("0.01")
+LONGEST_JUMP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> t
     beside: defaultdict[int | None, Decimal] = defaultdict(Decimal)
     for line in portfolio.unmanaged:
         beside[line.conid] += line.quantity or Decimal(0)
+    # In a longer time any price may have moved as much by itself.
+    prices = before.prices if portfolio.as_of - before.as_of <= LONGEST_JUMP else {}
     found = []
     held = {p.instrument.conid: p for p in portfolio.positions}
     for position in held.values():
@@ -160,7 +163,7 @@ def _doubts(before: Snapshot, portfolio: Portfolio, since: Sequence[Trade]) -> t
         if quantity != expected[conid]:
             words = f"quantity went from {expected[conid]:f} to {quantity:f} without an execution"
             found.append(Doubt(conid, symbol, words + _like_split(quantity, expected[conid])))
-        elif conid in before.prices and _jumped_like_a_split(position.price, before.prices[conid]):
+        elif conid in prices and _jumped_like_a_split(position.price, prices[conid]):
             found.append(Doubt(conid, symbol, f"price went from {before.prices[conid]:f} to {position.price:f}"))
     managed = before.prices.keys() | {trade.conid for trade in since if trade.of_shares}
     gone = [n for n, q in expected.items() if q != 0 and n in managed and n not in held and n not in beside]

@@ -134,6 +134,12 @@ def test_a_price_within_three_percent_of_a_usual_ratio_jumped_like_a_split(price
     assert bool(continuity(snapshot(), account(ko=("100", price)), (), NOTHING).doubts) is like_a_split
 
 
+def test_what_a_price_did_in_months_without_a_run_is_no_split() -> None:
+    later = account(ko=("100", "25"))
+    later = replace(later, as_of=later.as_of + timedelta(days=31))
+    assert continuity(snapshot(), later, (), NOTHING).doubts == ()
+
+
 def test_a_bad_day_is_no_split() -> None:
     assert continuity(snapshot(), account(ko=("100", "41")), (), NOTHING).doubts == ()
 
