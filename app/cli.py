@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from app.commands import (
+    adopt,
     audit,
     controls,
     events,
@@ -26,8 +27,10 @@ from app.commands import (
     recover,
     replay,
     signals,
+    tax,
     verify,
 )
+from app.commands.demo import TwoDays
 from app.commands.doctor import doctor
 from app.commands.leftovers import end_leftovers
 from app.commands.local_run import run_locally
@@ -106,7 +109,9 @@ policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
+cli.command("tax")(tax.tax)
 cli.command("events")(events.events)
+cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)
 cli.command()(doctor)
 cli.command()(replay.replay)
@@ -152,15 +157,27 @@ def demo(
     data: DataOption = None,
     scenario: ScenarioOption = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Another policy file.")] = None,
+    first_contact: Annotated[
+        bool, typer.Option("--first-contact", help="Today's run is the first to see the account.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Everything up, one run of the day, its report, everything down."""
+    """Everything up, the account taken over when its book was bought, today's run, its report, everything down."""
     settings = settings_of(state)
     read_policy(policy or settings.policy_file)
     tell("starting the simulator, the MCP server and the service")
     simulated = Simulated(session_of(as_of), seed, DEMO_PACING, data, scenario=scenario)
-    with everything(settings.state_dir, free_ports(), simulated, settings, policy) as url:
-        show(ask_service(settings, url, Call("/run/daily"), tell), as_json)
+    days = TwoDays()
+    prepare = days.begin if not first_contact else lambda _: None
+    with everything(settings.state_dir, free_ports(), simulated, settings, policy, prepare) as url:
+        if days.first is None and not first_contact:
+            tell("no prices of the day on which the book was bought: this is the first contact")
+        report = ask_service(settings, url, Call("/run/daily"), tell)
+        if days.first is not None:
+            tell(f"the account was taken over on {days.first}; now it is today")
+            for path in days.go_on():
+                report = ask_service(settings, url, Call(path), tell)
+        show(report, as_json)
 
 
 @cli.command()

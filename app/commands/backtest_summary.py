@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
-from app.commands.terminal import percent
+from app.commands.terminal_parts import percent
 from app.risk.metrics import SESSIONS_PER_YEAR
 
 _NAMES = {

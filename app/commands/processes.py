@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -157,13 +157,22 @@ def playground(state: Path, port: int, variables: Mapping[str, str]) -> Iterator
 
 @contextmanager
 def everything(
-    state: Path, ports: Ports, simulated: Simulated, settings: Settings, policy: Path | None = None
+    state: Path,
+    ports: Ports,
+    simulated: Simulated,
+    settings: Settings,
+    policy: Path | None = None,
+    prepare: Callable[[str], None] = lambda _: None,
 ) -> Iterator[str]:
-    """All three, the simulator as the broker; yields the service's URL once all answer."""
+    """All three, the simulator as the broker; yields the service's URL once all answer.
+
+    `prepare` is given the simulator's URL before anything asks it.
+    """
     state = private_directory(state)
     end_leftovers(state, tell)
     with ExitStack() as stack:
         gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
+        prepare(gateway)
         shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))
         variables = {**shared, "POLICY_FILE": str((policy or settings.policy_file).resolve())}
         yield stack.enter_context(service(state, ports.service, variables))

@@ -9,7 +9,7 @@ from app.backtest.sweep.candidates import shown
 from app.backtest.sweep.heat_map import HeatMap, heat_map
 from app.backtest.sweep.judge import Row, Swept
 from app.backtest.sweep.words import FORWARD_HEADS, best_lines, figure, forward_lines, forward_rows, in_sample
-from app.commands.terminal import heading, plain_table
+from app.commands.terminal_parts import heading, plain_table
 
 SHOWN = 15
 # Beside the objective: what fits into a terminal.

@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
+
+from app.commands.terminal_adoption import adoption_parts
+from app.commands.terminal_parts import heading, money, percent, plain_table
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
@@ -25,6 +27,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
         parts += [heading("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
+    parts += adoption_parts(report)
     if report["plans"]:
         parts += [heading("What could be done"), _plans(report)]
     if report["decision"]:
@@ -35,8 +38,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was ordered"), _orders(report["orders"])]
     if report["refusals"]:
         parts += [heading("What the gate refused or made smaller"), _refusals(report["refusals"])]
-    parts.append(_footer(report))
-    console.print(Group(*parts))
+    console.print(Group(*parts, *_gains(report), _footer(report)))
 
 
 def show_runs(console: Console, runs: Sequence[Row]) -> None:
@@ -51,16 +53,6 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
     console.print(table)
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction as a person writes it."""
-    return "unknown" if value is None else f"{value:.{digits}%}"
-
-
-def money(amount: str | None) -> str:
-    """A decimal string with thousands separated."""
-    return "–" if amount is None else f"{Decimal(amount):,.2f}"
-
-
 def source_words(source: str) -> str:
     """Where prices come from, in words that nobody can mistake."""
     return {
@@ -69,19 +61,6 @@ def source_words(source: str) -> str:
         "simulator:synthetic-close": "SYNTHETIC prices from a generator, quoted at their close all day; no market",
         "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
     }.get(source, source)
-
-
-def heading(text: str) -> RenderableType:
-    """Over a part of what is printed."""
-    return Padding(Text(text, style="bold"), (1, 0, 0, 0))
-
-
-def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """Without lines; the columns in `right` are set right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
 
 
 def _header(report: Row) -> RenderableType:
@@ -134,7 +113,13 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
     lines += _beside(portfolio)
     if market and market["untradable"]:
         lines += [Text(f"untradable today: {symbol}: {why}") for symbol, why in market["untradable"].items()]
+    lines += [Text(_unsettled(row)) for row in (market or {}).get("unsettled", ())]
     return Group(*lines)
+
+
+def _unsettled(row: Row) -> str:
+    waits = "; its purchases wait for it" if row["buys_wait"] else ""
+    return f"sector unknown: {row['symbol']}: write {row['write']} into the policy{waits}"
 
 
 def _beside(portfolio: Row) -> list[RenderableType]:
@@ -216,6 +201,45 @@ def _plans(report: Row) -> RenderableType:
             plan["reason"],
         )
     return table
+
+
+def _planned_words(row: Row) -> str:
+    sales, words = row["sales"], []
+    if row["side"] == "SELL":
+        terms = (("short term", "short_term"), ("long term", "long_term"), ("term unknown", "unknown_term"))
+        named = [f"{money(sales[key])} {name}" for name, key in terms if Decimal(sales[key])]
+        unknown = Decimal(sales["unknown"])
+        cost = [f"of {unknown:,f} shares the cost is unknown"] if unknown else []
+        words = [f"would realise {money(sales['counted'])} {row['currency']}", *named, *cost]
+    if Decimal(sales["deferred"]):
+        words.append(f"a loss of {money(sales['deferred'])} is put off, bought within 30 days ({row['bought_until']})")
+    if row["loss_until"]:
+        words.append(f"buying it again up to {row['loss_until']} would put off the loss")
+    if Decimal(row["late"]):
+        words.append(f"buying puts off an earlier loss of {money(row['late'])}")
+    return f"{row['side']} {row['symbol']}: {', '.join(words)}"
+
+
+def _gains(report: Row) -> list[RenderableType]:
+    """The year's, and what the chosen plan's orders would bring; reports of earlier versions tell none."""
+    part, chosen = report.get("tax"), report["decision"]["plan_id"] if report["decision"] else None
+    if not part:
+        return []
+    total = next(row for row in part["totals"] if row["base"])
+    year, today, held = total["realised"], total["today"], total["unrealised"]
+    rows = [row for plan in report["plans"] if plan["id"] == chosen for row in plan.get("tax", ())]
+    return [
+        heading(f"Gains of {part['year']}, not advice"),
+        *(Text(_planned_words(row)) for row in rows),
+        Text(
+            f"realised {money(year['counted'])} {total['currency']} (short term {money(year['short_term'])}, long term "
+            f"{money(year['long_term'])}, unknown {money(year['unknown_term'])}; put off {money(year['deferred'])}), "
+            f"today {money(today['counted'])}; not realised {money(held['gain'])}"
+        ),
+        Text(
+            f"`portfolio tax` shows each name, and {len(part['unknown'])} things that the record does not know", "dim"
+        ),
+    ]
 
 
 def _decision(decision: Row) -> RenderableType:

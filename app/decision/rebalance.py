@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.decision.situation import DesiredBuy, Situation, buys, trim
+from app.decision.tax import Tie, prefer, tie_of
 from app.domain.evaluation import Drift, ExitRule, Metric, position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.order import Order, OrderRule
@@ -220,9 +221,7 @@ def _toward(
     difference = goal - total_of(targets[name.conid] for name in held)
     if difference < 0:
         free = [p.instrument.conid for p in situation.free_to_sell if p.instrument.conid in inside]
-        sellable = total_of(targets[conid] for conid in free)
-        factor = max(0.0, 1 + difference / sellable) if sellable > 0 else 1.0
-        return {**targets, **{conid: targets[conid] * factor for conid in free}}
+        return _scaled(targets, free, -difference, tie_of(situation))
     ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
     first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
     enough = total_of(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
@@ -296,7 +295,8 @@ def _sectors_inside(situation: Situation, targets: Targets, spared: frozenset[st
     for sector, held in sorted(groups.items()):
         weight = total_of(targets[conid] for conid in held)
         if weight > limit and sector_key(sector) not in spared:
-            targets = _scaled(targets, [conid for conid in held if conid in free], weight - limit + HEADROOM)
+            sold = [conid for conid in held if conid in free]
+            targets = _scaled(targets, sold, weight - limit + HEADROOM, tie_of(situation))
     return targets
 
 
@@ -322,9 +322,12 @@ def _raised(situation: Situation, targets: Targets, goals: Targets) -> Targets:
     return _scaled(raised, free, max(0.0, missing - total_of(sold.values())))
 
 
-def _scaled(targets: Targets, free: Iterable[int], excess: float) -> Targets:
-    """`excess` taken off the free names pro rata."""
+def _scaled(targets: Targets, free: Iterable[int], excess: float, tie: Tie | None = None) -> Targets:
+    """`excess` taken off the free names pro rata; with a tie between them, by what is to go first."""
     names = list(free)
+    if tie is not None and tie.first.intersection(names):
+        off = prefer({conid: targets[conid] for conid in names}, excess, tie)
+        return {**targets, **{conid: targets[conid] - off[conid] for conid in names}}
     weight = total_of(targets[conid] for conid in names)
     factor = max(0.0, 1 - excess / weight) if weight > 0 else 1.0
     return {**targets, **{conid: targets[conid] * factor for conid in names}}

@@ -14,6 +14,7 @@ from app.domain.policy import Policy
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Progress = Callable[[str], None]
+Industries = Callable[[str, str | None, str | None], str]
 
 
 def real_time() -> datetime:
@@ -28,6 +29,15 @@ def silent(_: str) -> None:
 def unsettled(_symbol: str, _industry: str | None, _category: str | None) -> str:
     """For desks without a table of industries."""
     return UNKNOWN_SECTOR
+
+
+def settled_sector(policy: Policy, sectors: Mapping[str, str], industries: Industries, instrument: Instrument) -> str:
+    """GICS sector: the policy's word, else our own tables'; "Unknown" of a fund, and where nobody settles it."""
+    named = policy.universe.sector_of.get(instrument.symbol)
+    if named is not None or instrument.asset_class is not AssetClass.STOCK:
+        return named or UNKNOWN_SECTOR
+    known = sectors.get(instrument.symbol)
+    return known or industries(instrument.symbol, instrument.industry, instrument.category)
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class Desk:
     notifier: Notifier | None = None
     anchor_place: AnchorPlace | None = None
     events_at_once: bool = False
-    industries: Callable[[str, str | None, str | None], str] = unsettled
+    industries: Industries = unsettled
 
     async def in_thread(
         self, change: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -75,9 +85,5 @@ class Desk:
         return self.accounts or ((self.account,) if self.account else ())
 
     def sector(self, instrument: Instrument) -> str:
-        """GICS sector: the policy's word, else our own tables'; "Unknown" of a fund, and where nobody settles it."""
-        symbol = instrument.symbol
-        named = self.policy.universe.sector_of.get(symbol)
-        if named is not None or instrument.asset_class is not AssetClass.STOCK:
-            return named or UNKNOWN_SECTOR
-        return self.sectors.get(symbol) or self.industries(symbol, instrument.industry, instrument.category)
+        """See `settled_sector`."""
+        return settled_sector(self.policy, self.sectors, self.industries, instrument)

@@ -8,8 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.domain.adoption import Adoption
 from app.domain.cash import CashKind
-from app.domain.navs import NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
@@ -35,8 +35,6 @@ class RunStatus(StrEnum):
 HOLDS_KEY = frozenset(
     {RunStatus.RUNNING, RunStatus.DONE, RunStatus.AWAITING_APPROVAL, RunStatus.REJECTED, RunStatus.HALTED}
 )
-
-
 # The action of what a person said is not ours, though it carries a name of ours at the broker.
 ABANDONED_ACTION = "ABANDON"
 # The error of a run that was neither closed nor given up.
@@ -239,6 +237,14 @@ NOTHING_LEFT = RunMemory()
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What goes on record of an account's first contact; the breaches that are `inherited` from then on."""
+
+    adoption: Adoption
+    inherited: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run as the ledger holds it; `lease` is None once it has ended."""
 
@@ -357,25 +363,3 @@ class Quarantine:
     symbol: str
     reason: str
     since: date
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRecord:
-    """What the ledger holds of an account, all of one moment.
-
-    `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
-    `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
-    `orders`: by the client order ids that were asked for; `open_intents`: of the session.
-    """
-
-    snapshot: Snapshot | None
-    evaluation: EvaluationRecord | None
-    navs: tuple[NavPoint, ...]
-    flows: tuple[Flow, ...]
-    quarantined: tuple[Quarantine, ...]
-    filled: tuple[IntentRecord, ...]
-    filled_since: tuple[IntentRecord, ...]
-    orders: Mapping[str, IntentRecord]
-    open_intents: tuple[IntentRecord, ...]
-    income: tuple[Flow, ...] = ()
-    plans: tuple[FlowPlan, ...] = ()

@@ -26,6 +26,8 @@ from app.domain.portfolio import Portfolio
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
+from app.domain.tax import NO_TAX_BASIS, TaxBasis
+from app.engine.first_contact import ModeOutcome
 from app.record.chunks import KeptInputs
 
 NO_MODEL = ModelUse()
@@ -98,7 +100,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountRead(Run):
-    """What the account holds, whether it follows from what it was, and what the ledger remembers of it."""
+    """What the account holds, whether it follows from what it was, and what the ledger remembers of it.
+
+    `first_contact`: nothing on record says that the account was taken over; it decides as if it were now.
+    """
 
     portfolio: Portfolio
     flows: tuple[Flow, ...]
@@ -108,6 +113,8 @@ class AccountRead(Run):
     navs: tuple[NavPoint, ...]
     fills: tuple[Fill, ...]
     memory: Memory
+    first_contact: bool = False
+    tax_basis: TaxBasis = NO_TAX_BASIS
 
     @property
     def unexplained_flow(self) -> Decimal:
@@ -139,7 +146,7 @@ class Evaluated(MarketRead):
 class Decided(MarketRead):
     """The plan that was chosen among `plans`. `evaluation` is None where a person chose: nothing is measured for it.
 
-    `kept`: what it was decided from, as long as that is not committed.
+    `kept`: what it was decided from, as long as that is not committed. `modes`: at first contact, what each would do.
     """
 
     plans: tuple[Plan, ...]
@@ -151,6 +158,7 @@ class Decided(MarketRead):
     model: ModelUse = NO_MODEL
     refusals: tuple[Refusal, ...] = ()
     kept: KeptInputs | None = field(default=None, repr=False)
+    modes: tuple[ModeOutcome, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -216,7 +216,7 @@ def _commission(policy: Policy, account: Account) -> Iterator[Finding]:
     if share <= 0 or least * share >= LEAST_COMMISSION:
         return
     from_here = _whole_up(LEAST_COMMISSION / share)
-    what = f"buys below {_money(from_here)} are refused, and min_order_value: {from_here} plans none of them"
+    what = f"buys below {_money(from_here)} are refused; a smallest order of that size plans none of them"
     if most * share < LEAST_COMMISSION:
         cure = f"max_commission_pct: {_up(LEAST_COMMISSION / most)} or more works, or " if most > 0 else ""
         what = f"no buy is possible, for none may be worth {_money(from_here)}; {cure}a larger account"

@@ -226,6 +226,20 @@ def _notifications(day: Day, _: str) -> str:
     return f"the newest run ended as {day.report['status']}; told are {listed(day.policy.notifications.on) or 'none'}"
 
 
+def _gains(day: Day, _: str) -> str:
+    part = day.report.get("tax")
+    if not part:
+        return "the newest run does not tell"
+    total = next(row for row in part["totals"] if row["base"])
+    gain = total["realised"]["counted"]
+    return f"realised so far in {part['year']}, by {part['lot_method']}: {gain or 'unknown'} {total['currency']}"
+
+
+def _losses(day: Day, _: str) -> str:
+    losing = [symbol for symbol, value in day.returns().items() if value < 0]
+    return f"held at a loss: {listed(losing) or 'none'}"
+
+
 ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
     {
         "name": _run,
@@ -241,6 +255,8 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "universe.min_market_cap": _least("market_cap", lambda p: float(p.universe.min_market_cap)),
         "universe.min_average_volume": _least("average_volume", lambda p: float(p.universe.min_average_volume)),
         "universe.max_volatility_30d_pct": _wild,
+        "tax.lot_method": _gains,
+        "tax.prefer": _losses,
         "execution.order_type": _orders,
         "execution.limit_offset_pct": _offset,
         "execution.time_in_force": _filled,

@@ -5,9 +5,11 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select
 
-from app.desk.records import AccountRecord, IntentRecord, Snapshot
-from app.ledger import controls, flow_plans, flows, intents, navs, run_memory
+from app.desk.account_record import AccountRecord
+from app.desk.records import IntentRecord, Snapshot
+from app.ledger import adoptions, controls, flow_plans, flows, intents, navs, run_memory
 from app.ledger.schema import runs
+from app.ledger.tax_basis import tax_basis
 
 _STARTED = select(runs.c.started_at).where(runs.c.run_id == bindparam("run")).scalar_subquery()
 _SINCE = select(runs.c.run_id).where(
@@ -18,12 +20,18 @@ _SINCE = select(runs.c.run_id).where(
 def account_record(connection: Connection, book: str, session_date: date, coids: Collection[str]) -> AccountRecord:
     """`coids`: which orders are looked up."""
     snapshot = run_memory.last_snapshot(connection, book)
+    last = run_memory.last_evaluation(connection, book, session_date)
+    taken_over = adoptions.load(connection, book)
+    measured_since = taken_over is not None and last is not None and last[0] >= taken_over.adoption.session_date
     sent = intents.sent(connection, book)
     told = flows.load(connection, book)
     filled = tuple(intent for intent in sent if intent.filled_quantity > 0)
     return AccountRecord(
         snapshot=snapshot,
-        evaluation=run_memory.last_evaluation(connection, book, session_date),
+        adoption=taken_over.adoption if taken_over else None,
+        adoption_mode=adoptions.chosen_mode(connection, book),
+        inherited=taken_over.inherited if taken_over and not measured_since else None,
+        evaluation=last[1] if last else None,
         navs=navs.load(connection, book),
         flows=tuple(flow for flow in told if not flow.is_income),
         quarantined=controls.quarantined(connection, book),
@@ -33,6 +41,7 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
         open_intents=tuple(each for each in sent if each.session_date == session_date and each.state in intents.OPEN),
         income=tuple(flow for flow in told if flow.is_income),
         plans=flow_plans.load(connection, book),
+        tax_basis=tax_basis(connection, book, snapshot, filled),
     )
 
 

@@ -15,6 +15,8 @@ from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
 from app.ledger.run_memory import Kind
 from app.ledger.schema import (
+    adoption_modes,
+    adoptions,
     control,
     flow_plans,
     flows,
@@ -195,6 +197,17 @@ def _flow(account: Account, event: Told) -> None:
     account.put(flows, (event.book, event.seq), dict(event.payload))
 
 
+def _adopted(account: Account, event: Told) -> None:
+    told = event.payload
+    account.put(
+        adoptions, (event.book,), {**told, **{name: canonical(told[name]) for name in ("holdings", "inherited")}}
+    )
+
+
+def _mode_set(account: Account, event: Told) -> None:
+    account.put(adoption_modes, (event.book,), {**event.payload, "at": event.at})
+
+
 def _flow_plan(account: Account, event: Told) -> None:
     account.put(flow_plans, (event.book, event.seq), dict(event.payload))
 
@@ -250,6 +263,8 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.LEVEL_RAISED: _level,
     OwnKind.LEVEL_SET: _level,
     OwnKind.FLOW_ADDED: _flow,
+    OwnKind.ADOPTED: _adopted,
+    OwnKind.ADOPTION_MODE_SET: _mode_set,
     OwnKind.FLOW_PLANNED: _flow_plan,
     OwnKind.FLOW_PLAN_ENDED: _flow_plan,
     OwnKind.QUARANTINED: _quarantined,

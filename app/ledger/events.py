@@ -88,6 +88,8 @@ class OwnKind(StrEnum):
     LEVEL_RAISED = "level_raised"
     LEVEL_SET = "level_set"
     FLOW_ADDED = "flow_added"
+    ADOPTED = "adopted"
+    ADOPTION_MODE_SET = "adoption_mode_set"
     FLOW_PLANNED = "flow_planned"
     FLOW_PLAN_ENDED = "flow_plan_ended"
     QUARANTINED = "quarantined"

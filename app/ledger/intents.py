@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select, update
 
-from app.desk.records import Claim, Event, Intent, IntentRecord
+from app.desk.records import Claim, Event, Intent, IntentRecord, TakenOver
 from app.domain.errors import LedgerError
 from app.domain.order import OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import DayUse
-from app.ledger import events, questions
+from app.ledger import adoptions, events, questions
 from app.ledger.chunks import keep
 from app.ledger.events import OwnKind
 from app.ledger.runs import note, owned
@@ -113,6 +113,7 @@ def commit_plan(
     at: datetime,
     before: Sequence[Event] = (),
     inputs: KeptInputs | None = None,
+    taken_over: TakenOver | None = None,
 ) -> None:
     """The first plan wins; one without orders counts, or HOLD would be decided twice. `before`: events up to then."""
     row = owned(connection, claim)
@@ -135,6 +136,8 @@ def commit_plan(
     }
     batch = (*before, *keep(connection, inputs), Event(OwnKind.PLAN_COMMITTED, payload))
     events.append(connection, claim.key.book, claim.run_id, batch, at)
+    if taken_over is not None:
+        adoptions.add(connection, claim, taken_over, at)
 
 
 def _planned(claim: Claim, action: str, position: int, intent: Intent) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row, func, select
 
 from app.desk.records import Lease
 
@@ -23,6 +23,19 @@ from app.desk.records import Lease
 NOBODY = "nobody"
 _LARGEST_ID = 2**31 - 1
 _DEAD_STATES = frozenset("ZXx")
+
+
+def utc_now() -> datetime:
+    """The machine's time."""
+    return datetime.now(UTC)
+
+
+def database_time(connection: Connection) -> datetime:
+    """What leases run on: PostgreSQL's own clock, so that those of its clients do not matter; else the machine's."""
+    if connection.dialect.name != "postgresql":
+        return utc_now()
+    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return found
 
 
 class Life(StrEnum):

@@ -1,7 +1,7 @@
 """What a run leaves for later ones to decide by: records in canonical JSON, under the hash that its seal names."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -26,8 +26,10 @@ class Kind(StrEnum):
     ASKED_PRICES = "asked_prices"
 
 
-def _of(kind: Kind) -> Select[tuple[str, str]]:
-    query = select(run_memory.c.run_id, run_memory.c.content).join(runs, runs.c.run_id == run_memory.c.run_id)
+def _of(kind: Kind) -> Select[tuple[str, str, date]]:
+    query = select(run_memory.c.run_id, run_memory.c.content, runs.c.session_date).join(
+        runs, runs.c.run_id == run_memory.c.run_id
+    )
     return query.where(runs.c.book == bindparam("of"), run_memory.c.kind == kind)
 
 
@@ -46,6 +48,9 @@ _LAST_SNAPSHOT = (
     .limit(1)
 )
 _SNAPSHOTS = _of(Kind.ACCOUNT).order_by(runs.c.number.desc())
+_OF_RUNS = select(run_memory.c.run_id, run_memory.c.content).where(
+    run_memory.c.kind == Kind.ACCOUNT, run_memory.c.run_id.in_(bindparam("runs", expanding=True))
+)
 _FORGET = delete(run_memory).where(run_memory.c.run_id == bindparam("run"))
 _KEEP = insert(run_memory)
 
@@ -59,6 +64,9 @@ def texts(memory: RunMemory) -> dict[str, str]:
             "severities": told.severities,
             "caps": told.caps,
             "drawdown_acted_at": told.drawdown_acted_at,
+            # Seals of before they were there are over the text without them.
+            **({} if told.inherited is None else {"inherited": told.inherited}),
+            **({"settled": True} if told.settled else {}),
         }
     if memory.account is not None:
         found[Kind.ACCOUNT] = _account(memory.account)
@@ -75,13 +83,16 @@ def replace(connection: Connection, run_id: str, stored: Mapping[str, str]) -> N
         connection.execute(_KEEP, rows)
 
 
-def last_evaluation(connection: Connection, book: str, before: date) -> EvaluationRecord | None:
-    """Of the newest session before that one whose run is done and measured."""
+def last_evaluation(connection: Connection, book: str, before: date) -> tuple[date, EvaluationRecord] | None:
+    """The newest session before that one whose run is done and measured, and what it left."""
     row = connection.execute(_LAST_EVALUATION, {"of": book, "before": before}).one_or_none()
     if row is None:
         return None
     told = json.loads(row.content)
-    return EvaluationRecord(told["severities"], told["caps"], told["drawdown_acted_at"])
+    left = EvaluationRecord(
+        told["severities"], told["caps"], told["drawdown_acted_at"], told.get("inherited"), told.get("settled", False)
+    )
+    return row.session_date, left
 
 
 def last_snapshot(connection: Connection, book: str) -> Snapshot | None:
@@ -94,6 +105,12 @@ def snapshots(connection: Connection, book: str, limit: int) -> tuple[Snapshot, 
     """Of the newest runs, dry ones too."""
     newest = connection.execute(_SNAPSHOTS.limit(limit), {"of": book})
     return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in newest)
+
+
+def snapshots_of(connection: Connection, run_ids: Collection[str]) -> tuple[Snapshot, ...]:
+    """Of these runs, as far as they saw the account."""
+    found = connection.execute(_OF_RUNS, {"runs": list(run_ids)})
+    return tuple(_snapshot(row.run_id, json.loads(row.content)) for row in found)
 
 
 def asked_prices(connection: Connection, run_id: str) -> dict[str, Decimal]:

@@ -267,6 +267,33 @@ control = Table(
     CheckConstraint("level IN ('ACTIVE', 'REDUCING', 'HALTED')", name="ck_control_level"),
 )
 
+# How the account was taken over; canonical JSON: `holdings`, conid → price and quantity, and
+# `inherited` breaches, each with how far it was over its limit.
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("session_date", Date, nullable=False),
+    Column("nav", DecimalText, nullable=False),
+    Column("invested", DecimalText, nullable=False),
+    Column("holdings", Text, nullable=False),
+    Column("inherited", Text, nullable=False),
+    PrimaryKeyConstraint("book", name="pk_adoptions"),
+)
+
+# What a person chose to become of the account's book; without one the policy's `adoption.mode` counts.
+adoption_modes = Table(
+    "adoption_modes",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", TimeText, nullable=False),
+    PrimaryKeyConstraint("book", name="pk_adoption_modes"),
+    CheckConstraint("mode IN ('adopt', 'transition', 'now')", name="ck_adoption_modes_mode"),
+)
+
 # `seq` is that of the flow's event; `kind` and `external_id` are those of the row that told it, or null.
 flows = Table(
     "flows",

@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
+from app.desk.account_record import AccountRecord
 from app.desk.records import (
     NOTHING_LEFT,
-    AccountRecord,
     Book,
     Busy,
     Claim,
@@ -30,14 +30,17 @@ from app.desk.records import (
     SendBudget,
     Snapshot,
     StoredEvent,
+    TakenOver,
     Verification,
 )
 from app.desk.recovery import Recovery
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
+from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, KillLevel, Refusal
 from app.ledger import (
+    adoptions,
     audit,
     chunks,
     claims,
@@ -55,7 +58,7 @@ from app.ledger.cash_records import CashRecords
 from app.ledger.events import ledger_newest, observe
 from app.ledger.history import History
 from app.ledger.intents import News, commit_plan
-from app.ledger.leases import Leases, Life, life_of
+from app.ledger.leases import Leases, Life, database_time, life_of, utc_now
 from app.ledger.recovery import holders, recover
 from app.ledger.sending import sending
 from app.ledger.transactions import LOCK_SECONDS, reading
@@ -66,19 +69,6 @@ from app.record.chunks import KeptInputs
 LEASE_SECONDS = 120.0
 # What others do in one transaction takes less.
 MOMENT_SECONDS = 0.25
-
-
-def utc_now() -> datetime:
-    """The machine's time."""
-    return datetime.now(UTC)
-
-
-def _database_time(connection: Connection) -> datetime:
-    """What leases run on: PostgreSQL's own clock, so that those of its clients do not matter; else the machine's."""
-    if connection.dialect.name != "postgresql":
-        return utc_now()
-    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return found
 
 
 class SqlLedger(CashRecords):
@@ -96,7 +86,7 @@ class SqlLedger(CashRecords):
         self._engine = engine
         self._lease = timedelta(seconds=lease_seconds)
         self._now = now or utc_now
-        self._lease_time = _database_time if now is None else lambda _: now()
+        self._lease_time = database_time if now is None else lambda _: now()
         self._life = life
         self._history = History()
         self._watches: list[recorded.Watch] = []
@@ -136,9 +126,10 @@ class SqlLedger(CashRecords):
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         with self._write() as connection:
-            commit_plan(connection, claim, plan, intents, at, events, inputs)
+            commit_plan(connection, claim, plan, intents, at, events, inputs, taken_over)
 
     def intents(self, run_id: str) -> tuple[IntentRecord, ...]:
         with self._read() as connection:
@@ -256,6 +247,10 @@ class SqlLedger(CashRecords):
     def oversight(self, book: str) -> Oversight:
         with self._read() as connection:
             return Oversight(controls.level(connection, book), controls.runs_since_review(connection, book))
+
+    def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
+        with self._write() as connection:
+            adoptions.choose_mode(connection, book, mode, reason, actor, at)
 
     def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
         with self._write() as connection:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.decision import Options
 from app.decision.asking import question, summary
+from app.domain.adoption import Adoption
 from app.domain.errors import RecordError
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import Instrument
@@ -29,7 +30,7 @@ from app.risk import Today
 FORM = 1
 POLICY = RecordForm(Policy, beside=("notifications",))
 MARKET = RecordForm(Market, beside=("instruments", "history", "index"))
-MEMORY = RecordForm(Memory, beside=("closed_trades",))
+MEMORY = RecordForm(Memory, beside=("closed_trades", "adoption"))
 REFUSALS = form(Mapping[Action, tuple[Refusal, ...]])
 INSTRUMENT = RecordForm(Instrument)
 NAV_POINT = RecordForm(NavPoint)
@@ -111,9 +112,7 @@ def keep(inputs: Inputs, outcome: Mapping[str, Any], told: Told, conceal: Callab
         "market": chunks.put(_market(market)),
         "history": chunks.put_numbers({str(s.conid): put_history(chunks, s) for s in _series(market)}),
         "navs": chunks.put(chunks.put_blocks(today.navs, NAV_POINT.encode, _exact)),
-        "memory": chunks.put(
-            MEMORY.encode(memory) | {"closed_trades": chunks.put_blocks(memory.closed_trades, _text, _text)}
-        ),
+        "memory": chunks.put(_memory(chunks, memory)),
         "use": encode(DayUse, inputs.use),
         "level": inputs.level.value,
         "outcome": chunks.put(outcome),
@@ -126,6 +125,14 @@ def keep(inputs: Inputs, outcome: Mapping[str, Any], told: Told, conceal: Callab
         "by_hand": None if inputs.by_hand is None else encode(ByHand, inputs.by_hand),
     }
     return chunks.kept(root | {name: value for name, value in extra.items() if value is not None})
+
+
+def _memory(chunks: Chunks, memory: Memory) -> dict[str, object]:
+    plain = MEMORY.encode(memory) | {"closed_trades": chunks.put_blocks(memory.closed_trades, _text, _text)}
+    if memory.adoption is not None:
+        # The same every day.
+        plain["adoption"] = chunks.put(encode(Adoption, memory.adoption))
+    return plain
 
 
 def _plans(plans: tuple[Plan, ...]) -> list[object]:

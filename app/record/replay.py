@@ -8,6 +8,7 @@ from typing import Any
 
 from app.decision import Options
 from app.decision.asking import choice_of, fallen_back
+from app.domain.adoption import Adoption
 from app.domain.errors import DataError, RecordError
 from app.domain.instrument import Instrument
 from app.domain.market import Market
@@ -181,7 +182,11 @@ def _memory(root: _Part) -> Memory:
     plain = dict(fields(root.opened("memory"), "memory"))
     rows = root.kept.blocks(plain.pop("closed_trades", None), "memory.closed_trades")
     trades = form(tuple[Decimal | None, ...]).decode(rows, "memory.closed_trades", _NO_NAMES)
-    return MEMORY.decode(plain, "memory", _NO_NAMES, {"closed_trades": trades})
+    beside: dict[str, object] = {"closed_trades": trades, "adoption": None}
+    if "adoption" in plain:
+        told = root.kept.open(plain.pop("adoption"), "memory.adoption")
+        beside["adoption"] = decode(Adoption, told, "memory.adoption", _NO_NAMES)
+    return MEMORY.decode(plain, "memory", _NO_NAMES, beside)
 
 
 def _exchange(root: _Part) -> Exchange | None:

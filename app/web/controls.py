@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -14,16 +14,20 @@ from app.agent import perform_with_agents
 from app.desk.accounts import Whose
 from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
+from app.desk.controls.tax import EARLIEST, tax_of
 from app.desk.desk import Desk, silent
 from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunResult
 from app.desk.run.exit_by_hand import exit_position
 from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.desk.run.recover import Wishes, recover, show_recovery
+from app.desk.run.taking_over import choose_mode, show_taking_over
 from app.domain.cash import CashKind
 from app.domain.errors import PortfolioError, UsageError
 from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
+from app.domain.policy import AdoptionMode
 from app.domain.ruling import KillLevel
+from app.settings import read_policy
 from app.web.json_text import not_blank
 from app.web.middleware import SERVED, WITH_BODY
 from app.web.runs import AT_THE_DESK, RUN, response_of, run_to_end
@@ -80,6 +84,12 @@ class RecoverCall(ReasonedCall):
     abandon: tuple[OrderId, ...] = ()
 
 
+class AdoptionCall(ReasonedCall):
+    """`adopt`, `transition` or `now`."""
+
+    mode: AdoptionMode
+
+
 class FlowCall(PersonCall):
     """A deposit, or a withdrawal where negative, in base currency; `note` says what it was.
 
@@ -96,6 +106,16 @@ class FlowCall(PersonCall):
 async def level(request: Request, account: str | None = None) -> dict[str, Any]:
     """The kill level in force: of that account, or the strictest, with each account's beside it."""
     return await asyncio.to_thread(level_of, _wiring(request).ledger, _whose(request, account))
+
+
+@router.get("/tax")
+async def tax(
+    request: Request, account: str | None = None, year: Annotated[int | None, Query(ge=EARLIEST, le=9999)] = None
+) -> dict[str, Any]:
+    """Realised gains of a year, else of the newest run's, and those not realised yet; by the ledger alone."""
+    wiring = _wiring(request)
+    policy, _ = await asyncio.to_thread(read_policy, wiring.settings.policy_file)
+    return await asyncio.to_thread(tax_of, wiring.ledger, _whose(request, account), policy.tax.lot_method, year)
 
 
 @router.post("/halt", responses=WITH_BODY)
@@ -147,6 +167,20 @@ async def exit_symbol(request: Request, symbol: str, call: ExitCall) -> Response
 async def reconcile(request: Request, account: str | None = None) -> Response:
     """Settle what the broker's books tell of open orders."""
     return await _run(request, lambda desk: reconcile_now(desk, account, silent))
+
+
+@router.get("/adoption", responses=AT_THE_DESK)
+async def adoption(request: Request, account: str | None = None) -> dict[str, Any]:
+    """How the account would be taken over now, each mode beside the others. Changes nothing."""
+    desk = await asyncio.to_thread(_wiring(request).desk)
+    return await show_taking_over(desk, account)
+
+
+@router.post("/adoption", responses=AT_THE_DESK | WITH_BODY)
+async def choose_adoption(request: Request, call: AdoptionCall) -> dict[str, Any]:
+    """Choose how the account is taken over; from what day and prices gains count stays."""
+    desk = await asyncio.to_thread(_wiring(request).desk)
+    return await choose_mode(desk, call.mode, call.reason, call.actor, call.account)
 
 
 @router.get("/recover", responses=AT_THE_DESK)

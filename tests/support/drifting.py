@@ -17,7 +17,7 @@ from app.broker.paper.book import Cash, Holding
 from app.broker.paper.valuation import Wanted
 from app.broker.signing import HmacSigner
 from app.desk.desk import Desk
-from app.desk.records import Claim, Event, Flow, Intent, RunStatus
+from app.desk.records import Claim, Event, Flow, Intent, RunStatus, TakenOver
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
@@ -254,12 +254,13 @@ class OtherCode(SqlLedger):
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         if self.other and inputs is not None:
             record = read(inputs)
             told = Told(record.told.run, {**record.told.code, "source": "of another version"})
             inputs = keep(replace(record.inputs, choice=None), record.outcome, told, lambda text: text)
-        super().commit_plan(claim, plan, intents, at, events, inputs)
+        super().commit_plan(claim, plan, intents, at, events, inputs, taken_over)
 
 
 @dataclass

@@ -7,16 +7,23 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import pytest
 from sqlalchemy import Dialect, Engine
 
+from app.desk.records import Claim, RunKey, TakenOver
+from app.domain.adoption import Adoption
+from app.ledger import adoptions
 from app.ledger.engine import create_ledger_engine, open_ledger
 from app.ledger.sql_ledger import SqlLedger
+from app.ledger.transactions import writing
 from tests.support.postgres import Server, server
-from tests.unit.ledger.builders import ManualTime
+from tests.support.world import ACCOUNT, WORLD
+from tests.unit.ledger.builders import AT, ManualTime
 
 NO_SERVER = (
     "no PostgreSQL to test with: set TEST_DATABASE_URL, install PostgreSQL's server, or use a platform for which "
@@ -109,11 +116,26 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return PostgresDatabases(request.getfixturevalue("postgres"))
 
 
+LONG_AGO = date(2021, 11, 1)
+
+
+def take_over(url: str, *books: str) -> None:
+    """As if the program had run these accounts before it knew any of their holdings, whose gains count at cost."""
+    engine = create_ledger_engine(url)
+    found = TakenOver(Adoption(LONG_AGO, Decimal(250_000), {}, Decimal(0)), {})
+    for book in books:
+        key = RunKey(book, book.partition("@")[0], LONG_AGO, "daily")
+        with writing(engine) as connection:
+            adoptions.add(connection, Claim("run_long_ago", key, "nobody", 1), found, AT)
+    engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A ledger to copy: the schema is made once."""
+    """A ledger to copy: the schema is made once, and the world's account was taken over long ago."""
     url = SqliteDatabases(tmp_path_factory.mktemp("ledger")).empty()
     open_ledger(url).dispose()
+    take_over(url, ACCOUNT, f"{ACCOUNT}@{WORLD}")
     return url
 
 

@@ -28,6 +28,8 @@ INDICES = {"SPX": 1, "VIX": 2}
 # Average cost against a price of 100: AAPL is past its stop, MSFT a loser before it, JPM a winner to add to.
 COSTS = {"AAPL": Decimal(130), "MSFT": Decimal(113), "JPM": Decimal(75)}
 SESSIONS = 520
+SIMULATION = Simulation(TODAY, 7, "synthetic", 0.1)
+WORLD = SIMULATION.world
 
 
 def conid(symbol: str) -> int:
@@ -87,7 +89,7 @@ class World:
             paper=True,
             now=OPENING,
             trading_mode="paper",
-            simulation=Simulation(TODAY, 7, "synthetic", 0.1),
+            simulation=SIMULATION,
         )
     )
     positions: dict[int, Position] = field(default_factory=_held)

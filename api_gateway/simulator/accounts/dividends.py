@@ -3,13 +3,19 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from api_gateway.simulator.accounts.account_book import AccountBook
+from api_gateway.simulator.accounts.account_book import AccountBook, CashRow
 from api_gateway.simulator.errors import StartError
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.market import SESSIONS_PER_YEAR, Market, to_decimal
 from api_gateway.simulator.scenario import Payer
 
 _CENT, _PER_SHARE = Decimal("0.01"), Decimal("0.0001")
+
+
+def told(contract: Contract, per_share: Decimal, session: int, times: int = 1) -> CashRow:
+    """How the list of transactions tells a dividend, from row `session` on."""
+    words = f"{contract.symbol} CASH DIVIDEND {contract.currency} {per_share:f} PER SHARE"
+    return CashRow("Dividend Payment", words, session, contract.conid, times)
 
 
 class Dividends:
@@ -37,7 +43,7 @@ class Dividends:
         for book in self._books.values():
             amount = (book.held(contract.conid) * per_share).quantize(_CENT)
             if amount:
-                book.move_cash(contract.currency, amount, row, external=False)
+                book.move_cash(contract.currency, amount, row, external=False, row=told(contract, per_share, row))
 
 
 def _listed(market: Market, symbol: str) -> Contract:

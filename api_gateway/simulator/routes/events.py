@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.simulator.accounts.account_book import CashRow
+from api_gateway.simulator.accounts.dividends import told
 from api_gateway.simulator.errors import StartError, refused
 from api_gateway.simulator.exchange.contracts import Contract
 from api_gateway.simulator.exchange.currencies import Currency
@@ -106,10 +107,10 @@ _WORDS = {
 }
 
 
-def _row(telling: Telling, kind: str, description: str, session: int, conid: int | None = None) -> CashRow | None:
+def _row(telling: Telling, kind: str, description: str, session: int) -> CashRow | None:
     if telling.late is None:
         return None
-    return CashRow(kind, description or kind, session + telling.late, conid, telling.times)
+    return CashRow(kind, description or kind, session + telling.late, times=telling.times)
 
 
 def _account(world: World, named: str | None) -> str:
@@ -217,8 +218,8 @@ async def dividend(request: Request, world: Here) -> JSONResponse:
     paid = await read_body(request, Dividend)
     contract, session = _stock(world, paid.symbol), world.look().session
     amounts = {account: paid.amount * book.held(contract.conid) for account, book in world.books.items()}
-    words = f"{contract.symbol} CASH DIVIDEND {contract.currency} {paid.amount:f} PER SHARE"
-    row = _row(paid.row, "Dividend Payment", words, session, contract.conid)
+    late = paid.row.late
+    row = None if late is None else told(contract, paid.amount, session + late, paid.row.times)
     for account, amount in amounts.items():
         world.books[account].move_cash(contract.currency, amount, session, external=False, row=row if amount else None)
     return answer({"paid": str(sum(amounts.values())), "cash": str(world.book.cash(contract.currency))})

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from app.commands.checks import gateway, ledger, local, mcp, sizes
+from app.commands.checks import gateway, ledger, local, mcp, names, sizes
 from app.commands.checks.records import Check, Status, failure, ok
 from app.commands.processes import DEFAULT_PORTS
 from app.components.choosers import OFFLINE
@@ -31,6 +31,7 @@ async def examine(
         side.add_done_callback(lambda _: tell("the gateway has been looked at"))
         server.add_done_callback(lambda _: tell("the MCP server has been looked at"))
         stored.add_done_callback(lambda _: tell("the database has been looked at"))
+    universe = await names.look(settings, found, server.result())
     return (
         *side.result().checks,
         gateway.base_currency(side.result(), found.currency if found else None),
@@ -39,6 +40,7 @@ async def examine(
         *stored.result(),
         ledger.disk(settings),
         policy,
+        universe,
         fitting.result(),
         local.notifications(settings, found),
         calendar.result(),

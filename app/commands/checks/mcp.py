@@ -67,7 +67,7 @@ async def _timed(settings: Settings, found: list[Check], seconds: float) -> Asyn
 async def _introduce(settings: Settings, found: list[Check]) -> set[str]:
     """Appends in the order of `NAMES`; the server's tools, none where nothing further can be asked."""
     try:
-        token = _token(settings)
+        token = kept_token(settings)
     except UsageError as error:
         found.extend((*skipped(("mcp",), "not asked without a token"), failure("mcp_token", error.cause, error.remedy)))
         return set()
@@ -94,7 +94,7 @@ def _http(token: str | None) -> httpx2.AsyncClient:
 async def connected(settings: Settings) -> AsyncIterator[Client]:
     """With the token that the app would use."""
     async with (
-        _http(_token(settings)) as http,
+        _http(kept_token(settings)) as http,
         Client(
             streamable_http_client(settings.mcp_url, http_client=http, terminate_on_close=False),
             read_timeout_seconds=ANSWER_SECONDS,
@@ -103,7 +103,7 @@ async def connected(settings: Settings) -> AsyncIterator[Client]:
         yield client
 
 
-def _token(settings: Settings) -> str | None:
+def kept_token(settings: Settings) -> str | None:
     """The setting's, else the one that `portfolio up` keeps in the state directory."""
     secret = settings.read_mcp_token()
     if secret is not None:

@@ -5,9 +5,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from app.desk.account_record import AccountRecord
 from app.desk.ports.books import Books
-from app.desk.records import AccountRecord, Flow, FlowPlan, PlanEnd, Snapshot
+from app.desk.records import Flow, FlowPlan, PlanEnd, Snapshot
 from app.domain.navs import NavPoint
+from app.domain.policy.adoption import AdoptionMode
 
 
 class AccountMemory(Books, Protocol):
@@ -43,6 +45,10 @@ class AccountMemory(Books, Protocol):
 
     def flow_plans(self, book: str) -> tuple[FlowPlan, ...]:
         """The open ones, earliest due first."""
+        ...
+
+    def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
+        """A person's choice for one account, before it is taken over or after; the newest counts."""
         ...
 
     def account_record(self, book: str, session_date: date, coids: Collection[str] = ()) -> AccountRecord:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.desk.records import Claim, Event, Intent, IntentRecord, SendBudget
+from app.desk.records import Claim, Event, Intent, IntentRecord, SendBudget, TakenOver
 from app.domain.order import OrderState
 from app.domain.questions import Question
 from app.domain.ruling import DayUse, Refusal
@@ -23,10 +23,11 @@ class Intents(Protocol):
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         """`events`, what it was decided from, the plan, its intents as PLANNED and their event in one commit.
 
-        A run's second plan raises.
+        A run's second plan raises. `taken_over`: where the run takes the account over; one on record stays.
         """
         ...
 

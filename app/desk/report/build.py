@@ -5,12 +5,15 @@ from typing import Any
 from app.desk.desk import Desk
 from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
+from app.desk.report.adoption import adoption_part, levels_part
 from app.desk.report.evaluation import evaluation_part, memory_part
 from app.desk.report.market import market_part
 from app.desk.report.order import order_parts, refusal_part
 from app.desk.report.plan import decision_part, plan_part
 from app.desk.report.schema import BrokerPart, LevelPart, ModelPart, PolicyPart, Report
+from app.desk.report.tax import tax_part
 from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, Run, evaluation_of
+from app.desk.tax import view_of_run, with_results
 
 
 def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> Report:
@@ -20,6 +23,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
     decided = run if isinstance(run, Decided) else None
     evaluation = evaluation_of(run)
     model = decided.model if decided else NO_MODEL
+    view = view_of_run(account, desk.policy.tax.lot_method) if account else None
     return Report(
         run_id=run.run_id,
         account=run.key.account,
@@ -34,10 +38,12 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         level=LevelPart(level=run.level.level.value, reason=run.level.reason, actor=run.level.actor),
         portfolio=portfolio_part(account) if account else None,
         continuity=continuity_part(account) if account else None,
-        market=market_part(seen.market, evaluation) if seen else None,
+        market=market_part(desk.policy, seen.market, evaluation) if seen else None,
         evaluation=evaluation_part(seen.memory, evaluation) if seen and evaluation else None,
         memory=memory_part(seen) if seen else None,
-        plans=tuple(plan_part(plan) for plan in decided.plans) if decided else (),
+        adoption=adoption_part(desk, seen, decided.modes if decided else ()) if seen else None,
+        price_levels=levels_part(desk, seen) if seen else (),
+        plans=tuple(plan_part(plan, view) for plan in decided.plans) if decided and view else (),
         decision=decision_part(decided) if decided else None,
         explanations=decided.explanations if decided else (),
         orders=order_parts(run),
@@ -52,6 +58,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         broker=BrokerPart(**run.journal.call_totals()),
         timings_ms={stage: round(ms, 1) for stage, ms in run.timings.items()},
         note=note,
+        tax=tax_part(with_results(view, run)) if view else None,
     )
 
 

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from app.desk.report.part import Amount, Part
+from app.desk.report.unsettled import UnsettledPart, unsettled
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market, Quote
+from app.domain.policy import Policy
 from app.domain.universe import volatilities_of
 
 
@@ -29,7 +31,7 @@ class MarketPart(Part):
     """What the market said. `untradable`: symbol → why it is not ordered today.
 
     `volatility_30d`: symbol → annualised volatility of the last 30 returns, null without the history.
-    `sentiment`: symbol → of its news, from -1 to 1, null where there is none.
+    `sentiment`: symbol → of its news, from -1 to 1, null where there is none. `unsettled`: shares of no known sector.
     """
 
     vix: float | None
@@ -39,9 +41,10 @@ class MarketPart(Part):
     untradable: dict[str, str]
     volatility_30d: dict[str, float | None]
     sentiment: dict[str, float | None]
+    unsettled: tuple[UnsettledPart, ...] = ()
 
 
-def market_part(market: Market, evaluation: Evaluation | None) -> MarketPart:
+def market_part(policy: Policy, market: Market, evaluation: Evaluation | None) -> MarketPart:
     symbols = {conid: instrument.symbol for conid, instrument in market.instruments.items()}
     volatilities = volatilities_of(market)
     return MarketPart(
@@ -56,6 +59,7 @@ def market_part(market: Market, evaluation: Evaluation | None) -> MarketPart:
         volatility_30d={
             symbol: volatilities.get(conid) for conid, symbol in sorted(symbols.items(), key=lambda item: item[1])
         },
+        unsettled=unsettled(policy, market),
     )
 
 

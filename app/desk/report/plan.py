@@ -1,7 +1,10 @@
 """The plans and the choice among them in the report."""
 
 from app.desk.report.part import Amount, Part
+from app.desk.report.tax import PlannedTaxPart, planned_tax
 from app.desk.states import Decided
+from app.desk.tax import TaxView
+from app.domain.order import Order
 from app.domain.plan import Plan
 
 
@@ -26,13 +29,14 @@ class PostTradePart(Part):
 
 
 class PlanPart(Part):
-    """One thing that could have been done."""
+    """One thing that could have been done. `tax`: what its orders would bring, by name."""
 
     id: str
     action: str
     reason: str
     orders: tuple[PlannedOrder, ...]
     post_trade: PostTradePart | None
+    tax: tuple[PlannedTaxPart, ...] = ()
 
 
 class DecisionPart(Part):
@@ -45,28 +49,30 @@ class DecisionPart(Part):
     fallback: str | None
 
 
-def plan_part(plan: Plan) -> PlanPart:
+def planned_order(order: Order) -> PlannedOrder:
+    return PlannedOrder(
+        symbol=order.instrument.symbol,
+        side=order.side.value,
+        quantity=order.quantity,
+        reference_price=order.reference_price,
+        mandatory=order.mandatory,
+        reason=order.reason,
+    )
+
+
+def plan_part(plan: Plan, view: TaxView) -> PlanPart:
     after = plan.post_trade
     return PlanPart(
         id=plan.id,
         action=plan.action.value,
         reason=plan.reason,
-        orders=tuple(
-            PlannedOrder(
-                symbol=o.instrument.symbol,
-                side=o.side.value,
-                quantity=o.quantity,
-                reference_price=o.reference_price,
-                mandatory=o.mandatory,
-                reason=o.reason,
-            )
-            for o in plan.orders
-        ),
+        orders=tuple(planned_order(order) for order in plan.orders),
         post_trade=PostTradePart(
             cash_weight=after.cash_weight, exposure=after.exposure, turnover=after.turnover, metrics=after.metrics
         )
         if after
         else None,
+        tax=planned_tax(view, plan.orders),
     )
 
 

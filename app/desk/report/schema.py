@@ -8,12 +8,14 @@ from typing import Any
 
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
+from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart
 from app.desk.report.market import MarketPart
 from app.desk.report.order import OrderPart, RefusalPart
 from app.desk.report.part import Amount, Part
 from app.desk.report.plan import DecisionPart, PlanPart
+from app.desk.report.tax import TaxPart
 
 # Reports from before it was told had the fields of version 1.
 SCHEMA_VERSION = 1
@@ -74,6 +76,8 @@ class Report(Part):
     market: MarketPart | None
     evaluation: EvaluationPart | None
     memory: MemoryPart | None
+    adoption: AdoptionPart | None = None
+    price_levels: tuple[PriceLevelsPart, ...] = ()
     plans: tuple[PlanPart, ...]
     decision: DecisionPart | None
     explanations: tuple[ExplanationPart, ...]
@@ -84,6 +88,7 @@ class Report(Part):
     broker: BrokerPart
     timings_ms: dict[str, float]
     note: str | None = None
+    tax: TaxPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""

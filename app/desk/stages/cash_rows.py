@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from app.desk.account_record import AccountRecord
 from app.desk.desk import Desk
-from app.desk.records import AccountRecord, Flow, Snapshot
+from app.desk.records import Flow, Snapshot
 from app.desk.stages.continuity import FLOW_THRESHOLD, Continuity
 from app.desk.states import Run
 from app.domain.cash import CENT, SAME_MONEY, CashKind, CashRow, CashSource, ValuedRow, explaining, valued

@@ -11,7 +11,7 @@ from app.decision.asking import summary
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
-from app.desk.records import Event, Intent, RunKey
+from app.desk.records import Event, Intent, RunKey, TakenOver
 from app.desk.report.explanation import explanation_part
 from app.desk.stages.committed_plan import plan_record, restore_explanations, restore_plan
 from app.desk.stages.kept_inputs import today_of, with_day_kept
@@ -23,6 +23,7 @@ from app.domain.plan import Plan
 from app.domain.policy import ApprovalScope, Mode
 from app.domain.ruling import Refusal
 from app.engine import options
+from app.engine.first_contact import mode_outcomes
 from app.risk import measure
 
 
@@ -62,7 +63,10 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
         model=model,
         explanations=tuple(map(explanation_part, explained)),
         refusals=_of_chosen(found, plan),
+        modes=mode_outcomes(today, day, run.level.level) if run.first_contact else (),
     )
+    if decided.modes:
+        run.progress("first contact: the report compares what each way of taking the account over would order")
     return await _commit(desk, with_day_kept(desk, decided, found, day))
 
 
@@ -101,10 +105,14 @@ async def _commit(desk: Desk, run: Decided) -> Decided:
     if run.claim is None or run.mode.mode is Mode.PREVIEW:
         run.journal.add(Event("plan_previewed", {"plan_id": run.plan.id, "action": run.plan.action.value}))
         return run
+    adoption, found = run.memory.adoption, run.evaluation
+    taken_over = TakenOver(adoption, found.inherited) if run.first_contact and adoption and found else None
     claim, plan, intents = run.claim, plan_record(run.plan, run.choice, run.explanations), intents_of(run.key, run.plan)
 
     async def commit(events: Sequence[Event]) -> None:
-        await desk.in_thread(desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept)
+        await desk.in_thread(
+            desk.ledger.commit_plan, claim, plan, intents, run.clock.now(), events, run.kept, taken_over
+        )
 
     run.journal.keep_to_the_run()
     await run.journal.flush_with(commit)

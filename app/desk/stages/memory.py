@@ -1,6 +1,7 @@
 """What today's decision must know of earlier ones, and what later ones must know of today's; reports tell neither."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -10,9 +11,10 @@ from app.desk.ports import Calendar
 from app.desk.records import IntentRecord, RunMemory, RunStatus
 from app.desk.stages.continuity import snapshot_of
 from app.desk.states import AccountRead, Run, evaluation_of
-from app.domain.lots import Fill
+from app.domain.adoption import Adoption
+from app.domain.lots import Fill, by_name
 from app.domain.plan import Memory
-from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, memory_of, name_memories
+from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, gain_bases, memory_of, name_memories
 
 
 def remember(
@@ -21,17 +23,22 @@ def remember(
     calendar: Calendar,
     today: date,
     held: Mapping[int, Decimal],
+    adoption: Adoption | None = None,
+    inherited: Mapping[str, float] | None = None,
 ) -> Memory:
     """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest session before today.
 
-    `held`: conid → quantity now.
+    `held`: conid → quantity now. `inherited`: where `last_evaluation` is from before the adoption.
     """
+    fills = fills_of(history)
     orders = [
         FilledOrder(fill, intent.action, intent.rules, intent.mandatory)
-        for fill, intent in zip(fills_of(history), history, strict=True)
+        for fill, intent in zip(fills, history, strict=True)
     ]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
-    return memory_of(name_memories(orders, held), last_evaluation, since)
+    bases = gain_bases(adoption, by_name(fills), held)
+    memory = memory_of(name_memories(orders, held), last_evaluation, since, adoption=adoption, bases=bases)
+    return memory if inherited is None else replace(memory, inherited=dict(inherited))
 
 
 def run_memory(run: Run, status: RunStatus) -> RunMemory:
@@ -54,12 +61,18 @@ def fills_of(history: Sequence[IntentRecord]) -> tuple[Fill, ...]:
     )
 
 
-def _fee(what_if: Mapping[str, Any] | None, intent: IntentRecord) -> Decimal | None:
+def fee_of(
+    commission: Decimal | None, amount: Decimal | None, quantity: Decimal, price: Decimal | None
+) -> Decimal | None:
     """In the instrument's currency, whatever the preview's own: a share of the value, as it was of the preview's."""
+    if commission is None or amount is None or not amount > 0 or price is None:
+        return None
+    return quantity * price * commission / amount
+
+
+def _fee(what_if: Mapping[str, Any] | None, intent: IntentRecord) -> Decimal | None:
     known = what_if or {}
     commission, amount = (
         None if known.get(name) is None else Decimal(known[name]) for name in ("commission", "amount")
     )
-    if commission is None or amount is None or not amount > 0 or intent.average_price is None:
-        return None
-    return intent.filled_quantity * intent.average_price * commission / amount
+    return fee_of(commission, amount, intent.filled_quantity, intent.average_price)

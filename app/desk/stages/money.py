@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from app.desk.account_record import AccountRecord
 from app.desk.desk import Desk
-from app.desk.records import AccountRecord, Flow, FlowPlan, Notice, PlanEnd
+from app.desk.records import Flow, FlowPlan, Notice, PlanEnd
 from app.desk.stages.cash_rows import BROKER
 from app.desk.stages.memory import fills_of
 from app.desk.states import Run

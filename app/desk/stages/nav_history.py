@@ -3,8 +3,9 @@
 from datetime import date
 from decimal import Decimal
 
+from app.desk.account_record import AccountRecord
 from app.desk.desk import Desk
-from app.desk.records import AccountRecord, Flow, RunStatus
+from app.desk.records import Flow, RunStatus
 from app.desk.states import AccountRead, Run
 from app.domain.errors import LedgerError
 from app.domain.navs import NavKind, NavPoint, closes, follow

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.desk.desk import Desk
 from app.desk.records import IntentRecord, Quarantine
+from app.desk.report.unsettled import told, unsettled
 from app.desk.stages.cash_rows import explain_cash
 from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.memory import fills_of, remember
@@ -16,6 +17,7 @@ from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers, without_abandoned
 from app.desk.stages.valuation import carried, refuse_contradiction, value_doubt, without_market
 from app.desk.states import AccountRead, MarketRead, Run, doubt_of
+from app.domain.adoption import adoption_of
 from app.domain.errors import DataError, PolicyError
 from app.domain.instrument import AssetClass, Instrument
 from app.domain.market import Market, PriceSeries, Quote, QuoteKind, VixReading
@@ -60,12 +62,15 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
     found, known = await explain_cash(desk, run, portfolio, known, found)
     quarantined = await _quarantine(desk, run, found) or known.quarantined
     note = _tell_unexplained(run, portfolio, found)
+    adoption = known.adoption or adoption_of(portfolio, run.key.session_date, known.adoption_mode)
     memory = remember(
         known.filled,
         known.evaluation,
         desk.calendar,
         run.key.session_date,
         {position.instrument.conid: position.quantity for position in portfolio.positions},
+        adoption,
+        known.inherited,
     )
     memory = await with_money(desk, run, portfolio, known, memory)
     read = AccountRead(
@@ -78,6 +83,8 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
         fills=fills_of(known.filled),
         memory=memory,
+        first_contact=known.adoption is None,
+        tax_basis=known.tax_basis,
     )
     now = today(read)
     earlier = tuple(point for point in read.navs if point.session_date < run.key.session_date)
@@ -133,6 +140,8 @@ async def read_market(desk: Desk, run: AccountRead) -> MarketRead:
         source=run.broker_session.source,
         live=desk.trading_mode != "paper",
     )
+    for row in unsettled(desk.policy, market):
+        run.progress(told(row))
     run.progress(f"market read: {len(market.quotes)} quotes, {len(history)} price histories, VIX {_words(vix)}")
     return MarketRead(**vars(replace(run, portfolio=without_market(portfolio, market))), market=market)
 

@@ -29,6 +29,7 @@ from app.domain.policy.model import (
     Universe,
     VixBand,
 )
+from app.domain.policy.tax import LotMethod, Preference, Tax
 
 __all__ = [
     "AdoptionMode",
@@ -43,11 +44,13 @@ __all__ = [
     "Frequency",
     "Fx",
     "Investor",
+    "LotMethod",
     "MarketRules",
     "Mode",
     "Notifications",
     "Occasion",
     "Policy",
+    "Preference",
     "Rebalance",
     "Reinforce",
     "RiskLimits",
@@ -55,6 +58,7 @@ __all__ = [
     "Rotate",
     "RotationTrigger",
     "Strategies",
+    "Tax",
     "TimeInForce",
     "TrendFilter",
     "Universe",

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 
-from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
+from app.domain.instrument import GICS_SECTORS, AssetClass
 from app.domain.policy import DrawdownAction, Execution, Fx, Mode, Occasion, Policy, RiskTolerance
 from app.domain.policy.fields import CASH, slips
 from app.domain.questions import DOCUMENTED, Bound
@@ -44,7 +44,11 @@ class Finding:
 
 
 def check(policy: Policy, sectors: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Every contradiction and oddity, errors first. `sectors`: symbol → GICS sector."""
+    """Every contradiction and oddity, errors first. `sectors`: symbol → GICS sector, before the policy's own word.
+
+    A name that is in neither may be in any sector: that is the broker's to tell, and `portfolio doctor` asks him.
+    """
+    sectors = {**sectors, **policy.universe.sector_of}
     findings = [
         finding
         for rule in (
@@ -87,7 +91,7 @@ def _buyable(policy: Policy, sectors: Mapping[str, str]) -> tuple[str, ...]:
         symbol
         for symbol in dict.fromkeys(universe.symbols)
         if symbol not in universe.restricted
-        and (not universe.sectors or sectors.get(symbol, UNKNOWN_SECTOR) in universe.sectors)
+        and (not universe.sectors or symbol not in sectors or sectors[symbol] in universe.sectors)
     )
 
 
@@ -129,8 +133,6 @@ def _symbols(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
             yield _warning("universe.restricted", f"{symbol} is also in universe.symbols; it is never ordered")
         elif symbol not in buyable:
             yield _warning("universe.symbols", f"{symbol} is in no sector of universe.sectors; it is never bought")
-        elif symbol not in sectors:
-            yield _warning("universe.symbols", f"the sector of {symbol} is not known; it counts as {UNKNOWN_SECTOR}")
 
 
 def _sector_names(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:
@@ -151,7 +153,7 @@ def _sector_names(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Findin
 
 
 def _names_of(policy: Policy, sectors: Mapping[str, str], sector: str) -> tuple[str, ...]:
-    return tuple(symbol for symbol in _buyable(policy, sectors) if sectors.get(symbol) == sector)
+    return tuple(symbol for symbol in _buyable(policy, sectors) if sectors.get(symbol, sector) == sector)
 
 
 def _targets(policy: Policy, sectors: Mapping[str, str]) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from app.domain.kept import Same
 from app.domain.policy.adoption import AdoptionRules
 from app.domain.policy.answers import Answers
 from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Sector, Symbol
+from app.domain.policy.tax import Tax
 
 
 class RiskTolerance(StrEnum):
@@ -362,6 +363,7 @@ class Policy(Section):
     approval: Approval = Approval()
     notifications: Notifications = Notifications()
     adoption: AdoptionRules = AdoptionRules()
+    tax: Tax = Tax()
 
     @property
     def hash(self) -> str:

@@ -23,6 +23,7 @@ from app.desk.records import (
     RunMemory,
     RunStatus,
     SendBudget,
+    TakenOver,
 )
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
@@ -58,8 +59,9 @@ class WithoutFence(SqlLedger):
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
-        super().commit_plan(self._now_mine(claim), plan, intents, at, events, inputs)
+        super().commit_plan(self._now_mine(claim), plan, intents, at, events, inputs, taken_over)
 
     def sending(
         self,

@@ -10,7 +10,7 @@ import pytest
 
 from app.desk.desk import Desk
 from app.desk.journal import Call, Journal, record_call
-from app.desk.records import Claim, Event, Intent, RunStatus
+from app.desk.records import Claim, Event, Intent, RunStatus, TakenOver
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
 from app.domain.errors import Fenced, LedgerError, LedgerUnavailable
@@ -64,9 +64,10 @@ class Heard(SqlLedger):
         at: datetime,
         events: Sequence[Event] = (),
         inputs: KeptInputs | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
         self.writes.append("plan")
-        super().commit_plan(claim, plan, intents, at, events, inputs)
+        super().commit_plan(claim, plan, intents, at, events, inputs, taken_over)
 
 
 @pytest.fixture

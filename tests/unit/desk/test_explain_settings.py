@@ -108,6 +108,10 @@ async def test_names_beyond_a_threshold_and_the_nearest_one_are_told(office: Off
     assert words["exits.take_profit_pct"] == "nothing is that far; nearest is JPM at +33.3%, 16.7% away"
     assert words["market.vix_bands.0.vix"] == "the volatility index is 15.0: the band is not reached"
     assert words["execution.min_order_value"] == "0.20% of net asset value"
+    assert words["execution.min_order_nav_pct"] == "the smallest order is 500 USD, 0.20% of net asset value"
+    assert words["execution.max_order_nav_pct"] == "the largest order is 50,000 USD, 20.00% of net asset value"
+    by_volume = today(changed(policy(), "execution.max_order_volume", 0.00001), await reported(office))
+    assert (by_volume["execution.max_order_volume_pct"] or "").startswith("the largest order is 5,000 USD, 2.00% of")
     assert (words["risk_limits.max_position_pct"] or "").startswith("max_position is 6.8%: LOW")
 
 

@@ -106,7 +106,7 @@ def test_a_profit_taken_in_several_parts_on_one_day_is_one_level() -> None:
     assert memory.profit_levels_taken == {1000: 2}
 
 
-def test_the_newest_buy_and_the_newest_sale_by_choice_are_remembered_by_name() -> None:
+def test_the_newest_buy_and_the_newest_sale_are_remembered_by_name() -> None:
     chosen = replace(SALE, mandatory=False)
     reinforced = replace(chosen, side=Side.BUY, action=Action.REINFORCE, rules=(OrderRule.REINFORCE,))
     rotated = replace(chosen, action=Action.ROTATE, rules=(OrderRule.ROTATE,))
@@ -114,7 +114,7 @@ def test_the_newest_buy_and_the_newest_sale_by_choice_are_remembered_by_name() -
     forced = replace(SALE, conid=1001, action=Action.ROTATE)
     memory = remember((reinforced, rotated, forced, again), None, FakeCalendar(), FRIDAY + timedelta(days=3), HELD)
     assert memory.bought == {1000: 5}
-    assert memory.sold == {1000: 1}
+    assert memory.sold == {1000: 1, 1001: 5}
 
 
 def test_severities_caps_and_the_last_drawdown_action_come_from_the_session_before() -> None:

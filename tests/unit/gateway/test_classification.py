@@ -1,4 +1,4 @@
-"""What a contract is, in the broker's words: told by several answers, shifted between them, of a fund without levels."""
+"""What a contract is, in the broker's words: told by several answers, shifted, of a fund without any level."""
 
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ def fund() -> dict[str, Any]:
     return definition(VTI, "VTI", type="ETF", sector=None, group=None, sectorGroup=None)
 
 
-def defining(*rows: dict[str, Any], marker: object = MARKER) -> ScriptedGateway:
-    return ready_gateway(marker=marker).on(DEFINITIONS, ok({"secdef": list(rows)}))
+def defining(*rows: dict[str, Any]) -> ScriptedGateway:
+    return ready_gateway(marker=MARKER).on(DEFINITIONS, ok({"secdef": list(rows)}))
 
 
 def words(told: Classification) -> tuple[str | None, ...]:

@@ -60,8 +60,8 @@ FOR_NUMBER: Final[tuple[object, ...]] = (
 )
 FOR_FLAG: Final[tuple[object, ...]] = (None, "x", 1, [], {}, "true")
 FOR_OBJECT: Final[tuple[object, ...]] = (None, "x", 7, True, [], [[]])
-# What says of itself that it was not read, and the names, which only the pages of positions tell.
-SAID: Final = ("name", "strange", "complete", "note")
+# What says of itself that it was not read, and what only the pages of positions tell: names, and what each share is.
+SAID: Final = ("name", "strange", "complete", "note", "type", "sector", "industry", "category")
 FOR_LIST: Final[tuple[object, ...]] = (None, "x", 7, True, {}, [None], [7], ["x"], [[]])
 
 

@@ -15,8 +15,10 @@ from app.desk.records import (
     RunMemory,
     SendBudget,
     Snapshot,
+    TakenOver,
     UnitValue,
 )
+from app.domain.adoption import AdoptedHolding, Adoption
 from app.domain.instrument import Instrument
 from app.domain.navs import NavKind, NavPoint
 from app.domain.order import Order, OrderRule, OrderState, Side, client_order_id
@@ -32,7 +34,9 @@ KEY = RunKey(BOOK, BOOK, TODAY, "daily")
 PLAN = {"id": "cut_losers-1", "action": "CUT_LOSERS"}
 REPORT = {"evaluation": {"drawdown": 0.12}, "portfolio": {"nav": Decimal("1000000.50")}}
 
-EVALUATION = EvaluationRecord(severities={"drawdown": "HIGH"}, caps={"vix": 0.6}, drawdown_acted_at=0.12)
+EVALUATION = EvaluationRecord(
+    severities={"drawdown": "HIGH"}, caps={"vix": 0.6}, drawdown_acted_at=0.12, inherited={"max_sector": 0.03}
+)
 ACCOUNT = Snapshot(
     run_id="",
     session_date=TODAY,
@@ -50,6 +54,12 @@ ACCOUNT = Snapshot(
     values={1: UnitValue(Decimal("136.7275"), TODAY), 2: UnitValue(Decimal(33) / 7, TODAY - timedelta(days=3))},
 )
 MEMORY = RunMemory(EVALUATION, ACCOUNT, {"PM1": Decimal("150.25")})
+
+
+ADOPTION = Adoption(
+    TODAY, Decimal("1000000.50"), {1: AdoptedHolding(Decimal(10), Decimal("150.25"))}, Decimal("1502.5")
+)
+TAKEN_OVER = TakenOver(ADOPTION, {"max_sector": 0.03})
 
 
 class ManualTime:

@@ -8,6 +8,7 @@ from app.desk.records import Claim, Event, Flow, FlowPlan, Notice, PlanEnd, Quar
 from app.domain.cash import CashKind
 from app.domain.navs import NavKind
 from app.domain.order import OrderState, Side
+from app.domain.policy import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
 from app.ledger.sql_ledger import SqlLedger
@@ -20,6 +21,7 @@ from tests.unit.ledger.builders import (
     MEMORY,
     PLAN,
     REPORT,
+    TAKEN_OVER,
     TODAY,
     ManualTime,
     claimed,
@@ -59,7 +61,7 @@ def play(ledger: SqlLedger, time: ManualTime) -> None:
 def _done(ledger: SqlLedger) -> None:
     one, two, three = intent(1), intent(2), intent(3, side=Side.BUY)
     claim = claimed(ledger)
-    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"))
+    ledger.commit_plan(claim, PLAN, [one, two, three], AT, (), kept("first"), TAKEN_OVER)
     ledger.settle(claim, one.coid, OrderState.PLANNED, AT, what_if={"commission": Decimal("1.05")})
     for each in (one, two):
         sent(ledger, claim, each)
@@ -120,6 +122,8 @@ def _set_by_people(ledger: SqlLedger) -> None:
     for conid, symbol in ((9, "SPLT"), (10, "GONE")):
         ledger.quarantine(BOOK, Quarantine(conid, symbol, "price halved", TODAY), AT)
     ledger.release(BOOK, 10, "checked", "a person", AT)
+    ledger.choose_adoption(BOOK, AdoptionMode.TRANSITION, "what I would not buy", "a person", AT)
+    ledger.choose_adoption(OTHER, AdoptionMode.NOW, "a fresh start", "a person", AT)
     ledger.add_notice(Notice("DU100|halted", BOOK, "trading is halted", "a person set it"))
     ledger.add_notice(Notice("DU200|missed", OTHER, "the day was missed", "nobody logged in"))
 

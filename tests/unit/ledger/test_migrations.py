@@ -102,6 +102,7 @@ def test_migrations_lead_to_the_tables_that_the_code_declares(empty: Engine, dat
         ("0003", "0004"),
         ("0004", "0005"),
         ("0005", "0006"),
+        ("0006", "0007"),
         ("base", HEAD),
     ],
 )

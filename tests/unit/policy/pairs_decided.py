@@ -2,14 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from types import MappingProxyType
 
 import numpy as np
 
+from app.desk.report.tax import tax_part
+from app.desk.tax import TaxName, TaxView
 from app.domain.adoption import adoption_of
+from app.domain.lots import Fill
 from app.domain.market import Market, VixReading
+from app.domain.order import Side
 from app.domain.plan import NO_MEMORY, Memory
+from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
+from app.domain.tax import Name
 from tests.support.worlds import (
     LENGTH,
     NAMES,
@@ -79,6 +87,14 @@ def _growing() -> Market:
 def _taken_over(ago: int) -> Memory:
     """The even account, so many sessions ago."""
     return replace(NO_MEMORY, adoption=adoption_of(even(), TODAY), adopted=ago)
+
+
+def _told_gain(policy: Policy) -> object:
+    """What the report says of a sale of one of two purchases."""
+    paid = ((Side.BUY, 80, 200), (Side.BUY, 90, 100), (Side.SELL, 100, 10))
+    fills = [Fill(1, TODAY - timedelta(days=ago), side, Decimal(1), Decimal(price)) for side, price, ago in paid]
+    name = TaxName(1, "AA", "USD", Name(fills, Decimal(1)), Decimal(100), Decimal(1))
+    return tax_part(TaxView("USD", TODAY, policy.tax.lot_method, (name,))).totals
 
 
 _WINNER = even(costs={"AA": 80})
@@ -210,6 +226,13 @@ ADOPTION: Mapping[str, Pair] = MappingProxyType(
     }
 )
 
+TAX: Mapping[str, Pair] = MappingProxyType(
+    {
+        "tax.lot_method": Pair("fifo", "lifo", _told_gain),
+        "tax.prefer": Pair("none", "losses", decided(even(costs={"BB": 105})), {"risk_limits.max_sector_pct": 35}),
+    }
+)
+
 DECIDED: Mapping[str, Pair] = MappingProxyType(
-    {**UNIVERSE, **LIMITS, **EXITS, **ALLOCATION, **STRATEGIES, **MARKET, **ADOPTION}
+    {**UNIVERSE, **LIMITS, **EXITS, **ALLOCATION, **STRATEGIES, **MARKET, **ADOPTION, **TAX}
 )

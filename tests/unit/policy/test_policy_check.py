@@ -217,10 +217,26 @@ def test_a_position_limit_above_the_sector_limit_is_a_warning() -> None:
     )
 
 
-def test_a_name_without_a_known_sector_is_a_warning() -> None:
+def test_a_name_of_which_only_the_broker_can_tell_the_sector_may_be_in_any() -> None:
     symbols = [*samples.values()["universe"]["symbols"], "NVDA"]
-    assert messages(Level.WARNING, universe__symbols=symbols) == [
-        "universe.symbols: the sector of NVDA is not known; it counts as Unknown"
+    assert messages(Level.WARNING, universe__symbols=symbols) == []
+    assert (
+        messages(Level.WARNING, universe__symbols=symbols, universe__sectors=["Energy"]).count(
+            "universe.symbols: NVDA is in no sector of universe.sectors; it is never bought"
+        )
+        == 0
+    )
+
+
+def test_the_policys_word_of_a_sector_comes_before_the_table() -> None:
+    found = messages(
+        Level.WARNING,
+        universe__symbols=["KO", "NVDA"],
+        universe__sectors=["Energy"],
+        universe__sector_of={"KO": "Energy", "NVDA": "Materials"},
+    )
+    assert [each for each in found if each.endswith("it is never bought")] == [
+        "universe.symbols: NVDA is in no sector of universe.sectors; it is never bought"
     ]
 
 

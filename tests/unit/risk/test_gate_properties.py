@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.market import QuoteKind
 from app.domain.order import Order, Side
+from app.domain.order_size import largest_order, smallest_order
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import KillLevel
 from app.domain.sizing import is_margin, spendable
@@ -93,7 +94,8 @@ def test_buys_stay_within_the_orders_turnover_and_sizes_of_the_day(world: World,
     for one in buys(allowed):
         quote = world.market.quotes[one.instrument.conid]
         halved = 2 if world.market.live and quote.kind is QuoteKind.DELAYED else 1
-        assert rules.min_order_value <= one.notional <= rules.max_order_value / halved + EDGE
+        least, most = smallest_order(rules, world.portfolio.nav), largest_order(rules, world.portfolio.nav)
+        assert least <= one.notional <= most / halved + EDGE
         assert quote.average_volume is not None
         assert one.quantity * halved <= Decimal(str(rules.max_share_of_volume)) * quote.average_volume + EDGE
 

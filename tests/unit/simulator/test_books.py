@@ -120,6 +120,11 @@ async def test_a_dividend_is_paid_once_when_its_session_opens_and_is_a_return(ti
     steps = [after - before for before, after in pairwise(cash) if after != before]
     assert len(steps) == 1
     session = early.look().session
+    conids = [one.contract.conid for one in early.book.positions()]
+    told = await gateway.post("/pa/transactions", {"acctIds": [ACCOUNT], "conids": conids, "days": 28})
+    paid = [row for row in told["transactions"] if row["type"] == "Dividend Payment"]
+    assert {row["conid"] for row in paid} == set(conids)
+    assert sum(Decimal(str(row["amt"])) for row in paid) == steps[0]
     assert early.book.external_flows(early.rates, session).sum() == 0
 
 

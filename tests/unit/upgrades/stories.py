@@ -30,11 +30,12 @@ from app.domain.unmanaged import UnmanagedHolding
 from app.ledger.engine import open_ledger
 from tests.support.broker_model import Fate
 from tests.support.fakes import Office, policy
-from tests.support.world import OPENING, TODAY, conid, steady
+from tests.support.world import ACCOUNT, OPENING, TODAY, World, conid, steady
 from tests.unit.ledger.builders import ManualTime
 
 DAY = RunRequest()
 TOMORROW = TODAY + timedelta(days=1)
+SECOND = "DU7654321"
 Told = dict[str, Any]
 
 
@@ -144,6 +145,21 @@ async def waiting(office: Office) -> None:
     await run_daily(office.desk(), DAY)
 
 
+async def two_accounts(office: Office) -> None:
+    """Each with a book of its own: the second begins a day later, with more of one name at another price."""
+    office.world.set_session(accounts=(ACCOUNT, SECOND))
+    office.account = ACCOUNT
+    await run_daily(office.desk(), DAY)
+    office.world.next_day(TOMORROW)
+    fresh = World()
+    held = fresh.positions[conid("KO")]
+    office.world.positions = fresh.positions | {conid("KO"): replace(held, quantity=Decimal(175), price=Decimal(102))}
+    office.world.cash = fresh.cash
+    office.broker.orders, office.broker.trades = [], []
+    office.account = SECOND
+    await run_daily(office.desk(), DAY)
+
+
 async def lapsed(office: Office) -> None:
     """A plan is committed, its first order was about to be sent, and the process is gone."""
     await _killed(office, "place")
@@ -170,6 +186,14 @@ async def next_day(office: Office) -> Told:
     """The next session, by the rules; nobody tells any more what is worth what no rule manages."""
     office.world.next_day(TOMORROW)
     office.world.unmanaged = tuple(replace(line, value=None, exposure=None) for line in office.world.unmanaged)
+    return await _seen(office, DAY)
+
+
+async def next_day_of_second(office: Office) -> Told:
+    """The session after that."""
+    office.world.set_session(accounts=(ACCOUNT, SECOND))
+    office.world.next_day(TOMORROW + timedelta(days=1))
+    office.account = SECOND
     return await _seen(office, DAY)
 
 
@@ -242,6 +266,7 @@ STORIES: Mapping[str, Story] = {
     "cooling_down": Story(cooling_down, {"next_day": next_day}),
     "drawn_down": Story(drawn_down, {"next_day": next_day}),
     "waiting": Story(waiting, {"next_day": next_day, "approved": approved}),
+    "two_accounts": Story(two_accounts, {"next_day_of_second": next_day_of_second}),
     "lapsed": Story(lapsed, {"next_day": next_day, "same_day": same_day}),
     "interrupted": Story(interrupted, {"next_day": next_day, "same_day": same_day}),
 }

@@ -1,0 +1,97 @@
+"""`portfolio tax`: the gains of a year by the ledger alone, here or by the service at --url."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from app.commands.output import (
+    AccountOption,
+    JsonOption,
+    StateOption,
+    UrlOption,
+    opened_ledger,
+    print_json,
+    settings_of,
+    tell,
+)
+from app.commands.service_client import Call, ask_service
+from app.commands.terminal_parts import heading, money, plain_table
+from app.desk.accounts import Whose
+from app.desk.controls.tax import tax_of
+from app.settings import read_policy
+
+Row = Mapping[str, Any]
+YearOption = Annotated[int | None, typer.Option("--year", help="A calendar year; without it that of the newest run.")]
+_GAINS = ("proceeds", "cost", "gain", "deferred", "counted", "short_term", "long_term", "unknown_term")
+_HEADS = ("proceeds", "cost", "gain", "deferred", "counts", "short", "long", "term unknown")
+
+
+def tax(
+    year: YearOption = None,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Gains of a year and of what is held, by lot: numbers of this record, not advice."""
+    settings = settings_of(state)
+    if url is not None:
+        asked = {name: value for name, value in (("year", year), ("account", account)) if value is not None}
+        path = f"/tax?{urlencode(asked)}" if asked else "/tax"
+        facts: Row = ask_service(settings, url, Call(path, method="GET"), tell)
+    else:
+        policy, _ = read_policy(settings.policy_file)
+        with opened_ledger(settings) as ledger:
+            facts = tax_of(ledger, Whose(account, settings.accounts), policy.tax.lot_method, year)
+    if as_json:
+        print_json(facts)
+        return
+    Console().print(tax_text(facts))
+
+
+def tax_text(facts: Row) -> RenderableType:
+    """By name, then added up; what is not known after it, and what decides."""
+    sold = [row for row in facts["names"] if float(row["realised"]["quantity"])]
+    held = [row for row in facts["names"] if float(row["unrealised"]["quantity"])]
+    parts: list[RenderableType] = [
+        Text(f"account {facts['account']}, {facts['year']}, as of {facts['as_of']}, lots {facts['lot_method']}", "bold")
+    ]
+    parts += _table("Realised", sold, "realised", facts["totals"])
+    parts += _table("Unrealised", held, "unrealised", facts["totals"])
+    parts += _windows(facts["names"])
+    if facts["unknown"]:
+        parts += [heading("What this record does not know"), *(Text(line) for line in facts["unknown"])]
+    return Group(*parts, Text(f"\n{facts['note']}"))
+
+
+def _table(title: str, rows: list[Row], kind: str, totals: list[Row]) -> list[RenderableType]:
+    if not rows:
+        return [heading(title), Text("nothing")]
+    table = plain_table("name", "quantity", *_HEADS, right=("quantity", *_HEADS))
+    for row in rows:
+        part = row[kind]
+        unknown = f" ({part['unknown']} unknown)" if float(part["unknown"]) else ""
+        table.add_row(row["symbol"], part["quantity"] + unknown, *(money(part[name]) for name in _GAINS))
+    for total in totals:
+        name = f"all, in {total['currency']}" if total["base"] else f"in {total['currency']}"
+        table.add_row(name, "", *(money(total[kind][each]) for each in _GAINS), style="bold")
+    return [heading(title), table]
+
+
+def _windows(rows: list[Row]) -> list[RenderableType]:
+    """Thirty days either way."""
+    lines = [
+        Text(f"{row['symbol']}: a sale at a loss up to {row['bought_until']} is put off, the name was bought")
+        for row in rows
+        if row["bought_until"]
+    ]
+    lines += [
+        Text(f"{row['symbol']}: buying it up to {row['loss_until']} puts off a loss of {money(row['open_loss'])}")
+        for row in rows
+        if row["loss_until"]
+    ]
+    return [heading("Within 30 days"), *lines] if lines else []
