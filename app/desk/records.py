@@ -15,7 +15,7 @@ from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel
-from app.domain.tax import Opening
+from app.domain.tax import NO_TAX_BASIS, TaxBasis
 from app.engine.memory import EvaluationRecord
 
 
@@ -38,8 +38,6 @@ class RunStatus(StrEnum):
 HOLDS_KEY = frozenset(
     {RunStatus.RUNNING, RunStatus.DONE, RunStatus.AWAITING_APPROVAL, RunStatus.REJECTED, RunStatus.HALTED}
 )
-
-
 # The action of what a person said is not ours, though it carries a name of ours at the broker.
 ABANDONED_ACTION = "ABANDON"
 # The error of a run that was neither closed nor given up.
@@ -371,23 +369,6 @@ class Quarantine:
     symbol: str
     reason: str
     since: date
-
-
-@dataclass(frozen=True, slots=True)
-class TaxBasis:
-    """What sales are counted from beside the fills; `symbols` and `currencies` by conid, `rates` of fill days.
-
-    `openings`: what the first run on record found, None where none saw the account. `filled`: orders with a fill.
-    """
-
-    openings: Mapping[int, Opening] | None = None
-    symbols: Mapping[int, str] = field(default_factory=dict)
-    currencies: Mapping[int, str] = field(default_factory=dict)
-    rates: Mapping[date, Mapping[str, Decimal]] = field(default_factory=dict)
-    filled: frozenset[str] = frozenset()
-
-
-NO_TAX_BASIS = TaxBasis()
 
 
 @dataclass(frozen=True, slots=True)

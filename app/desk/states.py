@@ -10,7 +10,7 @@ from decimal import Decimal
 from app.desk.desk import Progress, silent
 from app.desk.journal import Journal
 from app.desk.ports import Clock, ModelUse
-from app.desk.records import NO_TAX_BASIS, Claim, Control, Flow, Oversight, Quarantine, RunKey, TaxBasis
+from app.desk.records import Claim, Control, Flow, Oversight, Quarantine, RunKey
 from app.desk.report.explanation import ExplanationPart
 from app.desk.stages.continuity import Continuity
 from app.desk.stages.valuation import value_doubt
@@ -26,6 +26,7 @@ from app.domain.portfolio import Portfolio
 from app.domain.questions import Question
 from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
+from app.domain.tax import NO_TAX_BASIS, TaxBasis
 from app.engine.first_contact import ModeOutcome
 from app.record.chunks import KeptInputs
 

@@ -6,13 +6,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from app.desk.records import AccountRecord, TaxBasis
+from app.desk.records import AccountRecord
 from app.desk.stages.memory import fee_of, fills_of
 from app.desk.states import AccountRead, OrderResult, Run
 from app.domain.lots import Fill, by_name
 from app.domain.order import Order
 from app.domain.policy import LotMethod
-from app.domain.tax import Name, Opening
+from app.domain.tax import Name, Opening, TaxBasis
 
 ZERO, ONE = Decimal(0), Decimal(1)
 # Of a name that nobody held when the record began.

@@ -5,7 +5,7 @@ bought. Fractions throughout, so that nothing is lost before the cents; short po
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -50,6 +50,23 @@ class Name:
         """As if those came after the others."""
         bought = sum((fill.side.sign * fill.quantity for fill in fills), Decimal(0))
         return replace(self, fills=(*self.fills, *fills), held=self.held + bought)
+
+
+@dataclass(frozen=True, slots=True)
+class TaxBasis:
+    """What sales are counted from beside the fills; `symbols` and `currencies` by conid, `rates` of fill days.
+
+    `openings`: what the first run on record found, None where none saw the account. `filled`: orders with a fill.
+    """
+
+    openings: Mapping[int, Opening] | None = None
+    symbols: Mapping[int, str] = field(default_factory=dict)
+    currencies: Mapping[int, str] = field(default_factory=dict)
+    rates: Mapping[date, Mapping[str, Decimal]] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
+
+
+NO_TAX_BASIS = TaxBasis()
 
 
 @dataclass(frozen=True, slots=True)

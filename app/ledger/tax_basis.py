@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, select
 
-from app.desk.records import IntentRecord, Snapshot, TaxBasis
-from app.domain.tax import Opening
+from app.desk.records import IntentRecord, Snapshot
+from app.domain.tax import Opening, TaxBasis
 from app.ledger import run_memory
 from app.ledger.schema import run_memory as kept
 from app.ledger.schema import runs

@@ -24,10 +24,10 @@ def measure(today: Today) -> Evaluation:
     buyable = eligible(policy, market)
     names = today.arrays.instruments
     locked = blocked_names(policy, market, names)
-    stuck = locked
-    if mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT:
-        # What the policy would not hold is held: it is no reason to sell what it would.
-        stuck = locked.union(name.conid for name in names if is_legacy(policy, name))
+    legacy = frozenset(name.conid for name in names if is_legacy(policy, name))
+    # What the policy would not hold and leaves alone is held: it is no reason to sell what it would.
+    left_alone = mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT
+    stuck = locked.union(legacy) if left_alone else locked
     off = drifts(policy, market, today.arrays, buyable, found.max_exposure, stuck)
     return Evaluation(
         nav=found.nav,
@@ -44,7 +44,7 @@ def measure(today: Today) -> Evaluation:
         vix=found.vix,
         eligible=buyable,
         inherited=found.inherited,
-        settled=today.memory.settled or _settled(today, off),
+        settled=today.memory.settled or ((left_alone or not legacy) and _settled(today, off)),
     )
 
 

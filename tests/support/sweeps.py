@@ -20,6 +20,8 @@ from tests.support.histories import sessions
 
 DAYS = 12
 BASE = policy_values(shipped_policy())
+# So that a stop is what it is called.
+BASE["exits"]["volatility_multiple"] = 0
 
 
 def walk(days: int = DAYS) -> History:

@@ -6,19 +6,13 @@ These are standing conditions, not faults: they hold until they are changed.
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from api_gateway.simulator.exchange.universe import stock
 from api_gateway.simulator.front.pages import DeniedStatus, LoginAnswer
+from api_gateway.simulator.scenario import Known
 
 AccountType = Literal["margin", "cash"]
 Upstream = Literal["up", "cut", "silent"]
-
-
-def _known(symbol: str) -> str:
-    if stock(symbol) is None:
-        raise ValueError(f"unknown symbol {symbol}")
-    return symbol
 
 
 class BrokerChange(BaseModel):
@@ -28,7 +22,7 @@ class BrokerChange(BaseModel):
 
     dedupe: bool | None = None
     account_type: AccountType | None = None
-    halted: tuple[Annotated[str, AfterValidator(_known)], ...] | None = None
+    halted: tuple[Known, ...] | None = None
     closed: bool | None = None
     duplicate_status: Literal[200, 400] | None = None
     primer_status: Literal[400, 500] | None = None

@@ -1,5 +1,7 @@
 """Three days worked out by hand, to the cent: a stop, a dividend, a commission, and slippage of ten basis points.
 
+The account is taken over the day before, on which nothing moves.
+
 The account at the close before the first day:
 
     100 AA, bought at 100.00, close 100.00       10,000.00
@@ -37,7 +39,7 @@ from app.domain.policy import Policy
 from tests.support.histories import book, history, holding, instrument, sessions
 from tests.support.worlds import policy
 
-DAYS = sessions(WARM_UP + 3)
+DAYS = sessions(WARM_UP + 4)
 COSTS = Assumptions(slippage_bps=Decimal(10))
 
 
@@ -51,7 +53,7 @@ def three_days() -> History:
     before = {"AA": [99.0, 100.0] * (WARM_UP // 2), "BB": [25.25, 25.0] * (WARM_UP // 2)}
     dividend = Dividend(instrument("BB").conid, DAYS[-2], DAYS[-2], Decimal("0.30"))
     return history(
-        {"AA": [*before["AA"], 80.0, 78.0, 79.0], "BB": [*before["BB"], 25.2, 25.1, 25.5]}, happenings=[dividend]
+        {"AA": [*before["AA"], 100.0, 80.0, 78.0, 79.0], "BB": [*before["BB"], 25.0, 25.2, 25.1, 25.5]}, happenings=[dividend]
     )
 
 
@@ -59,14 +61,14 @@ def three_days() -> History:
 def replayed() -> Replayed:
     small = three_days()
     start = book(small, "85000", holding("AA", 100, "100"), holding("BB", 200, "25"), row=WARM_UP - 1)
-    (found,) = replay([only_exits()], small, start, COSTS, DAYS[-3], DAYS[-1])
+    (found,) = replay([only_exits()], small, start, COSTS, DAYS[-4], DAYS[-1])
     return found
 
 
 def test_the_value_of_each_close_is_what_the_hand_says(replayed: Replayed) -> None:
-    assert replayed.nav.tolist() == [100000.00, 98040.00, 97871.20, 97951.20]
-    assert replayed.cash.tolist() == [85000.00, 85000.00, 92851.20, 92851.20]
-    assert replayed.invested.tolist() == pytest.approx([15000, 13040, 5020, 5100], abs=1e-9)
+    assert replayed.nav.tolist() == [100000.00, 100000.00, 98040.00, 97871.20, 97951.20]
+    assert replayed.cash.tolist() == [85000.00, 85000.00, 85000.00, 92851.20, 92851.20]
+    assert replayed.invested.tolist() == pytest.approx([15000, 15000, 13040, 5020, 5100], abs=1e-9)
     assert replayed.end.cash_in("USD") == Decimal("92851.20")
     assert [one.price for one in replayed.end.holdings if one.quantity] == [Decimal("25.50")]
 
@@ -74,11 +76,11 @@ def test_the_value_of_each_close_is_what_the_hand_says(replayed: Replayed) -> No
 def test_the_stop_is_the_one_order_and_it_filled_a_day_after_it_was_decided(replayed: Replayed) -> None:
     (done,) = replayed.done
     assert (done.order.side, done.order.rules) == (Side.SELL, (OrderRule.STOP_LOSS,))
-    assert (done.decided, done.row) == (WARM_UP, WARM_UP + 1)
+    assert (done.decided, done.row) == (WARM_UP + 1, WARM_UP + 2)
     assert [done.quantity, done.price, done.paid, done.commission] == [
         Decimal(100), Decimal(78), Decimal("77.922"), Decimal(1),
     ]  # fmt: skip
-    assert [day.orders for day in replayed.days] == [1, 0, 0]
+    assert [day.orders for day in replayed.days] == [0, 1, 0, 0]
     assert replayed.lapsed == ()
 
 
@@ -88,10 +90,10 @@ def test_costs_and_dividends_are_told_apart(replayed: Replayed) -> None:
 
 
 def test_positions_by_day_follow_from_the_start_and_what_was_booked(replayed: Replayed) -> None:
-    assert replayed.quantities.tolist() == [[100, 200], [100, 200], [0, 200], [0, 200]]
+    assert replayed.quantities.tolist() == [[100, 200], [100, 200], [100, 200], [0, 200], [0, 200]]
 
 
 def test_returns_and_exposure_count_the_first_day_and_what_was_filled(replayed: Replayed) -> None:
-    assert replayed.returns.tolist() == pytest.approx([-0.0196, 97871.20 / 98040 - 1, 80 / 97871.20], abs=1e-15)
-    assert replayed.exposure.tolist() == pytest.approx([13040 / 98040, 5020 / 97871.20, 5100 / 97951.20], abs=1e-12)
+    assert replayed.returns.tolist() == pytest.approx([0, -0.0196, 97871.20 / 98040 - 1, 80 / 97871.20], abs=1e-15)
+    assert replayed.exposure.tolist() == pytest.approx([0.15, 13040 / 98040, 5020 / 97871.20, 5100 / 97951.20], abs=1e-12)
     assert replayed.marks == ()

@@ -9,6 +9,7 @@ from app.broker import wire
 from app.broker.connection import McpConnection
 from app.broker.holdings import balances, holdings, unreadable, untold
 from app.broker.mcp import McpBroker
+from app.domain.instrument import AssetClass
 from app.domain.order import Side
 from tests.unit.broker.canned import ANSWERS, ORDER, Canned
 
@@ -25,10 +26,16 @@ def row(**changes: object) -> wire.PositionAnswer:
     return wire.PositionAnswer.model_validate(PLAIN | changes)
 
 
-def test_a_stock_held_long_with_a_price_is_managed() -> None:
-    found = holdings([row(), row(conid=8, asset_class="ETF"), row(conid=9, currency="GBP")], [], RATES)
-    assert [position.instrument.conid for position in found.positions] == [7, 8, 9]
+def test_a_stock_or_fund_held_long_with_a_price_is_managed() -> None:
+    found = holdings([row(), row(conid=8, type="ETF"), row(conid=9, currency="GBP", type="ADR")], [], RATES)
+    kinds = [(position.instrument.conid, position.instrument.asset_class) for position in found.positions]
+    assert kinds == [(7, AssetClass.STOCK), (8, AssetClass.ETF), (9, AssetClass.STOCK)]
     assert found.unmanaged == ()
+
+
+def test_what_the_broker_says_of_a_share_goes_with_it() -> None:
+    (position,) = holdings([row(industry="Banks", category="Commer Banks Non-US")], [], RATES).positions
+    assert (position.instrument.industry, position.instrument.category) == ("Banks", "Commer Banks Non-US")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,10 @@ def test_a_stock_held_long_with_a_price_is_managed() -> None:
         ({"asset_class": "OPT", "quantity": "2", "price": "2.15", "market_value": "430"}, "an option", "430", "430"),
         ({"asset_class": "BOND", "quantity": "2", "price": "98.5", "market_value": "1970"}, "a bond", "1970", "1970"),
         ({"asset_class": "FUND"}, "a mutual fund", "2400", "2400"),
+        ({"type": "PUBLIC"}, "a preferred share or a note: only stocks and funds", "2400", "2400"),
+        ({"type": "CLOSED-END FUND"}, "a closed-end fund", "2400", "2400"),
+        ({"type": None}, "does not tell whether it is a share or a fund", "2400", "2400"),
+        ({"type": None, "asset_class": "ETF"}, "does not tell whether it is a share or a fund", "2400", "2400"),
         ({"asset_class": "WAR"}, "a warrant", "2400", "2400"),
         ({"asset_class": "CRYPTO", "currency": "GBP"}, "a cryptocurrency", "2880", "2880"),
         ({"asset_class": "cash", "price": "1.06", "market_value": "106"}, "counted in the cash", "0", "0"),

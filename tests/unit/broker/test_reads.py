@@ -95,6 +95,20 @@ async def test_instruments_with_the_reasons_of_those_that_are_not(canned: Canned
     assert canned.arguments["resolve_contracts"] == {"symbols": ["AAPL", "NOPE"], "asset_class": "STK"}
 
 
+async def test_a_preferred_share_is_no_instrument_and_an_index_needs_no_type(
+    canned: Canned, connection: McpConnection
+) -> None:
+    row = {"symbol": "BAC PRL", "conid": 7, "name": None, "currency": "USD", "asset_class": "STK", "type": "PUBLIC"}
+    index = {"symbol": "VIX", "conid": 8, "name": None, "currency": "USD", "asset_class": "IND"}
+    canned.answers["resolve_contracts"] = {"contracts": [row], "unresolved": []}
+    found, unresolved = await McpMarketData(connection).instruments(("BAC PRL",))
+    assert found == {}
+    assert unresolved == {"BAC PRL": "a preferred share or a note: only stocks and funds are managed"}
+    canned.answers["resolve_contracts"] = {"contracts": [index], "unresolved": []}
+    found, _ = await McpMarketData(connection).instruments(("VIX",), AssetClass.INDEX)
+    assert found["VIX"].asset_class is AssetClass.INDEX
+
+
 async def test_however_many_names_there_are_they_are_asked_for_in_parts(
     canned: Canned, connection: McpConnection
 ) -> None:

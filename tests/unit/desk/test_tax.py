@@ -15,6 +15,7 @@ from app.desk.accounts import Whose
 from app.desk.controls.tax import tax_of
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.domain.errors import UsageError
 from app.domain.policy import LotMethod
 from tests.support.fakes import Office, policy
@@ -44,15 +45,16 @@ def tax(office: Office, year: int | None = None, account: str | None = None) -> 
 
 @pytest.fixture
 async def sold(office: Office) -> tuple[Office, Told, Told]:
-    """A winner is added to, and four days later it is past its stop and sold whole, at a loss."""
+    """A winner is added to, and four days later a person sells all of it; what was added makes a loss."""
     office.policy = changed(policy(), "strategies.sector_rotation.enabled", False)
     held = office.world.positions
     held.update({n: replace(position, average_cost=PRICE) for n, position in held.items() if n != WINNER})
     first = await ran(office)
     office.world.next_day(LATER)
     office.broker.orders.clear()
-    held[WINNER] = replace(held[WINNER], average_cost=Decimal(130))
-    return office, first, await ran(office)
+    left = await exit_position(office.desk(), "JPM", "a person")
+    assert left.report is not None
+    return office, first, left.report
 
 
 async def test_a_plan_tells_what_its_sale_would_bring_and_the_report_what_it_brought(

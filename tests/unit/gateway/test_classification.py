@@ -36,8 +36,8 @@ def fund() -> dict[str, Any]:
     return definition(VTI, "VTI", type="ETF", sector=None, group=None, sectorGroup=None)
 
 
-def defining(*rows: dict[str, Any], marker: dict[str, Any] = MARKER) -> ScriptedGateway:
-    return ready_gateway(marker=marker).on(DEFINITIONS, ok({"secdef": list(rows)}))
+def defining(*rows: dict[str, Any]) -> ScriptedGateway:
+    return ready_gateway(marker=MARKER).on(DEFINITIONS, ok({"secdef": list(rows)}))
 
 
 def words(told: Classification) -> tuple[str | None, ...]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api_gateway.simulator.exchange.listings import listings
 from app.broker.kinds import class_of
 from app.domain.instrument import GICS_SECTORS, UNKNOWN_SECTOR, AssetClass
 from app.market.companies import COMPANIES
@@ -55,6 +56,14 @@ def test_the_categories_alone_are_never_wrong_where_no_company_is_listed() -> No
     found = Counter(sector_of_industry("ZZZZZ", row["industry"], row["category"]) == row["sector"] for row in plain)
     assert found[False] == 0
     assert found[True] > 800
+
+
+def test_the_names_of_the_simulated_broker_were_classed_by_another_hand_and_agree() -> None:
+    """It prices a whole category by one sector; the two that GICS has elsewhere are no mistake of ours."""
+    shares = [one for one in listings() if class_of(one.type) is AssetClass.STOCK]
+    found = {one.symbol: (sector_of_industry(one.symbol, one.industry, one.category), one.moves_with) for one in shares}
+    assert len(found) > 300
+    assert {symbol for symbol, (ours, theirs) in found.items() if ours != theirs} <= {"GRMN", "LDOS"}
 
 
 def test_the_facts_are_wide_enough_to_mean_something() -> None:
