@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from pydantic import Field
+
 from app.desk.report.part import Amount, Part
 from app.desk.states import MarketRead
 from app.domain.evaluation import Evaluation
@@ -58,8 +60,8 @@ class MemoryPart(Part):
     reinforced: dict[str, tuple[int, ...]]
     sold_at_loss: dict[str, int]
     profit_levels_taken: dict[str, int]
-    bought: dict[str, int] = {}
-    sold: dict[str, int] = {}
+    bought: dict[str, int] = Field(default_factory=dict)
+    sold: dict[str, int] = Field(default_factory=dict)
     new_money: Amount = Decimal(0)
     planned_withdrawal: Amount = Decimal(0)
 
