@@ -64,7 +64,7 @@ def share_of(nav: Decimal, share: float) -> Decimal:
 
 
 def _by_worth(rules: Execution, nav: Decimal) -> tuple[Decimal, ...]:
-    if rules.max_order_value is rules.max_order_nav is rules.max_order_volume is None:
+    if rules.max_order_value is None and rules.max_order_nav is None and rules.max_order_volume is None:
         # A day kept by an earlier version leaves out what was the default then.
         return (_FORMER,)
     money = () if rules.max_order_value is None else (rules.max_order_value,)
