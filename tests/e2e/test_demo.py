@@ -59,22 +59,24 @@ def demo(home: Path, *arguments: str) -> Demo:
 
 
 def returns(found: Demo) -> dict[str, float]:
-    """Price over average cost less one, of every position in the report, worked out anew."""
-    positions = found.report["portfolio"]["positions"]
-    return {row["symbol"]: float(row["price"]) / float(row["average_cost"]) - 1 for row in positions}
+    """Price over what gains count from less one, of every holding in the report, worked out anew."""
+    levels = found.report["price_levels"]
+    return {row["symbol"]: float(row["price"]) / float(row["base"]) - 1 for row in levels}
 
 
 def check_reasons(found: Demo) -> None:
     """Whatever the day, the reasons match the numbers of the same report."""
     gains = returns(found)
     stops, profits = found.exits("stop_loss"), found.exits("take_profit")
-    assert set(stops) == {symbol for symbol, gain in gains.items() if gain <= -0.15}
+    levels = {row["symbol"]: row for row in found.report["price_levels"]}
+    assert set(stops) == {name for name, row in levels.items() if float(row["price"]) <= float(row["stop"])}
+    assert all(float(row["stop"]) <= 0.85 * float(row["base"]) + 1e-4 for row in levels.values())
     assert set(profits) == {symbol for symbol, gain in gains.items() if gain >= 0.5}
     for symbol, value in {**stops, **profits}.items():
         assert value == pytest.approx(gains[symbol], abs=1e-3), symbol
     for order in found.report["orders"]:
         if "stop_loss" in order["trigger"]:
-            assert f"unrealised {gains[order['symbol']]:.1%} against -15.0%" in order["trigger"]
+            assert f"unrealised {gains[order['symbol']]:.1%} against -" in order["trigger"]
     drawdown = found.report["evaluation"]["drawdown"]
     assert found.metrics["drawdown"]["value"] == drawdown
     assert (drawdown >= 0.15) == (found.metrics["drawdown"]["severity"] in {"HIGH", "CRITICAL"})
@@ -96,8 +98,11 @@ def test_the_demo_ends_with_a_filled_run_on_real_prices(today: Demo) -> None:
     assert today.report["source"] == "simulator:sample"
     assert today.report["session_date"] == "2022-12-28"
     assert {order["state"] for order in today.report["orders"]} == {"FILLED"}
-    assert set(today.exits("stop_loss")) == {"AAPL", "MSFT", "BAC", "HD"}
     assert set(today.exits("take_profit")) == {"XOM"}
+    # Since the account was taken over, with the stop as far as the name moves anyway.
+    assert set(today.exits("stop_loss")) == {"AMD"}
+    adoption = today.report["adoption"]
+    assert (adoption["session_date"], adoption["first_contact"]) == ("2021-12-29", False)
     check_reasons(today)
     assert today.said.errors == []
 
@@ -108,8 +113,24 @@ def test_a_second_demo_on_the_same_state_reports_the_run_and_orders_nothing(toda
     assert again.status == 0, again.err
     assert json.loads(again.out) == today.report
     assert "filled" not in again.err
-    runs = portfolio(tmp_path, "runs", "--json", "--state", today.state)
-    assert [run["run_id"] for run in json.loads(runs.out)] == [today.report["run_id"]]
+    runs = json.loads(portfolio(tmp_path, "runs", "--json", "--state", today.state).out)
+    assert [(run["session_date"], run["slot"]) for run in runs] == [
+        ("2022-12-28", "daily"),
+        ("2022-12-27", "close"),
+        ("2021-12-29", "daily"),
+    ]
+    assert runs[0]["run_id"] == today.report["run_id"]
+
+
+@pytest.mark.real_prices
+def test_a_first_contact_sells_nothing_for_what_was_before_and_shows_the_three_ways(tmp_path: Path) -> None:
+    first = demo(tmp_path, "--first-contact")
+    adoption = first.report["adoption"]
+    assert adoption["first_contact"]
+    assert [mode["mode"] for mode in adoption["modes"]] == ["adopt", "transition", "now"]
+    assert first.report["evaluation"]["exits_due"] == []
+    assert first.triggers <= {"rotate", "rebalance", "reinforce"}
+    assert float(adoption["modes"][0]["turnover"]) <= 0.05 * float(adoption["nav"])
 
 
 @pytest.mark.real_prices
@@ -187,7 +208,7 @@ def test_generated_prices_are_called_synthetic_wherever_they_are_shown(tmp_path:
     said = portfolio(tmp_path, "demo", "--data", "synthetic", "--state", tmp_path / "state")
     assert said.status == 0, said.err
     assert "SYNTHETIC" in said.out
-    (run,) = json.loads(portfolio(tmp_path, "runs", "--json", "--state", tmp_path / "state").out)
+    run = json.loads(portfolio(tmp_path, "runs", "--json", "--state", tmp_path / "state").out)[0]
     shown = portfolio(tmp_path, "show", run["run_id"], "--state", tmp_path / "state")
     assert "SYNTHETIC" in shown.out
 

@@ -16,6 +16,7 @@ from app.desk.stages.continuity import Continuity, continuity
 from app.desk.stages.read import fills_on_record
 from app.desk.stages.reconcile import our_ids
 from app.desk.stages.valuation import carried
+from app.domain.adoption import Adoption
 from app.domain.instrument import Instrument
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import KillLevel
@@ -26,7 +27,10 @@ RUNS_LOOKED_AT = 60
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at broker and ledger. `missing`: sessions of which the ledger has no run at all."""
+    """One look at broker and ledger. `missing`: sessions of which the ledger has no run at all.
+
+    `adoption`: how the account was taken over, as far as the ledger knows.
+    """
 
     key: RunKey
     strays: tuple[Stray, ...]
@@ -38,6 +42,7 @@ class Look:
     missing: tuple[date, ...]
     waiting: tuple[str, ...]
     level: Control
+    adoption: Adoption | None = None
 
     @property
     def left(self) -> int:
@@ -63,18 +68,19 @@ async def look(desk: Desk, key: RunKey, clock: Clock) -> Look:
     listed = report.trades
     trades = listed + fills_on_record(clock.now(), record.filled_since, listed) if before is not None else ()
     seen = carried(portfolio, before.values if before else {})
-    recorded = sum((flow.amount for flow in record.flows), Decimal(0))
+    recorded, income = (sum((flow.amount for flow in flows), Decimal(0)) for flows in (record.flows, record.income))
     return Look(
         key=key,
         strays=strays(shown, record.orders, {n: i.symbol for n, i in instruments.items()}, tuple(slots), key),
         known=frozenset(each.coid for each in shown),
         portfolio=seen,
         instruments=instruments,
-        continuity=continuity(before, seen, trades, recorded),
+        continuity=continuity(before, seen, trades, recorded, income),
         quarantined=record.quarantined,
         missing=tuple(_missing(desk, clock, [run.key.session_date for run in runs])),
         waiting=tuple(run.run_id for run in runs if run.status is RunStatus.AWAITING_APPROVAL),
         level=await desk.in_thread(desk.ledger.level, key.book),
+        adoption=record.adoption,
     )
 
 
@@ -89,6 +95,7 @@ def as_json(seen: Look) -> dict[str, Any]:
         "quarantined": [{"symbol": q.symbol, "reason": q.reason, "since": f"{q.since}"} for q in seen.quarantined],
         "unexplained_flow": f"{unexplained:.2f} {seen.portfolio.currency}" if unexplained else None,
         "sessions_without_run": [day.isoformat() for day in seen.missing],
+        "taken_over": seen.adoption.session_date.isoformat() if seen.adoption else None,
         "level": seen.level.level.value,
         "left": seen.left,
         "next": list(_next(seen)),
@@ -137,6 +144,12 @@ def _next(seen: Look) -> Iterator[str]:
         yield "cash does not follow from the executions that the broker still tells: `portfolio flow add`"
     for run_id in seen.waiting:
         yield f"run {run_id} waits for approval, perhaps of orders that were sent long ago: `portfolio reject {run_id}`"
+    yield from _of_the_ledger(seen)
+
+
+def _of_the_ledger(seen: Look) -> Iterator[str]:
+    if seen.adoption is None:
+        yield "the ledger does not know that the account was taken over: the next run takes it over as of its own day"
     yield "`portfolio audit verify`"
     if seen.level.level is not KillLevel.ACTIVE:
         yield f"`portfolio resume`, once all is right: the level is {seen.level.level.value} ({seen.level.reason})"
