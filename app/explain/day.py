@@ -58,11 +58,24 @@ class Day:
         """The measurement of that name."""
         return next(row for row in self.report["evaluation"]["metrics"] if row["name"] == name)
 
+    @property
+    def price_levels(self) -> Mapping[str, Mapping[str, Any]]:
+        """The prices at which rules act, by symbol; empty in reports of earlier versions."""
+        return {row["symbol"]: row for row in self.report.get("price_levels") or ()}
+
     def returns(self) -> dict[str, float]:
-        """Symbol → price over average cost less one, the lowest first."""
-        rows = ((p["symbol"], float(p["price"]), float(p["average_cost"])) for p in self.positions)
-        found = {symbol: price / cost - 1 for symbol, price, cost in rows if cost > 0}
+        """Symbol → price over what gains count from less one, the lowest first; without a known cost none."""
+        levels = self.price_levels
+        bases = {p["symbol"]: float(levels.get(p["symbol"], {}).get("base", p["average_cost"])) for p in self.positions}
+        prices = {p["symbol"]: float(p["price"]) for p in self.positions}
+        found = {symbol: prices[symbol] / base - 1 for symbol, base in bases.items() if base > 0}
         return dict(sorted(found.items(), key=lambda item: item[1]))
+
+    def loss_levels(self, least: float, multiple: float) -> dict[str, float]:
+        """Symbol → the loss from which a rule acts on it: the percentage, or so often its monthly volatility."""
+        levels = self.price_levels
+        usual = {symbol: levels.get(symbol, {}).get("monthly_volatility") or 0.0 for symbol in self.returns()}
+        return {symbol: max(least, multiple * volatility) for symbol, volatility in usual.items()}
 
 
 def listed(texts: Sequence[str]) -> str:

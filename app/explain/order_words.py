@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.instrument import UNKNOWN_SECTOR, AssetClass
 from app.domain.market import QuoteKind
 from app.domain.order_size import largest_order, smallest_order
 from app.domain.policy import Policy
@@ -240,6 +241,16 @@ def _losses(day: Day, _: str) -> str:
     return f"held at a loss: {listed(losing) or 'none'}"
 
 
+def _unsettled(day: Day, _: str) -> str:
+    named = day.policy.universe.sector_of
+    unknown = [
+        row["symbol"]
+        for row in day.positions
+        if row["sector"] == UNKNOWN_SECTOR and row.get("asset_class") != AssetClass.ETF and row["symbol"] not in named
+    ]
+    return f"of no known sector: {listed(unknown)}" if unknown else "every share that is held has a sector"
+
+
 ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
     {
         "name": _run,
@@ -252,6 +263,7 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "universe.sectors": _sectors,
         "universe.restricted": _restricted,
         "universe.diversified_funds": _funds,
+        "universe.sector_of": _unsettled,
         "universe.min_market_cap": _least("market_cap", lambda p: float(p.universe.min_market_cap)),
         "universe.min_average_volume": _least("average_volume", lambda p: float(p.universe.min_average_volume)),
         "universe.max_volatility_30d_pct": _wild,

@@ -24,21 +24,85 @@ def _limit(name: str, limit: Callable[[Policy], float], *, floor: bool = False) 
     return words
 
 
-def _returns(limit: Callable[[Policy], float], does: str, *, fall: bool) -> Words:
-    """Names beyond a return on cost, or the one that is nearest to it."""
+def _gains(limit: Callable[[Policy], float], does: str) -> Words:
+    """Names beyond a gain, or the one that is nearest to it."""
 
     def words(day: Day, _: str) -> str:
         found, threshold = day.returns(), limit(day.policy)
-        if not found:
-            return "nothing is held"
-        ordered = list(found.items()) if fall else list(reversed(found.items()))
-        beyond = [f"{s} ({g:+.1%})" for s, g in ordered if (g <= threshold if fall else g >= threshold)]
-        if beyond:
-            return f"{does}: {listed(beyond)}"
-        symbol, gain = ordered[0]
-        return f"nothing is that far; nearest is {symbol} at {gain:+.1%}, {abs(threshold - gain):.1%} away"
+        return _beyond({symbol: gain - threshold for symbol, gain in found.items()}, found, does)
 
     return words
+
+
+def _losses(level: Callable[[Policy], tuple[float, float]], does: str) -> Words:
+    """Names beyond a loss, or the one that is nearest to it; `level`: (percentage, multiple of volatility)."""
+
+    def words(day: Day, _: str) -> str:
+        found, levels = day.returns(), day.loss_levels(*level(day.policy))
+        return _beyond({symbol: -gain - levels[symbol] for symbol, gain in found.items()}, found, does)
+
+    return words
+
+
+def _beyond(over: Mapping[str, float], returns: Mapping[str, float], does: str) -> str:
+    if not over:
+        return "nothing is held"
+    ordered = sorted(over, key=lambda symbol: -over[symbol])
+    beyond = [f"{symbol} ({returns[symbol]:+.1%})" for symbol in ordered if over[symbol] >= 0]
+    if beyond:
+        return f"{does}: {listed(beyond)}"
+    nearest = ordered[0]
+    return f"nothing is that far; nearest is {nearest} at {returns[nearest]:+.1%}, {-over[nearest]:.1%} away"
+
+
+def _stop(policy: Policy) -> tuple[float, float]:
+    return policy.exits.stop_loss, policy.exits.volatility_multiple
+
+
+def _cut_at(policy: Policy) -> tuple[float, float]:
+    return policy.strategies.cut_losers.trigger_loss, policy.strategies.cut_losers.volatility_multiple
+
+
+def _widened(level: Callable[[Policy], tuple[float, float]]) -> Words:
+    def words(day: Day, _: str) -> str:
+        least, multiple = level(day.policy)
+        levels = day.loss_levels(least, multiple)
+        wider = sorted((symbol for symbol in levels if levels[symbol] > least), key=lambda symbol: -levels[symbol])
+        texts = [f"{symbol} from {-levels[symbol]:.1%}" for symbol in wider]
+        return f"later than at {-least:.1%}: {listed(texts)}" if texts else f"every holding at {-least:.1%}"
+
+    return words
+
+
+def _taken_over(day: Day, _: str) -> str:
+    found = day.report.get("adoption")
+    if not found:
+        return "nobody took the account over"
+    legacy = listed(found["legacy"]) or "none"
+    return f"taken over on {found['session_date']} as {found['mode']}; held outside the universe: {legacy}"
+
+
+def _pace(day: Day, _: str) -> str:
+    found = day.report.get("adoption")
+    if not found or not found["working_off"]:
+        return "nothing is being worked off"
+    most = day.policy.adoption.turnover * day.nav
+    return f"{most:,.0f} {day.currency} a day at most"
+
+
+def _weeks(day: Day, _: str) -> str:
+    found = day.report.get("adoption")
+    if not found or not found["inherited"]:
+        return "nothing over a limit is from before"
+    return f"from before and until {found['until']}: {listed([row['name'] for row in found['inherited']])}"
+
+
+def _resting(day: Day, _: str) -> str:
+    least, memory = day.policy.strategies.min_holding_sessions, day.memory
+    kept, barred = (
+        sorted(symbol for symbol, ago in memory.get(side, {}).items() if ago < least) for side in ("bought", "sold")
+    )
+    return f"sold by exits alone: {listed(kept) or 'none'}; not bought: {listed(barred) or 'none'}"
 
 
 def _drawdown_action(day: Day, _: str) -> str:
@@ -153,8 +217,8 @@ def _move(day: Day, _: str) -> str:
 
 
 def _cut(day: Day, _: str) -> str:
-    rules = day.policy.strategies.cut_losers
-    losers = [symbol for symbol, gain in day.returns().items() if gain <= -rules.trigger_loss]
+    rules, levels = day.policy.strategies.cut_losers, day.loss_levels(*_cut_at(day.policy))
+    losers = [symbol for symbol, gain in day.returns().items() if gain <= -levels[symbol]]
     return f"{rules.sell:.0%} of {listed(losers)} would be sold" if losers else "no loser to cut"
 
 
@@ -208,8 +272,9 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         **dict(_limits()),
         "risk_limits.max_diversified_fund_pct": _fund_limit,
         "risk_limits.correlation": _correlation,
-        "exits.stop_loss_pct": _returns(lambda p: -p.exits.stop_loss, "sold", fall=True),
-        "exits.take_profit_pct": _returns(lambda p: p.exits.take_profit, "a profit to take", fall=False),
+        "exits.stop_loss_pct": _losses(_stop, "sold"),
+        "exits.volatility_multiple": _widened(_stop),
+        "exits.take_profit_pct": _gains(lambda p: p.exits.take_profit, "a profit to take"),
         "exits.take_profit_sell_pct": _taken,
         "exits.drawdown_action": _drawdown_action,
         "exits.drawdown_exposure_pct": _drawdown_exposure,
@@ -217,12 +282,11 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "allocation.sectors_pct": _sectors,
         "allocation.drift_threshold_pct": _drift,
         "allocation.frequency": _frequency,
-        "strategies.cut_losers.trigger_loss_pct": _returns(
-            lambda p: -p.strategies.cut_losers.trigger_loss, "losers to cut", fall=True
-        ),
+        "strategies.cut_losers.trigger_loss_pct": _losses(_cut_at, "losers to cut"),
+        "strategies.cut_losers.volatility_multiple": _widened(_cut_at),
         "strategies.cut_losers.sell_pct": _cut,
-        "strategies.reinforce_winners.trigger_gain_pct": _returns(
-            lambda p: p.strategies.reinforce_winners.trigger_gain, "winners to add to", fall=False
+        "strategies.reinforce_winners.trigger_gain_pct": _gains(
+            lambda p: p.strategies.reinforce_winners.trigger_gain, "winners to add to"
         ),
         "strategies.reinforce_winners.add_pct": _added,
         "strategies.reinforce_winners.max_times": _times,
@@ -230,6 +294,10 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "strategies.reinforce_winners.min_sentiment": _sentiment,
         "strategies.sector_rotation.move_pct": _move,
         "strategies.cool_down_sessions": _cooling,
+        "strategies.min_holding_sessions": _resting,
+        "adoption.mode": _taken_over,
+        "adoption.turnover_pct": _pace,
+        "adoption.weeks": _weeks,
         "market.vix_bands": _bands,
         "market.vix_bands.vix": _vix,
         "market.vix_bands.max_exposure_pct": _vix,

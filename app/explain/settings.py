@@ -53,6 +53,8 @@ def noise(policy: Policy, report: Report) -> Finding | None:
 
     About one name in three whose price has no direction would be sold within a month. Volatility of 30 returns.
     """
+    if policy.exits.volatility_multiple >= 1:
+        return None
     known = {s: v for s, v in (report["market"] or {}).get("volatility_30d", {}).items() if v is not None}
     own = {symbol: known[symbol] for symbol in policy.universe.symbols if symbol in known}
     usual = {symbol: value * (SESSIONS_A_MONTH / SESSIONS_PER_YEAR) ** 0.5 for symbol, value in own.items()}

@@ -16,8 +16,10 @@ from app.backtest.sample import sample
 from app.broker.paper.book import PaperBook
 from app.domain.evaluation import Evaluation
 from app.domain.order import Order, Side
+from app.domain.order_size import smallest_order
 from app.domain.policy import AdoptionMode, Policy
 from app.domain.ruling import KillLevel
+from app.domain.taking_over import PAIR
 from app.engine import DayDecision, decide_all
 from app.settings import load_policy, shipped_policy
 from tests.adoption.books import HELD_SESSIONS, VARIANTS, book_of
@@ -206,7 +208,7 @@ def row_of(way: Way, start: date, policy: str, book: str) -> Row:
         window=way.turnover(WINDOW),
         week_nine=way.turnover(WEEK_NINE),
         rebalanced=sum(day.turnover for day in days[WEEK_NINE.start : WEEK_NINE.stop] if day.action == "REBALANCE"),
-        rushed=max(_paced(days), default=0.0),
+        rushed=max(_paced(way.policy, days), default=0.0),
         ordinary_week=WEEK * float(np.mean([day.turnover for day in days[WEEK_NINE.stop :]] or [0.0])),
         reversals=way.reversals,
         mandatory_window=sum(day.mandatory for day in days[: WINDOW.stop]),
@@ -216,13 +218,17 @@ def row_of(way: Way, start: date, policy: str, book: str) -> Row:
     )
 
 
-def _paced(days: Sequence[Day]) -> Iterator[float]:
-    """What each day traded towards the targets for what was there before: no breach of its own, no tighter cap."""
+def _paced(policy: Policy, days: Sequence[Day]) -> Iterator[float]:
+    """What each day traded towards the targets for what was there before: no breach of its own, no tighter cap.
+
+    A sale with its purchase is the least that can be sent, and much of a small account.
+    """
     for before, day in zip((days[0], *days), days, strict=False):
         if before.evaluation.settled or day.evaluation.max_exposure < before.evaluation.max_exposure:
             return
         if day.action == "REBALANCE" and not day.evaluation.acting_breaches:
-            yield day.turnover - day.mandatory
+            share, nav = day.turnover - day.mandatory, Decimal(str(day.nav))
+            yield share if share * day.nav > PAIR * float(smallest_order(policy.execution, nav)) else 0.0
 
 
 def levels_from_before(way: Way) -> Iterator[Day]:

@@ -44,3 +44,19 @@ def test_two_policies_are_compared_on_one_day_and_leave_nothing(tmp_path: Path) 
     assert len(found["second"]["exits"]) > len(found["first"]["exits"])
     assert not found["same_decision"]
     assert not list((tmp_path / "home").rglob("*.db"))
+
+
+def test_a_policy_is_checked_for_an_account_of_any_size(tmp_path: Path) -> None:
+    former = tmp_path / "former.yaml"
+    text = shipped_policy().read_text(encoding="utf-8").replace("max_order_value: null", "max_order_value: 25000")
+    kept = [line for line in text.splitlines() if "min_order_nav_pct" not in line and "max_order_nav_pct" not in line]
+    former.write_text("\n".join(kept), encoding="utf-8")
+    said = portfolio(tmp_path, "policy", "check", former, "--nav", "2000", "--json")
+    assert said.status == 0, said.err
+    ((worth, (first, *_)),) = json.loads(said.out)["account_size"].items()
+    assert worth == "2,000 USD"
+    assert first.startswith(
+        "execution.min_order_value: the smallest order is 500, and one name may be worth 280 of 2,000"
+    )
+    assert "no buy is possible; min_order_nav_pct: 14 or less works" in first
+    assert not list(tmp_path.rglob("*.db"))

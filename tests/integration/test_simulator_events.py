@@ -201,6 +201,28 @@ async def test_a_dividend_is_cash_and_is_a_return(gateway: Gateway) -> None:
     assert (await ledger(gateway))["cashbalance"] == before["cashbalance"]
 
 
+async def _listed(gateway: Gateway) -> list[tuple[str, float]]:
+    body = {"acctIds": [ACCOUNT], "conids": [AAPL], "days": 10}
+    rows = (await gateway.post("/pa/transactions", body))["transactions"]
+    return [(row["type"], row["amt"]) for row in rows]
+
+
+async def test_cash_is_listed_among_the_transactions_as_late_and_as_often_as_it_is_told(gateway: Gateway) -> None:
+    quantity = float(decimal((await held(gateway))["position"]))
+    await gateway.post("/simulator/dividend", {"symbol": "AAPL", "amount": "0.5"})
+    await gateway.post("/simulator/dividend", {"symbol": "KO", "amount": "0.5"})
+    for row in ({}, {"late": 1}, {"late": None}, {"times": 2}):
+        await gateway.post("/simulator/cash", {"amount": "-7.5", "kind": "fee", "row": row})
+    before = await ledger(gateway)
+    await gateway.post("/simulator/cash", {"amount": "900", "moves": False})
+    assert (await ledger(gateway))["cashbalance"] == before["cashbalance"]
+    fee = ("Other Fees", -7.5)
+    told = [("Dividend Payment", quantity / 2), fee, fee, fee]
+    assert await _listed(gateway) == [*told, ("Deposit", 900.0)]
+    await gateway.post("/simulator/clock", {"next_session": True})
+    assert sorted(await _listed(gateway)) == sorted([*told, fee, ("Deposit", 900.0)])
+
+
 async def _history(gateway: Gateway) -> list[float]:
     chart = await gateway.get(f"/iserver/marketdata/history?conid={AAPL}&period=1m&bar=1d")
     return [bar["c"] for bar in chart["data"]]

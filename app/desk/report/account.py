@@ -6,6 +6,7 @@ from decimal import Decimal
 from app.desk.report.part import CENT, Amount, Part, cents
 from app.desk.states import AccountRead
 from app.domain.cash import CashKind
+from app.domain.instrument import AssetClass
 from app.domain.lots import Lot, by_name, lots
 from app.domain.order import Trade
 from app.domain.portfolio import DIVIDENDS, INTEREST, Portfolio
@@ -31,6 +32,7 @@ class PositionPart(Part):
     symbol: str
     conid: int
     sector: str
+    asset_class: str = AssetClass.STOCK
     currency: str
     quantity: Amount
     price: Amount
@@ -171,6 +173,7 @@ def portfolio_part(run: AccountRead) -> PortfolioPart:
                 symbol=p.instrument.symbol,
                 conid=p.instrument.conid,
                 sector=p.instrument.sector,
+                asset_class=p.instrument.asset_class,
                 currency=p.instrument.currency,
                 quantity=p.quantity,
                 price=p.price,

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from pydantic import Field
+
 from app.desk.report.part import Amount, Part
 from app.desk.states import MarketRead
 from app.domain.evaluation import Evaluation
@@ -53,7 +55,8 @@ class MemoryPart(Part):
     """What the ledger remembered; sessions are counted back from the day, names by symbol.
 
     `reinforced`: since each addition to what is held now. `sold_at_loss`: since a stop or a cut. `profit_levels_taken`:
-    of what is held now. `new_money`: paid in and not invested yet; `planned_withdrawal`: announced; base currency.
+    of what is held now. `bought`, `sold`: since the newest purchase and sale. `new_money`: paid in and not invested
+    yet; `planned_withdrawal`: announced; base currency.
     """
 
     last_rebalance: int | None
@@ -61,6 +64,8 @@ class MemoryPart(Part):
     reinforced: dict[str, tuple[int, ...]]
     sold_at_loss: dict[str, int]
     profit_levels_taken: dict[str, int]
+    bought: dict[str, int] = Field(default_factory=dict)
+    sold: dict[str, int] = Field(default_factory=dict)
     new_money: Amount = Decimal(0)
     planned_withdrawal: Amount = Decimal(0)
 
@@ -115,6 +120,8 @@ def memory_part(run: MarketRead) -> MemoryPart:
         reinforced={symbols[n]: ago for n, ago in memory.reinforced.items() if n in symbols},
         sold_at_loss={symbols[n]: ago for n, ago in memory.sold_at_loss.items() if n in symbols},
         profit_levels_taken={symbols[n]: count for n, count in memory.profit_levels_taken.items() if n in symbols},
+        bought={symbols[n]: ago for n, ago in memory.bought.items() if n in symbols},
+        sold={symbols[n]: ago for n, ago in memory.sold.items() if n in symbols},
         new_money=memory.new_money,
         planned_withdrawal=memory.planned_withdrawal,
     )

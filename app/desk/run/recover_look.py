@@ -68,14 +68,14 @@ async def look(desk: Desk, key: RunKey, clock: Clock) -> Look:
     listed = report.trades
     trades = listed + fills_on_record(clock.now(), record.filled_since, listed) if before is not None else ()
     seen = carried(portfolio, before.values if before else {})
-    recorded = sum((flow.amount for flow in record.flows), Decimal(0))
+    recorded, income = (sum((flow.amount for flow in flows), Decimal(0)) for flows in (record.flows, record.income))
     return Look(
         key=key,
         strays=strays(shown, record.orders, {n: i.symbol for n, i in instruments.items()}, tuple(slots), key),
         known=frozenset(each.coid for each in shown),
         portfolio=seen,
         instruments=instruments,
-        continuity=continuity(before, seen, trades, recorded),
+        continuity=continuity(before, seen, trades, recorded, income),
         quarantined=record.quarantined,
         missing=tuple(_missing(desk, clock, [run.key.session_date for run in runs])),
         waiting=tuple(run.run_id for run in runs if run.status is RunStatus.AWAITING_APPROVAL),

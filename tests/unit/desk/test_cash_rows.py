@@ -258,3 +258,15 @@ async def test_what_if_decides_on_cash_that_is_not_there_and_writes_nothing(
 async def test_what_if_refuses_more_than_the_account_has(second: Office) -> None:
     with pytest.raises(UsageError, match="more than the account"):
         await what_if(second.desk(), Decimal(-9_000_000))
+
+
+async def test_new_money_is_a_reason_to_buy_at_the_next_run(second: Office) -> None:
+    strategies = idle().strategies
+    rebalance = strategies.rebalance.model_copy(update={"enabled": True})
+    second.policy = idle().model_copy(update={"strategies": strategies.model_copy(update={"rebalance": rebalance})})
+    told(second, row(CashKind.DEPOSIT, Decimal(60_000)))
+    report = await ran(second)
+    assert report["decision"]["action"] == "REBALANCE"
+    (plan,) = (one for one in report["plans"] if one["id"] == report["decision"]["plan_id"])
+    assert "New money: " in plan["reason"]
+    assert {order["side"] for order in report["orders"]} == {"BUY"}

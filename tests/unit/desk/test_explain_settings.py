@@ -151,7 +151,9 @@ async def test_a_stop_tighter_than_a_months_usual_movement_is_found(office: Offi
     report = await reported(office)
     # The made-up names move by one percent a day: about 4.6 % a month.
     assert noise(policy(), report) is None
-    found = noise(changed(policy(), "exits.stop_loss", 0.03), report)
+    tight = changed(policy(), "exits.stop_loss", 0.03)
+    assert noise(tight, report) is None, "it waits for three times what a name moves"
+    found = noise(changed(tight, "exits.volatility_multiple", 0.0), report)
     assert found is not None
     assert found.field == "exits.stop_loss_pct"
     assert found.message.startswith("3.0% is tighter than a month's usual movement of ")
