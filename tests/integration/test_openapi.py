@@ -146,7 +146,15 @@ ANYWHERE: dict[int, dict[str, Any]] = {
     413: {"content": b"x" * 1_000_001},
     422: {"params": {"nonsense": "1"}},
 }
-SAID = {"actor": "owner", "reason": "a test", "note": "a test", "amount": 20000, "confirm": True, "adopt": ["all"]}
+SAID = {
+    "actor": "owner",
+    "reason": "a test",
+    "note": "a test",
+    "amount": 20000,
+    "confirm": True,
+    "adopt": ["all"],
+    "mode": "now",
+}
 
 
 def body_of(method: str, path: str) -> dict[str, Any]:
