@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from app.decision.rebalance import CURABLE, breaches, calls_on_any_day
+from app.decision.causes import CURABLE, breaches, calls_on_any_day
 from app.decision.rotation import change, from_to, momentum
 from app.decision.situation import Situation
 from app.decision.strategies import kept_from_cutting, kept_from_growing

@@ -3,7 +3,7 @@
 It may say yes in vain, and must never say no where a plan would be offered or a sale is due.
 """
 
-from app.decision.rebalance import called_for as rebalance_called_for
+from app.decision.causes import called_for as rebalance_called_for
 from app.decision.rotation import turn
 from app.decision.situation import Situation
 from app.decision.strategies import losers, reinforce

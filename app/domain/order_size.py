@@ -13,6 +13,7 @@ from app.domain.sizing import whole
 # An exit that would take more orders than this goes in larger ones: none is to hang on hundreds of messages.
 MOST_LEGS = 5
 _ONE = Decimal(1)
+_FORMER = Decimal(25_000)
 
 
 def largest_order(rules: Execution, nav: Decimal, traded: Decimal | None = None) -> Decimal:
@@ -63,6 +64,9 @@ def share_of(nav: Decimal, share: float) -> Decimal:
 
 
 def _by_worth(rules: Execution, nav: Decimal) -> tuple[Decimal, ...]:
+    if rules.max_order_value is None and rules.max_order_nav is None and rules.max_order_volume is None:
+        # A day kept by an earlier version leaves out what was the default then.
+        return (_FORMER,)
     money = () if rules.max_order_value is None else (rules.max_order_value,)
     return money if rules.max_order_nav is None else (*money, share_of(nav, rules.max_order_nav))
 

@@ -11,13 +11,17 @@ from app.domain.plan import Memory
 
 
 class MetricPart(Part):
-    """One measurement against its limit; a metric without a limit is shown for information."""
+    """One measurement against its limit; a metric without a limit is shown for information.
+
+    `acts_as`: the severity that rules act upon, where the breach was there when the account was taken over.
+    """
 
     name: str
     value: float | None
     limit: float | None
     severity: str
     note: str | None
+    acts_as: str | None = None
 
 
 class ExitPart(Part):
@@ -67,7 +71,11 @@ class MemoryPart(Part):
 
 
 class EvaluationPart(Part):
-    """What was measured. `drawdown_acted_at`: the drawdown at which the drawdown action last acted."""
+    """What was measured. `drawdown_acted_at`: the drawdown at which the drawdown action last acted.
+
+    `inherited` breaches by what they are kept under, each with how far it was over its limit as the account was taken
+    over; `settled`: the account was where its targets want it since then.
+    """
 
     metrics: tuple[MetricPart, ...]
     drawdown: float | None
@@ -75,12 +83,16 @@ class EvaluationPart(Part):
     drift: tuple[DriftPart, ...]
     exposure_caps: tuple[CapPart, ...]
     drawdown_acted_at: float | None
+    inherited: dict[str, float] | None = None
+    settled: bool = False
 
 
 def evaluation_part(memory: Memory, evaluation: Evaluation) -> EvaluationPart:
     return EvaluationPart(
         metrics=tuple(
-            MetricPart(name=m.name, value=m.value, limit=m.limit, severity=m.severity.value, note=m.note)
+            MetricPart(
+                name=m.name, value=m.value, limit=m.limit, severity=m.severity.value, note=m.note, acts_as=m.acts_as
+            )
             for m in evaluation.metrics
         ),
         drawdown=evaluation.drawdown,
@@ -94,6 +106,8 @@ def evaluation_part(memory: Memory, evaluation: Evaluation) -> EvaluationPart:
         ),
         exposure_caps=tuple(CapPart(rule=c.rule, limit=c.limit) for c in evaluation.caps),
         drawdown_acted_at=evaluation.drawdown_acted_at(memory.drawdown_acted_at),
+        inherited=dict(evaluation.inherited) or None,
+        settled=evaluation.settled,
     )
 
 

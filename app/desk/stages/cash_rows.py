@@ -26,6 +26,9 @@ STILL = Decimal("0.05")
 TOLERANCE = FLOW_THRESHOLD / 10
 # A flow that is said in words and one on a row are one where they are so much alike.
 _ALIKE = Decimal("0.005")
+_CERTAIN = frozenset({CashSource.TRANSACTIONS, CashSource.STATEMENT})
+# How ids begin of rows that another source may tell again.
+_LOOSE = tuple(f"{source}-" for source in (CashSource.PERFORMANCE, CashSource.STATEMENT))
 
 
 async def explain_cash(
@@ -91,9 +94,6 @@ def _implied(rows: Sequence[ValuedRow], left: Decimal, tolerance: Decimal) -> tu
     return some
 
 
-_CERTAIN = frozenset({CashSource.TRANSACTIONS, CashSource.STATEMENT})
-
-
 def not_told_already(
     rows: Iterable[ValuedRow], on_record: Iterable[Flow], *, told_by_rows: bool = False
 ) -> list[ValuedRow]:
@@ -110,9 +110,6 @@ def not_told_already(
         else:
             loose.remove(same)
     return fresh
-
-
-_LOOSE = tuple(f"{source}-" for source in (CashSource.PERFORMANCE, CashSource.STATEMENT))
 
 
 def _is_same(flow: Flow, one: ValuedRow) -> bool:
@@ -167,7 +164,7 @@ def _flow(one: ValuedRow, known: AccountRecord, today: date) -> Flow:
     late = newest is not None and one.row.day <= newest.session_date
     row = one.row
     words = f"{row.kind.value.replace('_', ' ')} of {row.day}"
-    if row.currency != "" and row.amount != one.value:
+    if row.amount != one.value:
         words += f", {row.amount:,.2f} {row.currency}"
     note = f"{words}: {row.description}" if row.description else words
     return Flow(today if late else row.day, one.value, note[:500], BROKER, row.kind, row.id)

@@ -47,6 +47,10 @@ def test_the_largest_order_is_the_tightest_of_what_the_policy_names(named: dict[
     assert largest_order(rules(**named), NAV, Decimal(200_000)) == most
 
 
+def test_a_day_kept_by_an_earlier_version_has_the_bound_of_then() -> None:
+    assert largest_order(rules().model_copy(update={"max_order_value": None}), NAV) == 25_000
+
+
 def test_a_volume_that_nobody_knows_leaves_the_other_bounds() -> None:
     assert largest_order(rules(max_order_value=7_000, max_order_volume_pct=1), NAV) == 7_000
 

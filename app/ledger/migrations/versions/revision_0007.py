@@ -53,6 +53,8 @@ def upgrade() -> None:
         op.execute(modes.insert().values(book=book, at=at, **payload))
     for book, (_, payload) in sorted(told.items()):
         _put_down(book, payload)
+    for book in told:
+        _remember_again(book)
     for book in _books():
         found = None if book in told else _first_seen(book)
         if found is not None:
@@ -64,6 +66,21 @@ def downgrade() -> None:
     """The trail keeps both."""
     op.drop_table("adoption_modes")
     op.drop_table("adoptions")
+
+
+def _remember_again(book: str) -> None:
+    """What revision 0004 had no place for, and reports of this one tell, of a ledger that had gone back to it."""
+    connection = op.get_bind()
+    memory = sa.table("run_memory", sa.column("run_id"), sa.column("kind"), sa.column("content"))
+    runs = sa.table("runs", sa.column("run_id"), sa.column("book"), sa.column("report"))
+    query = sa.select(memory.c.run_id, memory.c.content, runs.c.report).join(runs, runs.c.run_id == memory.c.run_id)
+    query = query.where(runs.c.book == book, memory.c.kind == "evaluation", runs.c.report.is_not(None))
+    for row in connection.execute(query).all():
+        kept, told = json.loads(row.content), json.loads(row.report).get("evaluation") or {}
+        kept |= {name: told[name] for name in ("inherited", "settled") if told.get(name)}
+        kept["severities"] |= {m["name"]: m["acts_as"] for m in told.get("metrics", ()) if m.get("acts_as")}
+        own = (memory.c.run_id == row.run_id, memory.c.kind == "evaluation")
+        connection.execute(memory.update().where(*own).values(content=canonical(kept)))
 
 
 def _newest(kind: str) -> dict[str, tuple[str, dict[str, Any]]]:
