@@ -1,6 +1,6 @@
 """REBALANCE: back inside the limits after a breach, and back to attainable targets after drift or with new money."""
 
-from app.decision.causes import Targets, cause_of, weights_after_exits
+from app.decision.causes import Cause, Targets, cause_of, weights_after_exits
 from app.decision.situation import DesiredBuy, Situation, buys, trim
 from app.decision.targets import inside_limits, invested, largest_first, on_target, raised, rested
 from app.domain.instrument import Instrument
@@ -26,13 +26,13 @@ def rebalance(situation: Situation) -> Plan | None:
     targets = rested(situation, now, goals) if found.to_target else invested(situation, now, goals)
     targets = inside_limits(situation, targets, found)
     targets = raised(situation, targets, goals)
-    orders = _orders(situation, now, targets, at_once=bool(found.broken))
+    orders = _orders(situation, now, targets, found)
     if not orders:
         return None
     return Plan(Action.REBALANCE, (*situation.mandatory, *orders), found.reason, on_breach=bool(found.broken))
 
 
-def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bool) -> tuple[Order, ...]:
+def _orders(situation: Situation, now: Targets, targets: Targets, found: Cause) -> tuple[Order, ...]:
     """Sells, then buys by size, all within the day's turnover: whole orders, the farthest from their targets first."""
     nav, least = situation.nav, float(situation.least)
     changes = {conid: (target - now.get(conid, 0.0)) * nav for conid, target in targets.items()}
@@ -40,10 +40,12 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
     on = {conid: change for conid, change in changes.items() if change > 0}
     sold, bought = total_of(off.values()), total_of(on.values())
-    left = _turnover_left(situation, sold + bought, at_once)
+    left = _turnover_left(situation, sold + bought, found)
     if left < sold + bought:
         sold, bought = _shared(left, sold, bought, least)
-        off, on = largest_first(off, sold, least), largest_first(on, bought, least)
+        wanted, off, on = off, largest_first(off, sold, least), largest_first(on, bought, least)
+        # What is given up leaves no rest that nobody would send an order for.
+        off |= {conid: wanted[conid] for conid in off if conid in found.given_up and wanted[conid] - off[conid] < least}
     sells = [
         order
         for position in situation.free_to_sell
@@ -60,16 +62,20 @@ def _orders(situation: Situation, now: Targets, targets: Targets, *, at_once: bo
     return (*sells, *buys(situation, (*situation.mandatory, *sells), desired))
 
 
-def _turnover_left(situation: Situation, total: float, at_once: bool) -> float:
+def _turnover_left(situation: Situation, total: float, found: Cause) -> float:
     """Base currency, of `total` that is to be traded. A book that is taken over is worked off over the weeks.
 
     Limits and exits take theirs out of the policy's own bound.
     """
     policy, nav = situation.policy, situation.nav
     left = max(0.0, policy.execution.max_turnover * nav - total_of(map(situation.base_value, situation.mandatory)))
-    if at_once or not is_taking_over(policy, situation.memory):
+    if found.broken or not is_taking_over(policy, situation.memory):
         return left
-    a_day = max(total / sessions_left(policy, situation.memory), GENTLE * nav, PAIR * float(situation.least))
+    a_day = max(
+        total / sessions_left(policy, situation.memory, in_time=bool(found.given_up)),
+        GENTLE * nav,
+        PAIR * float(situation.least),
+    )
     return min(left, situation.most_turnover * nav, a_day + float(situation.memory.new_money))
 
 

@@ -25,7 +25,12 @@ def is_taking_over(policy: Policy, memory: Memory) -> bool:
     return is_on_its_way(policy, memory)
 
 
-def sessions_left(policy: Policy, memory: Memory) -> int:
-    """Over which what is left is spread: to the end of the weeks, but no less than two, so that none ends in a rush."""
+def sessions_left(policy: Policy, memory: Memory, *, in_time: bool) -> int:
+    """Over which what is left is spread: to the end of the weeks, `in_time` for what is to be gone by then.
+
+    Else no fewer than two weeks, so that none ends in a rush.
+    """
     weeks = WEEK * policy.adoption.weeks
-    return max(2 * WEEK, weeks - memory.adopted) if memory.adopted < weeks else weeks
+    if memory.adopted >= weeks:
+        return 1 if in_time else weeks
+    return max(1 if in_time else 2 * WEEK, weeks - memory.adopted)
