@@ -104,6 +104,8 @@ def gain_base(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decim
     plain = _carried(start, fills)
     if plain.quantity != held:
         split = next((one for one in _split(start, fills) if abs(one.quantity - held) < ONE), None)
+        if split is None and adopted is None:
+            return None
         plain = split or plain
     return plain.price
 

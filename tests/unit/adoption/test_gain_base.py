@@ -46,6 +46,7 @@ def test_a_base_is_mixed_with_what_was_bought_and_counted_anew_after_a_split(
 def test_what_nobody_explains_has_no_base_of_ours() -> None:
     assert gain_base(None, (), Decimal(10)) is None
     assert gain_base(None, (fill(Side.BUY, 10, 30),), Decimal(10)) == 30
+    assert gain_base(None, (fill(Side.BUY, 10, 30),), Decimal(180)) is None
 
 
 @given(
