@@ -221,9 +221,9 @@ def row_of(way: Way, start: date, policy: str, book: str) -> Row:
 def _paced(policy: Policy, days: Sequence[Day]) -> Iterator[float]:
     """What each day traded towards the targets for what was there before: no breach of its own, no tighter cap.
 
-    A sale with its purchase is the least that can be sent, and much of a small account.
+    For twice the weeks at most; a sale with its purchase is the least that can be sent, and much of a small account.
     """
-    for before, day in zip((days[0], *days), days, strict=False):
+    for before, day in zip((days[0], *days), days[: 2 * WINDOW.stop], strict=False):
         if before.evaluation.settled or day.evaluation.max_exposure < before.evaluation.max_exposure:
             return
         if day.action == "REBALANCE" and not day.evaluation.acting_breaches:
