@@ -26,8 +26,8 @@ from app.settings import read_policy
 
 Row = Mapping[str, Any]
 YearOption = Annotated[int | None, typer.Option("--year", help="A calendar year; without it that of the newest run.")]
-_GAINS = ("proceeds", "cost", "gain", "deferred", "counted", "short_term", "long_term", "unknown_term")
-_HEADS = ("proceeds", "cost", "gain", "deferred", "counts", "short", "long", "term unknown")
+_GAINS = ("proceeds", "cost", "gain", "deferred", "short_term", "long_term", "unknown_term")
+_HEADS = ("proceeds", "cost", "gain", "put off", "short", "long", "unknown")
 
 
 def tax(
