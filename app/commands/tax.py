@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import typer
 from rich.console import Console, Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from app.commands.output import (
@@ -26,8 +27,9 @@ from app.settings import read_policy
 
 Row = Mapping[str, Any]
 YearOption = Annotated[int | None, typer.Option("--year", help="A calendar year; without it that of the newest run.")]
-_GAINS = ("proceeds", "cost", "gain", "deferred", "short_term", "long_term", "unknown_term")
-_HEADS = ("proceeds", "cost", "gain", "put off", "short", "long", "unknown")
+# What each table shows: (head, name of the figure).
+_MONEY = (("proceeds", "proceeds"), ("cost", "cost"), ("gain", "gain"), ("put off", "deferred"))
+_TERMS = (("short term", "short_term"), ("long term", "long_term"), ("term unknown", "unknown_term"))
 
 
 def tax(
@@ -71,15 +73,20 @@ def tax_text(facts: Row) -> RenderableType:
 def _table(title: str, rows: list[Row], kind: str, totals: list[Row]) -> list[RenderableType]:
     if not rows:
         return [heading(title), Text("nothing")]
-    table = plain_table("name", "quantity", *_HEADS, right=("quantity", *_HEADS))
+    return [heading(title), _figures(rows, kind, totals, _MONEY), Text(), _figures(rows, kind, totals, _TERMS)]
+
+
+def _figures(rows: list[Row], kind: str, totals: list[Row], shown: tuple[tuple[str, str], ...]) -> Table:
+    heads = [head for head, _ in shown]
+    table = plain_table("name", "quantity", *heads, right=("quantity", *heads))
     for row in rows:
         part = row[kind]
         unknown = f" ({part['unknown']} unknown)" if float(part["unknown"]) else ""
-        table.add_row(row["symbol"], part["quantity"] + unknown, *(money(part[name]) for name in _GAINS))
+        table.add_row(row["symbol"], part["quantity"] + unknown, *(money(part[name]) for _, name in shown))
     for total in totals:
         name = f"all, in {total['currency']}" if total["base"] else f"in {total['currency']}"
-        table.add_row(name, "", *(money(total[kind][each]) for each in _GAINS), style="bold")
-    return [heading(title), table]
+        table.add_row(name, "", *(money(total[kind][each]) for _, each in shown), style="bold")
+    return table
 
 
 def _windows(rows: list[Row]) -> list[RenderableType]:
