@@ -13,7 +13,7 @@ def test_without_a_run_every_setting_is_explained_in_general(tmp_path: Path) -> 
     said = portfolio(tmp_path, "policy", "explain")
     assert said.status == 0, said.err
     assert "no run on record, so this is what each setting does at all" in said.out
-    assert "stop_loss_pct: 15  loss against the average cost at which a position is sold" in said.out
+    assert "stop_loss_pct: 15  loss since the account was taken over" in said.out
     assert not list(tmp_path.rglob("*.db"))
 
 
@@ -36,11 +36,17 @@ def test_after_a_run_every_setting_says_what_it_does_to_the_portfolio(tmp_path: 
 def test_two_policies_are_compared_on_one_day_and_leave_nothing(tmp_path: Path) -> None:
     eager = tmp_path / "eager.yaml"
     text = shipped_policy().read_text(encoding="utf-8")
-    eager.write_text(text.replace("  stop_loss_pct: 15", "  stop_loss_pct: 1", 1), encoding="utf-8")
+    at_once = text.replace("  mode: adopt", "  mode: now", 1).replace(
+        "max_annual_volatility_pct: 20", "max_annual_volatility_pct: 5", 1
+    )
+    eager.write_text(at_once, encoding="utf-8")
     said = portfolio(tmp_path / "home", "policy", "diff", shipped_policy(), eager, "--data", "synthetic", "--json")
     assert said.status == 0, said.err
     found = json.loads(said.out)
-    assert found["fields"] == [{"field": "exits.stop_loss_pct", "first": 15.0, "second": 1.0}]
+    assert [(each["field"], each["second"]) for each in found["fields"]] == [
+        ("risk_limits.max_annual_volatility_pct", 5.0),
+        ("adoption.mode", "now"),
+    ]
     assert len(found["second"]["exits"]) > len(found["first"]["exits"])
     assert not found["same_decision"]
     assert not list((tmp_path / "home").rglob("*.db"))

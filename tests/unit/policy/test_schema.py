@@ -189,6 +189,8 @@ WORDS: dict[str, object] = {
     "execution.max_order_value": 25000,
     "execution.max_order_volume_pct": 1,
     "adoption.mode": "now",
+    "tax.lot_method": "lifo",
+    "tax.prefer": "losses",
     "universe.sector_of": {"BRK B": "Financials"},
     "execution.answer_questions": ["o163"],
     "name": "mine",
