@@ -221,7 +221,9 @@ MARKET: Mapping[str, Pair] = MappingProxyType(
 ADOPTION: Mapping[str, Pair] = MappingProxyType(
     {
         "adoption.mode": Pair("adopt", "now", decided(memory=_taken_over(5)), {"universe.symbols": list(NAMES[1:])}),
-        "adoption.turnover_pct": Pair(5, 1, decided(memory=_taken_over(39)), _DRIFTING),
+        "adoption.turnover_pct": Pair(
+            5, 1, decided(memory=_taken_over(39)), {"allocation.asset_classes_pct": {"STK": 30, "CASH": 70}}
+        ),
         "adoption.weeks": Pair(8, 2, decided(memory=replace(_taken_over(20), last_rebalance=3)), _DRIFTING),
     }
 )
