@@ -74,12 +74,16 @@ def _rationale(policy: Policy, evaluation: Evaluation, plan: Plan) -> str:
 
 
 def _state(evaluation: Evaluation) -> str:
-    """The limited metric that is nearest to its limit."""
+    """The limited metric that is nearest to its limit, and what is beyond one from before the account was taken over."""
+    inherited = [m for m in evaluation.metrics if m.breached and not m.acts]
     known = [(m, m.value, m.limit) for m in evaluation.metrics if m.value is not None and m.limit]
+    known = [one for one in known if one[0] not in inherited]
+    before = ", ".join(f"{m.name} {m.value:.1%}" for m in inherited)
+    worked_off = f"; from before and worked off: {before}" if before else ""
     if not known:
-        return "no limited metric is known"
+        return f"no limited metric is known{worked_off}"
     metric, value, limit = max(
         known, key=lambda one: one[2] / max(one[1], TOLERANCE) if one[0].floor else one[1] / one[2]
     )
     bound = "floor" if metric.floor else "limit"
-    return f"nearest to its limit is {metric.name} at {value:.1%}, {bound} {limit:.1%}"
+    return f"nearest to its limit is {metric.name} at {value:.1%}, {bound} {limit:.1%}{worked_off}"
