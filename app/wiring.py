@@ -64,6 +64,7 @@ class Wiring:
             notifier=notifier,
             anchor_place=self._anchor_place(notifier, policy),
             events_at_once=True,
+            most_a_buy=self.settings.max_order_value,
         )
 
     def _anchor_place(self, notifier: Notifier, policy: Policy) -> AnchorPlace | None:

@@ -74,7 +74,7 @@ def _rationale(policy: Policy, evaluation: Evaluation, plan: Plan) -> str:
 
 
 def _state(evaluation: Evaluation) -> str:
-    """The limited metric that is nearest to its limit, and what is beyond one from before the account was taken over."""
+    """The limited metric that is nearest to its limit, and what is beyond one from before the adoption."""
     inherited = [m for m in evaluation.metrics if m.breached and not m.acts]
     known = [(m, m.value, m.limit) for m in evaluation.metrics if m.value is not None and m.limit]
     known = [one for one in known if one[0] not in inherited]

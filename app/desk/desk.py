@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
 from app.desk.clock import steady_seconds
@@ -47,6 +48,7 @@ class Desk:
     `sectors`: symbol → GICS sector; `industries`: the same by symbol and the broker's industry and category. `account`
     is the one to work on, None for the broker's only one; `accounts` are all that the settings name.
     `trading_mode` is the setting: off, paper or live. `owner` is unique to the process.
+    `most_a_buy`: what the broker's server lets a buy be worth, in its own currency; None where nobody bounds it.
     `pseudonym_key` gives accounts other names in what is kept of a run.
     `steady` measures deadlines, in seconds. `events_at_once`: what a run says is written beside it, too, as it happens.
     """
@@ -71,6 +73,7 @@ class Desk:
     notifier: Notifier | None = None
     anchor_place: AnchorPlace | None = None
     events_at_once: bool = False
+    most_a_buy: Decimal | None = None
     industries: Industries = unsettled
 
     async def in_thread(

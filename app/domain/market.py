@@ -136,6 +136,7 @@ class Market:
     `instruments` holds every name that may be held or bought; `untradable` gives the reason for each conid that must
     not be ordered today. `sentiment` of the news by conid, in [-1, 1], where there is any. `live`: orders move real
     money. `lots`: the broker's step of quantities by conid, where it is known not to be one share.
+    `most_a_buy`: what the broker's server lets a buy be worth, in its own currency; None where nobody bounds it.
     """
 
     as_of: datetime
@@ -150,6 +151,7 @@ class Market:
     sentiment: Mapping[int, float] = field(default_factory=dict)
     live: bool = True
     lots: Mapping[int, Decimal] = field(default_factory=dict)
+    most_a_buy: Decimal | None = None
     # What follows from the rest, kept by whoever worked it out: the same is asked for with every plan and order.
     derived: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 

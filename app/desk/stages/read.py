@@ -139,6 +139,7 @@ async def read_market(desk: Desk, run: AccountRead) -> MarketRead:
         untradable=untradable,
         source=run.broker_session.source,
         live=desk.trading_mode != "paper",
+        most_a_buy=desk.most_a_buy,
     )
     for row in unsettled(desk.policy, market):
         run.progress(told(row))
