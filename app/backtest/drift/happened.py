@@ -82,7 +82,7 @@ def happened(interval: Interval, prices: Mapping[int, Decimal], currencies: Mapp
             _pay_fraction(found, Fraction(expected[conid]) * ratio % 1, prices[conid], left, currencies[conid])
             del moved[conid]
     _explain_exchange(found, left, interval)
-    _take_flows(found, left, interval, {c: q for c, q in expected.items() if currencies[c] == interval.start.currency})
+    _take_flows(found, left, interval, expected, currencies)
     _take_dividends(found, left, interval, expected, currencies)
     _take_trades(found, left, interval, moved, prices, currencies)
     _name_rest(found, left, interval, expected, currencies)
@@ -134,21 +134,33 @@ def _explain_exchange(found: Happened, left: dict[str, Decimal], interval: Inter
         left[currency] = Decimal(0)
 
 
-def _take_flows(found: Happened, left: dict[str, Decimal], interval: Interval, held: Mapping[int, Decimal]) -> None:
+def _take_flows(
+    found: Happened, left: dict[str, Decimal], interval: Interval, held: Mapping[int, Decimal], names: Mapping[int, str]
+) -> None:
     """Recorded ones, where the cash shows them: a flow bears the day on which somebody saw it.
 
     Tax that was withheld shows only once its dividend is taken, whichever was recorded first.
     """
-    base, waiting = interval.start.currency, dict(enumerate(interval.flows))
-    rest = left.get(base, Decimal(0))
-    while (at := next((n for n, one in waiting.items() if abs(rest - one.amount) < abs(rest)), None)) is not None:
-        flow = waiting.pop(at)
-        paid = _paid_by(flow.amount, held) if flow.kind is CashKind.DIVIDEND else None
+    waiting = dict(enumerate(interval.flows))
+    while shown := next(((n, c) for n, one in waiting.items() if (c := _shown_in(one, left, interval))), None):
+        at, currency = shown
+        flow, rest, rate = waiting.pop(at), left[currency], rate_of(interval, currency)
+        # A flow is on record in base currency alone.
+        is_all = abs(rest * rate - flow.amount) <= _CENT and currency != interval.start.currency
+        amount = rest if is_all else (flow.amount / rate).quantize(_CENT)
+        of_currency = {conid: quantity for conid, quantity in held.items() if names[conid] == currency}
+        paid = _paid_by(amount, of_currency) if flow.kind is CashKind.DIVIDEND else None
         symbol = None if paid is None else symbol_of(interval, paid)
-        found.money.append(Money(_cause(flow), base, flow.amount, _words(flow), symbol))
+        found.money.append(Money(_cause(flow), currency, amount, _words(flow), symbol))
         found.flows_used.append(at)
-        rest -= flow.amount
-    left[base] = rest
+        left[currency] = rest - amount
+
+
+def _shown_in(flow: Flow, left: Mapping[str, Decimal], interval: Interval) -> str | None:
+    """The currency of whose cash it leaves least; None where no cash is explained by it."""
+    worth = {currency: rest * rate_of(interval, currency) for currency, rest in left.items()}
+    leaves = {c: abs(amount - flow.amount) for c, amount in worth.items() if abs(amount - flow.amount) < abs(amount)}
+    return min(leaves, key=lambda currency: leaves[currency], default=None)
 
 
 def _cause(flow: Flow) -> Cause:

@@ -221,6 +221,19 @@ def test_tax_that_was_recorded_before_its_dividend_is_told_with_it() -> None:
     assert parts(found) == {Cause.DIVIDEND: amount("42.50")}
 
 
+def test_what_was_recorded_of_another_currency_is_not_taken_for_cash_of_the_accounts_own() -> None:
+    start, end = (
+        portfolio({KO: (100, 50), SAP: (45, 90)}, 0),
+        portfolio({KO: (60, 50), SAP: (45, 90)}, 40 * 51, "30.15"),
+    )
+    dividend = Flow(NEXT, amount("33.17"), "a row", "broker", CashKind.DIVIDEND, "row-1")
+    found, used = explain(interval(start, end, flows=(dividend,), closes={2: Decimal(50)}), FREE)
+    # 67 cents a share at 1.1 are 33.165 USD.
+    assert used == (0,)
+    assert parts(found) == {Cause.DIVIDEND: amount("33.16"), Cause.MANUAL_TRADE: Decimal("40.00")}
+    assert {part.symbol for part in found.parts} == {"SAP", "KO"}
+
+
 def test_a_dividend_of_which_the_source_knows_is_told_with_its_name() -> None:
     start, end = portfolio({KO: (100, 50), AAPL: (7, 90)}, 0), portfolio({KO: (100, 49), AAPL: (7, 90)}, "22.75")
     found = told(interval(start, end, dividends={2: amount("0.2275")}))
