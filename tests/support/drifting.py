@@ -20,6 +20,7 @@ from app.desk.desk import Desk
 from app.desk.records import Claim, Event, Flow, Intent, RunStatus, TakenOver
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
+from app.domain.cash import CashKind
 from app.domain.instrument import AssetClass, ContractRules, Increment, Instrument
 from app.domain.market import PriceSeries, Quote, QuoteKind
 from app.domain.order import Outcome, Placement, Side, Ticket
@@ -432,7 +433,7 @@ async def _deposit(driven: Driven, at: int) -> None:
 
 
 async def _charge(driven: Driven, at: int) -> None:
-    await driven.broker.pay("USD", -FEE)
+    await driven.broker.pay("USD", -FEE, CashKind.FEE)
 
 
 async def _change_rate(driven: Driven, at: int) -> None:

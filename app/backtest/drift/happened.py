@@ -9,7 +9,9 @@ from fractions import Fraction
 from app.backtest.drift.facts import managed_at, quantities, rate_of, symbol_of
 from app.backtest.drift.interval import Execution, Interval
 from app.backtest.drift.parts import Cause
+from app.desk.records import Flow
 from app.desk.stages.continuity import FLOW_THRESHOLD
+from app.domain.cash import CashKind
 
 _HALF_A_CENT, _CENT = Decimal("0.005"), Decimal("0.01")
 # A price moves by less between two runs, or the quantity changed by something else than a split.
@@ -18,6 +20,8 @@ _SPLIT_MOVE = 0.35
 _TRADE_MOVE = Decimal("0.1")
 # Both sides of an exchange of money, which costs less than this share of it.
 _EXCHANGE_COSTS = Decimal("0.02")
+# Tax that was withheld belongs to what it was withheld from.
+_EARNED = frozenset({CashKind.DIVIDEND, CashKind.INTEREST, CashKind.WITHHOLDING_TAX})
 # For an order beyond what the broker's preview said.
 _MORE_COMMISSION = Decimal(1)
 
@@ -78,7 +82,7 @@ def happened(interval: Interval, prices: Mapping[int, Decimal], currencies: Mapp
             _pay_fraction(found, Fraction(expected[conid]) * ratio % 1, prices[conid], left, currencies[conid])
             del moved[conid]
     _explain_exchange(found, left, interval)
-    _take_flows(found, left, interval)
+    _take_flows(found, left, interval, expected, currencies)
     _take_dividends(found, left, interval, expected, currencies)
     _take_trades(found, left, interval, moved, prices, currencies)
     _name_rest(found, left, interval, expected, currencies)
@@ -130,16 +134,46 @@ def _explain_exchange(found: Happened, left: dict[str, Decimal], interval: Inter
         left[currency] = Decimal(0)
 
 
-def _take_flows(found: Happened, left: dict[str, Decimal], interval: Interval) -> None:
-    """Recorded ones, where the cash shows them: a flow bears the day on which somebody saw it."""
-    base = interval.start.currency
-    for at, flow in enumerate(interval.flows):
-        rest = left.get(base, Decimal(0))
-        if abs(rest - flow.amount) < abs(rest):
-            words = f"{'paid in' if flow.amount > 0 else 'paid out'}, as {flow.actor} recorded"
-            found.money.append(Money(Cause.DEPOSIT, base, flow.amount, words))
-            left[base] = rest - flow.amount
-            found.flows_used.append(at)
+def _take_flows(
+    found: Happened, left: dict[str, Decimal], interval: Interval, held: Mapping[int, Decimal], names: Mapping[int, str]
+) -> None:
+    """Recorded ones, where the cash shows them: a flow bears the day on which somebody saw it.
+
+    Tax that was withheld shows only once its dividend is taken, whichever was recorded first.
+    """
+    waiting = dict(enumerate(interval.flows))
+    while shown := next(((n, c) for n, one in waiting.items() if (c := _shown_in(one, left, interval))), None):
+        at, currency = shown
+        flow, rest, rate = waiting.pop(at), left[currency], rate_of(interval, currency)
+        # A flow is on record in base currency alone.
+        is_all = abs(rest * rate - flow.amount) <= _CENT and currency != interval.start.currency
+        amount = rest if is_all else (flow.amount / rate).quantize(_CENT)
+        of_currency = {conid: quantity for conid, quantity in held.items() if names[conid] == currency}
+        paid = _paid_by(amount, of_currency) if flow.kind is CashKind.DIVIDEND else None
+        symbol = None if paid is None else symbol_of(interval, paid)
+        found.money.append(Money(_cause(flow), currency, amount, _words(flow), symbol))
+        found.flows_used.append(at)
+        left[currency] = rest - amount
+
+
+def _shown_in(flow: Flow, left: Mapping[str, Decimal], interval: Interval) -> str | None:
+    """The currency of whose cash it leaves least; None where no cash is explained by it."""
+    worth = {currency: rest * rate_of(interval, currency) for currency, rest in left.items()}
+    leaves = {c: abs(amount - flow.amount) for c, amount in worth.items() if abs(amount - flow.amount) < abs(amount)}
+    return min(leaves, key=lambda currency: leaves[currency], default=None)
+
+
+def _cause(flow: Flow) -> Cause:
+    if not flow.is_income:
+        return Cause.DEPOSIT
+    is_earned = flow.kind in _EARNED or (flow.kind is CashKind.OTHER and flow.amount > 0)
+    return Cause.DIVIDEND if is_earned else Cause.FEE
+
+
+def _words(flow: Flow) -> str:
+    paid = "paid in" if flow.amount > 0 else "paid out"
+    what = flow.kind.value.replace("_", " ") if flow.kind is not None and flow.is_income else paid
+    return f"{what}, as {flow.actor} recorded"
 
 
 def _take_dividends(

@@ -31,7 +31,7 @@ class Cause(StrEnum):
 
 MEANINGS = {
     Cause.DEPOSIT: "money paid in or out",
-    Cause.DIVIDEND: "dividends and interest, where nobody recorded a flow and no order paid",
+    Cause.DIVIDEND: "dividends and interest, less tax that was withheld",
     Cause.FEE: "charges that belong to no order",
     Cause.MANUAL_TRADE: "what a person bought or sold, here or in another program",
     Cause.SPLIT: "shares that were counted anew",

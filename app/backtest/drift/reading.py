@@ -52,6 +52,8 @@ class Ledger(Protocol):
 
     def flows(self, book: str) -> tuple[Flow, ...]: ...
 
+    def income(self, book: str) -> tuple[Flow, ...]: ...
+
     def events(
         self, after: int = 0, book: str | None = None, kinds: Collection[str] = (), limit: int = 500
     ) -> tuple[StoredEvent, ...]: ...
@@ -119,7 +121,7 @@ def recorded_days(ledger: Ledger, book: str, days: int) -> Days:
 
 def drift(days: Days, policy: Policy, source: Source, assumptions: Assumptions, tell: Tell | None = None) -> Drift:
     """Every recorded day but the last, until the one after it."""
-    late, left = _filled_late(days), list(days.ledger.flows(days.book))
+    late, left = _filled_late(days), _recorded_cash(days)
     recorded = [day for day in days.days if day.kept]
     found: list[DayDrift] = []
     unknown = [(day.session_date, day.problem) for day in days.days if day.problem is not None]
@@ -147,6 +149,11 @@ def drift(days: Days, policy: Policy, source: Source, assumptions: Assumptions, 
         not_explainable=tuple(sorted(unknown)),
         notes=(*days.notes, *notes),
     )
+
+
+def _recorded_cash(days: Days) -> list[Flow]:
+    """What was paid in and out, and what was earned and charged."""
+    return sorted((*days.ledger.flows(days.book), *days.ledger.income(days.book)), key=lambda flow: flow.session_date)
 
 
 def _read(ledger: Ledger, day: _Day) -> None:

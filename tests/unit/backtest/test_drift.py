@@ -15,6 +15,7 @@ from app.backtest.drift.explain import explain
 from app.backtest.drift.interval import Decided, Execution, Interval, Missed
 from app.backtest.drift.parts import Cause, DayDrift
 from app.desk.records import Flow
+from app.domain.cash import CashKind
 from app.domain.instrument import Instrument
 from app.domain.market import Market, PriceSeries, Session
 from app.domain.order import Order, OrderState, Side
@@ -186,6 +187,51 @@ def test_a_recorded_flow_is_used_where_the_cash_shows_it() -> None:
     assert used == (0,)
     still, unused = explain(interval(start, start, flows=(deposit,)), FREE)
     assert (parts(still), unused) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "paid", "cause", "symbol"),
+    [
+        (CashKind.FEE, "-0.80", Cause.FEE, None),
+        (CashKind.DIVIDEND, "500.50", Cause.DIVIDEND, "KO"),
+        (CashKind.INTEREST, "-3.17", Cause.DIVIDEND, None),
+        (CashKind.WITHHOLDING_TAX, "-75", Cause.DIVIDEND, None),
+        (CashKind.WITHDRAWAL, "-0.80", Cause.DEPOSIT, None),
+    ],
+)
+def test_what_is_recorded_with_its_kind_is_that_whatever_its_size(
+    kind: CashKind, paid: str, cause: Cause, symbol: str | None
+) -> None:
+    """By size and sign a little would be a commission of the day's order, and much a deposit."""
+    start, bought = portfolio({KO: (10, 50)}, 2_000), order(Side.BUY, 1, 50, KO)
+    end = portfolio({KO: (11, 50)}, 2_000 - 50 - 1 + amount(paid))
+    run = decided(start, (bought,), (execution(bought, 1, 50, 1),))
+    flow = Flow(NEXT, amount(paid), "a row", "broker", kind, "row-1")
+    found, used = explain(interval(start, end, run, flows=(flow,)), FREE)
+    (part,) = (part for part in found.parts if part.cause is not Cause.COSTS)
+    assert (part.cause, part.amount, part.symbol, used) == (cause, amount(paid), symbol, (0,))
+    assert found.of(Cause.COSTS) == -1
+
+
+def test_tax_that_was_recorded_before_its_dividend_is_told_with_it() -> None:
+    start, end = portfolio({KO: (100, 50)}, 0), portfolio({KO: (100, 50)}, "42.50")
+    tax = Flow(NEXT, amount("-7.50"), "a row", "broker", CashKind.WITHHOLDING_TAX, "row-1")
+    gross = Flow(NEXT, amount(50), "a row", "broker", CashKind.DIVIDEND, "row-2")
+    found = told(interval(start, end, flows=(tax, gross), dividends={2: amount("0.50")}))
+    assert parts(found) == {Cause.DIVIDEND: amount("42.50")}
+
+
+def test_what_was_recorded_of_another_currency_is_not_taken_for_cash_of_the_accounts_own() -> None:
+    start, end = (
+        portfolio({KO: (100, 50), SAP: (45, 90)}, 0),
+        portfolio({KO: (60, 50), SAP: (45, 90)}, 40 * 51, "30.15"),
+    )
+    dividend = Flow(NEXT, amount("33.17"), "a row", "broker", CashKind.DIVIDEND, "row-1")
+    found, used = explain(interval(start, end, flows=(dividend,), closes={2: Decimal(50)}), FREE)
+    # 67 cents a share at 1.1 are 33.165 USD.
+    assert used == (0,)
+    assert parts(found) == {Cause.DIVIDEND: amount("33.16"), Cause.MANUAL_TRADE: Decimal("40.00")}
+    assert {part.symbol for part in found.parts} == {"SAP", "KO"}
 
 
 def test_a_dividend_of_which_the_source_knows_is_told_with_its_name() -> None:

@@ -107,7 +107,8 @@ class Forgetful:
 
     def __init__(self, ledger: SqlLedger, runs: Collection[str]) -> None:
         self._ledger, self._runs = ledger, runs
-        self.runs, self.intents, self.flows, self.events = ledger.runs, ledger.intents, ledger.flows, ledger.events
+        self.runs, self.intents, self.events = ledger.runs, ledger.intents, ledger.events
+        self.flows, self.income = ledger.flows, ledger.income
 
     def kept_root(self, run_id: str) -> str | None:
         return None if run_id in self._runs else self._ledger.kept_root(run_id)

@@ -6,7 +6,8 @@ import pytest
 
 from app.ledger.engine import open_ledger
 from tests.support.fakes import Office
-from tests.support.ledgers import SqliteDatabases
+from tests.support.ledgers import SqliteDatabases, take_over
+from tests.support.world import ACCOUNT, WORLD
 from tests.unit.ledger.builders import ManualTime, execute
 from tests.unit.upgrades.stories import STORIES, broker_of, gone_on
 
@@ -21,6 +22,8 @@ async def test_memory_plans_and_choice_are_the_same_without_any_report(name: str
     databases = SqliteDatabases(tmp_path)
     url = databases.empty()
     ledger = open_ledger(url, now=ManualTime())
+    # What is stopped out, cut or sold at a profit is so at cost.
+    take_over(url, f"{ACCOUNT}@{WORLD}")
     office = Office(ledger)
     await STORIES[name].until(office)
     ledger.dispose()
