@@ -242,15 +242,16 @@ def a_day_and_a_half(house: House, asks: Path) -> None:
     second = house.ask(http, "POST", "/run/daily", 200, at="/run/daily?slot=second")
     posted(house, http, "/runs/{run_id}/reject", run_id=second["run_id"])
     posted(house, http, "/runs/{run_id}/approve", run_id=first["run_id"])
-    for path in ("/runs/{run_id}", "/level"):
+    for path in ("/runs/{run_id}", "/level", "/adoption", "/tax"):
         house.ask(http, "GET", path, 200, at=path.format(run_id=first["run_id"]))
     ordered = {row["symbol"] for row in first["orders"]}
     left, split, *_ = sorted({row["symbol"] for row in first["portfolio"]["positions"]} - ordered)
-    for path in ("/exit/{symbol}", "/reconcile", "/recover", "/reduce", "/halt", "/resume"):
+    for path in ("/exit/{symbol}", "/reconcile", "/recover", "/reduce", "/halt", "/resume", "/adoption"):
         posted(house, http, path, symbol=left)
     house.stack.post("split", {"symbol": split, "ratio": 2})
-    house.stack.post("cash", {"amount": SAID["amount"], "row": {"late": None}})
     house.stack.post("clock", {"next_session": True})
+    # Today's: the performance of a day that is over would tell of it.
+    house.stack.post("cash", {"amount": SAID["amount"], "row": {"late": None}})
     assert http.post("/run/daily").status_code == 200
     posted(house, http, "/release/{symbol}", symbol=split)
     posted(house, http, "/flows")

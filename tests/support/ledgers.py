@@ -119,15 +119,13 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 LONG_AGO = date(2021, 11, 1)
 
 
-def take_over(url: str, *books: str) -> None:
+def take_over(engine: Engine, *books: str) -> None:
     """As if the program had run these accounts before it knew any of their holdings, whose gains count at cost."""
-    engine = create_ledger_engine(url)
     found = TakenOver(Adoption(LONG_AGO, Decimal(250_000), {}, Decimal(0)), {})
     for book in books:
         key = RunKey(book, book.partition("@")[0], LONG_AGO, "daily")
         with writing(engine) as connection:
             adoptions.add(connection, Claim("run_long_ago", key, "nobody", 1), found, AT)
-    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +133,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A ledger to copy: the schema is made once, and the world's account was taken over long ago."""
     url = SqliteDatabases(tmp_path_factory.mktemp("ledger")).empty()
     open_ledger(url).dispose()
-    take_over(url, ACCOUNT, f"{ACCOUNT}@{WORLD}")
+    engine = create_ledger_engine(url)
+    take_over(engine, ACCOUNT, f"{ACCOUNT}@{WORLD}")
+    engine.dispose()
     return url
 
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.desk.clock import SystemClock
 from app.desk.desk import Desk, Progress
 from app.desk.run.attempt import RunResult, too_late
 from app.domain.errors import Fenced, NotReady, OutOfTime, RunAtWork
@@ -41,7 +40,8 @@ async def wait_and_start(
         try:
             found = await _start_or_find(start, progress) if patience.turn else await start()
         except NotReady as error:
-            if not patience.login or too_late(desk, slot, SystemClock()):
+            # By the machine's time: without a session the broker's is not known.
+            if not patience.login or too_late(desk, slot, desk):
                 raise
             progress(f"waiting for the broker's session: {error}")
             _require_time(desk, began, patience.seconds, str(error.cause))

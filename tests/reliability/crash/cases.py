@@ -21,12 +21,25 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from app.commands.processes import Simulated, free_ports, simulator
-from app.ledger.engine import open_ledger
+from app.ledger.engine import create_ledger_engine, open_ledger
 from tests.reliability.crash.judging import Broker, Judgement, judge
-from tests.reliability.crash.life import AS_OF, HOLDINGS, LATER, Fate, Memoir, Server, Setting, learn, live, memoir
+from tests.reliability.crash.life import (
+    ACCOUNT,
+    AS_OF,
+    HOLDINGS,
+    LATER,
+    Fate,
+    Memoir,
+    Server,
+    Setting,
+    learn,
+    live,
+    memoir,
+)
 from tests.reliability.crash.scripts import rules
 from tests.reliability.crash.witness import sightings
-from tests.support.ledgers import Databases, SqliteDatabases
+from tests.support.ledgers import Databases, SqliteDatabases, take_over
+from tests.support.world import WORLD
 
 SECOND_DEATHS: Final = (0.1, 0.35, 0.6, 0.85)
 
@@ -80,6 +93,10 @@ class Laboratory:
         self.facts = learn(Server.within(self.gateway, self.tls))
         self.migrated = self.databases.empty()
         open_ledger(self.migrated).dispose()
+        engine = create_ledger_engine(self.migrated)
+        # Met for the first time, the name past its stop would not be sold.
+        take_over(engine, f"{ACCOUNT}@{WORLD}")
+        engine.dispose()
         # One life in this process, so that its children find every module imported and every table computed.
         setting = self.setting()
         live(setting, Server.within(self.gateway, self.tls), 0, Fate())

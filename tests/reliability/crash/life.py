@@ -49,6 +49,8 @@ from tests.support.fakes import FakeChooser, no_sleep, policy
 from tests.support.in_process import InProcessConnection
 
 AS_OF: Final = date(2022, 3, 14)
+# The simulator's.
+ACCOUNT: Final = "DU7654321"
 AFTER_THE_CLOSE: Final = "2022-03-14T20:25:00Z"
 # One name past its stop, one below its target and one that is not held: a sell and two buys that it pays for.
 HOLDINGS: Final = ({"symbol": "PFE", "weight_pct": 8}, {"symbol": "HD", "weight_pct": 6})

@@ -24,7 +24,7 @@ from app.domain.plan import Action
 from app.domain.policy import Mode, Policy
 from app.domain.ruling import KillLevel
 from app.market.sectors import SECTORS
-from tests.reliability.interleaving.parts import InlineDesk, LedgerFault, Parts, Store
+from tests.reliability.interleaving.parts import BOOK, InlineDesk, LedgerFault, Parts, Store
 from tests.reliability.interleaving.scheduler import Killed, Scheduler
 from tests.reliability.invariants import End, Watch, violations
 from tests.support.broker_model import BrokerModel, Fate, Fault, MarketModel
@@ -33,7 +33,6 @@ from tests.support.world import ACCOUNT, HELD, World
 from tests.unit.ledger.builders import ManualTime
 
 Request = Callable[[Desk], Awaitable[RunResult]]
-BOOK = f"{ACCOUNT}@{World().session.simulation.world}"  # type: ignore[union-attr]  # the world is a simulated one
 ATTEMPTS = 4
 RECOVERIES = 10
 PAST_EVERYTHING = 400.0

@@ -19,10 +19,13 @@ from app.ledger.schema import HEAD
 from app.ledger.sql_ledger import SqlLedger
 from app.ledger.transactions import writing
 from tests.support.broker_model import at_once
+from tests.support.ledgers import take_over
+from tests.support.world import ACCOUNT, WORLD
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 LEASE_SECONDS = 120.0
+BOOK = f"{ACCOUNT}@{WORLD}"
 
 
 class LedgerFault(Enum):
@@ -117,6 +120,8 @@ def _migrated() -> sqlite3.Connection:
     engine = create_ledger_engine("sqlite://")
     with writing(engine) as connection:
         migrate(connection, HEAD)
+    # What is met for the first time has no gains and losses yet, and nothing past its stop is sold.
+    take_over(engine, BOOK)
     copy = sqlite3.connect(":memory:")
     _driver(engine).backup(copy)
     engine.dispose()

@@ -33,7 +33,7 @@ SURVIVORS: Final = (
     ),
     Mutant(
         "a price within three percent of a split's ratio jumped like a split",
-        (Edit("app.desk.stages.continuity", "SPLIT_TOLERANCE = 0.03", "SPLIT_TOLERANCE = 0.01"),),
+        (Edit("app.domain.splits", "SPLIT_TOLERANCE = 0.03", "SPLIT_TOLERANCE = 0.01"),),
         "tests/unit/desk/test_continuity.py::test_a_price_within_three_percent_of_a_usual_ratio_jumped_like_a_split",
     ),
     Mutant(
