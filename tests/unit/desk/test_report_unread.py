@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ledger.engine import open_ledger
+from app.ledger.engine import create_ledger_engine, open_ledger
 from tests.support.fakes import Office
 from tests.support.ledgers import SqliteDatabases, take_over
 from tests.support.world import ACCOUNT, WORLD
@@ -23,7 +23,9 @@ async def test_memory_plans_and_choice_are_the_same_without_any_report(name: str
     url = databases.empty()
     ledger = open_ledger(url, now=ManualTime())
     # What is stopped out, cut or sold at a profit is so at cost.
-    take_over(url, f"{ACCOUNT}@{WORLD}")
+    engine = create_ledger_engine(url)
+    take_over(engine, f"{ACCOUNT}@{WORLD}")
+    engine.dispose()
     office = Office(ledger)
     await STORIES[name].until(office)
     ledger.dispose()
