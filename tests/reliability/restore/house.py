@@ -20,8 +20,8 @@ from app.domain.policy import Mode
 from app.ledger.engine import open_ledger
 from app.ledger.sql_ledger import SqlLedger
 from app.market.sectors import SECTORS
-from tests.reliability.interleaving.case import BOOK, CHOICES, rules
-from tests.reliability.interleaving.parts import InlineDesk
+from tests.reliability.interleaving.case import CHOICES, rules
+from tests.reliability.interleaving.parts import BOOK, InlineDesk
 from tests.reliability.interleaving.scheduler import Killed
 from tests.support.broker_model import BrokerModel, Fate, MarketModel
 from tests.support.fakes import FakeCalendar, FakeChooser, FakeSigner, no_sleep

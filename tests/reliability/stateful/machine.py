@@ -26,8 +26,8 @@ from app.domain.plan import Action
 from app.domain.policy import Mode
 from app.domain.ruling import KillLevel
 from app.market.sectors import SECTORS
-from tests.reliability.interleaving.case import BOOK, rules
-from tests.reliability.interleaving.parts import InlineDesk, LedgerFault, Parts, Store
+from tests.reliability.interleaving.case import rules
+from tests.reliability.interleaving.parts import BOOK, InlineDesk, LedgerFault, Parts, Store
 from tests.reliability.interleaving.scheduler import Killed
 from tests.reliability.invariants import End, Watch, agreement, standing
 from tests.support.broker_model import BrokerModel, Fate, Fault, MarketModel
