@@ -38,7 +38,7 @@ def test_a_worker_that_is_wrongly_taken_for_dead_costs_a_run_its_turn_and_no_ord
 @pytest.mark.parametrize(
     ("variant", "seeds", "seen"),
     [
-        ("no fence", range(7, 22, 14), "I4"),
+        ("no fence", range(9, 25, 15), "I4"),
         ("no fence, no guard", range(46, 83, 36), "I2"),
         ("slots beside one another", range(12, 55, 42), "I7"),
     ],
