@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from app.domain.commission import LEAST as LEAST_COMMISSION
 from app.domain.order_size import largest_order, share_of, smallest_order
 from app.domain.policy import Policy
 from app.domain.policy.check import Finding, Level, invested_target
 from app.domain.sizing import HEADROOM, whole
 from app.domain.universe import position_limit
 
-# Interactive Brokers' minimum for an order in US shares, fixed pricing, in dollars: a euro or a pound is near enough.
-LEAST_COMMISSION = Decimal(1)
 # More sessions than this to build a position, or to invest an account, is a number that does not fit.
 SLOW = 20
 _TOLD = 5

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from app.domain.account_size import LEAST_COMMISSION
+from app.domain.commission import commission
 from app.domain.order import Order, Side
 from app.domain.policy import AdoptionMode, Policy
 from app.domain.portfolio import Portfolio
@@ -12,9 +12,6 @@ from app.domain.ruling import DayUse, KillLevel
 from app.domain.universe import is_legacy
 from app.engine.day import decide
 from app.risk import Today
-
-# Interactive Brokers' fixed pricing of US shares.
-PER_SHARE, LARGEST_SHARE = Decimal("0.005"), Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +54,15 @@ def _outcome(today: Today, use: DayUse, level: KillLevel, mode: AdoptionMode) ->
         mode=mode,
         orders=orders,
         turnover=sum((_in_base(portfolio, order, order.notional) for order in orders), Decimal(0)),
-        commission=sum((_in_base(portfolio, order, _commission(order)) for order in orders), Decimal(0)),
+        commission=sum((_in_base(portfolio, order, _fee(order)) for order in orders), Decimal(0)),
         realized_gain=_realized(portfolio, orders),
         stays=tuple(sorted(p.instrument.symbol for p in portfolio.positions if p.instrument.conid not in sold)),
         inherited=decided.evaluation.inherited,
     )
 
 
-def _commission(order: Order) -> Decimal:
-    value = order.quantity * order.reference_price
-    return min(max(order.quantity * PER_SHARE, LEAST_COMMISSION), value * LARGEST_SHARE)
+def _fee(order: Order) -> Decimal:
+    return commission(order.quantity, order.quantity * order.reference_price)
 
 
 def _realized(portfolio: Portfolio, orders: tuple[Order, ...]) -> Decimal | None:

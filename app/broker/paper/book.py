@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.cash import CashKind
+from app.domain.commission import LARGEST_SHARE, LEAST, PER_SHARE, commission
 from app.domain.errors import DataError
 from app.domain.instrument import Instrument
 from app.domain.order import OPEN_STATUSES, BrokerOrder, Side, Trade
@@ -35,13 +36,13 @@ class Value(BaseModel):
 class CommissionPlan(Value):
     """Per share, at least `least` for an order, at most `largest_share` of its value; in the instrument's currency."""
 
-    per_share: NotNegative = Decimal("0.005")
-    least: NotNegative = Decimal(1)
-    largest_share: NotNegative = Decimal("0.01")
+    per_share: NotNegative = PER_SHARE
+    least: NotNegative = LEAST
+    largest_share: NotNegative = LARGEST_SHARE
 
     def charge(self, quantity: Decimal, value: Decimal) -> Decimal:
         """For so much of one order, in whole cents."""
-        charge = min(max(quantity * self.per_share, self.least), value * self.largest_share)
+        charge = commission(quantity, value, self.per_share, self.least, self.largest_share)
         return charge.quantize(CENT, ROUND_HALF_UP)
 
 
