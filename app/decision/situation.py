@@ -339,10 +339,11 @@ def _affordable(situation: Situation, placed: Placed, one: DesiredBuy, price: De
     rules, currency = situation.policy.execution, one.instrument.currency
     base = price if currency == situation.portfolio.currency else price * situation.portfolio.rate(currency)
     each = float(base) * (1 + rules.limit_offset)
-    most = largest_order(rules, situation.evaluation.nav, situation.traded(one.instrument))
+    most = min(
+        largest_order(rules, situation.evaluation.nav, situation.traded(one.instrument)),
+        situation.market.largest_buy(situation.portfolio.rate(currency)),
+    )
     value = min(one.value, _room(situation, placed, one), _money(situation, placed), float(most))
-    if situation.market.most_a_buy is not None:
-        value = min(value, float(situation.market.most_a_buy * situation.portfolio.rate(currency)))
     fits, funded = max(0, math.floor(value / each)), max(0, math.floor(placed.funds(currency) / each))
     if fits <= funded:
         return Decimal(fits)

@@ -155,6 +155,10 @@ class Market:
     # What follows from the rest, kept by whoever worked it out: the same is asked for with every plan and order.
     derived: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def largest_buy(self, rate: Decimal) -> Decimal:
+        """What a buy may be worth to the broker's server, in base currency at that `rate`; infinite where unbounded."""
+        return Decimal("Infinity") if self.most_a_buy is None else self.most_a_buy * rate
+
     def lot(self, conid: int) -> Decimal | None:
         """The step of quantities, one whole share at least; None where the broker's own makes no sense."""
         step = self.lots.get(conid, Decimal(1))

@@ -200,20 +200,11 @@ def _prepared(state: GateState, order: Order) -> Purchase | Refusal:
         funding=float(cash_for(state.then, instrument.currency) * rate - state.then.open_buys),
         lot=int(state.market.lot(instrument.conid) or 1),
         most=float(
-            min(largest_order(state.policy.execution, state.before.nav, traded), _let_through(state.market, rate))
+            min(largest_order(state.policy.execution, state.before.nav, traded), state.market.largest_buy(rate))
         ),
         volume=float(volume) if known(volume) else None,
         bought=float(_bought_today(state, instrument.conid)),
     )
-
-
-def _by_policy(state: GateState, traded: Decimal | None) -> Decimal:
-    return largest_order(state.policy.execution, state.before.nav, traded)
-
-
-def _let_through(market: Market, rate: Decimal) -> Decimal:
-    """What the broker's server lets a buy be worth, in base currency."""
-    return Decimal("Infinity") if market.most_a_buy is None else market.most_a_buy * rate
 
 
 def _bought_today(state: GateState, conid: int) -> Decimal:
