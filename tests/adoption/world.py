@@ -11,24 +11,11 @@ import numpy as np
 
 from app.backtest.history import Adjustment, History
 from app.backtest.sample import sample
-from app.domain.instrument import AssetClass, Instrument
+from app.domain.instrument import GICS_SECTORS, AssetClass, Instrument
 from app.domain.market import Array
 
 BEFORE, AFTER = 540, 60
 FIRST_CONID = 5000
-SECTORS = (
-    "Communication Services",
-    "Consumer Discretionary",
-    "Consumer Staples",
-    "Energy",
-    "Financials",
-    "Health Care",
-    "Industrials",
-    "Information Technology",
-    "Materials",
-    "Real Estate",
-    "Utilities",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +53,7 @@ NAMES: Mapping[str, Kind] = {
     "GONE": Kind("Energy", price=2),
 }
 TWELVE_OTHERS = tuple(name for name, kind in NAMES.items() if not kind.fund and name != "GONE")
-MANY = {f"N{number:03}": Kind(SECTORS[number % 11], price=20 + number % 90) for number in range(500)}
+MANY = {f"N{number:03}": Kind(GICS_SECTORS[number % 11], price=20 + number % 90) for number in range(500)}
 
 
 def history(

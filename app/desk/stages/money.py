@@ -13,7 +13,6 @@ from app.desk.stages.cash_rows import BROKER
 from app.desk.stages.memory import fills_of
 from app.desk.states import Run
 from app.domain.cash import CENT
-from app.domain.errors import DataError
 from app.domain.lots import Fill
 from app.domain.order import Side
 from app.domain.plan import Memory
@@ -70,7 +69,7 @@ def new_money(
             paid[flow.session_date] += flow.amount
     if not any(amount > 0 for amount in paid.values()):
         return Decimal(0)
-    rates = {p.instrument.conid: _rate(portfolio, p.instrument.currency) for p in portfolio.positions}
+    rates = {p.instrument.conid: portfolio.rate(p.instrument.currency) for p in portfolio.positions}
     first = min(day for day, amount in paid.items() if amount > 0)
     for fill in fills:
         if fill.session_date >= first and fill.price is not None:
@@ -80,13 +79,6 @@ def new_money(
     for day in sorted(paid.keys() | bought.keys()):
         left = max(Decimal(0), left + paid[day] - max(Decimal(0), bought[day]))
     return left
-
-
-def _rate(portfolio: Portfolio, currency: str) -> Decimal:
-    try:
-        return portfolio.rate(currency)
-    except DataError:
-        return Decimal(1)
 
 
 def free_cash(policy: Policy, portfolio: Portfolio) -> Decimal:
