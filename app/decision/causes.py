@@ -60,7 +60,7 @@ def cause_of(situation: Situation) -> Cause | None:
 def _inherited(situation: Situation) -> tuple[Metric, ...]:
     """Breaches from before the account was taken over, which are worked off."""
     found = situation.evaluation
-    return tuple(m for m in found.breaches if not m.acts and m.name in CURABLE) if found.inherited else ()
+    return tuple(m for m in found.metrics if m.is_inherited and m.name in CURABLE) if found.inherited else ()
 
 
 def _given_up(situation: Situation) -> tuple[int, ...]:

@@ -274,7 +274,7 @@ def _limit(metric: Metric, left: bool) -> Condition:
     if metric.value is None or metric.limit is None:
         return Condition(LIMIT_OF[metric.name], metric.name, False, f"{metric.name} unknown: {metric.note}")
     text = f"{metric.name} {metric.value:.1%}, {bound} {metric.limit:.1%}"
-    if metric.breached and not metric.acts:
+    if metric.is_inherited:
         text = f"{text}, which was so when the account was taken over and is worked off"
     elif metric.breached and not left:
         text = f"{text}, which the mandatory sales deal with"

@@ -75,7 +75,7 @@ def _rationale(policy: Policy, evaluation: Evaluation, plan: Plan) -> str:
 
 def _state(evaluation: Evaluation) -> str:
     """The limited metric that is nearest to its limit, and what is beyond one from before the adoption."""
-    inherited = [m for m in evaluation.metrics if m.breached and not m.acts]
+    inherited = [m for m in evaluation.metrics if m.is_inherited]
     known = [(m, m.value, m.limit) for m in evaluation.metrics if m.value is not None and m.limit]
     known = [one for one in known if one[0] not in inherited]
     before = ", ".join(f"{m.name} {m.value:.1%}" for m in inherited)

@@ -54,6 +54,11 @@ class Metric:
         """The limit is not met, and not only by what was found when the account was taken over."""
         return self.acting in _OVER
 
+    @property
+    def is_inherited(self) -> bool:
+        """The limit is not met, and only by what was found when the account was taken over."""
+        return self.breached and not self.acts
+
 
 class ExitRule(StrEnum):
     """Why a position, or a part of it, must or may be sold."""

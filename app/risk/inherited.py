@@ -6,6 +6,7 @@ back inside and leaves again; after them until it is inside for the first time.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from app.domain.adoption import WEEK, mode_of
 from app.domain.evaluation import Metric, Severity, position_key, sector_key
@@ -22,6 +23,32 @@ WHOLE = ("annual_volatility", "var_95_1d", "correlated_cluster", "cash_reserve",
 WORSE = 0.1
 
 
+class Share(NamedTuple):
+    """The weight of one name or sector beside its own limit; its breach is kept under `key`."""
+
+    key: str
+    label: str
+    size: float
+    limit: float
+
+
+def positions(policy: Policy, arrays: PortfolioArrays) -> list[Share]:
+    """Every name's, with what of it is not managed."""
+    return [
+        Share(position_key(one.conid), one.symbol, size, position_limit(policy, one.symbol))
+        for one, size in zip(arrays.instruments, arrays.sizes.tolist(), strict=True)
+    ]
+
+
+def known_sectors(policy: Policy, arrays: PortfolioArrays, weights: Sequence[float]) -> list[Share]:
+    """Every sector's but that of names whose sector nobody knows; `weights` as `arrays.sectors`."""
+    return [
+        Share(sector_key(name), name, weight, group_limit(policy, name, arrays.funds))
+        for name, weight in zip(arrays.sectors, weights, strict=True)
+        if name != UNKNOWN_SECTOR
+    ]
+
+
 class Over:
     """By how much each measurement is over its limit; of what is inside nothing."""
 
@@ -30,7 +57,8 @@ class Over:
     ) -> None:
         self._limits: dict[str, float] = {}
         self.excess: dict[str, float] = {}
-        for key, value, limit in _values(policy, arrays, sectors, measured):
+        shares = (*positions(policy, arrays), *known_sectors(policy, arrays, sectors))
+        for key, value, limit in (*((one.key, one.size, one.limit) for one in shares), *_whole(measured)):
             self._limits[key] = limit
             if value - limit > TOLERANCE:
                 self.excess[key] = value - limit
@@ -58,15 +86,8 @@ class Over:
         )
 
 
-def _values(
-    policy: Policy, arrays: PortfolioArrays, sectors: Sequence[float], measured: Sequence[Metric]
-) -> Iterator[tuple[str, float, float]]:
-    """(key, value, limit), a floor turned round."""
-    for name, size in zip(arrays.instruments, arrays.sizes.tolist(), strict=True):
-        yield position_key(name.conid), size, position_limit(policy, name.symbol)
-    for sector, weight in zip(arrays.sectors, sectors, strict=True):
-        if sector != UNKNOWN_SECTOR:
-            yield sector_key(sector), weight, group_limit(policy, sector, arrays.funds)
+def _whole(measured: Sequence[Metric]) -> Iterator[tuple[str, float, float]]:
+    """(name, value, limit) of what is measured for the whole account, a floor turned round."""
     for metric in measured:
         if metric.name in WHOLE and metric.value is not None and metric.limit is not None:
             sign = -1.0 if metric.floor else 1.0

@@ -7,8 +7,7 @@ from datetime import date
 import numpy as np
 
 from app.domain.errors import InsufficientHistory
-from app.domain.evaluation import Metric, Severity, position_key, sector_key
-from app.domain.instrument import UNKNOWN_SECTOR
+from app.domain.evaluation import Metric, Severity
 from app.domain.market import Array, Market
 from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.plan import Memory
@@ -16,11 +15,10 @@ from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.sizing import unbounded_buys
 from app.domain.tolerance import TOLERANCE
-from app.domain.universe import group_limit, position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
-from app.risk.inherited import acting
+from app.risk.inherited import Share, acting, known_sectors, positions
 
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
@@ -93,38 +91,26 @@ def concentration(
 
     A position or sector that is `spared` acts as if it were inside its limit.
     """
-    sizes: list[float] = arrays.sizes.tolist()
-    positions = [
-        (position_key(one.conid), one.symbol, size, position_limit(policy, one.symbol))
-        for one, size in zip(arrays.instruments, sizes, strict=True)
-    ]
-    groups = [
-        (sector_key(name), name, weight, group_limit(policy, name, arrays.funds))
-        for name, weight in zip(arrays.sectors, sectors, strict=True)
-        if name != UNKNOWN_SECTOR
-    ]
     limits = policy.risk_limits
     return (
-        _fullest("max_position", positions, limits.max_position, spared),
-        _fullest("max_sector", groups, limits.max_sector, spared),
+        _fullest("max_position", positions(policy, arrays), limits.max_position, spared),
+        _fullest("max_sector", known_sectors(policy, arrays, sectors), limits.max_sector, spared),
     )
 
 
-def _fullest(
-    name: str, rows: Sequence[tuple[str, str, float, float]], default: float, spared: frozenset[str]
-) -> Metric:
-    """Of (key, label, size, limit) the one nearest to its limit, or farthest beyond it."""
-    found = _nearest(name, rows, default)
+def _fullest(name: str, shares: Sequence[Share], default: float, spared: frozenset[str]) -> Metric:
+    """The one nearest to its limit, or farthest beyond it."""
+    found = _nearest(name, shares, default)
     if not spared:
         return found
-    return acting(found, spared, _nearest(name, [row for row in rows if row[0] not in spared], default))
+    return acting(found, spared, _nearest(name, [one for one in shares if one.key not in spared], default))
 
 
-def _nearest(name: str, rows: Sequence[tuple[str, str, float, float]], default: float) -> Metric:
-    if not rows:
+def _nearest(name: str, shares: Sequence[Share], default: float) -> Metric:
+    if not shares:
         return limited(name, 0.0, default)
-    _, label, size, limit = rows[_largest([_ratio(size, limit) for _, _, size, limit in rows])]
-    return limited(name, size, limit, label)
+    one = shares[_largest([_ratio(share.size, share.limit) for share in shares])]
+    return limited(name, one.size, one.limit, one.label)
 
 
 def risk(

@@ -51,7 +51,7 @@ def measure(today: Today) -> Evaluation:
 def _settled(today: Today, off: Collection[Drift]) -> bool:
     """Everything is within its band, and nothing that was taken over is left over its limit."""
     band = today.policy.allocation.drift_threshold + TOLERANCE
-    inherited = any(metric.breached and not metric.acts for metric in today.limited)
+    inherited = any(metric.is_inherited for metric in today.limited)
     return not inherited and all(abs(drift.difference) <= band for drift in off)
 
 
