@@ -25,6 +25,10 @@ RETRY_SECONDS = 1.0
 _logger = logging.getLogger(__name__)
 
 
+async def nowhere(_: Sequence[Event]) -> None:
+    """Commits nothing: of what only looks, and of a run none of whose stages is carried out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call to a tool: `milliseconds` of wall time, `outcome` "ok" or the kind of failure."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.desk.controls.level import require_text
 from app.desk.desk import Desk, Progress, silent
-from app.desk.journal import Journal
+from app.desk.journal import Journal, nowhere
 from app.desk.records import ABANDONED_ACTION, Event, Intent, Quarantine, RunKey, RunStatus, new_run_id
 from app.desk.recovery import Adopted, Decision, RecoveredRun, Recovery, Stray
 from app.desk.report.build import report_of
@@ -173,7 +173,7 @@ def _recovered(desk: Desk, run: Run, seen: Look, key: RunKey, ours: Sequence[Str
         broker_session=run.broker_session,
         session=Session(key.session_date, run.clock.now(), run.clock.now()),
         clock=run.clock,
-        journal=Journal(_nowhere),
+        journal=Journal(nowhere),
         results=tuple(_result(intent, states[intent.coid]) for intent in intents),
     )
     note = f"put down afterwards, as the ledger was restored from a copy that lacks this run: {reason}"
@@ -243,7 +243,3 @@ def _currency(seen: Look, conid: int) -> str:
 def _result(intent: Intent, known: Adopted) -> OrderResult:
     order = replace(intent.order, quantity=known.quantity)
     return OrderResult(intent.coid, order, known.state.value, known.filled_quantity, known.average_price)
-
-
-async def _nowhere(_: Sequence[Event]) -> None:
-    """No stage of it runs, so its journal stays empty."""

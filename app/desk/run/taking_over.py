@@ -4,15 +4,13 @@ Looking claims nothing and records nothing. Choosing changes the mode alone: fro
 drawdown count is on record with the first run and stays.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from app.desk.accounts import masked
 from app.desk.controls.level import require_text
 from app.desk.desk import Desk, Progress, silent
-from app.desk.journal import Journal
-from app.desk.records import Event
+from app.desk.journal import Journal, nowhere
 from app.desk.report.adoption import adoption_part
 from app.desk.run.attempt import Attempt, RunRequest
 from app.desk.run.open_attempt import open_attempt_by_hand
@@ -30,7 +28,7 @@ MODES = ", ".join(mode.value for mode in AdoptionMode)
 async def show_taking_over(desk: Desk, account: str | None = None, progress: Progress = silent) -> dict[str, Any]:
     """The account as it is now, whether or not it was taken over before."""
     attempt = await _looking(desk, account)
-    run = await read_market(desk, await read_account(desk, attempt.open_run("", Journal(_nowhere), progress=progress)))
+    run = await read_market(desk, await read_account(desk, attempt.open_run("", Journal(nowhere), progress=progress)))
     use = await desk.in_thread(desk.ledger.day_use, run.key.book, run.key.session_date)
     level = await desk.in_thread(desk.ledger.level, run.key.book)
     part = adoption_part(desk, run, mode_outcomes(today_of(desk, run), use, level.level))
@@ -60,7 +58,3 @@ async def choose_mode(desk: Desk, mode: str, reason: str, actor: str, account: s
 
 async def _looking(desk: Desk, account: str | None) -> Attempt:
     return await open_attempt_by_hand(desk, RunRequest(account, PREVIEW_SLOT, dry_run=True))
-
-
-async def _nowhere(_: Sequence[Event]) -> None:
-    """Looking is not on record."""

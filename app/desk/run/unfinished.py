@@ -4,10 +4,8 @@ Such a run is closed with what became of its orders, after the books were reconc
 unsent: the day that it was planned for is over.
 """
 
-from collections.abc import Sequence
-
 from app.desk.desk import Desk
-from app.desk.journal import Journal
+from app.desk.journal import Journal, nowhere
 from app.desk.records import PROCESS_ENDED, Event, RunStatus
 from app.desk.report.build import report_of
 from app.desk.run.notify import tell_failure
@@ -53,7 +51,7 @@ async def close_left_behind(desk: Desk, run: Run, *, same_day: bool = False) -> 
             broker_session=run.broker_session,
             session=session,
             clock=run.clock,
-            journal=Journal(_nowhere),
+            journal=Journal(nowhere),
             claim=old,
             level=run.level,
             results=results,
@@ -65,7 +63,3 @@ async def close_left_behind(desk: Desk, run: Run, *, same_day: bool = False) -> 
         await tell_failure(
             desk, old.key, RunStatus.FAILED, PortfolioError(PROCESS_ENDED, f"`portfolio show {old.run_id}`")
         )
-
-
-async def _nowhere(_: Sequence[Event]) -> None:
-    """No stage of it runs, so its journal stays empty."""

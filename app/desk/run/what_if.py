@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from app.desk.desk import Desk, Progress, silent
-from app.desk.journal import Journal
+from app.desk.journal import Journal, nowhere
 from app.desk.ports import Broker
-from app.desk.records import Event, RunStatus, new_run_id
+from app.desk.records import RunStatus, new_run_id
 from app.desk.report.build import report_of
 from app.desk.run.attempt import RunRequest
 from app.desk.run.open_attempt import open_attempt
@@ -88,7 +88,7 @@ async def what_if(
     words = f"as if {abs(amount):,.2f} were paid {'in' if amount > 0 else 'out'}; nothing is written or sent"
     mode = EffectiveMode(Mode.PREVIEW, Mode.PREVIEW.value, words)
     imagined = replace(desk, broker=_WithCash(desk.broker, amount, desk.policy.currency, attempt.key.session_date))
-    opened = replace(attempt, mode=mode).open_run(new_run_id(), Journal(_nowhere), progress=progress)
+    opened = replace(attempt, mode=mode).open_run(new_run_id(), Journal(nowhere), progress=progress)
     account_read = _as_new(desk, await perform_stage(READ_ACCOUNT, imagined, opened), amount)
     read = await perform_stage(READ_MARKET, imagined, account_read)
     decided = await perform_stage(DECIDE, imagined, await perform_stage(EVALUATE, imagined, read))
@@ -101,7 +101,3 @@ def _as_new(desk: Desk, run: AccountRead, amount: Decimal) -> AccountRead:
         return run
     new = max(Decimal(0), min(amount, free_cash(desk.policy, run.portfolio)))
     return replace(run, memory=replace(run.memory, new_money=new))
-
-
-async def _nowhere(_: Sequence[Event]) -> None:
-    """What a preview says is on no record."""
