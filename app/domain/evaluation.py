@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from app.domain.instrument import Instrument
 from app.domain.market import Trend
+from app.domain.recovery import Recovery
 from app.domain.totals import total_of
 
 
@@ -104,10 +106,11 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class ExposureCap:
-    """One reason why the invested share may not exceed `limit`."""
+    """One reason why the invested share may not exceed `limit`; `buys_only` where nothing is sold for it."""
 
     rule: str
     limit: float
+    buys_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,9 @@ class Evaluation:
     `weights` of what is managed, by conid; `drawdown` is None when no NAV history is known, never zero for want of
     data. `eligible` are the names that may be bought today, by symbol. `inherited`: breaches from before the account
     was taken over, which are worked off and not acted upon, each with how far it was over its limit then.
-    `settled`: the account is where its targets want it, or was since it was taken over.
+    `settled`: the account is where its targets want it, or was since it was taken over. `targets`: the target vector,
+    by conid, of what is held and of what is to be bought. `recovery`: on the way back from a fall; `marked`: the
+    session from which falls are counted, None from the adoption.
     """
 
     nav: Decimal
@@ -135,6 +140,9 @@ class Evaluation:
     eligible: tuple[Instrument, ...]
     inherited: Mapping[str, float] = field(default_factory=dict)
     settled: bool = False
+    targets: Mapping[int, float] = field(default_factory=dict)
+    recovery: Recovery | None = None
+    marked: date | None = None
 
     def metric(self, name: str) -> Metric:
         """The measurement of that name; KeyError for a name nobody measures."""
@@ -155,8 +163,13 @@ class Evaluation:
 
     @property
     def max_exposure(self) -> float:
-        """The tightest of all caps."""
+        """The tightest of all caps: up to it may be bought."""
         return min(cap.limit for cap in self.caps)
+
+    @property
+    def exposure_limit(self) -> float:
+        """The tightest of the caps that are sold for."""
+        return min(cap.limit for cap in self.caps if not cap.buys_only)
 
     @property
     def breaches(self) -> tuple[Metric, ...]:

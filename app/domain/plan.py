@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from app.domain.adoption import Adoption
 from app.domain.kept import kept_property
 from app.domain.order import Order
+from app.domain.recovery import Recovery
 
 
 class Action(StrEnum):
@@ -93,6 +95,11 @@ class Memory:
     `gain_bases`: conid → the price that gains and losses count from, where it is not the broker's average cost.
     `inherited`: breaches found at the adoption and still in force at the previous session's run, each with how far it
     was over its limit then; None where there was no such run.
+    `recovery` from a fall, as at the previous session's run, `since_fall` sessions after it and `since_rebased` sessions
+    after the mark was rebased; `marked`: the session from which falls are counted, None from the adoption.
+    `resumed`: the session on which a person last resumed; `acknowledged`: metric → the value that was seen then.
+    `tilts`: conid → shares beside the policy's targets, bought less sold, by the rotation whose period is not over and
+    by reinforcements of what is held.
     `new_money`: paid in and not invested yet; `planned_withdrawal`: announced and not raised yet; base currency.
     """
 
@@ -114,6 +121,13 @@ class Memory:
     inherited: dict[str, float] | None = None
     new_money: Decimal = Decimal(0)
     planned_withdrawal: Decimal = Decimal(0)
+    recovery: Recovery | None = None
+    since_fall: int = 0
+    since_rebased: int | None = None
+    marked: date | None = None
+    resumed: date | None = None
+    acknowledged: dict[str, float] = field(default_factory=dict)
+    tilts: dict[int, Decimal] = field(default_factory=dict)
 
 
 NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

@@ -11,6 +11,7 @@ from app.domain.evaluation import Evaluation
 from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
 from app.domain.plan import Action, Memory
+from app.domain.recovery import Recovery
 
 LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
 
@@ -21,7 +22,7 @@ class EvaluationRecord:
 
     `drawdown_acted_at`: the drawdown at which the drawdown action last acted. `inherited`: breaches that were found as
     the account was taken over and are not acted upon, each with how far it was over its limit then. `settled`: since
-    then it has been where its targets want it.
+    then it has been where its targets want it. `recovery` from a fall; falls are counted from `marked`.
     """
 
     severities: Mapping[str, str]
@@ -29,6 +30,8 @@ class EvaluationRecord:
     drawdown_acted_at: float | None
     inherited: Mapping[str, float] | None = None
     settled: bool = False
+    recovery: Recovery | None = None
+    marked: date | None = None
 
 
 def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> EvaluationRecord:
@@ -39,6 +42,8 @@ def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> Evaluat
         drawdown_acted_at=evaluation.drawdown_acted_at(acted_at),
         inherited=evaluation.inherited or None,
         settled=evaluation.settled,
+        recovery=evaluation.recovery,
+        marked=evaluation.marked,
     )
 
 
@@ -148,6 +153,7 @@ def memory_of(
             sold[conid] = since(one.sold)
         if one.sold_at_loss:
             at_loss[conid] = since(one.sold_at_loss)
+    recovery = before.recovery if before else None
     rebalanced, rotated = last.get(Action.REBALANCE), last.get(Action.ROTATE)
     return Memory(
         reinforced={conid: tuple(map(since, one.reinforced)) for conid, one in names.items() if one.reinforced},
@@ -166,6 +172,10 @@ def memory_of(
         gain_bases=dict(bases or {}),
         inherited=dict(before.inherited) if before and before.inherited else None,
         settled=before is not None and before.settled,
+        recovery=recovery,
+        since_fall=0 if recovery is None else since(recovery.fell),
+        since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
+        marked=before.marked if before else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from app.desk.records import RunMemory, RunStatus, Snapshot, UnitValue
+from app.domain.recovery import Recovery
 from app.engine.memory import EvaluationRecord
 from app.ledger.events import OwnKind
 from app.ledger.schema import events, run_memory, runs
@@ -67,6 +69,8 @@ def texts(memory: RunMemory) -> dict[str, str]:
             # Seals of before they were there are over the text without them.
             **({} if told.inherited is None else {"inherited": told.inherited}),
             **({"settled": True} if told.settled else {}),
+            **({} if told.recovery is None else {"recovery": asdict(told.recovery)}),
+            **({} if told.marked is None else {"marked": told.marked}),
         }
     if memory.account is not None:
         found[Kind.ACCOUNT] = _account(memory.account)
@@ -90,9 +94,25 @@ def last_evaluation(connection: Connection, book: str, before: date) -> tuple[da
         return None
     told = json.loads(row.content)
     left = EvaluationRecord(
-        told["severities"], told["caps"], told["drawdown_acted_at"], told.get("inherited"), told.get("settled", False)
+        told["severities"],
+        told["caps"],
+        told["drawdown_acted_at"],
+        told.get("inherited"),
+        told.get("settled", False),
+        _recovery(told.get("recovery")),
+        _day(told.get("marked")),
     )
     return row.session_date, left
+
+
+def _recovery(told: Mapping[str, Any] | None) -> Recovery | None:
+    if told is None:
+        return None
+    return Recovery(date.fromisoformat(told["fell"]), told["left"], told["gap"], _day(told["rebased"]))
+
+
+def _day(told: str | None) -> date | None:
+    return None if told is None else date.fromisoformat(told)
 
 
 def last_snapshot(connection: Connection, book: str) -> Snapshot | None:

@@ -1,15 +1,14 @@
 """The investment policy: what an investor allows and wants, read from YAML."""
 
 from app.domain.policy.adoption import AdoptionMode, AdoptionRules
+from app.domain.policy.allocation import Allocation, Frequency, Score, Selection, Weighting
 from app.domain.policy.model import (
-    Allocation,
     Approval,
     ApprovalScope,
     CutLosers,
     DrawdownAction,
     Execution,
     Exits,
-    Frequency,
     Fx,
     Investor,
     MarketRules,
@@ -29,6 +28,7 @@ from app.domain.policy.model import (
     Universe,
     VixBand,
 )
+from app.domain.policy.recovery import RecoveryMode, RecoveryRules
 from app.domain.policy.tax import LotMethod, Preference, Tax
 
 __all__ = [
@@ -52,15 +52,20 @@ __all__ = [
     "Policy",
     "Preference",
     "Rebalance",
+    "RecoveryMode",
+    "RecoveryRules",
     "Reinforce",
     "RiskLimits",
     "RiskTolerance",
     "Rotate",
     "RotationTrigger",
+    "Score",
+    "Selection",
     "Strategies",
     "Tax",
     "TimeInForce",
     "TrendFilter",
     "Universe",
     "VixBand",
+    "Weighting",
 ]

@@ -104,6 +104,7 @@ PERCENT_FIELDS = {
         "add",
         "sell",
         "move",
+        "step",
         "bull_threshold",
         "bear_threshold",
         "bear_exposure",

@@ -17,8 +17,10 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 from app.domain.instrument import AssetClass
 from app.domain.kept import Same
 from app.domain.policy.adoption import AdoptionRules
+from app.domain.policy.allocation import Allocation
 from app.domain.policy.answers import Answers
 from app.domain.policy.fields import Amount, ClockTime, Gain, Percent, Section, Sector, Symbol
+from app.domain.policy.recovery import RecoveryRules
 from app.domain.policy.tax import Tax
 
 
@@ -94,35 +96,8 @@ class Exits(Section):
     volatility_multiple: StrictFloat = Field(default=3, ge=0, le=20)
     take_profit: Gain = Field(default=50)
     take_profit_sell: Percent = Field(default=25)
-    drawdown_action: DrawdownAction = DrawdownAction.REDUCE
+    drawdown_action: DrawdownAction = DrawdownAction.HOLD
     drawdown_exposure: Percent = Field(default=50)
-
-
-class Frequency(StrEnum):
-    """How often drift may be corrected."""
-
-    DAILY = "daily"
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-    QUARTERLY = "quarterly"
-
-    @property
-    def sessions(self) -> int:
-        """Trading sessions between two corrections."""
-        return {"daily": 1, "weekly": 5, "monthly": 21, "quarterly": 63}[self.value]
-
-
-class Allocation(Section):
-    """Target weights as fractions of NAV. Without `sectors`, what is invested is spread evenly over the names held.
-
-    `asset_classes` is by asset class and "CASH", `sectors` by GICS sector.
-    """
-
-    # Named here and not in PERCENT_FIELDS: the universe has lists of the same names.
-    asset_classes: dict[str, Percent] = Field(default_factory=dict, validation_alias="asset_classes_pct")
-    sectors: dict[str, Percent] = Field(default_factory=dict, validation_alias="sectors_pct")
-    drift_threshold: Percent = Field(default=5)
-    frequency: Frequency = Frequency.MONTHLY
 
 
 class TrendFilter(StrEnum):
@@ -318,7 +293,7 @@ class Approval(Section):
     scope: ApprovalScope = ApprovalScope.DISCRETIONARY
     expires_minutes: StrictInt = Field(default=120, ge=1)
     price_tolerance: Percent = Field(default=2)
-    review_after_runs: StrictInt = Field(default=60, ge=1)
+    review_after_runs: StrictInt = Field(default=0, ge=0)
 
 
 class Occasion(StrEnum):
@@ -364,6 +339,7 @@ class Policy(Section):
     notifications: Notifications = Notifications()
     adoption: AdoptionRules = AdoptionRules()
     tax: Tax = Tax()
+    recovery: RecoveryRules = RecoveryRules()
 
     @property
     def hash(self) -> str:
