@@ -127,7 +127,7 @@ class Account:
         plan = decided.chosen
         planned = sorted((Waiting(order, plan.action, self.row) for order in plan.orders), key=lambda one: one.turn)
         orders = self._send(planned, decided.level, market) if planned else []
-        self.before = evaluation_record(decided.evaluation, self.before.drawdown_acted_at if self.before else None)
+        self.before = evaluation_record(decided.evaluation)
         if self.assumptions.fill is FillRule.SAME_BAR:
             self._carry_out(orders, market)
         else:
@@ -385,7 +385,8 @@ class Account:
             # Nothing had a value, so no return can be told.
             before = replace(before, nav=nav)
         point = follow(before, on, NavKind.CLOSE, nav)
-        if self.adoption is not None and on == self.adoption.session_date:
+        marked = self.before.marked if self.before else None
+        if on == marked or (self.adoption is not None and on == self.adoption.session_date):
             # What it fell before counts for nothing from now on.
             self.navs, point = [], replace(point, peak=point.index)
         self.navs.append(point)

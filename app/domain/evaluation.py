@@ -151,10 +151,11 @@ class Evaluation:
                 return metric
         raise KeyError(name)
 
-    def drawdown_acted_at(self, before: float | None) -> float | None:
-        """Where the drawdown action last acted: at today's drawdown, or else `before`."""
-        acts = any(exit_due.rule is ExitRule.DRAWDOWN for exit_due in self.exits_due)
-        return self.drawdown if acts else before
+    @property
+    def drawdown_acted_at(self) -> float | None:
+        """Where the drawdown action last acted in a fall from which the account has not begun to come back."""
+        waits = self.recovery is not None and self.recovery.rebased is None
+        return self.recovery.acted_at if self.recovery is not None and waits else None
 
     @property
     def managed_exposure(self) -> float:

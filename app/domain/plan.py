@@ -95,8 +95,8 @@ class Memory:
     `gain_bases`: conid → the price that gains and losses count from, where it is not the broker's average cost.
     `inherited`: breaches found at the adoption and still in force at the previous session's run, each with how far it
     was over its limit then; None where there was no such run.
-    `recovery` from a fall, as at the previous session's run, `since_fall` sessions after it and `since_rebased` sessions
-    after the mark was rebased; `marked`: the session from which falls are counted, None from the adoption.
+    `recovery` from a fall, as at the previous session's run, `since_began` and `since_acted` sessions after the drawdown
+    action acted first and last, `since_rebased` sessions after the mark was rebased; `marked`: the session from which falls are counted, None from the adoption.
     `resumed`: the session on which a person last resumed; `acknowledged`: metric → the value that was seen then.
     `tilts`: conid → shares beside the policy's targets, bought less sold, by the rotation whose period is not over and
     by reinforcements of what is held.
@@ -122,7 +122,8 @@ class Memory:
     new_money: Decimal = Decimal(0)
     planned_withdrawal: Decimal = Decimal(0)
     recovery: Recovery | None = None
-    since_fall: int = 0
+    since_began: int = 0
+    since_acted: int = 0
     since_rebased: int | None = None
     marked: date | None = None
     resumed: date | None = None

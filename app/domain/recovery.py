@@ -8,13 +8,16 @@ from app.domain.policy.recovery import RecoveryRules
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """On the way back from a fall. `fell`: the session on which the drawdown action last acted.
+    """On the way back from a fall that the drawdown action met first on the session `began`, and last on `acted`.
 
-    `left` is the exposure that it left and `gap` what that is below the most that the policy allows, fractions of NAV.
-    `rebased`: the session from which falls are counted anew, None while that is waited for.
+    `acted_at` is the drawdown then, `left` the exposure that it left and `gap` what that is below the most that the
+    policy allows, fractions of NAV. `rebased`: the session from which falls are counted anew, None while that is waited
+    for.
     """
 
-    fell: date
+    began: date
+    acted: date
+    acted_at: float
     left: float
     gap: float
     rebased: date | None = None

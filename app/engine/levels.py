@@ -8,7 +8,7 @@ from app.domain.policy import Policy
 from app.domain.ruling import KillLevel
 
 # Breaches after which only exits go until a person resumes.
-REDUCING_METRICS = ("daily_loss", "drawdown", "var_95_1d")
+REDUCING_METRICS = ("daily_loss", "var_95_1d")
 
 
 def level_after(policy: Policy, level: KillLevel, evaluation: Evaluation, runs_since_review: int) -> KillLevel:
@@ -27,6 +27,6 @@ def reason_to_reduce(policy: Policy, evaluation: Evaluation, runs_since_review: 
         if metric.acts and metric.value is not None and metric.limit is not None:
             return f"{name} is {metric.value:.1%}, limit {metric.limit:.1%}"
     most = policy.approval.review_after_runs
-    if runs_since_review < most:
+    if most == 0 or runs_since_review < most:
         return None
     return f"{runs_since_review} runs sent orders since a person last looked, limit {most}"

@@ -34,12 +34,12 @@ class EvaluationRecord:
     marked: date | None = None
 
 
-def evaluation_record(evaluation: Evaluation, acted_at: float | None) -> EvaluationRecord:
-    """`acted_at`: where the drawdown action last acted before."""
+def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
+    """What is kept of it."""
     return EvaluationRecord(
         severities={metric.name: metric.acting.value for metric in evaluation.metrics},
         caps={cap.rule: cap.limit for cap in evaluation.caps},
-        drawdown_acted_at=evaluation.drawdown_acted_at(acted_at),
+        drawdown_acted_at=evaluation.drawdown_acted_at,
         inherited=evaluation.inherited or None,
         settled=evaluation.settled,
         recovery=evaluation.recovery,
@@ -173,7 +173,8 @@ def memory_of(
         inherited=dict(before.inherited) if before and before.inherited else None,
         settled=before is not None and before.settled,
         recovery=recovery,
-        since_fall=0 if recovery is None else since(recovery.fell),
+        since_began=0 if recovery is None else since(recovery.began),
+        since_acted=0 if recovery is None else since(recovery.acted),
         since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
         marked=before.marked if before else None,
     )

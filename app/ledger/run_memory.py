@@ -108,7 +108,8 @@ def last_evaluation(connection: Connection, book: str, before: date) -> tuple[da
 def _recovery(told: Mapping[str, Any] | None) -> Recovery | None:
     if told is None:
         return None
-    return Recovery(date.fromisoformat(told["fell"]), told["left"], told["gap"], _day(told["rebased"]))
+    began, acted = (date.fromisoformat(told[name]) for name in ("began", "acted"))
+    return Recovery(began, acted, told["acted_at"], told["left"], told["gap"], _day(told["rebased"]))
 
 
 def _day(told: str | None) -> date | None:

@@ -17,7 +17,7 @@ from app.domain.kept import kept_property
 from app.domain.market import Market, QuoteKind, known
 from app.domain.order import Order, Side
 from app.domain.order_size import largest_order, smallest_order
-from app.domain.policy import DrawdownAction, Policy
+from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import DayUse, Refusal
 from app.domain.sizing import cash_for, spendable
@@ -28,7 +28,6 @@ from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
 from app.risk.bisection import largest_passing
 from app.risk.clusters import Groups
 from app.risk.limits import statistic_limits, statistics
-from app.risk.regime import drawdown_breached
 from app.risk.today import Today
 
 
@@ -125,7 +124,7 @@ def _refuse(order: Order, rule: str, value: str, limit: str) -> Refusal:
 
 def _barred(state: GateState, order: Order) -> Refusal | None:
     """What bars every buy of today, or of this name."""
-    before, exits = state.before, state.policy.exits
+    before = state.before
     if not before.risk_may_rise:
         unknown = [m.name for m in before.metrics if m.value is None and m.limit is not None]
         unknown += [name for name, value in (("vix", before.vix), ("trend", before.trend)) if value is None]
@@ -133,9 +132,6 @@ def _barred(state: GateState, order: Order) -> Refusal | None:
     loss = before.metric("daily_loss")
     if loss.breached:
         return _refuse(order, "daily_loss", f"{loss.value:.4f}", f"{loss.limit:.4f}")
-    held_down = exits.drawdown_action is not DrawdownAction.REDUCE
-    if held_down and before.drawdown is not None and drawdown_breached(state.policy, before.drawdown):
-        return _refuse(order, "drawdown", f"{before.drawdown:.4f}", f"{state.policy.risk_limits.max_drawdown:.4f}")
     found = obstacle(state.policy, state.market, order.instrument)
     if found is not None:
         return _refuse(order, found.rule, found.value, found.limit)

@@ -21,7 +21,7 @@ from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays
 from app.risk.clusters import Mask
-from app.risk.regime import drawdown_breached
+from app.risk.recovery import acts
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.
 INSIDE = 0.95
@@ -88,7 +88,7 @@ def _stop_losses(holdings: Holdings, kept: Array) -> Found:
 def _drawdown(holdings: Holdings, kept: Array) -> Found:
     value, limit = holdings.measured["drawdown"].value, holdings.policy.risk_limits.max_drawdown
     exits = holdings.policy.exits
-    if value is None or not _drawdown_acts(holdings, value):
+    if value is None or not acts(holdings.policy, holdings.memory, value):
         return [], kept
     if exits.drawdown_action is DrawdownAction.CUT_LOSERS:
         after = np.where(holdings.free & (holdings.gains < 0), 0.0, kept)
@@ -97,17 +97,6 @@ def _drawdown(holdings: Holdings, kept: Array) -> Found:
     else:
         return [], kept
     return _sold(holdings, kept, after, ExitRule.DRAWDOWN, value, limit, "drawdown"), after
-
-
-def _drawdown_acts(holdings: Holdings, value: float) -> bool:
-    """On entry, and each time it is worse by a tenth of the limit than when last acted upon."""
-    if not drawdown_breached(holdings.policy, value):
-        return False
-    acted = holdings.memory.drawdown_acted_at
-    before = (holdings.memory.previous_severities or {}).get("drawdown")
-    if acted is None or before in {Severity.LOW, Severity.MEDIUM}:
-        return True
-    return value >= acted + holdings.policy.risk_limits.max_drawdown / 10 - TOLERANCE
 
 
 def _limit_breaches(holdings: Holdings, kept: Array) -> Found:

@@ -44,6 +44,8 @@ def measure(today: Today) -> Evaluation:
         vix=found.vix,
         eligible=buyable,
         inherited=found.inherited,
+        recovery=found.recovery,
+        marked=found.marked,
         settled=today.memory.settled or ((left_alone or not legacy) and _settled(today, off)),
     )
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from app.domain.evaluation import ExposureCap
 from app.domain.market import Market, Trend
 from app.domain.plan import Memory
-from app.domain.policy import DrawdownAction, Policy
-from app.domain.tolerance import TOLERANCE
+from app.domain.policy import Policy
 from app.risk.arrays import previous_sessions
 
 TREND_SESSIONS = 200
@@ -67,8 +66,8 @@ def regime(policy: Policy, market: Market) -> Regime:
     return Regime(trend(policy, market), vix(market))
 
 
-def caps(policy: Policy, state: Regime, memory: Memory, drawdown: float | None) -> tuple[ExposureCap, ...]:
-    """Every reason for a maximum exposure; the tightest holds, they are never multiplied."""
+def caps(policy: Policy, state: Regime, memory: Memory, recovery: float | None) -> tuple[ExposureCap, ...]:
+    """Every reason for a maximum exposure; the tightest holds, they are never multiplied. `recovery` binds buys only."""
     limits = policy.risk_limits
     found = [
         ExposureCap("max_exposure", limits.max_exposure),
@@ -79,15 +78,9 @@ def caps(policy: Policy, state: Regime, memory: Memory, drawdown: float | None) 
         found.append(ExposureCap("vix", band))
     if state.trend is Trend.BEAR:
         found.append(ExposureCap("bear_trend", policy.market.bear_exposure))
-    reduces = policy.exits.drawdown_action is DrawdownAction.REDUCE
-    if reduces and drawdown is not None and drawdown_breached(policy, drawdown):
-        found.append(ExposureCap("drawdown", policy.exits.drawdown_exposure))
+    if recovery is not None:
+        found.append(ExposureCap("recovery", recovery, buys_only=True))
     return tuple(found)
-
-
-def drawdown_breached(policy: Policy, drawdown: float) -> bool:
-    """At the limit the drawdown action is due already."""
-    return not drawdown < policy.risk_limits.max_drawdown - TOLERANCE
 
 
 def _vix_cap(policy: Policy, value: float | None, previous: float | None) -> float | None:

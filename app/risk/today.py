@@ -14,14 +14,17 @@ from app.domain.kept import kept_property
 from app.domain.market import Market
 from app.domain.navs import NavKind, NavPoint, follow, since
 from app.domain.plan import NO_MEMORY, Memory
-from app.domain.policy import Policy
+from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.price_levels import gains_of
+from app.domain.totals import total_of
+from app.domain.universe import blocked_names
 from app.risk import limits, regime
 from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
 from app.risk.clusters import heaviest_group
 from app.risk.inherited import Over, acting
 from app.risk.metrics import group_weights
+from app.risk.recovery import Course, course
 from app.risk.statistics import Statistics
 
 
@@ -78,7 +81,31 @@ class Today:
     @kept_property
     def caps(self) -> tuple[ExposureCap, ...]:
         """Every reason for a maximum exposure."""
-        return regime.caps(self.policy, self.regime, self.memory, self._drawdown.value)
+        return regime.caps(self.policy, self.regime, self.memory, self.course.cap)
+
+    @kept_property
+    def course(self) -> Course:
+        """Where the account stands on its way back from a fall."""
+        memory, trend = self.memory, self.regime.trend
+        return course(self.policy, memory, self.market.session.date, trend, self._drawdown.value, self._left)
+
+    @property
+    def _left(self) -> float:
+        """The exposure that the drawdown action leaves."""
+        exits, exposure = self.policy.exits, self.arrays.exposure
+        if exits.drawdown_action is DrawdownAction.REDUCE:
+            return min(exposure, exits.drawdown_exposure)
+        if exits.drawdown_action is DrawdownAction.HOLD:
+            return exposure
+        blocked = blocked_names(self.policy, self.market, self.arrays.instruments)
+        sold = (
+            abs(weight)
+            for name, weight, dust in zip(
+                self.arrays.instruments, self.arrays.weights.tolist(), self.arrays.dust.tolist(), strict=True
+            )
+            if not dust and name.conid not in blocked and (self.gains[name.conid] or 0.0) < 0
+        )
+        return exposure - total_of(sold)
 
     @kept_property
     def limited(self) -> tuple[Metric, ...]:
@@ -113,7 +140,7 @@ class Today:
         policy, portfolio, arrays = self.policy, self.portfolio, self.arrays
         position, sector = limits.concentration(policy, arrays, self._sector_weights)
         volatility, value_at_risk, cluster = limits.risk(policy, arrays, self.limited_statistics)
-        tightest = min(self.caps, key=lambda cap: cap.limit)
+        tightest = min((cap for cap in self.caps if not cap.buys_only), key=lambda cap: cap.limit)
         loss = limits.daily_loss(policy, self.market, self._past, self._now)
         return (
             position,
@@ -161,6 +188,8 @@ class Today:
             vix=self.regime.vix,
             eligible=(),
             inherited=self.inherited,
+            recovery=self.course.recovery,
+            marked=self.course.marked,
         )
 
     @kept_property
@@ -168,10 +197,10 @@ class Today:
         """Values since the account was taken over: what it fell before counts for nothing."""
         if self.doubt is not None:
             return ()
-        adoption = self.memory.adoption
+        adoption, marked = self.memory.adoption, self.memory.marked
         if adoption is None:
-            return self.navs
-        found = since(self.navs, adoption.session_date)
+            return self.navs if marked is None else since(self.navs, marked)
+        found = since(self.navs, adoption.session_date if marked is None else max(marked, adoption.session_date))
         if found or self.memory.adopted > 0:
             return found
         return (follow(None, self.market.session.date, NavKind.RUN, self.portfolio.nav),)

@@ -105,7 +105,7 @@ def evaluation_part(memory: Memory, evaluation: Evaluation) -> EvaluationPart:
             for d in evaluation.drifts
         ),
         exposure_caps=tuple(CapPart(rule=c.rule, limit=c.limit) for c in evaluation.caps),
-        drawdown_acted_at=evaluation.drawdown_acted_at(memory.drawdown_acted_at),
+        drawdown_acted_at=evaluation.drawdown_acted_at,
         inherited=dict(evaluation.inherited) or None,
         settled=evaluation.settled,
     )

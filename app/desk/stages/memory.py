@@ -46,7 +46,7 @@ def run_memory(run: Run, status: RunStatus) -> RunMemory:
     account, found = run if isinstance(run, AccountRead) else None, evaluation_of(run)
     asked = status is RunStatus.AWAITING_APPROVAL
     return RunMemory(
-        evaluation=evaluation_record(found, account.memory.drawdown_acted_at) if account and found else None,
+        evaluation=evaluation_record(found) if account and found else None,
         account=snapshot_of(run.run_id, run.key.session_date, account.portfolio, account.continuity)
         if account
         else None,
