@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.decision.situation import Situation
+from app.domain.drifting import is_off
 from app.domain.evaluation import Drift, ExitRule, Metric
 from app.domain.instrument import UNKNOWN_SECTOR
+from app.domain.plan import Memory
 from app.domain.policy import AdoptionMode
 from app.domain.taking_over import is_on_its_way, is_taking_over
 from app.domain.tolerance import TOLERANCE
@@ -16,6 +18,9 @@ from app.domain.universe import is_fund, is_legacy, position_limit
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Selling or buying cures these; a drawdown or a day's loss is past.
 CURABLE = (*STATISTICS, "max_position", "max_sector", "cash_reserve", "exposure")
+
+# Sessions after a rebalance on which it goes on.
+CONTINUED = 2
 
 Targets = dict[int, float]
 
@@ -53,7 +58,7 @@ def cause_of(situation: Situation) -> Cause | None:
         broken=broken,
         inherited=left,
         given_up=given_up,
-        to_target=bool(drifted or left or given_up),
+        to_target=bool(drifted or left or given_up or _raised_cap(situation)),
     )
 
 
@@ -87,7 +92,7 @@ def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:
     limits = situation.policy.risk_limits
     invested = total_of(abs(weight) for weight in now.values())
     if metric.name == "exposure":
-        return invested <= situation.evaluation.max_exposure + TOLERANCE
+        return invested <= situation.evaluation.exposure_limit + TOLERANCE
     if metric.name == "cash_reserve" and metric.value is not None:
         return metric.value + situation.evaluation.managed_exposure - invested >= limits.min_cash_reserve - TOLERANCE
     held = [position.instrument for position in situation.portfolio.positions]
@@ -110,10 +115,27 @@ def _drifted(situation: Situation) -> tuple[Drift, ...]:
     """
     allocation, memory = situation.policy.allocation, situation.memory
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    if not is_on_its_way(situation.policy, memory) and any(ago < allocation.frequency.sessions for ago in moved):
+    free = is_on_its_way(situation.policy, memory) or is_under_way(memory)
+    if not free and any(ago < allocation.frequency.sessions for ago in moved):
         return ()
-    beyond = [d for d in situation.evaluation.drifts if abs(d.difference) > allocation.drift_threshold + TOLERANCE]
+    least = float(situation.least) / situation.nav
+    beyond = [drift for drift in situation.evaluation.drifts if is_off(situation.policy, drift, least)]
     return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
+
+
+def is_under_way(memory: Memory) -> bool:
+    """What a rebalance could not do on its day it goes on with on the next ones."""
+    return memory.last_rebalance is not None and memory.last_rebalance <= CONTINUED
+
+
+def _raised_cap(situation: Situation) -> tuple[float, float] | None:
+    """(most exposure before, now) where more is allowed than at the previous session, and there is more to buy."""
+    before = min((situation.memory.previous_caps or {}).values(), default=None)
+    now, evaluation = situation.evaluation.max_exposure, situation.evaluation
+    missing = total_of(evaluation.targets.values()) - evaluation.managed_exposure
+    if before is None or now <= before + TOLERANCE or not situation.buying or missing * situation.nav < situation.least:
+        return None
+    return before, now
 
 
 def _breach_words(broken: Sequence[Metric]) -> Iterator[str]:
@@ -130,6 +152,9 @@ def calls_on_any_day(situation: Situation) -> Iterator[tuple[str, str]]:
     if given_up:
         names = [p.instrument.symbol for p in situation.without_exit if p.instrument.conid in given_up]
         yield "adoption.mode", "Outside the universe: " + ", ".join(names)
+    cap = _raised_cap(situation)
+    if cap is not None:
+        yield "risk_limits.max_exposure_pct", f"More may be invested: {cap[1]:.1%} after {cap[0]:.1%}"
     currency = situation.portfolio.currency
     if memory.new_money > 0 and situation.buying:
         yield "allocation", f"New money: {memory.new_money:,.2f} {currency}"

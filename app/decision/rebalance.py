@@ -1,9 +1,12 @@
 """REBALANCE: back inside the limits after a breach, and back to attainable targets after drift or with new money."""
 
+from decimal import Decimal
+
 from app.decision.causes import Cause, Targets, cause_of, weights_after_exits
-from app.decision.situation import DesiredBuy, Situation, buys, trim
+from app.decision.situation import DesiredBuy, Situation, trim, two_legged
 from app.decision.targets import inside_limits, invested, largest_first, on_target, raised, rested
 from app.domain.instrument import Instrument
+from app.domain.legs import alone
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.taking_over import PAIR, is_taking_over, sessions_left
@@ -26,17 +29,27 @@ def rebalance(situation: Situation) -> Plan | None:
     targets = rested(situation, now, goals) if found.to_target else invested(situation, now, goals)
     targets = inside_limits(situation, targets, found)
     targets = raised(situation, targets, goals)
-    orders = _orders(situation, now, targets, found)
+    own = _own_sales(situation, now, targets, found)
+    orders = _orders(situation, now, targets, found, own)
     if not orders:
         return None
-    return Plan(Action.REBALANCE, (*situation.mandatory, *orders), found.reason, on_breach=bool(found.broken))
+    every = (*situation.mandatory, *orders)
+    return Plan(Action.REBALANCE, every, found.reason, on_breach=bool(found.broken), own_sales=own)
 
 
-def _orders(situation: Situation, now: Targets, targets: Targets, found: Cause) -> tuple[Order, ...]:
+def _own_sales(situation: Situation, now: Targets, targets: Targets, found: Cause) -> Decimal:
+    """What leaves whether or not anything is bought: more exposure than is wanted, or more than a limit allows."""
+    net = total_of(now.values()) - total_of(targets.values())
+    inside = inside_limits(situation, now | dict.fromkeys(found.given_up, 0.0), found)
+    over = total_of(max(0.0, weight - inside[conid]) for conid, weight in now.items())
+    return Decimal(str(max(0.0, net, over) * situation.nav))
+
+
+def _orders(situation: Situation, now: Targets, targets: Targets, found: Cause, own: Decimal) -> tuple[Order, ...]:
     """Sells, then buys by size, all within the day's turnover: whole orders, the farthest from their targets first."""
     nav, least = situation.nav, float(situation.least)
     changes = {conid: (target - now.get(conid, 0.0)) * nav for conid, target in targets.items()}
-    free = {p.instrument.conid for p in situation.free_to_sell}
+    free = {p.instrument.conid for p in situation.without_exit}
     off = {conid: -change for conid, change in changes.items() if change < 0 and conid in free}
     on = {conid: change for conid, change in changes.items() if change > 0}
     sold, bought = total_of(off.values()), total_of(on.values())
@@ -48,18 +61,18 @@ def _orders(situation: Situation, now: Targets, targets: Targets, found: Cause) 
         off |= {conid: wanted[conid] for conid in off if conid in found.given_up and wanted[conid] - off[conid] < least}
     sells = [
         order
-        for position in situation.free_to_sell
+        for position in situation.without_exit
         if (value := off.get(position.instrument.conid, 0.0)) > 0
         for order in trim(situation, position, value, OrderRule.REBALANCE, _words(now, targets, position.instrument))
     ]
     if not situation.buying:
-        return tuple(sells)
+        return alone(sells, own, situation.portfolio, situation.least)
     desired = [
         DesiredBuy(i, on[i.conid], targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
         for i in sorted(situation.buyable, key=lambda i: (-on.get(i.conid, 0.0), i.symbol))
         if i.conid in on
     ]
-    return (*sells, *buys(situation, (*situation.mandatory, *sells), desired))
+    return two_legged(situation, sells, desired, own)
 
 
 def _turnover_left(situation: Situation, total: float, found: Cause) -> float:

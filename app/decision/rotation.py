@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.decision.situation import DesiredBuy, Situation, buys, trim
+from app.decision.situation import DesiredBuy, Situation, trim, two_legged
 from app.domain.instrument import UNKNOWN_SECTOR
-from app.domain.order import OrderRule
+from app.domain.order import OrderRule, Side
 from app.domain.plan import Action, Plan
 from app.domain.policy import RotationTrigger
+from app.domain.portfolio import Position
+from app.domain.sizing import ZERO
 from app.domain.totals import total_of
 from app.domain.universe import lasting
 
@@ -107,7 +109,7 @@ def _pick(ranking: Mapping[str, float], best: bool) -> str:
 
 def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] | None:
     """(weakest sector that can be sold, strongest preferred sector that can be bought)."""
-    held = {situation.sector(position.instrument) for position in situation.without_exit}
+    held = {situation.sector(position.instrument) for position in sellable_in_turn(situation)}
     preferred = situation.policy.strategies.sector_rotation.preferred_sectors
     open_to_buy = {situation.sector(instrument) for instrument in situation.buyable}
     sources = {sector: now[sector] for sector in held if sector in now}
@@ -118,11 +120,17 @@ def from_to(situation: Situation, now: Mapping[str, float]) -> tuple[str, str] |
     return (source, goal) if now[source] < now[goal] else None
 
 
+def sellable_in_turn(situation: Situation) -> tuple[Position, ...]:
+    """What a rotation may sell: a winner that was added to keeps what was added."""
+    tilts = situation.tilts
+    return tuple(p for p in situation.without_exit if not tilts.get(p.instrument.conid, ZERO) > 0)
+
+
 def _move(situation: Situation, turn: Turn) -> Plan | None:
     source, goal, now = turn.source, turn.goal, turn.momentum
     rules = situation.policy.strategies.sector_rotation
     text = f"{source} {now[source]:.1%} to {goal} {now[goal]:.1%} over {rules.evaluation_sessions} sessions"
-    sources = [p for p in situation.without_exit if situation.sector(p.instrument) == source]
+    sources = [p for p in sellable_in_turn(situation) if situation.sector(p.instrument) == source]
     weight = total_of(situation.weight(p.instrument) for p in sources)
     move = min(rules.move, situation.most_turnover / 2)
     share = min(1.0, move / weight) if weight > 0 else 0.0
@@ -140,8 +148,8 @@ def _move(situation: Situation, turn: Turn) -> Plan | None:
     goals = [i for i in situation.buyable if situation.sector(i) == goal]
     proceeds = total_of(situation.base_value(order) for order in sells)
     desired = [DesiredBuy(i, proceeds / len(goals), 1.0, OrderRule.ROTATE, f"rotate: {text}") for i in goals]
-    bought = buys(situation, (*situation.mandatory, *sells), desired) if sells else ()
-    if not bought:
+    orders = two_legged(situation, sells, desired) if sells else ()
+    if {order.side for order in orders} != {Side.SELL, Side.BUY}:
         return None
     reason = f"Sector regime: {turn.reason}; from {text}"
-    return Plan(Action.ROTATE, (*situation.mandatory, *sells, *bought), reason)
+    return Plan(Action.ROTATE, (*situation.mandatory, *orders), reason)

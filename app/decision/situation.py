@@ -10,17 +10,23 @@ from app.domain.adoption import mode_of
 from app.domain.evaluation import Evaluation
 from app.domain.instrument import UNKNOWN_SECTOR, Instrument
 from app.domain.kept import kept_property
-from app.domain.market import Market, Trend, known
+from app.domain.legs import alone, paired
+from app.domain.market import Market, Trend, known, quoted_prices
 from app.domain.order import Order, OrderRule, Side
 from app.domain.order_size import in_legs, largest_order, smallest_order
 from app.domain.plan import Memory
 from app.domain.policy import AdoptionMode, Fx, Policy, TrendFilter
 from app.domain.portfolio import Portfolio, Position
 from app.domain.price_levels import gains_of
-from app.domain.sizing import HEADROOM, ZERO, cash_for, is_margin, sellable, spendable
+from app.domain.resting import resting
+from app.domain.sizing import HEADROOM, ZERO, aimed_at, cash_for, is_margin, sellable, spendable
 from app.domain.taking_over import PAIR, is_taking_over
+from app.domain.tilts import tilted_shares
 from app.domain.tolerance import TOLERANCE
 from app.domain.universe import blocked_names, is_fund, is_legacy, position_limit, sector_of, sectors_of
+
+# Sales that pay for less and less come to an end.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Situation:
         return frozenset(name.conid for name in names if is_legacy(self.policy, name))
 
     @kept_property
+    def tilts(self) -> Mapping[int, Decimal]:
+        """Shares beside the policy's targets that rotations and reinforcements in force bought, less those sold."""
+        return tilted_shares(self.policy, self.memory, self.gains, self.evaluation.trend)
+
+    @kept_property
     def held_in(self) -> Counter[str]:
         """How many of the holdings each sector has."""
         return Counter(self.sector(position.instrument) for position in self.holdings)
@@ -88,9 +99,13 @@ class Situation:
 
     @kept_property
     def without_exit(self) -> tuple[Position, ...]:
-        """Those of them that were held for long enough to be sold by choice."""
-        least = self.policy.strategies.min_holding_sessions
-        bought = {conid for conid, ago in self.memory.bought.items() if ago < least}
+        """Those of them that were held for long enough to be sold by choice; at a loss for longer."""
+        rules, gains = self.policy.strategies, self.gains
+        bought = {
+            conid
+            for conid, ago in self.memory.bought.items()
+            if ago < rules.min_holding_sessions or (ago < rules.cool_down_sessions and (gains.get(conid) or 0.0) < 0)
+        }
         return tuple(position for position in self.free_to_sell if position.instrument.conid not in bought)
 
     @kept_property
@@ -141,7 +156,7 @@ class Situation:
     @kept_property
     def _references(self) -> Mapping[int, Decimal]:
         marks = {p.instrument.conid: p.price for p in self.portfolio.positions if p.price > 0}
-        return marks | _quoted(self.market)
+        return marks | quoted_prices(self.market)
 
     def share_weight(self, conid: int) -> float:
         """What one share of a name in the base currency is of NAV; infinite where nobody has a price."""
@@ -166,20 +181,8 @@ class Situation:
     @kept_property
     def buyable(self) -> tuple[Instrument, ...]:
         """Eligible names that were not sold lately and that no mandatory order sells, by symbol."""
-        rules, memory = self.policy.strategies, self.memory
-        kept = {order.instrument.conid for order in self.mandatory}
-        kept.update(conid for conid, ago in memory.sold_at_loss.items() if ago < rules.cool_down_sessions)
-        kept.update(conid for conid, ago in memory.sold.items() if ago < rules.min_holding_sessions)
+        kept = resting(self.policy, self.memory).union(order.instrument.conid for order in self.mandatory)
         return tuple(instrument for instrument in self.evaluation.eligible if instrument.conid not in kept)
-
-
-def _quoted(market: Market) -> dict[int, Decimal]:
-    """Prices by conid; kept with the market, for every account of it asks."""
-    found = market.derived.get(_quoted)
-    if not isinstance(found, dict):
-        quoted = ((number, quote.price_if_known) for number, quote in market.quotes.items())
-        found = market.derived[_quoted] = {number: price for number, price in quoted if price is not None}
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,17 +357,17 @@ def _room(situation: Situation, placed: Placed, one: DesiredBuy) -> float:
     """What position, sector and exposure limits leave, in base currency."""
     policy, evaluation, own, nav = situation.policy, situation.evaluation, one.instrument, situation.nav
     sector = situation.sector(own)
-    position = min(one.ceiling, position_limit(policy, own.symbol) - HEADROOM) - (
+    position = min(one.ceiling, aimed_at(position_limit(policy, own.symbol))) - (
         situation.weight(own) + placed.by_name[own.conid] / nav
     )
     invested = evaluation.exposure + (placed.bought - placed.sold) / nav
     exposure = evaluation.max_exposure - HEADROOM - invested
-    group = policy.risk_limits.max_sector - (
+    group = aimed_at(policy.risk_limits.max_sector) - (
         evaluation.sector_weights.get(sector, 0.0) + placed.by_sector[sector] / nav
     )
     if sector == UNKNOWN_SECTOR or is_fund(policy, own):
-        group = position + HEADROOM
-    return min(position, exposure, group - HEADROOM) * nav
+        group = position
+    return min(position, exposure, group) * nav
 
 
 def _money(situation: Situation, placed: Placed) -> float:
@@ -377,3 +380,18 @@ def _money(situation: Situation, placed: Placed) -> float:
         placed.spendable - placed.bought,
         situation.most_turnover * situation.nav - placed.sold - placed.bought,
     )
+
+
+def two_legged(
+    situation: Situation, sells: Sequence[Order], desired: Sequence[DesiredBuy], own: Decimal = ZERO
+) -> tuple[Order, ...]:
+    """Sales and the buys that they pay for, neither without the other; `own` of the sales stand alone."""
+    portfolio, least, left = situation.portfolio, situation.least, tuple(sells)
+    for _ in range(_ROUNDS):
+        bought = buys(situation, (*situation.mandatory, *left), desired)
+        orders = paired((*left, *bought), own, portfolio, least)
+        if orders == (*left, *bought):
+            return orders
+        left = tuple(order for order in orders if order.side is Side.SELL)
+    left = alone(left, own, portfolio, least)
+    return (*left, *buys(situation, (*situation.mandatory, *left), desired))

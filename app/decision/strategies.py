@@ -5,6 +5,7 @@ from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
 from app.domain.price_levels import cut_level
+from app.domain.sizing import ZERO
 from app.domain.tolerance import TOLERANCE
 
 
@@ -102,9 +103,12 @@ def kept_from_growing(situation: Situation, position: Position) -> str | None:
     recent = min(earlier, default=rules.min_sessions_between)
     if recent < rules.min_sessions_between:
         return f"added to {recent} sessions ago, at least {rules.min_sessions_between} apart"
-    # Not while a sale of the same name is as recent as a reinforcement would have to be.
-    if sold is not None and sold < rules.min_sessions_between:
-        return f"sold from {sold} sessions ago, at least {rules.min_sessions_between} apart"
+    # Not while a sale of the same name is as recent as a reinforcement would have to be, or as any purchase.
+    apart = max(rules.min_sessions_between, situation.policy.strategies.min_holding_sessions)
+    if sold is not None and sold < apart:
+        return f"sold from {sold} sessions ago, at least {apart} apart"
+    if situation.tilts.get(conid, ZERO) < 0:
+        return "a rotation that is in force moved out of it"
     mood = situation.market.sentiment.get(conid)
     if rules.min_sentiment is not None and not (mood is not None and mood >= rules.min_sentiment):
         return f"its sentiment is {'unknown' if mood is None else f'{mood:.2f}'}, at least {rules.min_sentiment:.2f}"

@@ -1,13 +1,14 @@
 """Where a rebalance goes: weights by conid, inside the limits that it is to come back to."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from app.decision.causes import STATISTICS, Cause, Targets
 from app.decision.situation import Situation
 from app.decision.tax import Tie, prefer, tie_of
 from app.domain.evaluation import position_key, sector_key
-from app.domain.instrument import UNKNOWN_SECTOR, Instrument
+from app.domain.instrument import UNKNOWN_SECTOR
+from app.domain.policy import Weighting
 from app.domain.sizing import HEADROOM
 from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
@@ -15,80 +16,35 @@ from app.domain.universe import is_fund, position_limit
 
 INSIDE = 0.95
 
-# (kind, name) of a drift → the names that answer for it.
-Grouped = defaultdict[tuple[str, str], list[Instrument]]
-
 
 def on_target(situation: Situation, now: Targets) -> Targets:
-    """Every drift corrected: names to their own targets, groups as a whole."""
-    targets = dict(now)
-    drifts = situation.evaluation.drifts
-    by_symbol = {p.instrument.symbol: p.instrument for p in situation.free_to_sell}
-    for drift in drifts:
-        if drift.kind == "name" and drift.name in by_symbol:
-            targets[by_symbol[drift.name].conid] = drift.attainable
-    if any(drift.kind == "name" for drift in drifts):
+    """The day's vector; of what exits take today nothing more is wanted, and losses go first where the policy asks."""
+    targets = {**now, **situation.evaluation.targets}
+    for order in situation.mandatory:
+        conid = order.instrument.conid
+        targets[conid] = min(targets[conid], now[conid])
+    tie = tie_of(situation)
+    return targets if tie is None else _preferred(situation, now, targets, tie)
+
+
+def _preferred(situation: Situation, now: Targets, targets: Targets, tie: Tie) -> Targets:
+    """What a sector gives in all is given by what goes first, where the names of it keep their proportions."""
+    if situation.policy.allocation.weighting is not Weighting.AS_HELD:
         return targets
-    held = _grouped(situation, (position.instrument for position in situation.portfolio.positions))
-    buyable = _grouped(situation, situation.buyable)
-    for drift in drifts:
-        group = (drift.kind, drift.name)
-        targets = _toward(situation, targets, drift.attainable, held[group], buyable[group])
+    sectors: defaultdict[str, list[int]] = defaultdict(list)
+    for position in situation.without_exit:
+        sectors[situation.sector(position.instrument)].append(position.instrument.conid)
+    for conids in sectors.values():
+        if all(targets[conid] <= now[conid] for conid in conids):
+            excess = total_of(now[conid] - targets[conid] for conid in conids)
+            targets |= _scaled({conid: now[conid] for conid in conids}, conids, excess, tie)
     return targets
-
-
-def _grouped(situation: Situation, names: Iterable[Instrument]) -> Grouped:
-    """Sectors hold single names; the diversified funds of a class answer for the class's own drift."""
-    found: Grouped = defaultdict(list)
-    for name in names:
-        found["sector", situation.sector(name)].append(name)
-        if is_fund(situation.policy, name):
-            found["asset_class", name.asset_class.value].append(name)
-    return found
 
 
 def rested(situation: Situation, now: Targets, goals: Targets) -> Targets:
     """What was bought lately stays, and nothing else is sold in its place."""
     may_go = {position.instrument.conid for position in situation.without_exit}
     return {conid: goal if conid in may_go else max(goal, now.get(conid, 0.0)) for conid, goal in goals.items()}
-
-
-def _toward(
-    situation: Situation, targets: Targets, goal: float, held: Sequence[Instrument], buyable: Sequence[Instrument]
-) -> Targets:
-    """A group's weight brought to its goal: sold pro rata, bought evenly, held names first."""
-    inside = {name.conid for name in held}
-    difference = goal - total_of(targets[name.conid] for name in held)
-    if difference < 0:
-        free = [p.instrument.conid for p in situation.free_to_sell if p.instrument.conid in inside]
-        return _scaled(targets, free, -difference, tie_of(situation))
-    ceilings = {i.conid: position_limit(situation.policy, i.symbol) - HEADROOM for i in buyable}
-    first = {conid: ceiling for conid, ceiling in ceilings.items() if conid in targets}
-    enough = total_of(max(0.0, ceiling - targets[conid]) for conid, ceiling in first.items()) >= difference
-    return _poured(targets, _few_enough(situation, first if enough else ceilings, first, difference), difference)
-
-
-def _few_enough(situation: Situation, ceilings: Targets, first: Targets, amount: float) -> Targets:
-    """So few of the names that each gets an order's worth and a share at least: those in `first` before others."""
-    least = float(situation.least) / situation.nav
-    most = max(1, int(amount / least + TOLERANCE)) if least > 0 else len(ceilings)
-    if len(ceilings) <= most:
-        return ceilings
-    prices = {conid: situation.share_weight(conid) for conid in ceilings}
-    fit = sorted((conid for conid in ceilings if prices[conid] <= amount), key=lambda c: (c not in first, prices[c], c))
-    return {conid: ceilings[conid] for conid in fit[:most]} or ceilings
-
-
-def _poured(targets: Targets, ceilings: Targets, amount: float) -> Targets:
-    """`amount` spread over names up to their ceilings, evenly over those that still have room."""
-    rooms = {conid: max(0.0, ceiling - targets.get(conid, 0.0)) for conid, ceiling in ceilings.items()}
-    filled = dict(targets)
-    left = amount
-    for position, (conid, room) in enumerate(sorted(rooms.items(), key=lambda item: (item[1], item[0]))):
-        share = min(room, left / (len(rooms) - position))
-        filled[conid] = filled.get(conid, 0.0) + share
-        left -= share
-    return filled
 
 
 def inside_limits(situation: Situation, targets: Targets, found: Cause) -> Targets:
@@ -98,8 +54,7 @@ def inside_limits(situation: Situation, targets: Targets, found: Cause) -> Targe
     """
     inside, broken = dict(targets), (*found.broken, *found.inherited)
     spared = frozenset(situation.evaluation.inherited) if found.broken and not found.inherited else frozenset()
-    # A limit does not ask when something was bought.
-    free = [p.instrument for p in (situation.free_to_sell if found.broken else situation.without_exit)]
+    free = [position.instrument for position in situation.without_exit]
     for instrument in free:
         limit = position_limit(situation.policy, instrument.symbol)
         if inside[instrument.conid] > limit and position_key(instrument.conid) not in spared:
@@ -115,7 +70,7 @@ def inside_limits(situation: Situation, targets: Targets, found: Cause) -> Targe
     if bounds and total > min(bounds):
         inside = _scaled(inside, [i.conid for i in free], total - min(bounds))
         total = total_of(inside.values())
-    bound = situation.evaluation.max_exposure - HEADROOM
+    bound = situation.evaluation.exposure_limit - HEADROOM
     over = any(metric.name in {"exposure", "cash_reserve"} for metric in broken)
     if over and total > bound:
         least = float(situation.least) / situation.nav
@@ -130,7 +85,7 @@ def _sectors_inside(situation: Situation, targets: Targets, spared: frozenset[st
         if not is_fund(situation.policy, position.instrument):
             groups[situation.sector(position.instrument)].append(position.instrument.conid)
     groups.pop(UNKNOWN_SECTOR, None)
-    free = {p.instrument.conid for p in situation.free_to_sell}
+    free = {p.instrument.conid for p in situation.without_exit}
     limit = situation.policy.risk_limits.max_sector
     for sector, held in sorted(groups.items()):
         weight = total_of(targets[conid] for conid in held)

@@ -169,3 +169,12 @@ class Market:
     def by_symbol(self, symbol: str) -> Instrument | None:
         """The instrument of that ticker, if the market knows it."""
         return next((i for i in self.instruments.values() if i.symbol == symbol), None)
+
+
+def quoted_prices(market: Market) -> dict[int, Decimal]:
+    """Mid or last by conid, of what has one; kept with the market, for every account of it asks."""
+    found = market.derived.get(quoted_prices)
+    if not isinstance(found, dict):
+        quoted = ((number, quote.price_if_known) for number, quote in market.quotes.items())
+        found = market.derived[quoted_prices] = {number: price for number, price in quoted if price is not None}
+    return found

@@ -37,13 +37,17 @@ class PostTrade:
 
 @dataclass(frozen=True)
 class Plan:
-    """Orders of one action, mandatory ones included; `reason` says what triggered it."""
+    """Orders of one action, mandatory ones included; `reason` says what triggered it.
+
+    `own_sales`: what of its sales by choice, in base currency, is not there to pay for its purchases.
+    """
 
     action: Action
     orders: tuple[Order, ...]
     reason: str
     on_breach: bool = False
     post_trade: PostTrade | None = None
+    own_sales: Decimal = Decimal(0)
 
     @kept_property
     def id(self) -> str:
@@ -98,8 +102,8 @@ class Memory:
     `recovery` from a fall, as at the previous session's run, `since_began` and `since_acted` sessions after the drawdown
     action acted first and last, `since_rebased` sessions after the mark was rebased; `marked`: the session from which falls are counted, None from the adoption.
     `resumed`: the session on which a person last resumed; `acknowledged`: metric → the value that was seen then.
-    `tilts`: conid → shares beside the policy's targets, bought less sold, by the rotation whose period is not over and
-    by reinforcements of what is held.
+    `rotated`: conid → shares bought, less those sold, by the newest rotation; `added`: conid → shares that
+    reinforcements of what is held now bought.
     `new_money`: paid in and not invested yet; `planned_withdrawal`: announced and not raised yet; base currency.
     """
 
@@ -128,7 +132,8 @@ class Memory:
     marked: date | None = None
     resumed: date | None = None
     acknowledged: dict[str, float] = field(default_factory=dict)
-    tilts: dict[int, Decimal] = field(default_factory=dict)
+    rotated: dict[int, Decimal] = field(default_factory=dict)
+    added: dict[int, Decimal] = field(default_factory=dict)
 
 
 NO_MEMORY = Memory(reinforced={}, sold_at_loss={}, profit_levels_taken={})

@@ -8,6 +8,14 @@ from app.domain.portfolio import Portfolio
 ZERO = Decimal(0)
 # Plans aim one point of NAV inside a limit: at the limit itself half of all days would breach it.
 HEADROOM = 0.01
+# Targets stay so far inside position and sector limits, and above the reserve, that a day's drift undoes no purchase.
+INSIDE_LIMITS = 0.92
+ABOVE_RESERVE = 0.02
+
+
+def aimed_at(limit: float) -> float:
+    """The most that is aimed at under a position or sector limit."""
+    return max(0.0, min(limit - HEADROOM, INSIDE_LIMITS * limit))
 
 
 def whole(quantity: Decimal, lot: Decimal = Decimal(1)) -> Decimal:

@@ -59,7 +59,10 @@ class FilledOrder:
 
 @dataclass(frozen=True, slots=True)
 class NameMemory:
-    """What was done to one name, by session; see `Memory`. `last`: action → its newest order that was not mandatory."""
+    """What was done to one name, by session; see `Memory`. `last`: action → its newest order that was not mandatory.
+
+    `rotated`: shares bought, less those sold, on the newest session of a rotation; `added` to what is held.
+    """
 
     reinforced: tuple[date, ...] = ()
     sold_at_loss: date | None = None
@@ -67,6 +70,8 @@ class NameMemory:
     bought: date | None = None
     sold: date | None = None
     last: Mapping[str, date] | None = None
+    rotated: Decimal = Decimal(0)
+    added: Decimal = Decimal(0)
     trips: tuple[RoundTrip, ...] = ()
 
 
@@ -78,14 +83,19 @@ def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> Na
     newest: dict[Side, date] = {}
     last: dict[str, date] = {}
     sold_at_loss: date | None = None
+    rotated = added = Decimal(0)
     fills, quantity = tuple(one.fill for one in history), {conid: held}
     for one, in_this_holding in zip(history, of_this_holding(fills, quantity), strict=True):
         day, side = one.fill.session_date, one.fill.side
         newest[side] = day
         if not one.mandatory:
+            if one.action == Action.ROTATE:
+                before = rotated if last.get(one.action) == day else Decimal(0)
+                rotated = before + side.sign * one.fill.quantity
             last[one.action] = day
         if side is Side.BUY and one.action == Action.REINFORCE and in_this_holding:
             reinforced.append(day)
+            added += one.fill.quantity
         if side is Side.SELL and not LOSS_RULES.isdisjoint(one.rules):
             sold_at_loss = day
         if OrderRule.TAKE_PROFIT in one.rules and in_this_holding:
@@ -97,6 +107,8 @@ def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> Na
         bought=newest.get(Side.BUY),
         sold=newest.get(Side.SELL),
         last=last,
+        rotated=rotated,
+        added=added,
         trips=round_trips(fills, quantity),
     )
 
@@ -177,6 +189,12 @@ def memory_of(
         since_acted=0 if recovery is None else since(recovery.acted),
         since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
         marked=before.marked if before else None,
+        rotated={
+            conid: one.rotated
+            for conid, one in names.items()
+            if one.rotated and (one.last or {})[Action.ROTATE] == rotated
+        },
+        added={conid: one.added for conid, one in names.items() if one.added},
     )
 
 

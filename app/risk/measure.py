@@ -13,9 +13,10 @@ from app.domain.policy import AdoptionMode
 from app.domain.tolerance import TOLERANCE
 from app.domain.universe import blocked_names, eligible, is_legacy
 from app.risk import limits
-from app.risk.drift import drifts
+from app.risk.aim import aim
 from app.risk.exits import Holdings, exits_due
 from app.risk.today import Today
+from app.risk.vector import vector
 
 
 def measure(today: Today) -> Evaluation:
@@ -27,8 +28,7 @@ def measure(today: Today) -> Evaluation:
     legacy = frozenset(name.conid for name in names if is_legacy(policy, name))
     # What the policy would not hold and leaves alone is held: it is no reason to sell what it would.
     left_alone = mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT
-    stuck = locked.union(legacy) if left_alone else locked
-    off = drifts(policy, market, today.arrays, buyable, found.max_exposure, stuck)
+    aimed = vector(aim(today, buyable, locked.union(legacy) if left_alone else locked))
     return Evaluation(
         nav=found.nav,
         cash_weight=found.cash_weight,
@@ -38,7 +38,8 @@ def measure(today: Today) -> Evaluation:
         metrics=(*found.metrics, *_shown(today, found.vix)),
         drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
-        drifts=off,
+        drifts=aimed.drifts,
+        targets=aimed.targets,
         caps=found.caps,
         trend=found.trend,
         vix=found.vix,
@@ -46,7 +47,7 @@ def measure(today: Today) -> Evaluation:
         inherited=found.inherited,
         recovery=found.recovery,
         marked=found.marked,
-        settled=today.memory.settled or ((left_alone or not legacy) and _settled(today, off)),
+        settled=today.memory.settled or ((left_alone or not legacy) and _settled(today, aimed.drifts)),
     )
 
 

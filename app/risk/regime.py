@@ -67,7 +67,7 @@ def regime(policy: Policy, market: Market) -> Regime:
 
 
 def caps(policy: Policy, state: Regime, memory: Memory, recovery: float | None) -> tuple[ExposureCap, ...]:
-    """Every reason for a maximum exposure; the tightest holds, they are never multiplied. `recovery` binds buys only."""
+    """Every reason for a maximum exposure; the tightest holds, they are never multiplied. `recovery`: for buys only."""
     limits = policy.risk_limits
     found = [
         ExposureCap("max_exposure", limits.max_exposure),

@@ -3,6 +3,7 @@
 What is kept is what is asked for again by every plan and every order; the inputs never change.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ import numpy as np
 from app.domain.errors import InsufficientHistory
 from app.domain.evaluation import Evaluation, ExposureCap, Metric
 from app.domain.kept import kept_property
-from app.domain.market import Market
+from app.domain.market import Market, quoted_prices
 from app.domain.navs import NavKind, NavPoint, follow, since
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import DrawdownAction, Policy
@@ -158,6 +159,16 @@ class Today:
     def gains(self) -> Mapping[int, float | None]:
         """As `gains_of` tells them."""
         return gains_of(self.portfolio, self.memory)
+
+    def share_weight(self, conid: int) -> float:
+        """What one share of a name is of NAV; infinite where nobody has a price, or no cash in its currency."""
+        portfolio, name = self.portfolio, self.market.instruments.get(conid)
+        held = portfolio.position(conid)
+        price = quoted_prices(self.market).get(conid, held.price if held else None)
+        currency = held.instrument.currency if held else name.currency if name else None
+        if price is None or currency not in {portfolio.currency, *(balance.currency for balance in portfolio.cash)}:
+            return math.inf
+        return float(price * portfolio.rate(currency)) / self.arrays.nav
 
     @kept_property
     def unlimited(self) -> tuple[Metric, ...]:
