@@ -30,6 +30,9 @@ from app.risk.clusters import Groups
 from app.risk.limits import statistic_limits, statistics
 from app.risk.today import Today
 
+# A purchase up to the limit itself would be sold again after a day's drift.
+STATISTIC_ROOM = 0.90
+
 
 @dataclass(frozen=True, slots=True)
 class GateState:
@@ -278,9 +281,9 @@ def _over_statistics(purchase: Purchase, quantity: int) -> Iterator[Refusal | No
     weights, _ = _after(purchase, quantity)
     values = statistics(weights, purchase.panel, purchase.groups)
     for name, limit in statistic_limits(policy).items():
-        refusal = _over(purchase, name, values[name], limit)
+        refusal = _over(purchase, name, values[name], STATISTIC_ROOM * limit)
         if refusal is not None:
-            # A limit that is broken already must not be broken further.
+            # What is beyond it already must not go farther.
             worse = _over(purchase, name, values[name], purchase.statistics_without[name])
             yield refusal if worse is not None else None
 
