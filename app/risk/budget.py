@@ -280,11 +280,13 @@ def _over_statistics(purchase: Purchase, quantity: int) -> Iterator[Refusal | No
     policy = purchase.state.policy
     weights, _ = _after(purchase, quantity)
     values = statistics(weights, purchase.panel, purchase.groups)
+    # What the purchase costs beyond its worth makes every weight larger, and nothing riskier.
+    without = purchase.arrays.nav / (purchase.arrays.nav + quantity * (purchase.mark - purchase.cost))
     for name, limit in statistic_limits(policy).items():
         refusal = _over(purchase, name, values[name], STATISTIC_ROOM * limit)
         if refusal is not None:
             # What is beyond it already must not go farther.
-            worse = _over(purchase, name, values[name], purchase.statistics_without[name])
+            worse = _over(purchase, name, values[name], without * purchase.statistics_without[name])
             yield refusal if worse is not None else None
 
 
