@@ -18,6 +18,7 @@ from app.domain.portfolio import CashBalance
 from app.risk import limits
 from tests.support.worlds import (
     LENGTH,
+    QUIET,
     TODAY,
     changed,
     closes,
@@ -129,9 +130,9 @@ def test_the_quick_forms_meet_the_limits_and_the_slow_ones_are_shown_beside_them
     assert evaluation.metric("var_95_ewma").value == evaluation.metric("var_95_1d").value
 
 
-def test_a_fall_of_half_a_year_ago_is_not_remembered_by_what_is_limited() -> None:
+def test_a_fall_of_ten_months_ago_is_not_remembered_by_what_is_limited() -> None:
     wild = {name: closes(conid(name), QUIET) for name in ("AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH")}
-    fallen = {name: np.concatenate([path[:-126], 0.7 * path[-126:]]) for name, path in wild.items()}
+    fallen = {name: np.concatenate([path[:-200], 0.7 * path[-200:]]) for name, path in wild.items()}
     calm, after = (evaluate(policy(), even(), with_history(market(), paths)) for paths in (wild, fallen))
     for name in ("annual_volatility", "var_95_1d"):
         assert after.metric(name).value == pytest.approx(calm.metric(name).value, rel=0.02)
@@ -298,7 +299,7 @@ def test_the_tightest_cap_holds_and_they_are_not_multiplied() -> None:
         "cash_reserve": 0.9,
         "vix": 0.6,
         "bear_trend": 0.7,
-        "drawdown": 0.5,
+        "recovery": 0.5,
     }
     assert evaluation.max_exposure == 0.5
     assert evaluation.metric("exposure").limit == 0.5
