@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.decision.situation import Situation
 from app.domain.drifting import is_off
-from app.domain.evaluation import Drift, ExitRule, Metric
+from app.domain.evaluation import Drift, ExitRule, Metric, Severity
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.plan import Memory
 from app.domain.policy import AdoptionMode
@@ -79,12 +79,17 @@ def _given_up(situation: Situation) -> tuple[int, ...]:
 def breaches(situation: Situation) -> tuple[Metric, ...]:
     """Limits over which the portfolio stays when the mandatory sales are done."""
     exits = situation.evaluation.exits_due
-    breached = [m for m in situation.evaluation.acting_breaches if m.name in CURABLE]
+    breached = [m for m in situation.evaluation.acting_breaches if m.name in CURABLE and _is_acted_upon(m)]
     if not breached:
         return ()
     dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
     now = weights_after_exits(situation)
     return tuple(m for m in breached if m.name not in dealt_with and not _cured(situation, m, now))
+
+
+def _is_acted_upon(metric: Metric) -> bool:
+    """Of a statistic only a CRITICAL breach is; a lesser one keeps from buying more."""
+    return metric.name not in STATISTICS or metric.acting is Severity.CRITICAL
 
 
 def _cured(situation: Situation, metric: Metric, now: Targets) -> bool:

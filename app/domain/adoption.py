@@ -110,6 +110,20 @@ def gain_base(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decim
     return plain.price
 
 
+def sold_at_loss(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decimal) -> tuple[bool, ...]:
+    """Of each fill whether it is a sale below what its shares count as having cost; no sale where that is not known.
+
+    Fills that do not lead to what is `held`, as after a split or another hand's trade, tell nothing.
+    """
+    carried = _Carried(adopted.quantity, adopted.quantity * adopted.price) if adopted else _Carried(ZERO, ZERO)
+    found = []
+    for fill in fills:
+        cost, price = carried.price, fill.price
+        found.append(fill.side is Side.SELL and cost is not None and price is not None and price < cost)
+        carried = carried.after(fill)
+    return tuple(found) if carried.quantity == held else (False,) * len(found)
+
+
 def _carried(start: _Carried, fills: Sequence[Fill]) -> _Carried:
     for fill in fills:
         start = start.after(fill)

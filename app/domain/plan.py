@@ -99,8 +99,9 @@ class Memory:
     `gain_bases`: conid → the price that gains and losses count from, where it is not the broker's average cost.
     `inherited`: breaches found at the adoption and still in force at the previous session's run, each with how far it
     was over its limit then; None where there was no such run.
-    `recovery` from a fall, as at the previous session's run, `since_began` and `since_acted` sessions after the drawdown
-    action acted first and last, `since_rebased` sessions after the mark was rebased; `marked`: the session from which falls are counted, None from the adoption.
+    `recovery` from a fall, as at the previous session's run, `since_began` and `since_acted` sessions after the
+    drawdown action acted first and last, `since_rebased` after the mark was rebased; `marked`: the session from which
+    falls are counted, None from the adoption.
     `resumed`: the session on which a person last resumed; `acknowledged`: metric → the value that was seen then.
     `rotated`: conid → shares bought, less those sold, by the newest rotation; `added`: conid → shares that
     reinforcements of what is held now bought.

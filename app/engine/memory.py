@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from app.domain.adoption import Adoption, gain_base
+from app.domain.adoption import AdoptedHolding, Adoption, gain_base, sold_at_loss
 from app.domain.evaluation import Evaluation
 from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
@@ -75,17 +75,23 @@ class NameMemory:
     trips: tuple[RoundTrip, ...] = ()
 
 
-def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> NameMemory:
-    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten."""
+def name_memory(
+    conid: int, history: Sequence[FilledOrder], held: Decimal, adopted: AdoptedHolding | None = None
+) -> NameMemory:
+    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten.
+
+    `adopted`: what was held of it before them.
+    """
     reinforced: list[date] = []
     # A sale in several legs takes one level.
     profits: set[date] = set()
     newest: dict[Side, date] = {}
     last: dict[str, date] = {}
-    sold_at_loss: date | None = None
+    lost: date | None = None
     rotated = added = Decimal(0)
     fills, quantity = tuple(one.fill for one in history), {conid: held}
-    for one, in_this_holding in zip(history, of_this_holding(fills, quantity), strict=True):
+    losses = sold_at_loss(adopted, fills, held)
+    for one, in_this_holding, loses in zip(history, of_this_holding(fills, quantity), losses, strict=True):
         day, side = one.fill.session_date, one.fill.side
         newest[side] = day
         if not one.mandatory:
@@ -96,13 +102,13 @@ def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> Na
         if side is Side.BUY and one.action == Action.REINFORCE and in_this_holding:
             reinforced.append(day)
             added += one.fill.quantity
-        if side is Side.SELL and not LOSS_RULES.isdisjoint(one.rules):
-            sold_at_loss = day
+        if side is Side.SELL and (loses or not LOSS_RULES.isdisjoint(one.rules)):
+            lost = day
         if OrderRule.TAKE_PROFIT in one.rules and in_this_holding:
             profits.add(day)
     return NameMemory(
         reinforced=tuple(reinforced),
-        sold_at_loss=sold_at_loss,
+        sold_at_loss=lost,
         profit_levels_taken=len(profits),
         bought=newest.get(Side.BUY),
         sold=newest.get(Side.SELL),
@@ -113,12 +119,17 @@ def name_memory(conid: int, history: Sequence[FilledOrder], held: Decimal) -> Na
     )
 
 
-def name_memories(history: Iterable[FilledOrder], held: Mapping[int, Decimal]) -> dict[int, NameMemory]:
-    """Of every name in `history`, which is oldest first."""
+def name_memories(
+    history: Iterable[FilledOrder], held: Mapping[int, Decimal], adoption: Adoption | None = None
+) -> dict[int, NameMemory]:
+    """Of every name in `history`, which is oldest first; what is from before the adoption only counts in it."""
+    adopted = adoption.holdings if adoption else {}
     names: defaultdict[int, list[FilledOrder]] = defaultdict(list)
     for one in history:
         names[one.fill.conid].append(one)
-    return {conid: name_memory(conid, own, held.get(conid, Decimal(0))) for conid, own in names.items()}
+    return {
+        conid: name_memory(conid, own, held.get(conid, Decimal(0)), adopted.get(conid)) for conid, own in names.items()
+    }
 
 
 def gain_bases(

@@ -30,6 +30,9 @@ from app.risk.clusters import Groups
 from app.risk.limits import statistic_limits, statistics
 from app.risk.today import Today
 
+# A purchase up to the limit itself would be sold again after a day's drift.
+STATISTIC_ROOM = 0.90
+
 
 @dataclass(frozen=True, slots=True)
 class GateState:
@@ -277,11 +280,13 @@ def _over_statistics(purchase: Purchase, quantity: int) -> Iterator[Refusal | No
     policy = purchase.state.policy
     weights, _ = _after(purchase, quantity)
     values = statistics(weights, purchase.panel, purchase.groups)
+    # What the purchase costs beyond its worth makes every weight larger, and nothing riskier.
+    without = purchase.arrays.nav / (purchase.arrays.nav + quantity * (purchase.mark - purchase.cost))
     for name, limit in statistic_limits(policy).items():
-        refusal = _over(purchase, name, values[name], limit)
+        refusal = _over(purchase, name, values[name], STATISTIC_ROOM * limit)
         if refusal is not None:
-            # A limit that is broken already must not be broken further.
-            worse = _over(purchase, name, values[name], purchase.statistics_without[name])
+            # What is beyond it already must not go farther.
+            worse = _over(purchase, name, values[name], without * purchase.statistics_without[name])
             yield refusal if worse is not None else None
 
 

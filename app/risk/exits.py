@@ -21,6 +21,7 @@ from app.domain.universe import position_limit
 from app.risk import metrics
 from app.risk.arrays import Panel, PortfolioArrays
 from app.risk.clusters import Mask
+from app.risk.limits import STATISTICS
 from app.risk.recovery import acts
 
 # A mandatory reduction ends a little inside the limit, or it would be due again tomorrow.
@@ -112,9 +113,14 @@ def _limit_breaches(holdings: Holdings, kept: Array) -> Found:
 
 
 def _reduces(metric: Metric, memory: Memory) -> bool:
-    """CRITICAL, or HIGH for the second session. CRITICAL yesterday was acted upon: today's HIGH is a first one."""
+    """CRITICAL, or HIGH for the second session, which a statistic is not sold for.
+
+    CRITICAL yesterday was acted upon: today's HIGH is a first one.
+    """
     if metric.acting is Severity.CRITICAL:
         return True
+    if metric.name in STATISTICS:
+        return False
     before = (memory.previous_severities or {}).get(metric.name)
     return metric.acting is Severity.HIGH and before == Severity.HIGH
 
@@ -192,8 +198,8 @@ def _cash(holdings: Holdings, kept: Array) -> Array:
 _REDUCTIONS: dict[str, Callable[[Holdings, Array], Array]] = {
     "max_position": _positions,
     "max_sector": _sectors,
-    "annual_volatility": _statistic("annual_volatility", metrics.volatility),
-    "var_95_1d": _statistic("var_95_1d", metrics.value_at_risk),
+    "annual_volatility": _statistic("annual_volatility", metrics.recent_volatility),
+    "var_95_1d": _statistic("var_95_1d", metrics.ewma_var),
     "correlated_cluster": _clusters,
     "cash_reserve": _cash,
 }

@@ -23,6 +23,7 @@ from app.risk.inherited import Share, acting, known_sectors, positions
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
 UNLIMITED = {
+    "annual_volatility_252": "",
     "var_95_historical": "",
     "var_95_ewma": "",
     "es_95": "",
@@ -68,8 +69,8 @@ def statistics(weights: Array, panel: Panel, groups: Groups) -> dict[str, float]
     """The limited statistics of one portfolio by name; `groups` of its names that move as one. Shape: weights [N]."""
     series = metrics.portfolio_returns(weights[None, :], panel.returns)
     return {
-        "annual_volatility": float(metrics.volatility(series)[0]),
-        "var_95_1d": float(metrics.value_at_risk(series)[0]),
+        "annual_volatility": float(metrics.recent_volatility(series)[0]),
+        "var_95_1d": float(metrics.ewma_var(series)[0]),
         "correlated_cluster": heaviest_group(np.abs(weights), groups),
     }
 

@@ -11,6 +11,8 @@ import numpy as np
 from app.domain.errors import DataError, InsufficientHistory
 from app.domain.market import Array
 
+# Days that limited volatility is taken from.
+RECENT_SESSIONS = 63
 TAIL = 0.05
 NORMAL_QUANTILE = 1.6448536269514722
 DECAY = 0.94
@@ -43,6 +45,11 @@ def portfolio_returns(weights: Array, returns: Array) -> Array:
 def volatility(series: Array, known: Array | None = None) -> Array:
     """Annualised standard deviation (n - 1); `known`: the variance, where it is. Shape: [K, T] → [K]."""
     return _annual(np.sqrt(variance(series) if known is None else known))
+
+
+def recent_volatility(series: Array) -> Array:
+    """`volatility` of the last 63 days, so that a fall is not remembered for a year. Shape: [K, T] → [K]."""
+    return volatility(series[:, -RECENT_SESSIONS:])
 
 
 def variance(series: Array) -> Array:
@@ -80,12 +87,6 @@ def _influence(length: int, decay: float) -> Array:
     shares: Array = powers / powers.sum()
     shares.flags.writeable = False
     return shares
-
-
-def value_at_risk(series: Array) -> Array:
-    """The larger of the historical and the exponentially weighted estimate. Shape: [K, T] → [K]."""
-    result: Array = np.maximum(historical_var(series), ewma_var(series))
-    return result
 
 
 def expected_shortfall(series: Array, tail: float = TAIL) -> Array:

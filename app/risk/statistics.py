@@ -28,21 +28,17 @@ class Statistics:
 
     @kept_property
     def annual_volatility(self) -> Array:
-        return metrics.volatility(self.series, self._variance)
+        """Of the last 63 days."""
+        return metrics.recent_volatility(self.series)
 
     @kept_property
     def var_95_historical(self) -> Array:
         return metrics.historical_var(self.series)
 
     @kept_property
-    def var_95_ewma(self) -> Array:
-        return metrics.ewma_var(self.series)
-
-    @kept_property
     def var_95_1d(self) -> Array:
-        """The larger of the two."""
-        result: Array = np.maximum(self.var_95_historical, self.var_95_ewma)
-        return result
+        """The exponentially weighted one."""
+        return metrics.ewma_var(self.series)
 
     @kept_property
     def unlimited(self) -> dict[str, Array]:
@@ -50,8 +46,9 @@ class Statistics:
         series, panel = self.series, self.panel
         missing = np.full(len(self.weights), np.nan)
         return {
+            "annual_volatility_252": metrics.volatility(series, self._variance),
             "var_95_historical": self.var_95_historical,
-            "var_95_ewma": self.var_95_ewma,
+            "var_95_ewma": self.var_95_1d,
             "es_95": metrics.expected_shortfall(series),
             "implied_correlation": metrics.implied_correlation(self.weights, panel.spreads, series, self._variance),
             "beta": missing if panel.index is None else metrics.beta(series, panel.index),

@@ -37,7 +37,7 @@ def remember(
     ]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
     bases = gain_bases(adoption, by_name(fills), held)
-    memory = memory_of(name_memories(orders, held), last_evaluation, since, adoption=adoption, bases=bases)
+    memory = memory_of(name_memories(orders, held, adoption), last_evaluation, since, adoption=adoption, bases=bases)
     return memory if inherited is None else replace(memory, inherited=dict(inherited))
 
 
