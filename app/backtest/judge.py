@@ -252,7 +252,8 @@ def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:
-        yield from (f"{one.replayed.policy.name}: {mark}" for mark in one.replayed.marks)
+        own = (mark for mark in one.replayed.marks if mark not in asked.history.marks)
+        yield from (f"{one.replayed.policy.name}: {mark}" for mark in own)
         volatility = one.statistics["volatility"].value
         if volatility is not None and volatility < NEAR_CASH:
             yield f"NEAR CASH: {one.replayed.policy.name} varies by {volatility:.2%} a year; its ratios say nothing"
