@@ -152,7 +152,7 @@ def window(one: Judged, title: str, chose: str) -> Iterator[str]:
         yield "|---|---|---|---|"
         for name, difference in one.without.items():
             year, fall = difference["cagr"], difference["max_drawdown"]
-            yield f"| {name} | {_signed(year)} | {_signed(fall)} | {_earned(year, fall)} |"
+            yield f"| {name} | {_signed(year)} | {_signed(fall)} | {earned(year, fall)} |"
     yield ""
     yield _falls(one)
 
@@ -172,12 +172,12 @@ def _said(one: Judged) -> str:
         return "Nothing is beside it."
     words, year, fall = BESIDE[beside.name], beside.differences["cagr"], beside.differences["max_drawdown"]
     return (
-        f"Against {words}: {_verdict(year, 'more return', 'less return')}, "
-        f"{_verdict(fall, 'a larger fall', 'a smaller fall')}."
+        f"Against {words}: {verdict(year, 'more return', 'less return')}, "
+        f"{verdict(fall, 'a larger fall', 'a smaller fall')}."
     )
 
 
-def _verdict(estimate: Estimate, above: str, below: str) -> str:
+def verdict(estimate: Estimate, above: str, below: str) -> str:
     """Only an interval without zero says anything."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return "no interval"
@@ -188,7 +188,8 @@ def _verdict(estimate: Estimate, above: str, below: str) -> str:
     return f"{above.split()[-1]} not told apart ({_signed(estimate)})"
 
 
-def _earned(year: Estimate, fall: Estimate) -> str:
+def earned(year: Estimate, fall: Estimate) -> str:
+    """What a rule surely did to return and falls; both are with it less without it."""
     found = [
         words
         for estimate, sign, words in (
