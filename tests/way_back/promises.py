@@ -139,10 +139,11 @@ def halved(way: Replayed) -> Iterator[str]:
 
 
 def idle(way: Replayed) -> Iterator[str]:
-    """An account of money that is not invested after two weeks."""
-    share = way.exposure[FIRST_SESSIONS - 1 : FIRST_SESSIONS] / allowed(way)[FIRST_SESSIONS - 1 : FIRST_SESSIONS]
-    if (share < BACK - 1e-9).any():
-        yield f"idle: {float(share[0]):.0%} of what is allowed {FIRST_SESSIONS} sessions after {way.dates[0]}"
+    """An account of money that is not on its way to its targets after two weeks."""
+    day, reached = way.days[FIRST_SESSIONS - 1], float(way.exposure[FIRST_SESSIONS - 1])
+    if reached < BACK * day.aimed - 1e-9:
+        after = f"{FIRST_SESSIONS} sessions after {way.dates[0]}"
+        yield f"idle: {reached:.0%} invested {after}, where targets ask for {day.aimed:.0%}"
 
 
 def broken(way: Replayed, all_cash: bool = False) -> list[str]:
