@@ -48,6 +48,11 @@ def unguarded(policy: Policy) -> Policy:
     )
 
 
+def in_any_market(policy: Policy) -> Policy:
+    """The policy without what the market's state lowers the exposure to."""
+    return _market(policy, vix_bands=(), bear_exposure=1.0)
+
+
 def ablations(policy: Policy) -> Iterator[Ablation]:
     """One for each action and rule that the policy has."""
     for action, section in _STRATEGIES.items():

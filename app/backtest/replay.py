@@ -24,6 +24,7 @@ from app.domain.plan import Action
 from app.domain.policy import Policy
 from app.domain.recovery import Recovery
 from app.domain.ruling import KillLevel
+from app.domain.totals import total_of
 from app.engine import DayDecision, decide_all
 
 ZERO = Decimal(0)
@@ -46,8 +47,9 @@ METRICS = (
 class DayOutcome:
     """What was decided on one day: the plan's id names its action and orders.
 
-    `allowed`: the most that market and policy let be invested, a fall aside; `recovery` from one, with falls counted
-    from `marked`. `sold` and `bought` by choice, `own` of the sales that pays for nothing. Fractions of NAV.
+    `allowed`: the most that market and policy let be invested, a fall aside; `aimed`: what the day's targets are in
+    all. `recovery` from a fall, with falls counted from `marked`. `sold` and `bought` by choice, `own` of the sales
+    that pays for nothing. Fractions of NAV.
     """
 
     action: Action
@@ -55,6 +57,7 @@ class DayOutcome:
     orders: int
     level: KillLevel
     allowed: float = 1.0
+    aimed: float = 0.0
     recovery: Recovery | None = None
     marked: date | None = None
     sold: float = 0.0
@@ -281,6 +284,7 @@ def _outcome(found: DayDecision, book: PaperBook) -> DayOutcome:
         orders=len(plan.orders),
         level=found.level,
         allowed=evaluation.exposure_limit,
+        aimed=total_of(evaluation.targets.values()),
         recovery=evaluation.recovery,
         marked=evaluation.marked,
         sold=float(worth[Side.SELL] / evaluation.nav),
