@@ -257,8 +257,6 @@ def _exits(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
     cut, reinforce = strategies.cut_losers, strategies.reinforce_winners
     if exits.stop_loss == 0:
         yield _error("exits.stop_loss_pct", "0 sells every position that has not risen")
-    if exits.take_profit_sell == 0:
-        yield _warning("exits.take_profit_sell_pct", "0 sells nothing: profits are never taken")
     if cut.enabled and cut.trigger_loss >= exits.stop_loss:
         yield _warning(
             "strategies.cut_losers.trigger_loss_pct",

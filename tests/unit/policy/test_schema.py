@@ -201,7 +201,7 @@ WORDS: dict[str, object] = {
     "universe.restricted": ["KO"],
     "universe.diversified_funds": ["KO"],
     "risk_limits.correlation": 0.5,
-    "exits.drawdown_action": "hold",
+    "exits.drawdown_action": "reduce",
     "allocation.frequency": "daily",
     "strategies.reinforce_winners.require_trend": "any",
     "strategies.reinforce_winners.min_sentiment": 0.1,
