@@ -262,7 +262,7 @@ def _exits(policy: Policy, _: Mapping[str, str]) -> Iterator[Finding]:
             "strategies.cut_losers.trigger_loss_pct",
             f"{_percent(cut.trigger_loss)} adds nothing: exits.stop_loss_pct sells at {_percent(exits.stop_loss)}",
         )
-    if reinforce.enabled and exits.take_profit <= reinforce.trigger_gain:
+    if reinforce.enabled and exits.takes_profit and exits.take_profit <= reinforce.trigger_gain:
         yield _warning(
             "strategies.reinforce_winners.trigger_gain_pct",
             f"{_percent(reinforce.trigger_gain)} is not reached before exits.take_profit_pct "
