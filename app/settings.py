@@ -32,6 +32,18 @@ def shipped_policy() -> Path:
     return Path(__file__).resolve().parent.parent / "investment_policy" / "default_policy.yaml"
 
 
+def shipped_policies() -> dict[str, Path]:
+    """Every policy that comes with the project, by the name that options and settings take, the default one first."""
+    default = shipped_policy()
+    others = sorted(file for file in default.parent.glob("*_policy.yaml") if file != default)
+    return {"moderate": default} | {file.stem.removesuffix("_policy"): file for file in others}
+
+
+def policy_path(named: Path) -> Path:
+    """The file of that name, or where there is none the shipped policy of that name."""
+    return named if named.exists() else shipped_policies().get(str(named), named)
+
+
 class Settings(BaseSettings):
     """Where the real parts are and how far a run may go; everything has a default that works offline.
 
@@ -261,10 +273,15 @@ def _policy_error(named: str, lines: tuple[str, ...]) -> PolicyError:
 
 def policy_values(path: Path) -> dict[str, Any]:
     """What a policy file says, as it says it: plain values by section; PolicyError where it cannot be read."""
+    path = policy_path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise PolicyError(f"{path}: no such policy file", "Set POLICY_FILE or --policy to one that exists.") from None
+        shipped = ", ".join(shipped_policies())
+        raise PolicyError(
+            f"{path}: no such policy file",
+            f"Set POLICY_FILE or --policy to one that exists, or to a shipped one: {shipped}.",
+        ) from None
     except UnicodeDecodeError:
         raise PolicyError(f"{path}: not a text file", "A policy is written in YAML, UTF-8.") from None
     except OSError as error:

@@ -38,6 +38,7 @@ from tests.unit.policy.pairs import Pair, decided, let_through
 
 _BANDS = [{"vix": 25, "max_exposure_pct": 60}]
 _TARGETS = {"STK": 70, "CASH": 30}
+_REDUCES = {"exits.drawdown_action": "reduce"}
 
 
 def _held(weight: int) -> Portfolio:
@@ -144,7 +145,7 @@ UNIVERSE: Mapping[str, Pair] = MappingProxyType(
 
 LIMITS: Mapping[str, Pair] = MappingProxyType(
     {
-        "risk_limits.max_drawdown_pct": Pair(15, 25, decided(drawdown=0.2)),
+        "risk_limits.max_drawdown_pct": Pair(15, 25, decided(drawdown=0.2), _REDUCES),
         "risk_limits.max_position_pct": Pair(15, 10, decided(_held(14))),
         "risk_limits.max_diversified_fund_pct": Pair(40, 20, decided(_held(30)), _FUND),
         "risk_limits.max_sector_pct": Pair(40, 20, decided()),
@@ -162,10 +163,10 @@ EXITS: Mapping[str, Pair] = MappingProxyType(
     {
         "exits.stop_loss_pct": Pair(15, 25, decided(even(costs={"AA": 125})), _NO_CUTS),
         "exits.volatility_multiple": Pair(0.0, 20.0, decided(even(costs={"AA": 125})), _NO_CUTS),
-        "exits.take_profit_pct": Pair(50, 100, decided(even(costs={"AA": 60}))),
+        "exits.take_profit_pct": Pair(50, 100, decided(even(costs={"AA": 60})), {"exits.take_profit_sell_pct": 25}),
         "exits.take_profit_sell_pct": Pair(25, 50, decided(even(costs={"AA": 60}))),
         "exits.drawdown_action": Pair("reduce", "hold", decided(drawdown=0.2)),
-        "exits.drawdown_exposure_pct": Pair(50, 30, decided(drawdown=0.2)),
+        "exits.drawdown_exposure_pct": Pair(50, 30, decided(drawdown=0.2), _REDUCES),
     }
 )
 

@@ -201,7 +201,7 @@ WORDS: dict[str, object] = {
     "universe.restricted": ["KO"],
     "universe.diversified_funds": ["KO"],
     "risk_limits.correlation": 0.5,
-    "exits.drawdown_action": "hold",
+    "exits.drawdown_action": "reduce",
     "allocation.symbols_pct": {"KO": 5},
     "allocation.selection.names": 3,
     "allocation.selection.scores": {"trend": 1},

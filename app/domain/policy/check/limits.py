@@ -43,8 +43,6 @@ def exits_agree(policy: Policy, _: Names) -> Iterator[Finding]:
     cut, reinforce = strategies.cut_losers, strategies.reinforce_winners
     if exits.stop_loss == 0:
         yield error("exits.stop_loss_pct", "0 sells every position that has not risen")
-    if exits.take_profit_sell == 0:
-        yield warning("exits.take_profit_sell_pct", "0 sells nothing: profits are never taken")
     if cut.enabled and cut.trigger_loss >= exits.stop_loss:
         yield warning(
             "strategies.cut_losers.trigger_loss_pct",
