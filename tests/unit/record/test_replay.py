@@ -42,7 +42,8 @@ def kept_day(inputs: Inputs) -> KeptInputs:
 
 @settings(max_examples=15)
 @given(WORLDS, st.sampled_from(list(KillLevel)), st.sampled_from([None, (), CAUSES]))
-def test_a_drawn_day_is_read_as_it_was_and_comes_to_the_same(world: World, level: KillLevel, causes: tuple[Cause, ...] | None
+def test_a_drawn_day_is_read_as_it_was_and_comes_to_the_same(
+    world: World, level: KillLevel, causes: tuple[Cause, ...] | None
 ) -> None:
     inputs = Inputs(world.today(), world.day, level, causes)
     kept = kept_day(inputs)
@@ -62,6 +63,6 @@ def test_walked_days_of_real_prices_come_to_the_same() -> None:
     for _ in range(15):
         day = account.today()
         today = Today(default_policy(), day.portfolio, day.market, day.navs, day.memory)
-        record = read(kept_day(Inputs(today, DayUse(1, Decimal("12.50")), KillLevel.ACTIVE, 0)))
+        record = read(kept_day(Inputs(today, DayUse(1, Decimal("12.50")), KillLevel.ACTIVE, ())))
         assert first_difference(record.outcome, decide_again(record.inputs)) is None
         account.carry_out(decide(today, DayUse(), KillLevel.ACTIVE))
