@@ -16,7 +16,7 @@ from app.decision.too_small import no_buy_is_possible
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market
 from app.domain.order import Side
-from app.domain.plan import Action, Choice, Memory
+from app.domain.plan import Action, Choice, Memory, shown_as
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 
@@ -40,6 +40,7 @@ class Standing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ActionExplanation:
     """One action. `because` is a sentence; `changes` say what would have to be different for it to be offered.
+    `shown_as`: the action as people read it.
 
     `shortfalls` is of REBALANCE: the targets that its plan, the closest that is feasible, does not meet.
     """
@@ -49,16 +50,18 @@ class ActionExplanation:
     because: str
     conditions: Conditions
     changes: tuple[str, ...]
+    shown_as: str
     shortfalls: tuple[Shortfall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What was offered, and what became of it."""
+    """What was offered, and what became of it; `shown_as`: what was chosen, as people read it."""
 
     options: Options
     choice: Choice
     chosen: Action
+    shown_as: str
 
 
 def explain(
@@ -72,7 +75,8 @@ def explain(
 ) -> tuple[ActionExplanation, ...]:
     """All five actions, in the order of precedence. Raises: KeyError for a choice that was not offered."""
     situation = situation_of(policy, portfolio, market, evaluation, memory)
-    decision = _Decision(options, choice, options.plan(choice).action)
+    chosen = options.plan(choice)
+    decision = _Decision(options, choice, chosen.action, chosen.shown_as)
     return tuple(_one(situation, decision, action) for action in ACTIONS)
 
 
@@ -89,7 +93,8 @@ def _one(situation: Situation, decision: _Decision, action: Action) -> ActionExp
         plan = next((plan for plan in decision.options.feasible if plan.action is action), None)
         orders = plan.orders if plan is not None else situation.mandatory
         short = shortfalls(situation, orders, decision.options.refusals.get(action, ()))
-    return ActionExplanation(action, standing, because, found, changes, short)
+    name = shown_as(action.value, len(situation.mandatory))
+    return ActionExplanation(action, standing, because, found, changes, name, short)
 
 
 def _standing(decision: _Decision, action: Action, found: Conditions) -> Standing:
@@ -115,7 +120,7 @@ def _because(decision: _Decision, action: Action, standing: Standing, found: Con
     met, asked = (_listed([c.text for c in found.triggers if c.met or every]) for every in (False, True))
     return {
         Standing.CHOSEN: f"Chosen by {decision.choice.chosen_by}: {reason}.",
-        Standing.OFFERED: f"Offered, and {decision.chosen} was chosen by {decision.choice.chosen_by}: {reason}.",
+        Standing.OFFERED: f"Offered, and {decision.shown_as} was chosen by {decision.choice.chosen_by}: {reason}.",
         Standing.WITHHELD: "Withheld: a CRITICAL breach outlasts the mandatory exits, and another plan answers it: "
         f"{_listed([c.text for c in found.missing])}.",
         Standing.REFUSED: f"Called for ({reason}), and the gate left nothing of it: "

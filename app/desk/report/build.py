@@ -72,6 +72,7 @@ def overview(record: RunRecord) -> dict[str, Any]:
         "slot": record.key.slot,
         "status": record.status.value,
         "action": decision["action"] if decision else None,
+        "shown_as": decision.get("shown_as") if decision else None,
         "started_at": record.started_at.isoformat(),
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "error": record.error,

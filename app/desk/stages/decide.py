@@ -42,7 +42,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
     """Plans through the gate, one choice, and the commitment to it."""
     if run.claim is not None and run.claim.plan is not None:
         choice, plan = restore_plan(run.claim.plan, run.market.instruments)
-        run.progress(f"decision kept from the interrupted attempt: {plan.action}")
+        run.progress(f"decision kept from the interrupted attempt: {plan.shown_as}")
         kept = restore_explanations(run.claim.plan)
         return Decided(**vars(run), choice=choice, plan=plan, plans=(plan,), explanations=kept)
     evaluation, today = run.evaluation, today_of(desk, run)
@@ -54,7 +54,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
     choice, model = await desk.chooser.choose(offer)
     plan = found.plan(choice)
     explained = explain(desk.policy, run.portfolio, run.market, evaluation, run.memory, found, choice)
-    run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
+    run.progress(f"decision: {plan.shown_as} by {choice.chosen_by}: {choice.rationale}")
     decided = Decided(
         **vars(run),
         plans=found.feasible,

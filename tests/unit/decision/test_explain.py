@@ -78,7 +78,7 @@ def test_a_strategy_that_is_switched_off_says_so() -> None:
     [
         (replace(NO_MEMORY, reinforced={conid("AA"): (60, 30)}), "added to 2 times, at most 2"),
         (replace(NO_MEMORY, reinforced={conid("AA"): (10,)}), "added to 10 sessions ago, at least 20 apart"),
-        (replace(NO_MEMORY, sold={conid("AA"): 3}), "sold from 3 sessions ago, at least 20 apart"),
+        (replace(NO_MEMORY, sold={conid("AA"): 3}), "sold from 3 sessions ago, at least 21 apart"),
     ],
 )
 def test_a_winner_that_is_not_added_to_says_what_it_waits_for(memory: Memory, because: str) -> None:
