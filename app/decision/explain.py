@@ -128,7 +128,8 @@ def _because(decision: _Decision, action: Action, standing: Standing, found: Con
         Standing.IMPOSSIBLE: f"Called for ({met}), and no order of it fits: the mandatory sales, limits, cash, "
         "order sizes, rests and the day's number of orders leave nothing to do.",
         Standing.NOT_TRIGGERED: f"Not called for: {asked or 'nothing triggers it'}.",
-        Standing.BARRED: f"Not offered: {_listed([c.text for c in found.missing])}.",
+        Standing.BARRED: f"Not offered: {_listed([c.text for c in found.missing])}."
+        + (f" It is called for ({met})." if met else ""),
     }[standing]
 
 
