@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.commands.terminal_adoption import adoption_parts
 from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
+from app.commands.terminal_targets import target_parts
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
@@ -27,7 +28,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
         parts += [heading("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
-    parts += adoption_parts(report)
+    parts += [*target_parts(report), *adoption_parts(report)]
     if report["plans"]:
         parts += [heading("What could be done"), _plans(report)]
     if report["decision"]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.decision.aims import unreachable
 from app.decision.conditions import Condition, Conditions, conditions
 from app.decision.options import Options
 from app.decision.plans import situation_of
@@ -87,7 +88,8 @@ def _one(situation: Situation, decision: _Decision, action: Action) -> ActionExp
     because = _because(decision, action, standing, found)
     if action is Action.HOLD and not any(o.side is Side.BUY for p in decision.options.choosable for o in p.orders):
         impossible = no_buy_is_possible(situation)
-        because += "" if impossible is None else f" {impossible[0].upper()}{impossible[1:]}."
+        why_not = (*unreachable(situation), *(() if impossible is None else (impossible,)))
+        because += "".join(f" {words[0].upper()}{words[1:]}." for words in why_not[:MOST_TOLD])
     short: tuple[Shortfall, ...] = ()
     if action is Action.REBALANCE:
         plan = next((plan for plan in decision.options.feasible if plan.action is action), None)

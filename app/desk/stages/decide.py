@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.decision import Options, explain
+from app.decision.aims import unreachable
 from app.decision.asking import summary
+from app.decision.plans import situation_of
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
@@ -30,6 +32,8 @@ from app.risk import measure
 async def evaluate(desk: Desk, run: MarketRead) -> Evaluated:
     """Measure the portfolio against the policy."""
     evaluation = measure(today_of(desk, run))
+    for words in unreachable(situation_of(desk.policy, run.portfolio, run.market, evaluation, run.memory)):
+        run.progress(f"warning: {words}")
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
