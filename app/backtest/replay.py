@@ -19,7 +19,7 @@ from app.domain.errors import UsageError
 from app.domain.evaluation import Evaluation
 from app.domain.kept import kept_property
 from app.domain.market import Array
-from app.domain.plan import Action
+from app.domain.plan import Action, shown_as
 from app.domain.policy import Policy
 from app.domain.ruling import KillLevel
 from app.engine import DayDecision, decide_all
@@ -47,6 +47,11 @@ class DayOutcome:
     plan_id: str
     orders: int
     level: KillLevel
+
+    @property
+    def shown_as(self) -> str:
+        """The action as people read it."""
+        return shown_as(self.action.value, self.orders)
 
 
 @dataclass(frozen=True, slots=True)
