@@ -11,6 +11,7 @@ from app.desk.report.market import market_part
 from app.desk.report.order import order_parts, refusal_part
 from app.desk.report.plan import decision_part, plan_part
 from app.desk.report.schema import BrokerPart, LevelPart, ModelPart, PolicyPart, Report
+from app.desk.report.targets import targets_part
 from app.desk.report.tax import tax_part
 from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, Run, evaluation_of
 from app.desk.tax import view_of_run, with_results
@@ -59,6 +60,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         timings_ms={stage: round(ms, 1) for stage, ms in run.timings.items()},
         note=note,
         tax=tax_part(with_results(view, run)) if view else None,
+        targets=targets_part(desk, seen, evaluation) if seen and evaluation else None,
     )
 
 
@@ -72,6 +74,7 @@ def overview(record: RunRecord) -> dict[str, Any]:
         "slot": record.key.slot,
         "status": record.status.value,
         "action": decision["action"] if decision else None,
+        "shown_as": decision.get("shown_as") if decision else None,
         "started_at": record.started_at.isoformat(),
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "error": record.error,

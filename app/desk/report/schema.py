@@ -15,6 +15,7 @@ from app.desk.report.market import MarketPart
 from app.desk.report.order import OrderPart, RefusalPart
 from app.desk.report.part import Amount, Part
 from app.desk.report.plan import DecisionPart, PlanPart
+from app.desk.report.targets import TargetsPart
 from app.desk.report.tax import TaxPart
 
 # Reports from before it was told had the fields of version 1.
@@ -89,6 +90,7 @@ class Report(Part):
     timings_ms: dict[str, float]
     note: str | None = None
     tax: TaxPart | None = None
+    targets: TargetsPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""
