@@ -10,7 +10,7 @@ from rich.text import Text
 
 from app.commands.terminal_adoption import adoption_parts
 from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
-from app.commands.terminal_targets import target_parts
+from app.commands.terminal_targets import earned_parts, target_parts
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
@@ -39,7 +39,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was ordered"), _orders(report["orders"])]
     if report["refusals"]:
         parts += [heading("What the gate refused or made smaller"), _refusals(report["refusals"])]
-    console.print(Group(*parts, *_gains(report), _footer(report)))
+    console.print(Group(*parts, *earned_parts(report), *_gains(report), _footer(report)))
 
 
 def show_runs(console: Console, runs: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from app.commands.terminal_parts import heading, percent, plain_table
+from app.commands.terminal_parts import heading, money, percent, plain_table
 
 Row = Mapping[str, Any]
 NAMES_SHOWN = 20
@@ -69,3 +69,22 @@ def recovery_words(row: Row) -> list[str]:
             f"no cap from {row['ends']} on at the latest, unless it falls anew"
         )
     return lines
+
+
+def earned_parts(report: Row) -> list[RenderableType]:
+    """Nothing of a report that an earlier version made, and of an account that has not traded."""
+    told = report.get("earned")
+    if not told or not told["total"]["fills"]:
+        return []
+    table = plain_table("", "orders", "earned", "fees", right=("orders", "earned", "fees"))
+    for row in (*told["actions"], *told["rules"], told["total"]):
+        table.add_row(row["name"], str(row["fills"]), money(row["earned"]), money(row["fees"]))
+    since = f" since {told['since']}" if told["since"] else ""
+    words = f"{told['currency']}, against not having traded, at today's prices, without dividends"
+    left_out = told["total"]["unpriced"]
+    return [
+        heading(f"What each action and rule has earned or cost{since}"),
+        Text(words, "dim"),
+        table,
+        *([Text(f"{left_out} orders are left out: nobody knows the price then or now", "dim")] if left_out else []),
+    ]

@@ -4,12 +4,18 @@ A sale earned what the price fell since, a purchase what it rose, less the fee. 
 and so is what the money did elsewhere: this says which rule was right about a name, and nothing of skill.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
+from app.domain.lots import Fill
+from app.domain.market import PriceSeries
 from app.domain.order import Side
+from app.domain.splits import split_ratio
 from app.engine.memory import FilledOrder
 
 ZERO = Decimal(0)
@@ -70,6 +76,26 @@ def earnings(orders: Iterable[FilledOrder], now: Mapping[int, Worth]) -> Earning
             rules[rule.value] = rules.get(rule.value, Earned()) + found
         total += found
     return Earnings(dict(sorted(actions.items())), dict(sorted(rules.items())), total)
+
+
+def in_shares_of_today(fill: Fill, series: PriceSeries | None) -> Fill:
+    """Closes are told in shares of today: one a usual ratio away from what was paid that day tells of a split.
+
+    As it was where the closes do not reach back so far.
+    """
+    ratio = Fraction(1) if fill.price is None else _split(fill.session_date, fill.price, series)
+    if fill.price is None or ratio == 1:
+        return fill
+    shares = fill.quantity * ratio.numerator / ratio.denominator
+    return replace(fill, quantity=shares, price=fill.price * ratio.denominator / ratio.numerator)
+
+
+def _split(day: date, paid: Decimal, series: PriceSeries | None) -> Fraction:
+    if series is None or not series.dates or day > series.dates[-1]:
+        return Fraction(1)
+    row = bisect_left(series.dates, day)
+    close = float(series.closes[row]) if series.dates[row] == day else 0.0
+    return Fraction(1) if not close > 0 else split_ratio(float(paid) / close) or Fraction(1)
 
 
 def _earned(one: FilledOrder, now: Worth | None) -> Earned:

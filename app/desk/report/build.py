@@ -6,6 +6,7 @@ from app.desk.desk import Desk
 from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
 from app.desk.report.adoption import adoption_part, levels_part
+from app.desk.report.earned import earned_part
 from app.desk.report.evaluation import evaluation_part, memory_part
 from app.desk.report.market import market_part
 from app.desk.report.order import order_parts, refusal_part
@@ -61,6 +62,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         note=note,
         tax=tax_part(with_results(view, run)) if view else None,
         targets=targets_part(desk, seen, evaluation) if seen and evaluation else None,
+        earned=earned_part(seen) if seen else None,
     )
 
 

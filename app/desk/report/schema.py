@@ -9,6 +9,7 @@ from typing import Any
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
 from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
+from app.desk.report.earned import EarnedPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart
 from app.desk.report.market import MarketPart
@@ -91,6 +92,7 @@ class Report(Part):
     note: str | None = None
     tax: TaxPart | None = None
     targets: TargetsPart | None = None
+    earned: EarnedPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""

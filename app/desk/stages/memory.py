@@ -39,11 +39,8 @@ def remember(
 
     `held`: conid → quantity now. `inherited`: where `last_evaluation` is from before the adoption.
     """
-    fills = fills_of(history)
-    orders = [
-        FilledOrder(fill, intent.action, intent.rules, intent.mandatory)
-        for fill, intent in zip(fills, history, strict=True)
-    ]
+    orders = orders_of(history)
+    fills = [one.fill for one in orders]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
     bases = gain_bases(adoption, by_name(fills), held)
     names = name_memories(orders, held, adoption)
@@ -68,6 +65,14 @@ def fills_of(history: Sequence[IntentRecord]) -> tuple[Fill, ...]:
     """What was bought and sold, with the fee that the broker's preview named, in proportion to what was filled."""
     return tuple(
         Fill(i.conid, i.session_date, i.side, i.filled_quantity, i.average_price, _fee(i.what_if, i)) for i in history
+    )
+
+
+def orders_of(history: Sequence[IntentRecord]) -> tuple[FilledOrder, ...]:
+    """What was filled, with why it was ordered."""
+    return tuple(
+        FilledOrder(fill, intent.action, intent.rules, intent.mandatory)
+        for fill, intent in zip(fills_of(history), history, strict=True)
     )
 
 

@@ -1,14 +1,18 @@
 """What an action or a rule has earned is what its fills brought against not having traded, to the cent."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.lots import Fill
+from app.domain.market import PriceSeries
 from app.domain.order import OrderRule, Side
-from app.engine.earned import EXITS, Earned, Worth, earnings
+from app.engine.earned import EXITS, Earned, Worth, earnings, in_shares_of_today
 from app.engine.memory import FilledOrder
 
 DAY = date(2026, 11, 3)
@@ -95,3 +99,23 @@ def test_all_that_was_earned_is_the_account_as_it_is_less_the_account_that_did_n
     for parts in (found.actions, found.rules):
         assert sum((each.earned for each in parts.values()), D(0)) == found.total.earned
         assert sum(each.fills for each in parts.values()) == len(orders)
+
+
+def closes(*values: float) -> PriceSeries:
+    days = tuple(DAY + timedelta(days=number) for number in range(len(values)))
+    return PriceSeries(1, days, np.array(values), "test", datetime(2026, 11, 9, tzinfo=UTC))
+
+
+def test_a_split_since_the_fill_is_counted() -> None:
+    fill = Fill(1, DAY, Side.SELL, D(10), D("402"), D(1))
+    assert in_shares_of_today(fill, closes(100, 90)) == Fill(1, DAY, Side.SELL, D(40), D("100.5"), D(1))
+    merged = Fill(1, DAY, Side.BUY, D(10), D("10"), D(1))
+    assert in_shares_of_today(merged, closes(99, 90)) == Fill(1, DAY, Side.BUY, D(1), D(100), D(1))
+
+
+@pytest.mark.parametrize("series", [None, closes(), closes(95, 1), closes(90)])
+def test_without_a_split_or_a_close_of_the_day_a_fill_stays_as_it_was(series: PriceSeries | None) -> None:
+    fill = Fill(1, DAY, Side.SELL, D(10), D(100), D(1))
+    assert in_shares_of_today(fill, series) == fill
+    late = replace(fill, session_date=DAY + timedelta(days=30))
+    assert in_shares_of_today(late, series) == late
