@@ -11,6 +11,9 @@ from app.domain.market import Trend
 from app.domain.recovery import Recovery
 from app.domain.totals import total_of
 
+# From this multiple of its limit on a breach is CRITICAL.
+CRITICAL_ABOVE = 1.25
+
 
 class Severity(StrEnum):
     """How a value stands to its limit: below 0.8, up to 1, up to 1.25, above; or not computable."""
@@ -122,7 +125,8 @@ class Evaluation:
     was taken over, which are worked off and not acted upon, each with how far it was over its limit then.
     `settled`: the account is where its targets want it, or was since it was taken over. `targets`: the target vector,
     by conid, of what is held and of what is to be bought. `recovery`: on the way back from a fall; `marked`: the
-    session from which falls are counted, None from the adoption.
+    session from which falls are counted, None from the adoption. `cap_rose`: the session since which more may be
+    invested and no rebalance has been.
     """
 
     nav: Decimal
@@ -143,6 +147,7 @@ class Evaluation:
     targets: Mapping[int, float] = field(default_factory=dict)
     recovery: Recovery | None = None
     marked: date | None = None
+    cap_rose: date | None = None
 
     def metric(self, name: str) -> Metric:
         """The measurement of that name; KeyError for a name nobody measures."""

@@ -22,6 +22,14 @@ class Action(StrEnum):
     REBALANCE = "REBALANCE"
 
 
+EXITS_ONLY = "EXITS ONLY"
+
+
+def shown_as(action: str, orders: int) -> str:
+    """The action of a plan with so many orders as people read it: HOLD that sells is none to them."""
+    return EXITS_ONLY if action == Action.HOLD and orders else action
+
+
 @dataclass(frozen=True, slots=True)
 class PostTrade:
     """The portfolio as it would be after the plan, at reference prices and before costs.
@@ -54,6 +62,11 @@ class Plan:
         """The same action and orders always have the same id."""
         legs = sorted(f"{o.instrument.conid}:{o.side}:{o.quantity}:{o.leg}" for o in self.orders)
         return f"{self.action.value.lower()}-" + hashlib.sha256("|".join(legs).encode()).hexdigest()[:8]
+
+    @property
+    def shown_as(self) -> str:
+        """Its action as people read it."""
+        return shown_as(self.action.value, len(self.orders))
 
     @property
     def notional(self) -> Decimal:
@@ -102,6 +115,8 @@ class Memory:
     `recovery` from a fall, as at the previous session's run, `since_began` and `since_acted` sessions after the
     drawdown action acted first and last, `since_rebased` after the mark was rebased; `marked`: the session from which
     falls are counted, None from the adoption.
+    `cap_rose`: the session since which more may be invested, as at the previous session's run, `since_cap_rose`
+    sessions ago.
     `resumed`: the session on which a person last resumed; `acknowledged`: metric → the value that was seen then.
     `rotated`: conid → shares bought, less those sold, by the newest rotation; `added`: conid → shares that
     reinforcements of what is held now bought.
@@ -133,6 +148,8 @@ class Memory:
     marked: date | None = None
     resumed: date | None = None
     acknowledged: dict[str, float] = field(default_factory=dict)
+    cap_rose: date | None = None
+    since_cap_rose: int = 0
     rotated: dict[int, Decimal] = field(default_factory=dict)
     added: dict[int, Decimal] = field(default_factory=dict)
 

@@ -26,14 +26,16 @@ ALL: Key = ("all", "")
 class Aim:
     """What the vector is made from; weights as fractions of NAV, by conid.
 
-    `held` with their weights; `buyable` today; `locked`: conids that keep their weight. `room`: the most that may be
-    invested, `room_to_buy` the same less what is not managed. `tilts` beside the targets.
+    `held` with their weights; `buyable` today; `locked`: conids that keep their weight, `leaving`: those that are given
+    up. `room`: the most that may be invested, `room_to_buy` the same less what is not managed. `tilts` beside the
+    targets.
     """
 
     policy: Policy
     held: tuple[tuple[Instrument, float], ...]
     buyable: tuple[Instrument, ...]
     locked: Collection[int]
+    leaving: Collection[int]
     sectors: Mapping[int, str]
     room: float
     room_to_buy: float
@@ -108,6 +110,7 @@ def _members(aim: Aim) -> dict[Key, list[Member]]:
             room, free = fund if name.symbol in funds else single, name.conid not in aim.locked
             # What may not be bought never grows, and what must not be ordered stays as it is.
             room = weight if not free else room if name.conid in buyable else min(weight, room)
+            room = 0.0 if free and name.conid in aim.leaving else room
             found[key].append(Member(name.conid, name.symbol, weight, room, free, held=True))
     held = {name.conid for name, _ in aim.held}
     for name in aim.buyable:
@@ -151,13 +154,6 @@ def _wanted(aim: Aim) -> dict[Key, float]:
     return found
 
 
-def _invested(policy: Policy) -> float:
-    """What the targets invest in all; 0 where there are none."""
-    allocation = policy.allocation
-    classes = total_of(target for name, target in allocation.asset_classes.items() if name != CASH)
-    return classes or total_of((*allocation.symbols.values(), *allocation.sectors.values()))
-
-
 def _goal(aim: Aim, group: Group) -> float:
     """What of the target can be reached, with the tilts of its names. What is not managed is no reason to sell."""
     most = _reached(aim, group, aim.room)
@@ -168,7 +164,7 @@ def _goal(aim: Aim, group: Group) -> float:
 
 def _reached(aim: Aim, group: Group, room: float) -> float:
     """Targets are scaled down together where they exceed the room."""
-    invested = _invested(aim.policy) or aim.room
+    invested = aim.policy.allocation.invested or aim.room
     scale = min(1.0, max(0.0, room) / invested) if invested > 0 else 0.0
     most = total_of(one.room for one in group.members)
     if group.key[0] == "sector":
