@@ -102,8 +102,8 @@ def test_more_names_than_orders_fit_a_target_are_told() -> None:
     (line,) = [one for one in told(12_000, **CHOSEN) if one.startswith("allocation.selection.names")]
     assert line == (
         "allocation.selection.names: of 4 names fewer fit a target in orders of 500 USD, the others are never bought: "
-        "Information Technology (3), Consumer Staples (3), Financials (3), Consumer Discretionary (1), Energy (1) and 1 "
-        "more; 1 works, or min_order_nav_pct: 1.75 or less"
+        "Information Technology (3), Consumer Staples (3), Financials (3), Consumer Discretionary (1), Energy (1) and "
+        "1 more; 1 works, or min_order_nav_pct: 1.75 or less"
     )
     assert told(12_000, **CHOSEN, execution__min_order_nav_pct=1.75) == []
     assert told(12_000, **{**CHOSEN, "allocation__selection": {"names": 1}}) == []
