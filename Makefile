@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The tests start Python many times: a machine that forbids to keep what was compiled has every one of them compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-backtest bench-gateway adoption crash-suite fault-days restore-drills mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-backtest bench-gateway adoption policies crash-suite fault-days restore-drills mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,7 +37,7 @@ up: install ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
 
 # Only the tests and the measurements need the libraries that the statistics are held against.
-quick test test-long bench-risk bench-backtest adoption: GROUPS := --group oracles --group notebooks
+quick test test-long bench-risk bench-backtest adoption policies: GROUPS := --group oracles --group notebooks
 # Compiling all that is installed costs more than compiling what the tests import.
 quick test test-long: COMPILED := --no-compile-bytecode
 # A file's tests stay together, for they share what they have started; the long files come first.
@@ -102,6 +102,9 @@ bench-gateway: install ## Measure reading 500 positions at the broker's real pac
 
 bench-risk: install ## Measure the statistics, the clusters and every decided day of the sample, on one thread
 	@$(RUN) python -m tests.benchmarks.risk $(ARGS)
+
+policies: install ## Write the figures on the pages of the shipped policies, a quarter of an hour; ARGS="--policy NAME" for one
+	@$(RUN) python -m tests.policies $(ARGS)
 
 adoption: install ## Meet a book on sixty days under the shipped policies, a year each; two minutes
 	@$(RUN) python -m tests.adoption $(ARGS)

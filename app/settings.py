@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.allocation import REMEDY, missing
 from app.domain.errors import PolicyError, UsageError
 from app.domain.policy import Policy
 from app.domain.policy.check import Finding, Level, check
@@ -29,6 +30,18 @@ _API = "/v1/api"
 def shipped_policy() -> Path:
     """The moderate policy that comes with the project."""
     return Path(__file__).resolve().parent.parent / "investment_policy" / "default_policy.yaml"
+
+
+def shipped_policies() -> dict[str, Path]:
+    """Every policy that comes with the project, by the name that options and settings take, the default one first."""
+    default = shipped_policy()
+    others = sorted(file for file in default.parent.glob("*_policy.yaml") if file != default)
+    return {"moderate": default} | {file.stem.removesuffix("_policy"): file for file in others}
+
+
+def policy_path(named: Path) -> Path:
+    """The file of that name, or where there is none the shipped policy of that name."""
+    return named if named.exists() else shipped_policies().get(str(named), named)
 
 
 class Settings(BaseSettings):
@@ -230,11 +243,20 @@ def policy_of(values: Mapping[str, Any], named: str) -> tuple[Policy, tuple[Find
         policy = Policy.model_validate(values)
     except ValidationError as error:
         raise _policy_error(named, problems(error)) from None
-    findings = check(policy, SECTORS)
+    findings = (*_not_installed(policy), *check(policy, SECTORS))
     if any(finding.severity is Level.ERROR for finding in findings):
         # Warnings too: a fraction written for a percentage is what many contradictions come from.
         raise _policy_error(named, tuple(map(str, findings)))
     return policy, findings
+
+
+def _not_installed(policy: Policy) -> tuple[Finding, ...]:
+    """Told before anything is ordered by such a policy."""
+    needed = missing(policy)
+    if not needed:
+        return ()
+    told = f"{policy.allocation.weighting} needs {', '.join(needed)}; {REMEDY}; or weighting: inverse_volatility works"
+    return (Finding(Level.ERROR, "allocation.weighting", told),)
 
 
 def plain_value(text: str) -> object:
@@ -251,10 +273,15 @@ def _policy_error(named: str, lines: tuple[str, ...]) -> PolicyError:
 
 def policy_values(path: Path) -> dict[str, Any]:
     """What a policy file says, as it says it: plain values by section; PolicyError where it cannot be read."""
+    path = policy_path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise PolicyError(f"{path}: no such policy file", "Set POLICY_FILE or --policy to one that exists.") from None
+        shipped = ", ".join(shipped_policies())
+        raise PolicyError(
+            f"{path}: no such policy file",
+            f"Set POLICY_FILE or --policy to one that exists, or to a shipped one: {shipped}.",
+        ) from None
     except UnicodeDecodeError:
         raise PolicyError(f"{path}: not a text file", "A policy is written in YAML, UTF-8.") from None
     except OSError as error:

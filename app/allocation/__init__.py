@@ -1,9 +1,7 @@
-"""Placeholder."""
+"""How names compare and what share each gets, by their closes. Must never know a policy's limits or an account."""
 
+from app.allocation.optimised import REMEDY, missing
+from app.allocation.scores import scores
+from app.allocation.weighting import shares
 
-def scores(market, conids, wanted):
-    return {}
-
-
-def shares(weighting, market, conids, scores):
-    return {c: 1 / len(conids) for c in conids}
+__all__ = ["REMEDY", "missing", "scores", "shares"]

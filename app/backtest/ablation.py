@@ -48,6 +48,11 @@ def unguarded(policy: Policy) -> Policy:
     )
 
 
+def in_any_market(policy: Policy) -> Policy:
+    """The policy without what the market's state lowers the exposure to."""
+    return _market(policy, vix_bands=(), bear_exposure=1.0)
+
+
 def ablations(policy: Policy) -> Iterator[Ablation]:
     """One for each action and rule that the policy has."""
     for action, section in _STRATEGIES.items():
@@ -67,7 +72,7 @@ def _without_exits(policy: Policy) -> Iterator[Ablation]:
     exits = policy.exits
     if exits.stop_loss < _NEVER_LOST:
         yield Ablation("stop_loss", _exits(policy, stop_loss=_NEVER_LOST))
-    if exits.take_profit < _NEVER_GAINED:
+    if exits.take_profit < _NEVER_GAINED and exits.take_profit_sell > 0:
         yield Ablation("take_profit", _exits(policy, take_profit=_NEVER_GAINED))
     if exits.drawdown_action is not DrawdownAction.HOLD:
         yield Ablation("drawdown_action", _exits(policy, drawdown_action=DrawdownAction.HOLD))

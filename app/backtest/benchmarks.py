@@ -5,7 +5,7 @@ sight, as there: that is neither gain nor loss.
 Source: DeMiguel, Garlappi and Uppal, Optimal versus naive diversification, 2009.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -96,15 +96,22 @@ class Road:
 
     def buy_and_hold(self, book: PaperBook) -> Ride:
         """The starting book, left alone."""
-        return self._ride(book, ())
+        return self._ride(book, {})
 
     def even(self, book: PaperBook, names: Sequence[str], share: float = 1.0, every: int = MONTH) -> Ride:
         """`share` of the value spread evenly over those of `names` that have a price, corrected every so many sessions.
 
         The first time is on the close of the first day.
         """
-        chosen = np.array([one.symbol in names for one in self.history.instruments])
-        return self._ride(book, range(1, self.days + 1, every), chosen, share)
+        chosen = np.array([float(one.symbol in names) for one in self.history.instruments])
+        return self._ride(book, dict.fromkeys(range(1, self.days + 1, every), chosen), share)
+
+    def weighted(self, book: PaperBook, weights: Mapping[int, Array], share: float = 1.0) -> Ride:
+        """`share` of the value spread by the newest of `weights`, corrected at the close of each of their days.
+
+        `weights`: day, 1 for the first, → one for each instrument, in any unit. Shape: [N] each.
+        """
+        return self._ride(book, weights, share)
 
     def even_like(self, book: PaperBook, names: Sequence[str], share: float, turnover: float) -> Ride:
         """The same at another's mean exposure and turnover a year.
@@ -138,13 +145,10 @@ class Road:
         level = values[_newest(values[:, None])[:, 0]]
         return None if not np.isfinite(level).all() else start * level / level[0]
 
-    def _ride(
-        self, book: PaperBook, corrections: Sequence[int], chosen: NDArray[np.bool_] | None = None, share: float = 1.0
-    ) -> Ride:
+    def _ride(self, book: PaperBook, corrections: Mapping[int, Array], share: float = 1.0) -> Ride:
         rider = _Rider(self, book)
-        due = frozenset(corrections)
         happenings = self._happenings()
-        stops = sorted({*due, *happenings, self.days + 1})
+        stops = sorted({*corrections, *happenings, self.days + 1})
         place = 0
         for stop in stops:
             rider.hold(place, stop)
@@ -153,8 +157,8 @@ class Road:
             for one in happenings.get(stop, ()):
                 rider.happen(one, stop)
             rider.hold(stop, stop + 1)
-            if stop in due and chosen is not None:
-                rider.correct(stop, chosen, share)
+            if stop in corrections:
+                rider.correct(stop, corrections[stop], share)
             place = stop + 1
         return rider.ride()
 
@@ -235,10 +239,10 @@ class _Rider:
                     exchanged = self._rate[into] / self._rate[column] if self._rate[column] else 0.0
                     self._quantity[into] += quantity * float(one.ratio) * exchanged
 
-    def correct(self, day: int, chosen: NDArray[np.bool_], share: float) -> None:
-        """Trade to even weights at that day's close, costs out of the whole."""
+    def correct(self, day: int, weights: Array, share: float) -> None:
+        """Trade to the weights at that day's close, costs out of the whole; what is not traded leaves its to others."""
         prices, open_ = self.road.prices[day], self.road.traded[day]
-        wanted = chosen & open_ & (self._rate > 0)
+        wanted = (weights > 0) & open_ & (self._rate > 0)
         if not wanted.any():
             return
         nav = self._cash + float(prices @ self._quantity)
@@ -247,7 +251,7 @@ class _Rider:
         for _ in range(2):
             free = max(0.0, share * (nav - slippage - commission) - stuck)
             target = np.where(open_, 0.0, self._quantity)
-            target[wanted] = free / wanted.sum() / prices[wanted]
+            target[wanted] = free * weights[wanted] / weights[wanted].sum() / prices[wanted]
             moved = np.abs(target - self._quantity)
             value = moved * prices
             slippage = float(value.sum()) * float(self.road.assumptions.slippage_bps) * _BASIS_POINT

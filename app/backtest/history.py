@@ -96,7 +96,8 @@ class History:
     Shape: `dates` [T] sessions, oldest first; `closes` [T, N], a column an instrument, NaN where there is none; `opens`
     and `volumes` [T, N] in shares; `index` and `vix` [T]; None where the source has none. `notes` say what the data
     cannot show. `late`: sessions after its own that a part was known. `adjustments` of parts that are adjusted
-    otherwise than `closes`; an index is compared with prices and never mixed with them.
+    otherwise than `closes`; an index is compared with prices and never mixed with them. `marks` stand on every output:
+    what must not be overlooked.
     Raises: DataError where parts do not fit together, or would count a split or a dividend twice.
     """
 
@@ -114,6 +115,7 @@ class History:
     notes: tuple[str, ...] = ()
     late: Mapping[str, int] = field(default_factory=dict)
     adjustments: Mapping[str, Adjustment] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._fits()

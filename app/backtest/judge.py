@@ -11,6 +11,8 @@ from app.backtest.assumptions import Assumptions
 from app.backtest.benchmarks import Road, road
 from app.backtest.claims import claims_of
 from app.backtest.history import Adjustment, History
+from app.backtest.plain_targets import plain_targets
+from app.backtest.reader import Reader
 from app.backtest.replay import Replayed, graded
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
 from app.backtest.side_by_side import replay_side_by_side
@@ -34,6 +36,7 @@ WORDS = {
     "index": "the index's level: a price index has no dividends and costs nothing",
     "unguarded": "the same policy with its limits, exits and market caps off",
     "same_exposure": "the same names in equal parts at the policy's mean exposure and turnover, without any guard",
+    "same_targets": "the policy's own targets at its mean exposure, corrected every 21 sessions, without any rule",
 }
 # What the promise of a smaller drawdown is held against.
 _CLAIMED_AGAINST = ("unguarded", "buy_and_hold")
@@ -80,7 +83,8 @@ def backtest(asked: Asked, tell: Tell | None = None) -> Backtest:
     ways = _replayed(asked, tell)
     rows = graded(asked.history, asked.first, asked.last)
     beside = road(asked.history, asked.assumptions, rows)
-    found = tuple(_judge(asked, policy, ways, beside) for policy in asked.policies)
+    reader = Reader(asked.history, asked.assumptions.carried)
+    found = tuple(_judge(asked, policy, ways, beside, reader) for policy in asked.policies)
     return Backtest(
         judged=_deflated(found, asked),
         history=asked.history,
@@ -135,10 +139,10 @@ def _replayed(asked: Asked, tell: Tell | None) -> Mapping[str, Replayed]:
     return dict(zip(needed, ways, strict=True))
 
 
-def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: Road) -> Judged:
+def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: Road, reader: Reader) -> Judged:
     own = ways[policy.hash]
     way = way_of(own)
-    others = list(_others(asked, own, way, ways[unguarded(policy).hash], beside))
+    others = list(_others(asked, own, way, ways[unguarded(policy).hash], beside, reader))
     off = {one.name: ways[one.policy.hash] for one in ablations(policy)} if asked.without else {}
     ways_of_all = [way, *(one.way for one in others), *map(way_of, off.values())]
     mine, *rest = bootstrap(ways_of_all, asked.seed)
@@ -183,7 +187,7 @@ def _level(way: Way) -> Array:
     return np.append(1.0, np.cumprod(1 + way.returns))
 
 
-def _others(asked: Asked, own: Replayed, way: Way, free: Replayed, beside: Road) -> Iterator[_Other]:
+def _others(asked: Asked, own: Replayed, way: Way, free: Replayed, beside: Road, reader: Reader) -> Iterator[_Other]:
     """What the policy is compared with, in the order that a person reads."""
     rate = _rate(asked.assumptions)
     names = names_of(own.policy, asked.history)
@@ -197,6 +201,8 @@ def _others(asked: Asked, own: Replayed, way: Way, free: Replayed, beside: Road)
     turnover = float(way.ratios["turnover"].above.mean()) * YEAR
     like = beside.even_like(asked.book, names, float(own.exposure.mean()), turnover)
     yield _Other("same_exposure", like.nav, like.way(rate))
+    plain = beside.weighted(asked.book, plain_targets(own, reader), float(own.exposure.mean()))
+    yield _Other("same_targets", plain.nav, plain.way(rate))
 
 
 def _rate(assumptions: Assumptions) -> float:
@@ -254,7 +260,8 @@ def _marks(asked: Asked, found: tuple[Judged, ...]) -> Iterator[str]:
     if asked.in_sample_until is not None:
         yield f"in sample until {asked.in_sample_until}: what is before was used to choose the policy"
     for one in found:
-        yield from (f"{one.replayed.policy.name}: {mark}" for mark in one.replayed.marks)
+        own = (mark for mark in one.replayed.marks if mark not in asked.history.marks)
+        yield from (f"{one.replayed.policy.name}: {mark}" for mark in own)
         volatility = one.statistics["volatility"].value
         if volatility is not None and volatility < NEAR_CASH:
             yield f"NEAR CASH: {one.replayed.policy.name} varies by {volatility:.2%} a year; its ratios say nothing"

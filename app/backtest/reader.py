@@ -46,7 +46,9 @@ class Reader:
         self._prices: list[tuple[Decimal | None, ...]] = [
             tuple(None if price != price else money(price) for price in row) for row in history.closes.tolist()
         ]
-        self._vix = history.vix if history.vix is not None else _realised(history.index)
+        self._vix = history.vix
+        if self._vix is None and history.index is not None:
+            self._vix = realised(history.index)
         as_of = self._session(0).opens
         self._plain: dict[int, PriceSeries] = {}
         self._odd: dict[int, tuple[Known, ...]] = {}
@@ -303,10 +305,8 @@ def _index(dates: tuple[date, ...], values: Array, source: str, as_of: datetime)
     return PriceSeries(INDEX_CONID, tuple(dates[row] for row in told), values[told], source, as_of)
 
 
-def _realised(index: Array | None) -> Array | None:
+def realised(index: Array) -> Array:
     """Annual volatility of the index's last 21 log returns in points; NaN where there are fewer. Shape: [T]."""
-    if index is None:
-        return None
     result = np.full(index.shape, np.nan)
     if len(index) > _VOLATILITY_SESSIONS:
         windows = np.lib.stride_tricks.sliding_window_view(np.diff(np.log(index)), _VOLATILITY_SESSIONS)

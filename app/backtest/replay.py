@@ -19,11 +19,15 @@ from app.domain.errors import UsageError
 from app.domain.evaluation import Evaluation
 from app.domain.kept import kept_property
 from app.domain.market import Array
+from app.domain.order import Side
 from app.domain.plan import Action, shown_as
 from app.domain.policy import Policy
+from app.domain.recovery import Recovery
 from app.domain.ruling import KillLevel
+from app.domain.totals import total_of
 from app.engine import DayDecision, decide_all
 
+ZERO = Decimal(0)
 # Sessions before the first decision: what the statistics look back on.
 WARM_UP = 252
 METRICS = (
@@ -41,12 +45,24 @@ METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class DayOutcome:
-    """What was decided on one day: the plan's id names its action and orders."""
+    """What was decided on one day: the plan's id names its action and orders.
+
+    `allowed`: the most that market and policy let be invested, a fall aside; `aimed`: what the day's targets are in
+    all. `recovery` from a fall, with falls counted from `marked`. `sold` and `bought` by choice, `own` of the sales
+    that pays for nothing. Fractions of NAV.
+    """
 
     action: Action
     plan_id: str
     orders: int
     level: KillLevel
+    allowed: float = 1.0
+    aimed: float = 0.0
+    recovery: Recovery | None = None
+    marked: date | None = None
+    sold: float = 0.0
+    own: float = 0.0
+    bought: float = 0.0
 
     @property
     def shown_as(self) -> str:
@@ -139,7 +155,8 @@ class Replayed:
     def marks(self) -> tuple[str, ...]:
         """What stands on every output of it, beside the marks of its assumptions."""
         missed = 0 if self.unvalued is None else int(np.count_nonzero(self.unvalued))
-        return (f"NAV leaves out holdings that nobody knew the value of at {missed} closes",) if missed else ()
+        own = (f"NAV leaves out holdings that nobody knew the value of at {missed} closes",) if missed else ()
+        return (*self.history.marks, *own)
 
     def _received(self, kind: EntryKind) -> Decimal:
         cash = (one.cash * self.start.rate(one.currency) for one in self.entries if one.kind is kind)
@@ -175,8 +192,7 @@ class _Course:
         self.unvalued.append(self.account.unvalued)
 
     def decided(self, found: DayDecision) -> None:
-        plan = found.chosen
-        self.days.append(DayOutcome(plan.action, plan.id, len(plan.orders), found.level))
+        self.days.append(_outcome(found, self.account.book))
         if self.keep_metrics:
             self.metrics.append(_values(found.evaluation))
 
@@ -258,6 +274,27 @@ def _replayed(course: _Course, history: History, rows: range) -> Replayed:
         flows=np.array(course.flows),
         unvalued=np.array(course.unvalued),
         metrics=np.array(course.metrics) if course.keep_metrics else None,
+    )
+
+
+def _outcome(found: DayDecision, book: PaperBook) -> DayOutcome:
+    plan, evaluation = found.chosen, found.evaluation
+    worth = {Side.BUY: ZERO, Side.SELL: ZERO}
+    for order in plan.orders:
+        if not order.mandatory:
+            worth[order.side] += order.notional * book.rate(order.instrument.currency)
+    return DayOutcome(
+        action=plan.action,
+        plan_id=plan.id,
+        orders=len(plan.orders),
+        level=found.level,
+        allowed=evaluation.exposure_limit,
+        aimed=total_of(evaluation.targets.values()),
+        recovery=evaluation.recovery,
+        marked=evaluation.marked,
+        sold=float(worth[Side.SELL] / evaluation.nav),
+        own=float(plan.own_sales / evaluation.nav),
+        bought=float(worth[Side.BUY] / evaluation.nav),
     )
 
 

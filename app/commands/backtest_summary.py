@@ -17,6 +17,7 @@ _NAMES = {
     "index": "price index",
     "unguarded": "no guard",
     "same_exposure": "same share",
+    "same_targets": "same targets",
 }
 
 

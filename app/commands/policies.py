@@ -18,7 +18,7 @@ from app.commands.output import (
     settings_of,
     tell,
 )
-from app.commands.policy_comments import comments
+from app.commands.policy_comments import comments, purpose
 from app.commands.processes import Simulated, everything, free_ports
 from app.commands.service_client import Call, ask_service
 from app.domain.account_size import Account, does_not_fit
@@ -28,20 +28,43 @@ from app.domain.policy.check import Finding
 from app.explain.account_size import account_of, listings_of
 from app.explain.difference import Change, Decided, changes, decided
 from app.explain.settings import PolicyField, noise, policy_fields
-from app.settings import Settings, read_policy, shipped_policy
+from app.settings import Settings, policy_path, read_policy, shipped_policies, shipped_policy
 
 DRY_RUN = Call("/run/daily?dry_run=true")
 PACING = 0.1
-FileArgument = Annotated[Path | None, typer.Argument(help="Policy file; without it the configured one.")]
+FileArgument = Annotated[Path | None, typer.Argument(help="Policy file or shipped name; else the configured one.")]
 
 
 def register(cli: typer.Typer) -> None:
     """Add `portfolio policy …`."""
     policy = typer.Typer(no_args_is_help=True, help="The investment policy.")
+    policy.command("list")(list_shipped)
     policy.command("check")(check)
     policy.command("explain")(explain)
     policy.command("diff")(diff)
     cli.add_typer(policy, name="policy")
+
+
+def list_shipped(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """The policies that come with the project: each name may stand where a policy file does."""
+    used = policy_path(settings_of(state).policy_file).resolve()
+    rows = [
+        {
+            "name": name,
+            "for": purpose(file.read_text(encoding="utf-8")),
+            "file": str(file),
+            "hash": read_policy(file)[0].hash,
+            "configured": file == used,
+        }
+        for name, file in shipped_policies().items()
+    ]
+    if as_json:
+        print_json({"policies": rows})
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}{' (configured)' if row['configured'] else ''}: {row['for']}\n  {row['file']}")
+    if not any(row["configured"] for row in rows):
+        typer.echo(f"configured: {used}")
 
 
 def check(

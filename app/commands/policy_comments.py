@@ -23,3 +23,9 @@ def _rows(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, int]]:
     elif isinstance(node, yaml.SequenceNode):
         # The first item of a list explains all of them.
         yield from _rows(node.value[0] if node.value else None, prefix)
+
+
+def purpose(text: str) -> str:
+    """What the head of a policy file says that it is for: its first sentence."""
+    head = " ".join(line.removeprefix("# ") for line in text.splitlines()[:3])
+    return head.partition(". ")[0]

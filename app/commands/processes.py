@@ -22,7 +22,7 @@ from app.commands import child
 from app.commands.leftovers import LOGS, end_leftovers, holder
 from app.commands.output import tell
 from app.domain.errors import PortfolioError, UsageError
-from app.settings import Settings, child_environment, make_secret
+from app.settings import Settings, child_environment, make_secret, policy_path
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 60.0
@@ -174,7 +174,7 @@ def everything(
         gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
         prepare(gateway)
         shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))
-        variables = {**shared, "POLICY_FILE": str((policy or settings.policy_file).resolve())}
+        variables = {**shared, "POLICY_FILE": str(policy_path(policy or settings.policy_file).resolve())}
         yield stack.enter_context(service(state, ports.service, variables))
 
 

@@ -238,6 +238,8 @@ def _sold(
 def _take_profits(holdings: Holdings) -> list[ExitDue]:
     """Level n is at n times the threshold; each level sells once."""
     exits = holdings.policy.exits
+    if exits.take_profit_sell == 0:
+        return []
     found: list[ExitDue] = []
     # No level is below the first.
     perhaps = holdings.whole & (holdings.gains >= exits.take_profit - TOLERANCE)

@@ -13,7 +13,7 @@ def test_without_a_run_every_setting_is_explained_in_general(tmp_path: Path) -> 
     said = portfolio(tmp_path, "policy", "explain")
     assert said.status == 0, said.err
     assert "no run on record, so this is what each setting does at all" in said.out
-    assert "stop_loss_pct: 15  loss since the account was taken over" in said.out
+    assert "stop_loss_pct: 20  loss since the account was taken over" in said.out
     assert not list(tmp_path.rglob("*.db"))
 
 

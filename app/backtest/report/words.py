@@ -40,6 +40,7 @@ BENCHMARKS = {
     "index": "price index",
     "unguarded": "policy without its guard",
     "same_exposure": "equal weight, same exposure",
+    "same_targets": "same targets, no rules, same exposure",
 }
 # Statistic → what a person calls it, and how it is written.
 STATISTICS: dict[str, tuple[str, Callable[[float | None], str]]] = {

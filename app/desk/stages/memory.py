@@ -14,7 +14,15 @@ from app.desk.states import AccountRead, Run, evaluation_of
 from app.domain.adoption import Adoption
 from app.domain.lots import Fill, by_name
 from app.domain.plan import Memory
-from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, gain_bases, memory_of, name_memories
+from app.engine.memory import (
+    EvaluationRecord,
+    FilledOrder,
+    Resumed,
+    evaluation_record,
+    gain_bases,
+    memory_of,
+    name_memories,
+)
 
 
 def remember(
@@ -25,6 +33,7 @@ def remember(
     held: Mapping[int, Decimal],
     adoption: Adoption | None = None,
     inherited: Mapping[str, float] | None = None,
+    resumed: Resumed | None = None,
 ) -> Memory:
     """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest session before today.
 
@@ -34,7 +43,8 @@ def remember(
     fills = [one.fill for one in orders]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
     bases = gain_bases(adoption, by_name(fills), held)
-    memory = memory_of(name_memories(orders, held, adoption), last_evaluation, since, adoption=adoption, bases=bases)
+    names = name_memories(orders, held, adoption)
+    memory = memory_of(names, last_evaluation, since, adoption=adoption, bases=bases, resumed=resumed)
     return memory if inherited is None else replace(memory, inherited=dict(inherited))
 
 

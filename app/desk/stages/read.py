@@ -71,6 +71,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         {position.instrument.conid: position.quantity for position in portfolio.positions},
         adoption,
         known.inherited,
+        known.resumed,
     )
     memory = await with_money(desk, run, portfolio, known, memory)
     read = AccountRead(

@@ -63,7 +63,7 @@ def test_every_statistic_has_its_interval_and_every_benchmark_its_paired_differe
     lacking = {name for name, estimate in one.statistics.items() if estimate.low is None}
     assert lacking <= {"kupiec_p", "deflated_sharpe", "win_rate", "calmar", "sortino"}
     assert [other.name for other in one.benchmarks] == [
-        "buy_and_hold", "equal_weight", "index", "unguarded", "same_exposure"
+        "buy_and_hold", "equal_weight", "index", "unguarded", "same_exposure", "same_targets"
     ]  # fmt: skip
     for other in one.benchmarks:
         own, its = one.statistics["cagr"].value, other.statistics["cagr"].value

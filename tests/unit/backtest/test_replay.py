@@ -14,7 +14,7 @@ from app.backtest.history import Adjustment, Dividend, Ending, Happening, Histor
 from app.backtest.reader import Reader
 from app.backtest.replay import WARM_UP, Replayed, replay
 from app.domain.errors import UsageError
-from app.domain.policy.model import Frequency
+from app.domain.policy import Frequency
 from tests.support.histories import instrument, sessions
 from tests.support.worlds import NAMES, policy
 

@@ -79,8 +79,8 @@ async def test_what_the_ledger_remembers_of_names_is_told(office: Office) -> Non
     assert words["strategies.reinforce_winners.min_sessions_between"] == "too recent: JPM 3 sessions ago"
     assert words["exits.take_profit_sell_pct"] == "no profit is due"
     report["memory"]["profit_levels_taken"] = {}
-    words = today(changed(policy(), "exits.take_profit", 0.3), report)
-    assert words["exits.take_profit_sell_pct"] == "25% of JPM is sold"
+    taking = changed(changed(policy(), "exits.take_profit", 0.3), "exits.take_profit_sell", 0.25)
+    assert today(taking, report)["exits.take_profit_sell_pct"] == "25% of JPM is sold"
 
 
 async def test_news_that_nobody_read_are_told_as_insufficient(office: Office) -> None:
@@ -162,7 +162,7 @@ async def test_a_stop_tighter_than_a_months_usual_movement_is_found(office: Offi
 async def test_two_policies_side_by_side(office: Office) -> None:
     late = changed(policy(), "exits.stop_loss", 0.3)
     first, second = decided(await reported(office)), decided(await reported(office, late))
-    assert [(c.field, c.first, c.second) for c in changes(policy(), late)] == [("exits.stop_loss_pct", 15, 30)]
+    assert [(c.field, c.first, c.second) for c in changes(policy(), late)] == [("exits.stop_loss_pct", 20, 30)]
     assert first.exits == ("AAPL stop_loss",)
     assert second.exits == ()
     assert "SELL 170 AAPL" in first.orders

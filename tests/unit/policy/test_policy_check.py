@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from app.domain.policy import Policy
 from app.domain.policy.check import Level, invested_target
 from app.domain.policy.problems import problems
-from app.settings import read_policy
+from app.domain.sizing import ABOVE_RESERVE, aimed_at
+from app.domain.universe import position_limit
+from app.settings import read_policy, shipped_policies
 from tests.unit.policy import samples
 
 
@@ -27,8 +29,25 @@ def test_a_shipped_policy_has_neither_errors_nor_warnings(path: Path) -> None:
     )
 
 
-def test_the_shipped_policies_are_the_three_tempers() -> None:
-    assert {read_policy(path)[0].name for path in samples.SHIPPED} == {"conservative", "moderate", "aggressive"}
+def test_a_shipped_policy_bears_the_name_that_stands_for_its_file() -> None:
+    assert {name: read_policy(Path(name))[0].name for name in shipped_policies()} == dict(
+        zip(shipped_policies(), shipped_policies(), strict=True)
+    )
+    assert len(samples.SHIPPED) == len(shipped_policies()) == 6
+
+
+@pytest.mark.parametrize("path", samples.SHIPPED, ids=lambda path: path.stem)
+def test_the_targets_of_a_shipped_policy_stay_inside_its_limits(path: Path) -> None:
+    policy = read_policy(path)[0]
+    limits, allocation = policy.risk_limits, policy.allocation
+    for symbol, target in allocation.symbols.items():
+        assert target <= aimed_at(position_limit(policy, symbol)), symbol
+    for sector, target in allocation.sectors.items():
+        assert target <= aimed_at(limits.max_sector), sector
+    if allocation.selection.names is not None:
+        free = allocation.asset_classes["STK"]
+        assert free <= allocation.selection.names * aimed_at(limits.max_position)
+    assert allocation.asset_classes["CASH"] >= limits.min_cash_reserve + ABOVE_RESERVE
 
 
 def test_an_error_comes_before_every_warning() -> None:
@@ -160,8 +179,8 @@ def test_a_universe_that_is_restricted_altogether_is_an_error() -> None:
     ("changes", "message"),
     [
         (
-            {"strategies__cut_losers__trigger_loss_pct": 15},
-            "strategies.cut_losers.trigger_loss_pct: 15 % adds nothing: exits.stop_loss_pct sells at 15 %",
+            {"strategies__cut_losers__trigger_loss_pct": 20},
+            "strategies.cut_losers.trigger_loss_pct: 20 % adds nothing: exits.stop_loss_pct sells at 20 %",
         ),
         (
             {"strategies__reinforce_winners__trigger_gain_pct": 50},
@@ -173,10 +192,9 @@ def test_a_universe_that_is_restricted_altogether_is_an_error() -> None:
             "risk_limits.max_exposure_pct: 95 % is never reached: min_cash_reserve_pct leaves 90 %",
         ),
         (
-            {"exits__drawdown_exposure_pct": 90},
+            {"exits__drawdown_action": "reduce", "exits__drawdown_exposure_pct": 90},
             "exits.drawdown_exposure_pct: is not below risk_limits.max_exposure_pct: it reduces nothing",
         ),
-        ({"exits__take_profit_sell_pct": 0}, "exits.take_profit_sell_pct: 0 sells nothing: profits are never taken"),
         (
             {"market__bear_exposure_pct": 95},
             "market.bear_exposure_pct: is above risk_limits.max_exposure_pct: it adds nothing",
@@ -186,7 +204,7 @@ def test_a_universe_that_is_restricted_altogether_is_an_error() -> None:
             "market.vix_bands.0.max_exposure_pct: is not below risk_limits.max_exposure_pct: it adds nothing",
         ),
         (
-            {"risk_limits__max_daily_loss_pct": 16},
+            {"risk_limits__max_daily_loss_pct": 21},
             "risk_limits.max_daily_loss_pct: is above max_drawdown_pct, which binds first",
         ),
         ({"execution__trade_from": "13:00"}, "execution: no minute is left on half days, which close at 13:00"),

@@ -19,8 +19,7 @@ from app.backtest.replay import WARM_UP, Replayed, replay
 from app.backtest.result import Check
 from app.broker.paper.book import PaperBook
 from app.domain.market import Market
-from app.domain.policy import Policy
-from app.domain.policy.model import Frequency
+from app.domain.policy import Frequency, Policy
 from tests.support.histories import instrument, sessions
 from tests.support.worlds import NAMES, policy
 

@@ -1,0 +1,135 @@
+"""`python -m tests.policies`: the figures on the pages of the shipped policies, from replays of the engine that trades.
+
+`--targets` writes only what follows from the policy files. The replays of the stock policies take about ten minutes on
+two cores, those of the funds about three.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from app.backtest.assumptions import Assumptions
+from app.backtest.books import cash_book, even_book
+from app.backtest.history import History
+from app.backtest.judge import Asked, backtest
+from app.backtest.replay import WARM_UP, graded
+from app.backtest.result import Backtest
+from app.backtest.sample import sample
+from app.backtest.synthetic.draw import draw
+from app.backtest.synthetic.markets import MARKETS
+from app.backtest.synthetic.names import NAMES
+from app.domain.policy import Policy
+from app.settings import load_policy, shipped_policies
+from tests.policies.page import FIGURES, PAGES, TARGETS, drawn, targets, window, with_part
+
+STOCKS = ("conservative", "moderate", "aggressive")
+TRIED = 105
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days that are replayed in one go; `chose`: what part they had in the choice of the numbers."""
+
+    title: str
+    first: date
+    last: date
+    chose: str
+
+
+WINDOWS = (
+    Window(
+        "1991 to 2012: on these days the numbers were chosen",
+        date(1991, 1, 2),
+        date(2012, 12, 31),
+        f"About {TRIED} variants of each policy were tried; take what looks good here for luck in part.",
+    ),
+    Window(
+        "2013 to 2022: looked at once",
+        date(2013, 1, 2),
+        date(2022, 12, 28),
+        "The engine's own replay of these days was looked at once, and nothing was changed after it.",
+    ),
+)
+AMOUNT, SEEDS = Decimal(250_000), 8
+
+
+def replayed(policies: Sequence[Policy], days: Window) -> Backtest:
+    """Over the sample, from an even book, with each rule left out once."""
+    history = sample()
+    book = even_book(history, graded(history, days.first, days.last).start - 1, AMOUNT)
+    asked = Asked(tuple(policies), history, book, Assumptions(), days.first, days.last, trials=TRIED, without=True)
+    return backtest(asked, _tell(days.title))
+
+
+def of_stocks(policies: Mapping[str, Policy]) -> dict[str, list[str]]:
+    """Page → its figures: both windows apart."""
+    found: dict[str, list[str]] = {name: [] for name in policies}
+    for days in WINDOWS if policies else ():
+        for name, one in zip(policies, replayed(tuple(policies.values()), days).judged, strict=True):
+            found[name] += [*window(one, days.title, days.chose), ""]
+    return found
+
+
+def of_funds(policy: Policy, seeds: int) -> Iterator[str]:
+    """From money alone, in markets that a seed drew."""
+    names = [one for one in NAMES["all"] if one.symbol in policy.universe.symbols]
+    rows = {}
+    for market in MARKETS:
+        rows[market] = [_drawn(policy, draw(market, seed, names)) for seed in range(seeds)]
+        sys.stderr.write(f"{policy.name}: {market}\n")
+    yield from drawn({f"{name}: {MARKETS[name].words}": found for name, found in rows.items()}, seeds)
+
+
+def _drawn(policy: Policy, history: History) -> tuple[float, float, float, float]:
+    book, last = cash_book(history, WARM_UP - 1, AMOUNT), history.dates[-1]
+    found = backtest(Asked((policy,), history, book, Assumptions(), history.dates[WARM_UP], last)).judged[0]
+    beside = found.benchmark("same_targets")
+    if beside is None:
+        raise ValueError("the same targets are always beside a policy")
+    figures = [
+        one[name].value for one in (found.statistics, beside.statistics) for name in ("total_return", "max_drawdown")
+    ]
+    own, fall, its, its_fall = (value or 0.0 for value in figures)
+    return own, fall, its, its_fall
+
+
+def _tell(title: str) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if done % 500 == 0:
+            sys.stderr.write(f"{title}: {done} of {total} sessions\n")
+
+    return tell
+
+
+def write(name: str, part: str, lines: Iterator[str] | Sequence[str]) -> None:
+    """One part of a policy's page."""
+    file = PAGES / f"{name}.md"
+    file.write_text(with_part(file.read_text(encoding="utf-8"), part, lines), encoding="utf-8")
+
+
+def main() -> int:
+    """Writes the pages."""
+    names = tuple(shipped_policies())
+    parser = argparse.ArgumentParser(prog="python -m tests.policies", description=__doc__)
+    parser.add_argument("--policy", action="append", choices=names)
+    parser.add_argument("--targets", action="store_true", help="only what follows from the files")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="of each synthetic market")
+    given = parser.parse_args()
+    policies = {name: load_policy(shipped_policies()[name]) for name in given.policy or names}
+    for name, policy in policies.items():
+        write(name, TARGETS, targets(policy))
+    if given.targets:
+        return 0
+    for name, policy in policies.items():
+        if name not in STOCKS:
+            write(name, FIGURES, list(of_funds(policy, given.seeds)))
+    for name, lines in of_stocks({name: one for name, one in policies.items() if name in STOCKS}).items():
+        write(name, FIGURES, lines)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
