@@ -22,6 +22,14 @@ class Action(StrEnum):
     REBALANCE = "REBALANCE"
 
 
+EXITS_ONLY = "EXITS ONLY"
+
+
+def shown_as(action: str, orders: int) -> str:
+    """The action of a plan with so many orders as people read it: HOLD that sells is none to them."""
+    return EXITS_ONLY if action == Action.HOLD and orders else action
+
+
 @dataclass(frozen=True, slots=True)
 class PostTrade:
     """The portfolio as it would be after the plan, at reference prices and before costs.
@@ -56,6 +64,11 @@ class Plan:
         return f"{self.action.value.lower()}-" + hashlib.sha256("|".join(legs).encode()).hexdigest()[:8]
 
     @property
+    def shown_as(self) -> str:
+        """Its action as people read it."""
+        return shown_as(self.action.value, len(self.orders))
+
+    @property
     def notional(self) -> Decimal:
         """Sum of the orders' values at reference prices."""
         return sum((order.notional for order in self.orders), Decimal(0))
@@ -86,7 +99,7 @@ class Memory:
     """What the ledger remembers that today's decision depends on; sessions are counted back from today.
 
     `reinforced`: conid → sessions since each earlier reinforcement of what is held now.
-    `sold_at_loss`: conid → sessions since a stop or a cut.
+    `sold_at_loss`: conid → sessions since it was sold at a loss, by anything.
     `profit_levels_taken`: conid → how many take-profit sales what is held now has had.
     `bought`, `sold`: conid → sessions since the newest buy, and since the newest sale.
     `last_rebalance`, `last_rotation`: sessions since, None for never.

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from app.domain.adoption import AdoptedHolding, Adoption, gain_base, sold_at_loss
-from app.domain.evaluation import Evaluation
+from app.domain.adoption import Adoption, gain_base, sold_at_loss
+from app.domain.evaluation import Evaluation, Severity
 from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
 from app.domain.plan import Action, Memory
 from app.domain.recovery import Recovery
+from app.engine.levels import OF_ONE_SESSION, over_limit
 
+_NOT_INSIDE = frozenset({Severity.HIGH, Severity.CRITICAL, Severity.UNKNOWN})
 LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
+# A sale by one of them is believed to be at a loss where only a part of the purchases is on record.
+FALL_RULES = frozenset({OrderRule.DRAWDOWN, OrderRule.LIMIT_BREACH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class EvaluationRecord:
 
     `drawdown_acted_at`: the drawdown at which the drawdown action last acted. `inherited`: breaches that were found as
     the account was taken over and are not acted upon, each with how far it was over its limit then. `settled`: since
-    then it has been where its targets want it. `recovery` from a fall; falls are counted from `marked`.
+    then it has been where its targets want it. `recovery` from a fall; falls are counted from `marked`. `over`: the
+    value of each metric that may raise the kill level and was over its limit.
     """
 
     severities: Mapping[str, str]
@@ -32,6 +37,15 @@ class EvaluationRecord:
     settled: bool = False
     recovery: Recovery | None = None
     marked: date | None = None
+    over: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a person had before him who resumed: the newest session that was measured, and what was over its limit."""
+
+    session_date: date
+    over: Mapping[str, float]
 
 
 def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
@@ -44,6 +58,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         settled=evaluation.settled,
         recovery=evaluation.recovery,
         marked=evaluation.marked,
+        over=over_limit(evaluation) or None,
     )
 
 
@@ -76,12 +91,9 @@ class NameMemory:
 
 
 def name_memory(
-    conid: int, history: Sequence[FilledOrder], held: Decimal, adopted: AdoptedHolding | None = None
+    conid: int, history: Sequence[FilledOrder], held: Decimal, adoption: Adoption | None = None
 ) -> NameMemory:
-    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten.
-
-    `adopted`: what was held of it before them.
-    """
+    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten."""
     reinforced: list[date] = []
     # A sale in several legs takes one level.
     profits: set[date] = set()
@@ -90,7 +102,7 @@ def name_memory(
     lost: date | None = None
     rotated = added = Decimal(0)
     fills, quantity = tuple(one.fill for one in history), {conid: held}
-    losses = sold_at_loss(adopted, fills, held)
+    losses = _losses(conid, fills, held, adoption)
     for one, in_this_holding, loses in zip(history, of_this_holding(fills, quantity), losses, strict=True):
         day, side = one.fill.session_date, one.fill.side
         newest[side] = day
@@ -102,7 +114,7 @@ def name_memory(
         if side is Side.BUY and one.action == Action.REINFORCE and in_this_holding:
             reinforced.append(day)
             added += one.fill.quantity
-        if side is Side.SELL and (loses or not LOSS_RULES.isdisjoint(one.rules)):
+        if side is Side.SELL and _is_at_loss(loses, one.rules):
             lost = day
         if OrderRule.TAKE_PROFIT in one.rules and in_this_holding:
             profits.add(day)
@@ -119,17 +131,29 @@ def name_memory(
     )
 
 
+def _losses(conid: int, fills: Sequence[Fill], held: Decimal, adoption: Adoption | None) -> tuple[bool | None, ...]:
+    if adoption is None:
+        return sold_at_loss(None, fills, held)
+    adopted = adoption.holdings.get(conid)
+    first = sum(fill.session_date < adoption.session_date for fill in fills)
+    earlier = sold_at_loss(None, fills[:first], adopted.quantity if adopted else Decimal(0)) if first else ()
+    return (*earlier, *sold_at_loss(adopted, fills[first:], held))
+
+
+def _is_at_loss(loses: bool | None, rules: Sequence[OrderRule]) -> bool:
+    """`loses` as in `sold_at_loss`."""
+    telling = LOSS_RULES | FALL_RULES if loses is None else LOSS_RULES
+    return loses or not telling.isdisjoint(rules)
+
+
 def name_memories(
     history: Iterable[FilledOrder], held: Mapping[int, Decimal], adoption: Adoption | None = None
 ) -> dict[int, NameMemory]:
-    """Of every name in `history`, which is oldest first; what is from before the adoption only counts in it."""
-    adopted = adoption.holdings if adoption else {}
+    """Of every name in `history`, which is oldest first."""
     names: defaultdict[int, list[FilledOrder]] = defaultdict(list)
     for one in history:
         names[one.fill.conid].append(one)
-    return {
-        conid: name_memory(conid, own, held.get(conid, Decimal(0)), adopted.get(conid)) for conid, own in names.items()
-    }
+    return {conid: name_memory(conid, own, held.get(conid, Decimal(0)), adoption) for conid, own in names.items()}
 
 
 def gain_bases(
@@ -157,6 +181,7 @@ def memory_of(
     closed_trades: tuple[Decimal | None, ...] | None = None,
     adoption: Adoption | None = None,
     bases: Mapping[int, Decimal] | None = None,
+    resumed: Resumed | None = None,
 ) -> Memory:
     """What today decides by. `before`: of the newest session before today; `since`: sessions from a date to today.
 
@@ -200,6 +225,8 @@ def memory_of(
         since_acted=0 if recovery is None else since(recovery.acted),
         since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
         marked=before.marked if before else None,
+        resumed=resumed.session_date if resumed else None,
+        acknowledged=_acknowledged(resumed, before, since) if resumed else {},
         rotated={
             conid: one.rotated
             for conid, one in names.items()
@@ -207,6 +234,18 @@ def memory_of(
         },
         added={conid: one.added for conid, one in names.items() if one.added},
     )
+
+
+def _acknowledged(resumed: Resumed, before: EvaluationRecord | None, since: Callable[[date], int]) -> dict[str, float]:
+    """What was seen counts until the metric is inside its limit, of one session's loss in that session."""
+    if since(resumed.session_date) == 0:
+        return dict(resumed.over)
+    severities = before.severities if before else {}
+    return {
+        name: value
+        for name, value in resumed.over.items()
+        if name != OF_ONE_SESSION and severities.get(name) in _NOT_INSIDE
+    }
 
 
 def profits_of(names: Mapping[int, NameMemory]) -> tuple[Decimal | None, ...]:
