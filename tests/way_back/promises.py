@@ -25,7 +25,7 @@ BACK, BACK_SESSIONS = 0.8, 126
 REDUCING = 0.01
 WEEK, MONTH = 5, 21
 FIRST_SESSIONS = 10
-# Sessions in which a book is worked off, the week after them, and the most that may be traded in that.
+# Sessions in which a book is worked off, the week after them, and the most turnover in that.
 WINDOW, CLIFF = 40, 0.10
 
 
@@ -140,12 +140,12 @@ def halved(way: Replayed) -> Iterator[str]:
             yield f"one leg: {day.action} on {on} sells {day.sold:.2%}, {own}, buys {day.bought:.2%}"
 
 
-def traded(way: Replayed) -> Array:
-    """Purchases and sales added up, of NAV. Shape: [D]."""
+def turnover(way: Replayed) -> Array:
+    """Half of purchases and sales, of NAV. Shape: [D]."""
     found = np.zeros(len(way.dates))
     for one in way.done:
         found[one.row - way.first] += float(one.quantity * one.paid)
-    value: Array = found / way.nav[1:]
+    value: Array = found / way.nav[1:] / 2
     return value
 
 
@@ -154,11 +154,11 @@ def cliff(way: Replayed) -> Iterator[str]:
     week = slice(WINDOW, WINDOW + WEEK)
     caps = {day.allowed for day in way.days[WINDOW - 2 : WINDOW + WEEK]}
     exits = sum(
-        float(one.quantity * one.paid) / way.nav[1 + one.row - way.first]
+        float(one.quantity * one.paid) / way.nav[1 + one.row - way.first] / 2
         for one in way.done
         if one.order.mandatory and WINDOW <= one.row - way.first < WINDOW + WEEK
     )
-    share = float(traded(way)[week].sum()) - exits
+    share = float(turnover(way)[week].sum()) - exits
     if len(caps) == 1 and share > CLIFF:
         yield f"cliff: {share:.0%} of NAV in the week after the first {WINDOW} sessions, from {way.dates[WINDOW]}"
 

@@ -162,7 +162,7 @@ def test_money_that_lies_idle_after_two_weeks_is_told() -> None:
 
 
 def test_a_week_after_the_first_weeks_that_trades_the_rest_is_a_cliff() -> None:
-    large, small = order(41, Side.SELL, quantity=110), order(41, Side.SELL, quantity=90)
+    large, small = order(41, Side.SELL, quantity=210), order(41, Side.SELL, quantity=190)
     assert names(way(done=(large,))) == ["cliff"]
     assert names(way(done=(small,))) == []
     assert names(way(done=(replace(large, order=replace(large.order, mandatory=True)),))) == []

@@ -24,7 +24,7 @@ from app.domain.policy import Policy
 from app.settings import load_policy, shipped_policies
 from tests.adoption.books import VARIANTS, book_of
 from tests.adoption.starts import reader, starts
-from tests.way_back.promises import FIFTH, HALF, WEEK, WINDOW, allowed, broken, falls, longest, rebases, traded
+from tests.way_back.promises import FIFTH, HALF, WEEK, WINDOW, allowed, broken, falls, longest, rebases, turnover
 
 CAPITAL = Decimal(250_000)
 YEAR = 252
@@ -153,7 +153,7 @@ def _book(world: World, past: Reader, row: int) -> PaperBook:
 
 def row_of(world: World, policy: str, way: Replayed) -> Row:
     """In figures."""
-    most, moved = allowed(way), traded(way)
+    most, moved = allowed(way), turnover(way)
     return Row(
         suite=world.suite,
         key=world.key,
@@ -169,7 +169,7 @@ def row_of(world: World, policy: str, way: Replayed) -> Row:
         reducing=sum(day.level != "ACTIVE" for day in way.days),
         fifth=longest(way.exposure < FIFTH * most - 1e-9)[1],
         half=longest(way.exposure < HALF * most - 1e-9)[1],
-        turnover=float(moved.sum() / 2 * YEAR / len(way.dates)),
+        turnover=float(moved.sum() * YEAR / len(way.dates)),
         week_nine=float(moved[WINDOW : WINDOW + WEEK].sum()),
         broken=tuple(broken(way, all_cash=world.is_of_money)),
     )
