@@ -11,16 +11,22 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
+
 from app.backtest.assumptions import Assumptions
+from app.backtest.benchmarks import road
 from app.backtest.books import cash_book, even_book
 from app.backtest.history import History
 from app.backtest.judge import Asked, backtest
-from app.backtest.replay import WARM_UP, graded
+from app.backtest.plain_targets import plain_targets
+from app.backtest.reader import Reader
+from app.backtest.replay import WARM_UP, graded, replay
 from app.backtest.result import Backtest
 from app.backtest.sample import sample
 from app.backtest.synthetic.draw import draw
 from app.backtest.synthetic.markets import MARKETS
 from app.backtest.synthetic.names import NAMES
+from app.domain.market import Array
 from app.domain.policy import Policy
 from app.settings import load_policy, shipped_policies
 from tests.policies.page import FIGURES, PAGES, TARGETS, drawn, targets, window, with_part
@@ -84,16 +90,17 @@ def of_funds(policy: Policy, seeds: int) -> Iterator[str]:
 
 
 def _drawn(policy: Policy, history: History) -> tuple[float, float, float, float]:
-    book, last = cash_book(history, WARM_UP - 1, AMOUNT), history.dates[-1]
-    found = backtest(Asked((policy,), history, book, Assumptions(), history.dates[WARM_UP], last)).judged[0]
-    beside = found.benchmark("same_targets")
-    if beside is None:
-        raise ValueError("the same targets are always beside a policy")
-    figures = [
-        one[name].value for one in (found.statistics, beside.statistics) for name in ("total_return", "max_drawdown")
-    ]
-    own, fall, its, its_fall = (value or 0.0 for value in figures)
-    return own, fall, its, its_fall
+    """Return and largest fall, of the policy and of its targets at the same exposure."""
+    how, first, last = Assumptions(), history.dates[WARM_UP], history.dates[-1]
+    book, reader = cash_book(history, WARM_UP - 1, AMOUNT), Reader(history, how.carried)
+    (own,) = replay((policy,), history, book, how, first, last, reader=reader)
+    beside = road(history, how, graded(history, first, last))
+    plain = beside.weighted(book, plain_targets(own, reader), float(own.exposure.mean()))
+    return (*_came_to(own.nav), *_came_to(plain.nav))
+
+
+def _came_to(nav: Array) -> tuple[float, float]:
+    return float(nav[-1] / nav[0] - 1), float((1 - nav / np.maximum.accumulate(nav)).max())
 
 
 def _tell(title: str) -> Callable[[int, int], None]:
