@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.allocation import REMEDY, missing
 from app.domain.errors import PolicyError, UsageError
 from app.domain.policy import Policy
 from app.domain.policy.check import Finding, Level, check
@@ -242,11 +243,20 @@ def policy_of(values: Mapping[str, Any], named: str) -> tuple[Policy, tuple[Find
         policy = Policy.model_validate(values)
     except ValidationError as error:
         raise _policy_error(named, problems(error)) from None
-    findings = check(policy, SECTORS)
+    findings = (*_not_installed(policy), *check(policy, SECTORS))
     if any(finding.severity is Level.ERROR for finding in findings):
         # Warnings too: a fraction written for a percentage is what many contradictions come from.
         raise _policy_error(named, tuple(map(str, findings)))
     return policy, findings
+
+
+def _not_installed(policy: Policy) -> tuple[Finding, ...]:
+    """Told before anything is ordered by such a policy."""
+    needed = missing(policy)
+    if not needed:
+        return ()
+    told = f"{policy.allocation.weighting} needs {', '.join(needed)}; {REMEDY}; or weighting: inverse_volatility works"
+    return (Finding(Level.ERROR, "allocation.weighting", told),)
 
 
 def plain_value(text: str) -> object:

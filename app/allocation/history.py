@@ -18,19 +18,20 @@ def closes_of(market: Market, conid: int) -> Array:
     if series is None:
         return np.empty(0)
     end = bisect_left(series.dates, market.session.date)
-    if not end or _newest(market) - series.dates[end - 1] > _FRESH:
+    if not end or newest(market) - series.dates[end - 1] > _FRESH:
         return np.empty(0)
     return series.closes[:end]
 
 
-def _newest(market: Market) -> date:
-    found = market.derived.get(_newest)
+def newest(market: Market) -> date:
+    """The last session of which any name has a close."""
+    found = market.derived.get(newest)
     if not isinstance(found, date):
         # Series of one source share one tuple of dates.
         known = {id(one.dates): one.dates for one in market.history.values()}
         before = (days[bisect_left(days, market.session.date) - 1 :] for days in known.values())
-        newest = max((days[0] for days in before if days and days[0] < market.session.date), default=date.min)
-        found = market.derived[_newest] = newest
+        found = max((days[0] for days in before if days and days[0] < market.session.date), default=date.min)
+        market.derived[newest] = found
     return found
 
 

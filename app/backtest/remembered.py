@@ -41,8 +41,7 @@ class Remembered:
     def recall(self, conids: Collection[int], book: PaperBook) -> None:
         """What is remembered of those names, with what is held of them now."""
         for conid in conids:
-            adopted = self._adoption.holdings.get(conid) if self._adoption else None
-            self.names[conid] = name_memory(conid, self._orders[conid], book.held(conid), adopted)
+            self.names[conid] = name_memory(conid, self._orders[conid], book.held(conid), self._adoption)
         self._count({conid: book.held(conid) for conid in conids})
         self.profits = profits_of(self.names)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 
 from app.domain.lots import Fill
 from app.domain.order import Side
@@ -101,39 +102,54 @@ def gain_base(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decim
     by another hand, after the adoption, and counts at the broker's own cost.
     """
     start = _Carried(adopted.quantity, adopted.quantity * adopted.price) if adopted else _Carried(ZERO, ZERO)
-    plain = _carried(start, fills)
-    if plain.quantity != held:
-        split = next((one for one in _split(start, fills) if abs(one.quantity - held) < ONE), None)
+    plain = tuple(accumulate(fills, _Carried.after, initial=start))
+    carried = plain[-1]
+    if carried.quantity != held:
+        split = next((way[-1] for way in _splits(plain, fills) if abs(way[-1].quantity - held) < ONE), None)
         if split is None and adopted is None:
             return None
-        plain = split or plain
-    return plain.price
+        carried = split or carried
+    return carried.price
 
 
-def sold_at_loss(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decimal) -> tuple[bool, ...]:
-    """Of each fill whether it is a sale below what its shares count as having cost; no sale where that is not known.
+def sold_at_loss(adopted: AdoptedHolding | None, fills: Sequence[Fill], held: Decimal) -> tuple[bool | None, ...]:
+    """Whether each fill is a sale below what its shares count as having cost; `fills` and `held` as in `gain_base`.
 
-    Fills that do not lead to what is `held`, as after a split or another hand's trade, tell nothing.
+    A split makes no loss: where several could lead to what is held, a sale at a loss is one at a loss by each of them.
+    None where another hand bought or sold as well, and the sale is below the average of the purchases that are known.
     """
-    carried = _Carried(adopted.quantity, adopted.quantity * adopted.price) if adopted else _Carried(ZERO, ZERO)
-    found = []
-    for fill in fills:
-        cost, price = carried.price, fill.price
-        found.append(fill.side is Side.SELL and cost is not None and price is not None and price < cost)
-        carried = carried.after(fill)
-    return tuple(found) if carried.quantity == held else (False,) * len(found)
+    start = _Carried(adopted.quantity, adopted.quantity * adopted.price) if adopted else _Carried(ZERO, ZERO)
+    plain = tuple(accumulate(fills, _Carried.after, initial=start))
+    if plain[-1].quantity == held and _covers(plain, fills):
+        return tuple(map(_loses, plain, fills))
+    splits = [way for way in _splits(plain, fills) if abs(way[-1].quantity - held) < ONE and _covers(way, fills)]
+    if splits:
+        return tuple(map(all, zip(*(map(_loses, way, fills) for way in splits), strict=True)))
+    found = map(_loses, plain, fills)
+    return tuple(found) if adopted else tuple(None if loses else False for loses in found)
 
 
-def _carried(start: _Carried, fills: Sequence[Fill]) -> _Carried:
-    for fill in fills:
-        start = start.after(fill)
-    return start
+def _loses(carried: _Carried, fill: Fill) -> bool:
+    cost, price = carried.price, fill.price
+    # Sales of a part leave a cost that is rounded.
+    return fill.side is Side.SELL and cost is not None and price is not None and price < round(cost, 8)
 
 
-def _split(start: _Carried, fills: Sequence[Fill]) -> Iterator[_Carried]:
-    """As if the shares had been split once, in a usual ratio, before one of the fills or after the last."""
+def _covers(way: Sequence[_Carried], fills: Sequence[Fill]) -> bool:
+    """No sale is of more than there was, but for a fraction."""
+    return all(
+        fill.side is Side.BUY or fill.quantity < carried.quantity + ONE
+        for carried, fill in zip(way, fills, strict=False)
+    )
+
+
+def _splits(plain: Sequence[_Carried], fills: Sequence[Fill]) -> Iterator[tuple[_Carried, ...]]:
+    """`plain`, what is carried before each fill and after the last, as if the shares had been split once.
+
+    In a usual ratio, before one of the fills or after the last, the latest first.
+    """
     for place in range(len(fills), -1, -1):
-        before = _carried(start, fills[:place])
+        before = plain[place]
         for ratio in BOTH_WAYS:
-            quantity = before.quantity * ratio.numerator / ratio.denominator
-            yield _carried(replace(before, quantity=quantity), fills[place:])
+            split = replace(before, quantity=before.quantity * ratio.numerator / ratio.denominator)
+            yield (*plain[:place], *accumulate(fills[place:], _Carried.after, initial=split))

@@ -86,7 +86,7 @@ class Memory:
     """What the ledger remembers that today's decision depends on; sessions are counted back from today.
 
     `reinforced`: conid → sessions since each earlier reinforcement of what is held now.
-    `sold_at_loss`: conid → sessions since a stop or a cut.
+    `sold_at_loss`: conid → sessions since it was sold at a loss, by anything.
     `profit_levels_taken`: conid → how many take-profit sales what is held now has had.
     `bought`, `sold`: conid → sessions since the newest buy, and since the newest sale.
     `last_rebalance`, `last_rotation`: sessions since, None for never.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from app.domain.adoption import AdoptedHolding, Adoption, gain_base, sold_at_loss
+from app.domain.adoption import Adoption, gain_base, sold_at_loss
 from app.domain.evaluation import Evaluation
 from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
@@ -14,6 +14,8 @@ from app.domain.plan import Action, Memory
 from app.domain.recovery import Recovery
 
 LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
+# A sale by one of them is believed to be at a loss where only a part of the purchases is on record.
+FALL_RULES = frozenset({OrderRule.DRAWDOWN, OrderRule.LIMIT_BREACH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,9 @@ class NameMemory:
 
 
 def name_memory(
-    conid: int, history: Sequence[FilledOrder], held: Decimal, adopted: AdoptedHolding | None = None
+    conid: int, history: Sequence[FilledOrder], held: Decimal, adoption: Adoption | None = None
 ) -> NameMemory:
-    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten.
-
-    `adopted`: what was held of it before them.
-    """
+    """`history`: the name's orders, oldest first. What was done to a holding sold entirely since is forgotten."""
     reinforced: list[date] = []
     # A sale in several legs takes one level.
     profits: set[date] = set()
@@ -90,7 +89,7 @@ def name_memory(
     lost: date | None = None
     rotated = added = Decimal(0)
     fills, quantity = tuple(one.fill for one in history), {conid: held}
-    losses = sold_at_loss(adopted, fills, held)
+    losses = _losses(conid, fills, held, adoption)
     for one, in_this_holding, loses in zip(history, of_this_holding(fills, quantity), losses, strict=True):
         day, side = one.fill.session_date, one.fill.side
         newest[side] = day
@@ -102,7 +101,7 @@ def name_memory(
         if side is Side.BUY and one.action == Action.REINFORCE and in_this_holding:
             reinforced.append(day)
             added += one.fill.quantity
-        if side is Side.SELL and (loses or not LOSS_RULES.isdisjoint(one.rules)):
+        if side is Side.SELL and _is_at_loss(loses, one.rules):
             lost = day
         if OrderRule.TAKE_PROFIT in one.rules and in_this_holding:
             profits.add(day)
@@ -119,17 +118,29 @@ def name_memory(
     )
 
 
+def _losses(conid: int, fills: Sequence[Fill], held: Decimal, adoption: Adoption | None) -> tuple[bool | None, ...]:
+    if adoption is None:
+        return sold_at_loss(None, fills, held)
+    adopted = adoption.holdings.get(conid)
+    first = sum(fill.session_date < adoption.session_date for fill in fills)
+    earlier = sold_at_loss(None, fills[:first], adopted.quantity if adopted else Decimal(0)) if first else ()
+    return (*earlier, *sold_at_loss(adopted, fills[first:], held))
+
+
+def _is_at_loss(loses: bool | None, rules: Sequence[OrderRule]) -> bool:
+    """`loses` as in `sold_at_loss`."""
+    telling = LOSS_RULES | FALL_RULES if loses is None else LOSS_RULES
+    return loses or not telling.isdisjoint(rules)
+
+
 def name_memories(
     history: Iterable[FilledOrder], held: Mapping[int, Decimal], adoption: Adoption | None = None
 ) -> dict[int, NameMemory]:
-    """Of every name in `history`, which is oldest first; what is from before the adoption only counts in it."""
-    adopted = adoption.holdings if adoption else {}
+    """Of every name in `history`, which is oldest first."""
     names: defaultdict[int, list[FilledOrder]] = defaultdict(list)
     for one in history:
         names[one.fill.conid].append(one)
-    return {
-        conid: name_memory(conid, own, held.get(conid, Decimal(0)), adopted.get(conid)) for conid, own in names.items()
-    }
+    return {conid: name_memory(conid, own, held.get(conid, Decimal(0)), adoption) for conid, own in names.items()}
 
 
 def gain_bases(

@@ -1,12 +1,10 @@
 """What limits, exits, targets, strategies and the market's rules come to on a report's day, in words."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from app.decision.conditions import LIMIT_OF
 from app.domain.policy import Policy
-from app.domain.policy.fields import CASH
 from app.domain.tolerance import TOLERANCE
 from app.explain.day import Day, Words, listed
 from app.risk.limits import severity
@@ -136,45 +134,6 @@ def _trend(day: Day, _: str) -> str:
     return f"the trend is {day.report['market']['trend'] or 'unknown'}"
 
 
-def _sectors(day: Day, _: str) -> str:
-    targets, weights = day.policy.allocation.sectors, _sector_weights(day)
-    if not targets:
-        return "no targets: what is invested is spread evenly over the names held"
-    off = {s: weights.get(s, 0.0) - target for s, target in targets.items()}
-    ordered = sorted(off, key=lambda sector: -abs(off[sector]))
-    return "farthest off: " + listed([f"{sector} {off[sector]:+.1%}" for sector in ordered])
-
-
-def _drift(day: Day, _: str) -> str:
-    threshold, found = day.policy.allocation.drift_threshold, _drifts(day)
-    off = [name for name, away in found.items() if abs(away) > threshold]
-    return f"{len(off)} of {len(found)} targets are farther off: {listed(off) or 'none'}"
-
-
-def _drifts(day: Day) -> dict[str, float]:
-    """Sector, or without sector targets name or class → weight less the target, the policy's own where it has one."""
-    targets, weights = day.policy.allocation.sectors, _sector_weights(day)
-    if targets:
-        return {sector: weights.get(sector, 0.0) - target for sector, target in targets.items()}
-    return {row["name"]: row["weight"] - row["attainable"] for row in day.report["evaluation"]["drift"]}
-
-
-def _classes(day: Day, _: str) -> str:
-    targets = {name: target for name, target in day.policy.allocation.asset_classes.items() if name != CASH}
-    rows = {r["name"]: r["weight"] for r in day.report["evaluation"]["drift"] if r["kind"] == "asset_class"}
-    found = [f"{name} {rows[name]:.1%} against {target:.1%}" for name, target in targets.items() if name in rows]
-    return listed(found) or "no targets by class: all that may be invested is one"
-
-
-def _frequency(day: Day, _: str) -> str:
-    memory, least = day.memory, day.policy.allocation.frequency.sessions
-    moved = [ago for ago in (memory.get("last_rebalance"), memory.get("last_rotation")) if ago is not None]
-    if not moved or min(moved) >= least:
-        last = f"the last rebalance or rotation was {min(moved)} sessions ago" if moved else "none is on record"
-        return f"{last}: drift may be corrected"
-    return f"the last rebalance or rotation was {min(moved)} sessions ago: drift rests {least - min(moved)} more"
-
-
 def _taken(day: Day, _: str) -> str:
     exits, taken = day.policy.exits, day.memory.get("profit_levels_taken", {})
     due = [s for s, gain in day.returns().items() if gain >= (taken.get(s, 0) + 1) * exits.take_profit]
@@ -249,14 +208,6 @@ def _bands(day: Day, _: str) -> str:
     return f"{found}, and a band held at {inside[0]:.0%}" if inside else f"{found}, and no band held"
 
 
-def _sector_weights(day: Day) -> dict[str, float]:
-    weights: defaultdict[str, float] = defaultdict(float)
-    for row in day.positions:
-        if row["symbol"] not in day.policy.universe.diversified_funds:
-            weights[row["sector"]] += row["weight"]
-    return weights
-
-
 def _limits() -> Iterator[tuple[str, Words]]:
     for name, path in LIMIT_OF.items():
         attribute = path.removeprefix("risk_limits.").removesuffix("_pct")
@@ -278,10 +229,6 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "exits.take_profit_sell_pct": _taken,
         "exits.drawdown_action": _drawdown_action,
         "exits.drawdown_exposure_pct": _drawdown_exposure,
-        "allocation.asset_classes_pct": _classes,
-        "allocation.sectors_pct": _sectors,
-        "allocation.drift_threshold_pct": _drift,
-        "allocation.frequency": _frequency,
         "strategies.cut_losers.trigger_loss_pct": _losses(_cut_at, "losers to cut"),
         "strategies.cut_losers.volatility_multiple": _widened(_cut_at),
         "strategies.cut_losers.sell_pct": _cut,

@@ -13,6 +13,7 @@ from app.domain.policy.fields import written
 from app.explain.day import Day, Report, listed
 from app.explain.order_words import ORDER_WORDS
 from app.explain.risk_words import WORDS
+from app.explain.target_words import TARGET_WORDS
 
 SESSIONS_A_MONTH, SESSIONS_PER_YEAR = 21, 252
 
@@ -76,7 +77,7 @@ def _unnumbered(path: str) -> str:
 def _today(day: Day, path: str) -> str:
     """What the report's numbers say of the field; else what the run itself said under this policy."""
     plain = _unnumbered(path)
-    words = WORDS.get(plain) or ORDER_WORDS.get(plain)
+    words = WORDS.get(plain) or TARGET_WORDS.get(plain) or ORDER_WORDS.get(plain)
     return words(day, path) if words is not None else _said(day, path)
 
 

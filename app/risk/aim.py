@@ -62,9 +62,9 @@ def ranking(policy: Policy, market: Market) -> Ranking:
     def scored(conids: Sequence[int]) -> Mapping[int, float]:
         return scores(market, conids, wanted) if wanted else {}
 
-    def shared(conids: Sequence[int]) -> Mapping[int, float]:
+    def shared(conids: Sequence[int], most: Weights) -> Weights | None:
         # Without sectors there are no proportions to keep.
         way = Weighting.EQUAL if weighting is Weighting.AS_HELD else weighting
-        return shares(way, market, conids, scored(conids)) if conids else {}
+        return shares(way, market, conids, scored(conids), most)
 
     return Ranking(scored, shared)

@@ -284,10 +284,12 @@ def _over_statistics(purchase: Purchase, quantity: int) -> Iterator[Refusal | No
     without = purchase.arrays.nav / (purchase.arrays.nav + quantity * (purchase.mark - purchase.cost))
     for name, limit in statistic_limits(policy).items():
         refusal = _over(purchase, name, values[name], STATISTIC_ROOM * limit)
-        if refusal is not None:
-            # What is beyond it already must not go farther.
-            worse = _over(purchase, name, values[name], without * purchase.statistics_without[name])
-            yield refusal if worse is not None else None
+        if refusal is None:
+            continue
+        # What is beyond it already must not go farther.
+        worse = _over(purchase, name, values[name], without * purchase.statistics_without[name])
+        words = f"{refusal.limit}, {STATISTIC_ROOM:.0%} of {limit:.4f}"
+        yield None if worse is None else replace(refusal, limit=words)
 
 
 def _largest(purchase: Purchase, quantity: int) -> int:

@@ -16,7 +16,7 @@ from app.risk import limits
 from app.risk.aim import aim
 from app.risk.exits import Holdings, exits_due
 from app.risk.today import Today
-from app.risk.vector import vector
+from app.risk.vector import Key, vector
 
 
 def measure(today: Today) -> Evaluation:
@@ -35,7 +35,7 @@ def measure(today: Today) -> Evaluation:
         exposure=found.exposure,
         weights=found.weights,
         sector_weights=found.sector_weights,
-        metrics=(*found.metrics, *_shown(today, found.vix)),
+        metrics=(*found.metrics, *_unknown(today, aimed.unknown), *_shown(today, found.vix)),
         drawdown=found.drawdown,
         exits_due=exits_due(_holdings(today, locked)),
         drifts=aimed.drifts,
@@ -60,6 +60,15 @@ def _settled(today: Today, off: Collection[Drift]) -> bool:
 
 def _shown(today: Today, vix: float | None) -> tuple[Metric, ...]:
     return () if today.bare else (*today.unlimited, limits.winning_trades(today.memory), _vix(vix))
+
+
+def _unknown(today: Today, groups: Collection[Key]) -> tuple[Metric, ...]:
+    """Targets that an optimiser did not find."""
+    if not groups:
+        return ()
+    weighting = today.policy.allocation.weighting
+    where = ", ".join(name or "all names" for _, name in groups)
+    return (limits.unknown("targets", None, f"{weighting} found no weights for {where}: nothing is bought there"),)
 
 
 def _vix(value: float | None) -> Metric:

@@ -24,10 +24,13 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """By conid, of the names that are asked for: `scores`, without those that have none, and `shares`, 1 in all."""
+    """By conid, of the names that are asked for: `scores`, without those that have none, and `shares`, 1 in all.
+
+    `shares` are told how much of the whole each may get at most; None where nobody can work them out.
+    """
 
     scores: Callable[[Sequence[int]], Weights]
-    shares: Callable[[Sequence[int]], Weights]
+    shares: Callable[[Sequence[int], Weights], Weights | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,26 @@ def _few(names: Sequence[Member], amount: float, sizes: Sizes) -> Sequence[Membe
 
 def weighted(
     members: Sequence[Member], picked: Sequence[Member], goal: float, ranking: Ranking, tilts: Weights
-) -> dict[int, float]:
-    """Each name its share of the goal, and its own tilt beside it; a name that is not picked goes."""
+) -> dict[int, float] | None:
+    """Each name its share of the goal, and its own tilt beside it; a name that is not picked goes. None: unknown."""
     stays = {one.conid: 0.0 if one.free else one.weight for one in members}
     amount = goal - total_of(stays.values())
     beside = {one.conid: tilts[one.conid] for one in picked if one.conid in tilts}
     rooms = {one.conid: one.room for one in picked}
-    even = filled(rooms, ranking.shares([one.conid for one in picked]), max(0.0, amount - total_of(beside.values())))
+    amount = max(0.0, amount - total_of(beside.values()))
+    shares = ranking.shares(list(rooms), {conid: room / amount for conid, room in rooms.items()} if amount > 0 else {})
+    if shares is None:
+        return None
+    even = filled(rooms, shares, amount)
     return stays | {conid: min(max(0.0, even[conid] + beside.get(conid, 0.0)), rooms[conid]) for conid in rooms}
+
+
+def lowered(members: Sequence[Member], goal: float) -> dict[int, float]:
+    """What is held, less what is above the goal, pro rata: where nobody knows what each should be, none is bought."""
+    free = total_of(one.weight for one in members if one.free)
+    left = max(0.0, goal - total_of(one.weight for one in members if not one.free))
+    part = min(1.0, left / free) if free > 0 else 1.0
+    return {one.conid: one.weight * (part if one.free else 1.0) for one in members}
 
 
 def filled(rooms: Weights, shares: Weights, amount: float) -> dict[int, float]:

@@ -15,7 +15,7 @@ from app.domain.policy.fields import CASH
 from app.domain.sizing import aimed_at
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, position_limits
-from app.risk.names import Member, Ranking, Sizes, Weights, as_held, chosen, weighted
+from app.risk.names import Member, Ranking, Sizes, Weights, as_held, chosen, lowered, weighted
 
 # (kind, name) of a group: "name" with its symbol, "sector", "asset_class", or all.
 Key = tuple[str, str]
@@ -49,10 +49,14 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """`targets` by conid, of names that are held or wanted; `drifts` of classes, sectors and names."""
+    """`targets` by conid, of names that are held or wanted; `drifts` of classes, sectors and names.
+
+    `unknown`: groups of which nobody can work out what each name should be; nothing is bought in them.
+    """
 
     targets: Weights
     drifts: tuple[Drift, ...]
+    unknown: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,17 @@ def vector(aim: Aim) -> Vector:
     """Of one day."""
     targets = {name.conid: weight for name, weight in aim.held}
     rows: list[Drift] = []
-    groups = _groups(aim)
+    groups, unknown = _groups(aim), []
     for group in groups:
-        targets |= _shared(aim, group, _goal(aim, group))
+        goal = _goal(aim, group)
+        shared = _shared(aim, group, goal)
+        if shared is None:
+            unknown.append(group.key)
+        targets |= lowered(group.members, goal) if shared is None else shared
     targets = _bought_within(aim, targets)
     for group in groups:
         rows += _rows(aim, group, targets)
-    return Vector(targets, (*_classes(aim, targets), *rows))
+    return Vector(targets, (*_classes(aim, targets), *rows), tuple(unknown))
 
 
 def _groups(aim: Aim) -> tuple[Group, ...]:
@@ -174,7 +182,7 @@ def _keeps_proportions(aim: Aim, group: Group) -> bool:
     return group.key[0] == "sector" and aim.policy.allocation.weighting is Weighting.AS_HELD
 
 
-def _shared(aim: Aim, group: Group, goal: float) -> dict[int, float]:
+def _shared(aim: Aim, group: Group, goal: float) -> dict[int, float] | None:
     stuck = total_of(one.weight for one in group.members if not one.free)
     picked = chosen(group.members, goal - stuck, aim.policy.allocation.selection, aim.ranking, aim.sizes)
     if _keeps_proportions(aim, group):

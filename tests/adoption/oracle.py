@@ -140,7 +140,7 @@ class Reckoning:
             told.gains[symbol] = float(now[symbol]) / base - 1
             told.stops[symbol] = base * (1 - max(exits["stop_loss_pct"] / 100, stop_multiple * volatility[symbol]))
             told.cuts[symbol] = base * (1 - max(cut["trigger_loss_pct"] / 100, cut_multiple * volatility[symbol]))
-        over = self._over(row, self._shares * now / nav, self._cash / nav, told.drawdown)
+        over = self._over(row, self._shares * now / nav, self._cash / nav)
         told.inherited = self._inherit(row, {key: value - limit for key, (value, limit) in over.items()})
         told.acts = {key for key, (value, limit) in over.items() if value > limit + told.room(key, limit) + SLACK}
         return told
@@ -160,9 +160,7 @@ class Reckoning:
             self._inherited = {key: min(then, found[key]) for key, then in self._inherited.items() if key in found}
         return dict(self._inherited)
 
-    def _over(
-        self, row: int, weights: "pd.Series[float]", cash: float, drawdown: float
-    ) -> dict[str, tuple[float, float]]:
+    def _over(self, row: int, weights: "pd.Series[float]", cash: float) -> dict[str, tuple[float, float]]:
         """(value, limit) of everything that can be inherited, a floor turned round."""
         limits = {name.removesuffix("_pct"): value / 100 for name, value in self._policy["risk_limits"].items()}
         found = {f"max_position:{symbol}": (weight, limits["max_position"]) for symbol, weight in weights.items()}
@@ -171,14 +169,14 @@ class Reckoning:
             found[f"max_sector:{sector}"] = (float(held.sum()), limits["max_sector"])
         returns = raw_prices().iloc[row - 253 : row].pct_change().dropna()[weights.index]
         series = returns @ weights
-        found["annual_volatility"] = (float(series.std(ddof=1) * np.sqrt(252)), limits["max_annual_volatility"])
+        volatility = series.tail(63).std(ddof=1) * np.sqrt(252)
+        found["annual_volatility"] = (float(volatility), limits["max_annual_volatility"])
         ewma = 1.6448536269514722 * np.sqrt((series**2).ewm(alpha=0.06, adjust=True).mean().iloc[-1])
-        historical = -series.sort_values().iloc[int(0.05 * len(series))]
-        found["var_95_1d"] = (float(max(ewma, historical)), limits["max_var_95_1d"])
+        found["var_95_1d"] = (float(ewma), limits["max_var_95_1d"])
         tied = self._policy["risk_limits"]["correlation"]
         found["correlated_cluster"] = (_heaviest(returns.corr() > tied, weights), limits["max_correlated"])
         found[FLOOR] = (-cash, -limits["min_cash_reserve"])
-        found["exposure"] = (float(weights.sum()), self._cap(row, limits, drawdown))
+        found["exposure"] = (float(weights.sum()), self._cap(row, limits))
         return found
 
     def _enter_band(self, row: int) -> None:
@@ -198,16 +196,15 @@ class Reckoning:
         ]
         self._vix_cap = min(entered, default=None)
 
-    def _cap(self, row: int, limits: Mapping[str, float], drawdown: float) -> float:
-        market, exits = self._policy["market"], self._policy["exits"]
+    def _cap(self, row: int, limits: Mapping[str, float]) -> float:
+        """What bounds exposure; the way back from a fall bounds purchases alone."""
+        market = self._policy["market"]
         caps = [limits["max_exposure"], 1 - limits["min_cash_reserve"]]
         if self._vix_cap is not None:
             caps.append(self._vix_cap)
         closes = index().iloc[row - 200 : row]
         if closes.iloc[-1] / closes.mean() - 1 <= -market["bear_threshold_pct"] / 100:
             caps.append(market["bear_exposure_pct"] / 100)
-        if exits["drawdown_action"] == "reduce" and drawdown >= limits["max_drawdown"] - SLACK:
-            caps.append(exits["drawdown_exposure_pct"] / 100)
         return float(min(caps))
 
 

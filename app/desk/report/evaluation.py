@@ -54,9 +54,9 @@ class CapPart(Part):
 class MemoryPart(Part):
     """What the ledger remembered; sessions are counted back from the day, names by symbol.
 
-    `reinforced`: since each addition to what is held now. `sold_at_loss`: since a stop or a cut. `profit_levels_taken`:
-    of what is held now. `bought`, `sold`: since the newest purchase and sale. `new_money`: paid in and not invested
-    yet; `planned_withdrawal`: announced; base currency.
+    `reinforced`: since each addition to what is held now. `sold_at_loss`: since a sale at a loss, by anything.
+    `profit_levels_taken`: of what is held now. `bought`, `sold`: since the newest purchase and sale. `new_money`: paid
+    in and not invested yet; `planned_withdrawal`: announced; base currency.
     """
 
     last_rebalance: int | None

@@ -338,14 +338,15 @@ def test_a_drift_beside_a_breach_that_is_cured_is_no_breach() -> None:
     assert not plan[Action.REBALANCE].on_breach
 
 
-def test_a_statistic_over_its_limit_is_scaled_inside_it_by_all_names() -> None:
+@pytest.mark.parametrize(("times", "sold"), [(1.1, 0), (1.3, 27)])
+def test_a_statistic_is_scaled_inside_its_limit_by_all_names_where_it_is_critical(times: float, sold: int) -> None:
     volatility = evaluate(policy(), even()).metric("annual_volatility").value
     assert volatility is not None
-    rules = policy(**BALANCE, risk_limits__max_annual_volatility=volatility / 1.1, allocation__drift_threshold=0.3)
-    plan = planned(rules, even())[Action.REBALANCE]
-    assert plan.on_breach
-    # 0.95 / 1.1 of each 100 shares stays; a sale rounds down.
-    assert orders(plan) == dict.fromkeys(NAMES[:8], ("SELL", 13))
+    rules = policy(**BALANCE, risk_limits__max_annual_volatility=volatility / times, allocation__drift_threshold=0.3)
+    plans = planned(rules, even())
+    assert Action.REBALANCE not in plans
+    # 0.95 / 1.3 of each 100 shares stays.
+    assert orders(plans[Action.HOLD]) == (dict.fromkeys(NAMES[:8], ("SELL", sold)) if sold else {})
 
 
 def test_a_sector_over_its_limit_is_sold_pro_rata_a_point_inside() -> None:

@@ -17,6 +17,7 @@ from app.domain.order import Side
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
+from app.domain.recovery import Recovery
 from app.domain.tax import Name
 from tests.support.worlds import (
     LENGTH,
@@ -85,6 +86,20 @@ def _growing() -> Market:
     )
 
 
+def _ranked() -> Market:
+    """The last names rise most and swing most."""
+    growths = {symbol: 0.0002 * place for place, symbol in enumerate(NAMES)}
+    swings = {symbol: 0.004 + 0.001 * place for place, symbol in enumerate(NAMES)}
+    return with_history(market(), {s: closes(conid(s), swings[s], growths[s]) for s in NAMES})
+
+
+def _fallen(began: int, acted: int, rebased: int | None = None) -> Memory:
+    """A fall that the account is on its way back from, invested as it was left; sessions ago."""
+    days = [TODAY - timedelta(days=ago) for ago in (began, acted)]
+    known = Recovery(*days, acted_at=0.16, left=0.8, gap=0.2, rebased=None if rebased is None else TODAY)
+    return replace(NO_MEMORY, recovery=known, since_began=began, since_acted=acted, since_rebased=rebased)
+
+
 def _taken_over(ago: int) -> Memory:
     """The even account, so many sessions ago."""
     return replace(NO_MEMORY, adoption=adoption_of(even(), TODAY), adopted=ago)
@@ -105,6 +120,12 @@ _NO_CUTS = {"strategies.cut_losers.enabled": False}
 _DRIFTING = {"allocation.asset_classes_pct": _TARGETS}
 _FUND = {"universe.diversified_funds": ["AA"]}
 _IN_ENERGY = buy("II", 50)
+_BEST = {
+    "allocation.selection.names": 8,
+    "allocation.selection.scores": {"momentum_12_1": 1},
+    "allocation.selection.keep_ranks": 0,
+    "allocation.drift_threshold_pct": 1,
+}
 
 UNIVERSE: Mapping[str, Pair] = MappingProxyType(
     {
@@ -153,6 +174,11 @@ ALLOCATION: Mapping[str, Pair] = MappingProxyType(
     {
         "allocation.asset_classes_pct": Pair({}, _TARGETS, decided()),
         "allocation.sectors_pct": Pair({}, {"Energy": 30, "Financials": 30, "Health Care": 20}, decided()),
+        "allocation.symbols_pct": Pair({}, {"II": 10}, decided()),
+        "allocation.selection.names": Pair(8, 6, decided(on=_ranked()), _BEST),
+        "allocation.selection.scores": Pair({"momentum_12_1": 1}, {"low_volatility": 1}, decided(on=_ranked()), _BEST),
+        "allocation.selection.keep_ranks": Pair(0, 2, decided(on=_ranked()), _BEST),
+        "allocation.weighting": Pair("equal", "inverse_volatility", decided(on=_ranked()), _BEST),
         "allocation.drift_threshold_pct": Pair(1, 15, decided(), _DRIFTING),
         "allocation.frequency": Pair(
             "monthly", "daily", decided(memory=replace(NO_MEMORY, last_rebalance=3)), _DRIFTING | {
@@ -229,6 +255,20 @@ ADOPTION: Mapping[str, Pair] = MappingProxyType(
     }
 )
 
+RECOVERY: Mapping[str, Pair] = MappingProxyType(
+    {
+        "recovery.mode": Pair("staged", "person", let_through(_IN_ENERGY, memory=_fallen(40, 40))),
+        "recovery.after_sessions": Pair(21, 10, let_through(_IN_ENERGY, memory=_fallen(15, 15))),
+        "recovery.most_sessions": Pair(
+            63, 30, let_through(_IN_ENERGY, on=_index(-0.1), memory=_fallen(40, 40)), {"market.bear_exposure_pct": 90}
+        ),
+        "recovery.step_pct": Pair(5, 50, let_through(_IN_ENERGY, memory=_fallen(40, 40, 0))),
+        "recovery.every_sessions": Pair(
+            21, 10, let_through(_IN_ENERGY, memory=_fallen(40, 40, 20)), {"recovery.step_pct": 12.0}
+        ),
+    }
+)
+
 TAX: Mapping[str, Pair] = MappingProxyType(
     {
         "tax.lot_method": Pair("fifo", "lifo", _told_gain),
@@ -237,5 +277,5 @@ TAX: Mapping[str, Pair] = MappingProxyType(
 )
 
 DECIDED: Mapping[str, Pair] = MappingProxyType(
-    {**UNIVERSE, **LIMITS, **EXITS, **ALLOCATION, **STRATEGIES, **MARKET, **ADOPTION, **TAX}
+    {**UNIVERSE, **LIMITS, **EXITS, **ALLOCATION, **STRATEGIES, **MARKET, **RECOVERY, **ADOPTION, **TAX}
 )

@@ -1,5 +1,7 @@
 """Policies to break: a shipped file with one thing changed."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,11 @@ def write(directory: Path, content: str) -> Path:
 
 def values() -> dict[str, Any]:
     """The shipped policy as plain values; every text that YAML 1.1 reads differently is quoted or replaced."""
+    return deepcopy(_loaded())
+
+
+@cache
+def _loaded() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load(text().replace("  on:", '  "on":'))
     return loaded
 

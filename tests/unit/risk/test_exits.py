@@ -11,6 +11,7 @@ from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
 from tests.support.worlds import (
     NAMES,
+    changed,
     closes,
     conid,
     evaluate,
@@ -176,6 +177,17 @@ def test_a_high_breach_is_reduced_in_its_second_session(before: str | None, acts
     assert fractions(evaluation, ExitRule.LIMIT_BREACH) == (
         pytest.approx({"AA": 1 - 0.95 * 0.15 / 0.16}) if acts else {}
     )
+
+
+@pytest.mark.parametrize("metric", ["annual_volatility", "var_95_1d", "correlated_cluster"])
+def test_a_statistic_a_little_over_its_limit_sells_nothing_however_long_it_lasts(metric: str) -> None:
+    account, prices, _ = CASES[metric]
+    value = evaluate(only(metric), account, prices).metric(metric).value or 0.0
+    field = {"annual_volatility": "max_annual_volatility", "var_95_1d": "max_var_95_1d"}.get(metric, "max_correlated")
+    rules = changed(only(metric), f"risk_limits.{field}", value / 1.2)
+    evaluation = evaluate(rules, account, prices, replace(NO_MEMORY, previous_severities={metric: "HIGH"}))
+    assert evaluation.metric(metric).severity == "HIGH"
+    assert fractions(evaluation, ExitRule.LIMIT_BREACH) == {}
 
 
 @pytest.mark.parametrize("how", ["untradable", "restricted", "halted"])

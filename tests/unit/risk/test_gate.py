@@ -11,7 +11,6 @@ from app.domain.instrument import UNKNOWN_SECTOR, AssetClass, Instrument
 from app.domain.market import Market, QuoteKind
 from app.domain.order import Order, Side
 from app.domain.plan import NO_MEMORY
-from app.domain.policy import DrawdownAction
 from app.domain.portfolio import CashBalance
 from app.domain.ruling import DayUse, KillLevel, Refusal, Ruling
 from tests.support.worlds import (
@@ -184,7 +183,6 @@ RISK = {
     "max_orders_per_day": {"day": DayUse(orders=20)},
     "max_turnover": {"day": DayUse(turnover=Decimal(30000))},
     "daily_loss": {"history": navs(106000)},
-    "drawdown": {"history": navs(100000, 0.2), "rules": policy(exits__drawdown_action=DrawdownAction.HOLD)},
     "exposure": {"history": navs(100000, 0.2)},
     "cool_down": {"memory": replace(NO_MEMORY, sold_at_loss={conid("II"): 30})},
     "min_order_value": {"rules": policy(execution__min_order_value=Decimal(3001))},
@@ -320,7 +318,19 @@ def test_a_buy_shrinks_to_the_volatility_and_the_var_that_remain() -> None:
 def test_a_buy_into_a_cluster_shrinks_to_its_limit() -> None:
     path = closes(5, QUIET)
     together = with_history(market(), dict.fromkeys(("AA", "CC", "II"), path))
-    shrunk("correlated_cluster", buy("II", 90), 50, on=together, rules=policy(risk_limits__max_correlated=0.25))
+    rules = policy(risk_limits__max_correlated=0.25)
+    shrunk("correlated_cluster", buy("II", 90), 25, on=together, rules=rules)
+    (refusal,) = rule_on((buy("II", 90),), rules, on=together).refusals
+    assert refusal.limit == "0.2250, 90% of 0.2500"
+
+
+def test_a_statistic_beyond_nine_tenths_of_its_limit_admits_what_does_not_raise_it() -> None:
+    path = closes(5, QUIET)
+    together = with_history(market(), dict.fromkeys(("AA", "CC", "II"), path))
+    # AA and CC are a fifth: 0.95 of the limit.
+    rules = policy(risk_limits__max_correlated=0.2 / 0.95)
+    assert only(rule_on((buy("II", 20),), rules, on=together)).rule == "correlated_cluster"
+    assert [o.quantity for o in rule_on((buy("JJ", 20),), rules, on=together).allowed] == [20]
 
 
 def test_a_broken_statistic_admits_what_lowers_it_and_nothing_that_raises_it() -> None:

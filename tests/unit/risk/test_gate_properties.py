@@ -17,6 +17,8 @@ from app.domain.ruling import KillLevel
 from app.domain.sizing import is_margin, spendable
 from app.domain.universe import eligible
 from app.risk import after, measure, post_trade
+from app.risk.budget import STATISTIC_ROOM
+from app.risk.limits import STATISTICS
 from tests.support.worlds import NAMES, SESSION, conid, instrument, market, sell
 from tests.unit.risk.drawn import HOSTILE, MOMENTS, WANTED, World, at, calm_worlds, gated, hostile_worlds, worlds
 
@@ -200,5 +202,9 @@ def within_policy(world: World, account: Portfolio, allowed: tuple[Order, ...]) 
             assert reached >= min(metric.limit, metric.value) - 1e-9
         elif metric.name == "exposure":
             assert reached <= world.measured().max_exposure + 1e-9
+        elif metric.name in STATISTICS:
+            # What the buys cost beyond their worth makes all that was held a larger part of the whole.
+            dearer = float(held.nav / after(account, allowed).nav)
+            assert reached <= max(STATISTIC_ROOM * metric.limit, metric.value * dearer) + 1e-9
         else:
             assert reached <= max(metric.limit, metric.value) + 1e-9

@@ -18,6 +18,7 @@ from app.domain.portfolio import CashBalance
 from app.risk import limits
 from tests.support.worlds import (
     LENGTH,
+    QUIET,
     TODAY,
     changed,
     closes,
@@ -109,21 +110,33 @@ def test_a_diversified_fund_has_its_own_limit_and_is_its_own_sector() -> None:
     assert fund.sector_weights == pytest.approx({"AA": 0.3, "Energy": 0.14})
 
 
-def test_statistics_use_todays_weights_over_the_last_252_returns() -> None:
+def test_statistics_use_todays_weights_over_the_last_252_returns_and_limited_volatility_the_last_63() -> None:
     evaluation = evaluate(policy(), even())
     paths = np.column_stack(
         [market().history[conid(s)].closes[-253:] for s in ["AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH"]]
     )
     returns = (paths[1:] / paths[:-1] - 1) @ np.full(8, 0.1)
-    assert evaluation.metric("annual_volatility").value == pytest.approx(returns.std(ddof=1) * np.sqrt(252))
+    assert evaluation.metric("annual_volatility_252").value == pytest.approx(returns.std(ddof=1) * np.sqrt(252))
+    assert evaluation.metric("annual_volatility").value == pytest.approx(returns[-63:].std(ddof=1) * np.sqrt(252))
     assert evaluation.metric("var_95_historical").value == pytest.approx(-np.sort(returns)[12])
 
 
-def test_the_var_that_meets_the_limit_is_the_larger_of_the_two() -> None:
-    evaluation = evaluate(policy(), even())
-    both = [evaluation.metric(name).value or 0.0 for name in ("var_95_historical", "var_95_ewma")]
-    assert evaluation.metric("var_95_1d").value == max(both)
-    assert evaluation.metric("var_95_historical").limit is None
+def test_the_quick_forms_meet_the_limits_and_the_slow_ones_are_shown_beside_them() -> None:
+    rules = policy(risk_limits__max_annual_volatility=0.12, risk_limits__max_var_95_1d=0.02)
+    evaluation = evaluate(rules, even())
+    assert [evaluation.metric(name).limit for name in ("annual_volatility", "var_95_1d")] == [0.12, 0.02]
+    for name in ("annual_volatility_252", "var_95_historical", "var_95_ewma"):
+        assert evaluation.metric(name).limit is None
+    assert evaluation.metric("var_95_ewma").value == evaluation.metric("var_95_1d").value
+
+
+def test_a_fall_of_ten_months_ago_is_not_remembered_by_what_is_limited() -> None:
+    wild = {name: closes(conid(name), QUIET) for name in ("AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH")}
+    fallen = {name: np.concatenate([path[:-200], 0.7 * path[-200:]]) for name, path in wild.items()}
+    calm, after = (evaluate(policy(), even(), with_history(market(), paths)) for paths in (wild, fallen))
+    for name in ("annual_volatility", "var_95_1d"):
+        assert after.metric(name).value == pytest.approx(calm.metric(name).value, rel=0.02)
+    assert (after.metric("annual_volatility_252").value or 0) > 2 * (calm.metric("annual_volatility_252").value or 1)
 
 
 def test_names_that_move_together_are_one_cluster() -> None:
@@ -159,7 +172,8 @@ def test_histories_are_aligned_on_the_dates_that_all_share() -> None:
         [market().history[conid(s)].closes[gap] for s in ["AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH"]]
     )[-253:]
     returns = (paths[1:] / paths[:-1] - 1) @ np.full(8, 0.1)
-    assert evaluation.metric("annual_volatility").value == pytest.approx(returns.std(ddof=1) * np.sqrt(252))
+    assert evaluation.metric("annual_volatility").value == pytest.approx(returns[-63:].std(ddof=1) * np.sqrt(252))
+    assert evaluation.metric("annual_volatility_252").value == pytest.approx(returns.std(ddof=1) * np.sqrt(252))
 
 
 def test_a_bar_of_the_session_in_progress_is_not_history() -> None:
@@ -285,7 +299,7 @@ def test_the_tightest_cap_holds_and_they_are_not_multiplied() -> None:
         "cash_reserve": 0.9,
         "vix": 0.6,
         "bear_trend": 0.7,
-        "drawdown": 0.5,
+        "recovery": 0.5,
     }
     assert evaluation.max_exposure == 0.5
     assert evaluation.metric("exposure").limit == 0.5

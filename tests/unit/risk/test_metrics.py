@@ -79,7 +79,7 @@ SERIES = (
     metrics.volatility,
     metrics.historical_var,
     metrics.ewma_var,
-    metrics.value_at_risk,
+    metrics.recent_volatility,
     metrics.expected_shortfall,
     metrics.sharpe,
     metrics.sortino,
