@@ -24,10 +24,10 @@ from app.domain.order import Order, Side
 from app.domain.plan import Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import CashBalance, Portfolio, Position
-from app.domain.ruling import DayUse, KillLevel
+from app.domain.ruling import Cause, DayUse, KillLevel
 from app.domain.unmanaged import UnmanagedHolding
 from app.engine import DayDecision, Given
-from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, memory_of
+from app.engine.memory import EvaluationRecord, FilledOrder, Resumed, evaluation_record, memory_of
 from app.risk import Today
 
 _KEPT_NAVS = 300
@@ -53,6 +53,8 @@ class Account:
     book: PaperBook
     row: int
     level: KillLevel = KillLevel.ACTIVE
+    causes: tuple[Cause, ...] = ()
+    resumed: Resumed | None = None
     waiting: list[Waiting] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     lapsed: list[Lapsed] = field(default_factory=list)
@@ -112,22 +114,24 @@ class Account:
 
     def given(self, market: Market) -> Given:
         """What the day is decided from."""
-        level = KillLevel.ACTIVE if self.assumptions.resume is Resume.AT_ONCE else self.level
         portfolio = self.portfolio(market)
         doubt = value_doubt(portfolio) if portfolio.unmanaged else None
         if self.adoption is None:
             self.adoption = adoption_of(portfolio, market.session.date)
             self.remembered.adopt(self.adoption, self.book)
         today = Today(self.policy, portfolio, market, self._comparable(), self._memory(), doubt, bare=True)
-        return Given(today, DayUse(), level, 0)
+        return Given(today, DayUse(), self.level, self.causes)
 
     def take(self, decided: DayDecision, market: Market) -> None:
         """The chosen plan's orders wait, or are filled at once where that is the rule."""
-        self.level = decided.level
+        self.level, self.causes = decided.level, decided.causes
         plan = decided.chosen
         planned = sorted((Waiting(order, plan.action, self.row) for order in plan.orders), key=lambda one: one.turn)
         orders = self._send(planned, decided.level, market) if planned else []
         self.before = evaluation_record(decided.evaluation)
+        if self.assumptions.resume is Resume.AT_ONCE:
+            self.level, self.causes = KillLevel.ACTIVE, ()
+            self.resumed = Resumed(market.session.date, self.before.over or {})
         if self.assumptions.fill is FillRule.SAME_BAR:
             self._carry_out(orders, market)
         else:
@@ -272,7 +276,7 @@ class Account:
 
     def _memory(self) -> Memory:
         known = self.remembered
-        return memory_of(known.names, self.before, self._since, known.profits, self.adoption, known.bases)
+        return memory_of(known.names, self.before, self._since, known.profits, self.adoption, known.bases, self.resumed)
 
     def _since(self, day: date) -> int:
         return self.row - self.reader.rows[day]

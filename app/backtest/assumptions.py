@@ -23,7 +23,7 @@ class FillRule(StrEnum):
 
 
 class Resume(StrEnum):
-    """When a person lowers a level that was raised."""
+    """When a person resumes."""
 
     AT_ONCE = "at-once"
     NEVER = "never"
@@ -99,9 +99,9 @@ class Assumptions:
         yield f"a name without a price keeps its last one for {self.carried} sessions; then its value is unknown"
         yield "approvals and reviews are done at once"
         if self.resume is Resume.AT_ONCE:
-            yield "a person resumes the day after a level was raised; it is raised anew while its cause lasts"
+            yield "a person resumes after each day, and what he saw raises it anew where worse by a tenth"
         else:
-            yield "nobody ever resumes: a level that was raised stays"
+            yield "nobody ever resumes: a level comes down by its own rule alone"
         yield f"cash earns {self.cash_rate:.1%} a year, a 252nd of it each session, and debt costs as much"
         if self.dividends:
             yield "dividends that are not in the prices are paid in cash on their first session, untaxed"

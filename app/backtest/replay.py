@@ -20,7 +20,7 @@ from app.domain.evaluation import Evaluation
 from app.domain.kept import kept_property
 from app.domain.market import Array
 from app.domain.order import Side
-from app.domain.plan import Action
+from app.domain.plan import Action, shown_as
 from app.domain.policy import Policy
 from app.domain.recovery import Recovery
 from app.domain.ruling import KillLevel
@@ -63,6 +63,11 @@ class DayOutcome:
     sold: float = 0.0
     own: float = 0.0
     bought: float = 0.0
+
+    @property
+    def shown_as(self) -> str:
+        """The action as people read it."""
+        return shown_as(self.action.value, self.orders)
 
 
 @dataclass(frozen=True, slots=True)

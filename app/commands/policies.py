@@ -216,10 +216,10 @@ def _print_difference(files: tuple[Path, Path], session: str, found: tuple[Chang
     for change in found:
         typer.echo(f"  {change.field}: {_value(change.first)} → {_value(change.second)}")
     for file, day in zip(files, days, strict=True):
-        typer.echo(f"\n{session} under {file}: {day.action or 'no decision'}")
+        typer.echo(f"\n{session} under {file}: {day.shown_as or 'no decision'}")
         typer.echo(f"  {day.rationale or ''}")
         for label, texts in (
-            ("orders", day.orders), ("offered", day.offered), ("breached", day.breaches), ("exits due", day.exits),
+            ("orders", day.orders), ("offered", day.offered_as), ("breached", day.breaches), ("exits due", day.exits),
         ):  # fmt: skip
             typer.echo(f"  {label}: {', '.join(texts) or 'none'}")
     same = (days[0].action, days[0].orders) == (days[1].action, days[1].orders)

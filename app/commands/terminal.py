@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from app.commands.terminal_adoption import adoption_parts
-from app.commands.terminal_parts import heading, money, percent, plain_table
+from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
+from app.commands.terminal_targets import earned_parts, target_parts
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
@@ -27,7 +28,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
         parts += [heading("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
-    parts += adoption_parts(report)
+    parts += [*target_parts(report), *adoption_parts(report)]
     if report["plans"]:
         parts += [heading("What could be done"), _plans(report)]
     if report["decision"]:
@@ -38,7 +39,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
         parts += [heading("What was ordered"), _orders(report["orders"])]
     if report["refusals"]:
         parts += [heading("What the gate refused or made smaller"), _refusals(report["refusals"])]
-    console.print(Group(*parts, *_gains(report), _footer(report)))
+    console.print(Group(*parts, *earned_parts(report), *_gains(report), _footer(report)))
 
 
 def show_runs(console: Console, runs: Sequence[Row]) -> None:
@@ -49,7 +50,7 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
     table = plain_table("session", "slot", "status", "action", "account", "run")
     for run in runs:
         status = run["status"] + (", nobody at work" if run["lapsed"] else "")
-        table.add_row(run["session_date"], run["slot"], status, run["action"] or "–", run["account"], run["run_id"])
+        table.add_row(run["session_date"], run["slot"], status, action_of(run), run["account"], run["run_id"])
     console.print(table)
 
 
@@ -243,7 +244,7 @@ def _gains(report: Row) -> list[RenderableType]:
 
 
 def _decision(decision: Row) -> RenderableType:
-    lines = [Text(f"{decision['action']}, chosen by {decision['chosen_by']}: {decision['rationale']}")]
+    lines = [Text(f"{action_of(decision)}, chosen by {decision['chosen_by']}: {decision['rationale']}")]
     if decision["fallback"]:
         lines.append(Text(f"the rules chose because: {decision['fallback']}", style="yellow"))
     return Group(*lines)
@@ -253,7 +254,7 @@ def _explanations(explanations: Sequence[Row]) -> list[RenderableType]:
     """One paragraph an action, in the order of precedence."""
     lines: list[RenderableType] = []
     for row in explanations:
-        lines.append(Text.assemble((f"{row['action']}  ", "bold"), row["because"]))
+        lines.append(Text.assemble((f"{action_of(row)}  ", "bold"), row["because"]))
         if row["changes"]:
             lines.append(Text(f"    would need: {'; '.join(row['changes'])}", "dim"))
         for short in row["shortfalls"][:SHORTFALLS_SHOWN]:

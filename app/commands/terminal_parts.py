@@ -1,7 +1,8 @@
 """What the terminal's pages are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -17,6 +18,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 def money(amount: str | None) -> str:
     """A decimal string with thousands separated."""
     return "–" if amount is None else f"{Decimal(amount):,.2f}"
+
+
+def action_of(row: Mapping[str, Any]) -> str:
+    """The action as people read it; earlier versions tell only its own name."""
+    return str(row.get("shown_as") or row["action"] or "–")
 
 
 def heading(text: str) -> RenderableType:

@@ -51,7 +51,7 @@ def _evaluation(run: Evaluated) -> Summary:
 @summary.register
 def _decision(run: Decided) -> Summary:
     plan, choice = run.plan, run.choice
-    text = f"{plan.action} ({plan.id}), chosen by {choice.chosen_by}: {choice.rationale}"
+    text = f"{plan.shown_as} ({plan.id}), chosen by {choice.chosen_by}: {choice.rationale}"
     return text, {"action": plan.action.value, "plan_id": choice.plan_id, "chosen_by": choice.chosen_by}
 
 

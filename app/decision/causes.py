@@ -79,7 +79,7 @@ def _given_up(situation: Situation) -> tuple[int, ...]:
 def breaches(situation: Situation) -> tuple[Metric, ...]:
     """Limits over which the portfolio stays when the mandatory sales are done."""
     exits = situation.evaluation.exits_due
-    breached = [m for m in situation.evaluation.acting_breaches if m.name in CURABLE and _is_acted_upon(m)]
+    breached = [m for m in situation.evaluation.acting_breaches if m.name in CURABLE and is_acted_upon(m)]
     if not breached:
         return ()
     dealt_with = {exit.metric for exit in exits if exit.rule is ExitRule.LIMIT_BREACH}
@@ -87,7 +87,7 @@ def breaches(situation: Situation) -> tuple[Metric, ...]:
     return tuple(m for m in breached if m.name not in dealt_with and not _cured(situation, m, now))
 
 
-def _is_acted_upon(metric: Metric) -> bool:
+def is_acted_upon(metric: Metric) -> bool:
     """Of a statistic only a CRITICAL breach is; a lesser one keeps from buying more."""
     return metric.name not in STATISTICS or metric.acting is Severity.CRITICAL
 

@@ -3,21 +3,23 @@
 Of an action's triggers one is enough; of its requirements all are needed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from app.decision.causes import CURABLE, breaches, calls_on_any_day
+from app.decision.causes import CURABLE, STATISTICS, breaches, calls_on_any_day, is_acted_upon, is_under_way
 from app.decision.rotation import change, from_to, momentum
 from app.decision.situation import Situation
 from app.decision.strategies import kept_from_cutting, kept_from_growing
-from app.domain.evaluation import ExitDue, ExitRule, Metric, Severity
+from app.domain.drifting import is_off
+from app.domain.evaluation import CRITICAL_ABOVE, Drift, Metric, Severity
 from app.domain.plan import Action
-from app.domain.policy import TrendFilter
+from app.domain.policy import RotationTrigger, TrendFilter
 from app.domain.portfolio import Position
 from app.domain.price_levels import cut_level, loss_level
+from app.domain.recovery import WORSE
 from app.domain.taking_over import is_on_its_way
 from app.domain.tolerance import TOLERANCE
 
@@ -44,7 +46,8 @@ MOST_MET = 20
 class Condition:
     """One thing that an action asks for. `rule` is the policy's field, `subject` a name, sector or metric, or empty.
 
-    `text` is what was found against what is asked for; `change` what would meet it, None where nothing can be said.
+    `text` is what was found against what is asked for; `change` what would meet it, None where it is met already or
+    nothing can be said.
     `value` and `threshold` are in the same unit: fractions, or sessions where the rule counts them.
     """
 
@@ -82,7 +85,13 @@ class Conditions:
 
 def conditions(situation: Situation, action: Action) -> Conditions:
     """What the action asks for and how it stands."""
-    return _OF[action](situation)
+    found = _OF[action](situation)
+    return Conditions(tuple(map(_settled, found.triggers)), tuple(map(_settled, found.requirements)))
+
+
+def _settled(condition: Condition) -> Condition:
+    """Nothing would have to change for what is met."""
+    return replace(condition, change=None) if condition.met else condition
 
 
 class _Sketch(NamedTuple):
@@ -134,12 +143,15 @@ def _risk_known(situation: Situation) -> Condition:
     return Condition("risk_limits", "", evaluation.risk_may_rise, text, change=f"{', '.join(unknown)} become known")
 
 
-def _to_price(position: Position, base: Decimal, threshold: float, *, fall: bool) -> str:
-    """The price at which the return on the base is the threshold, and how far away it is."""
+def _to_price(position: Position, base: Decimal, threshold: float, *, fall: bool) -> str | None:
+    """The price from which the return on the base is the threshold or beyond; None where there is none above zero."""
     goal = base * (1 + Decimal(str(threshold)))
-    move = float(goal / position.price - 1) if position.price > 0 else 0.0
-    verb = "falls" if fall else "rises"
-    return f"{position.instrument.symbol} {verb} {abs(move):.1%} to {goal:.2f} {position.instrument.currency}"
+    tick = Decimal("0.01") if goal >= 1 else Decimal("0.000001")
+    shown = goal.quantize(tick, ROUND_FLOOR if fall else ROUND_CEILING)
+    if shown <= 0 or position.price <= 0:
+        return None
+    move, verb = abs(float(shown / position.price - 1)), "falls" if fall else "rises"
+    return f"{position.instrument.symbol} {verb} {move:.1%} to {shown:f} {position.instrument.currency}"
 
 
 def _return(
@@ -156,10 +168,15 @@ def _return(
     def tell() -> Condition:
         text = f"{symbol} unrealised {gain:.1%} against {threshold:.1%}"
         if barred is not None:
-            return Condition(rule, symbol, False, f"{text}, but {barred}", gain, threshold, f"{symbol}: not {barred}")
+            more = f"{symbol}, which is there already, is not held back any more ({barred})"
+            return Condition(rule, symbol, False, f"{text}, but {barred}", gain, threshold, more)
+        if there and any(order.instrument.conid == conid for order in situation.mandatory):
+            text = f"{text}, for which a mandatory sale is due"
         return Condition(rule, symbol, there, text, gain, threshold, _to_price(position, base, threshold, fall=fall))
 
-    return _Sketch(_remoteness(gain, threshold), symbol, rule, there and barred is None, tell)
+    # What is there and held back is nearer than anything.
+    remoteness = _remoteness(gain, threshold) if barred is None else 0.0
+    return _Sketch(remoteness, symbol, rule, there and barred is None, tell)
 
 
 def _cut_losers(situation: Situation) -> Conditions:
@@ -203,10 +220,7 @@ def _reinforce(situation: Situation) -> Conditions:
 def _rotate(situation: Situation) -> Conditions:
     rules, last = situation.policy.strategies.sector_rotation, situation.memory.last_rotation
     now = momentum(situation)
-    changed = change(situation, now)
-    what = "strategies.sector_rotation.trigger"
-    text = changed or ("the first and the last sector are those of the period before" if now else "no sector history")
-    turn = Condition(what, "", changed is not None, text, change="another sector leads or lags")
+    turn = _turn(situation, now)
     pair = from_to(situation, now)
     goal = f"one of {', '.join(rules.preferred_sectors)}" if rules.preferred_sectors else "one that may be bought"
     way = f"from {pair[0]} to {pair[1]}" if pair else f"no sector that is held is weaker than {goal}"
@@ -226,6 +240,16 @@ def _rotate(situation: Situation) -> Conditions:
     return Conditions((turn,), required)
 
 
+def _turn(situation: Situation, now: Mapping[str, float]) -> Condition:
+    rules, last = situation.policy.strategies.sector_rotation, situation.memory.last_rotation
+    rule, changed = "strategies.sector_rotation.trigger", change(situation, now)
+    if rules.trigger is RotationTrigger.PERIOD and last is not None and last < rules.evaluation_sessions:
+        text = f"the period of {rules.evaluation_sessions} sessions is not over, {last} have passed"
+        return Condition(rule, "", False, text, change=f"{rules.evaluation_sessions - last} more sessions pass")
+    text = changed or ("the first and the last sector are those of the period before" if now else "no sector history")
+    return Condition(rule, "", changed is not None, text, change="another sector leads or lags")
+
+
 def _rested(rule: str, what: str, last: int | None, least: int) -> Condition:
     if last is None:
         return Condition(rule, "", True, f"no {what} on record")
@@ -235,7 +259,7 @@ def _rested(rule: str, what: str, last: int | None, least: int) -> Condition:
 
 def _rebalance(situation: Situation) -> Conditions:
     rested = _frequency(situation)
-    drifts = [_drift(situation, drift.name, drift.difference, rested) for drift in situation.evaluation.drifts]
+    drifts = [_drift(situation, drift, rested) for drift in situation.evaluation.drifts]
     left = breaches(situation)
     limits = [_limit(m, m in left) for m in situation.evaluation.metrics if m.name in CURABLE and m.limit is not None]
     return Conditions(
@@ -251,18 +275,26 @@ def _others(situation: Situation) -> Iterator[Condition]:
 
 
 def _frequency(situation: Situation) -> Condition:
-    """A rebalance and a rotation both rest the drift that they leave, but not while an account is taken over."""
+    """A rebalance and a rotation both rest the drift that they leave, but not while an account is on its way."""
     memory, frequency = situation.memory, situation.policy.allocation.frequency
+    if is_on_its_way(situation.policy, memory):
+        return Condition("allocation.frequency", "", True, "the account is on its way to its targets on any day")
+    if is_under_way(memory):
+        text = f"the rebalance of {memory.last_rebalance} sessions ago is gone on with"
+        return Condition("allocation.frequency", "", True, text)
     moved = [ago for ago in (memory.last_rebalance, memory.last_rotation) if ago is not None]
-    last = None if is_on_its_way(situation.policy, memory) else min(moved, default=None)
-    return _rested("allocation.frequency", "rebalance or rotation", last, frequency.sessions)
+    return _rested("allocation.frequency", "rebalance or rotation", min(moved, default=None), frequency.sessions)
 
 
-def _drift(situation: Situation, name: str, difference: float, rested: Condition) -> Condition:
-    threshold = situation.policy.allocation.drift_threshold
-    beyond = abs(difference) > threshold + TOLERANCE
+def _drift(situation: Situation, drift: Drift, rested: Condition) -> Condition:
+    name, difference, threshold = drift.name, drift.difference, situation.policy.allocation.drift_threshold
+    least = float(situation.least) / situation.nav
+    beyond = is_off(situation.policy, drift, least)
     text = f"{name} {difference:+.1%} of NAV from its attainable target, threshold {threshold:.1%}"
     rule, away = "allocation.drift_threshold_pct", abs(difference)
+    if beyond and away <= threshold + TOLERANCE:
+        comes = "to be bought" if difference < 0 else "to be sold to the last share"
+        text, threshold = f"{name} {difference:+.1%} of NAV from its attainable target, {comes}", least
     if beyond and not rested.met:
         return Condition(rule, name, False, f"{text}, but {rested.text}", away, threshold, rested.change)
     more = f"{name} drifts another {threshold - away:.1%} of NAV from its target"
@@ -274,27 +306,29 @@ def _limit(metric: Metric, left: bool) -> Condition:
     if metric.value is None or metric.limit is None:
         return Condition(LIMIT_OF[metric.name], metric.name, False, f"{metric.name} unknown: {metric.note}")
     text = f"{metric.name} {metric.value:.1%}, {bound} {metric.limit:.1%}"
+    least = metric.limit * (CRITICAL_ABOVE if metric.name in STATISTICS else 1)
+    more: str | None = f"{metric.name} {'falls below' if metric.floor else 'rises above'} {least:.1%}"
     if metric.is_inherited:
-        text = f"{text}, which was so when the account was taken over and is worked off"
+        text, more = f"{text}, which was so when the account was taken over and is worked off", None
+    elif metric.breached and not left and is_acted_upon(metric):
+        text, more = f"{text}, which the mandatory sales deal with", None
     elif metric.breached and not left:
-        text = f"{text}, which the mandatory sales deal with"
-    verb = "falls below" if metric.floor else "rises above"
-    more = f"{metric.name} {verb} {metric.limit:.1%}"
-    return Condition(LIMIT_OF[metric.name], metric.name, left, text, metric.value, metric.limit, more)
+        text = f"{text}, which keeps from buying and is sold for above {least:.1%} only"
+    return Condition(LIMIT_OF[metric.name], metric.name, left, text, metric.value, least, more)
 
 
 def _hold(situation: Situation) -> Conditions:
     """HOLD needs no trigger; what is told is how near the mandatory sales are."""
     exits, taken = situation.policy.exits, situation.memory.profit_levels_taken
-    due = situation.evaluation.exits_due
     found: list[_Sketch] = []
     for position in situation.holdings:
         number = position.instrument.conid
         level = (taken.get(number, 0) + 1) * exits.take_profit
         stop = loss_level(situation.market, number, exits.stop_loss, exits.volatility_multiple)
         found.append(_return(situation, position, "exits.stop_loss_pct", -stop, fall=True))
-        found.append(_return(situation, position, "exits.take_profit_pct", level, fall=False))
-    return Conditions(_told((*found, _sketch(_drawdown(situation, due)))), _uncritical(situation))
+        if exits.take_profit_sell > 0:
+            found.append(_return(situation, position, "exits.take_profit_pct", level, fall=False))
+    return Conditions(_told((*found, _sketch(_drawdown(situation)))), _uncritical(situation))
 
 
 def _uncritical(situation: Situation) -> tuple[Condition, ...]:
@@ -303,19 +337,26 @@ def _uncritical(situation: Situation) -> tuple[Condition, ...]:
     return tuple(
         Condition(LIMIT_OF[m.name], m.name, False, f"{m.name} is CRITICAL", m.value, m.limit, f"{m.name} falls")
         if m.value is None or m.limit is None
-        else replace(_limit(m, True), met=False, change=f"{m.name} comes back to {m.limit:.1%}")
+        else replace(_limit(m, True), met=False, threshold=m.limit, change=f"{m.name} comes back to {m.limit:.1%}")
         for m in found
     )
 
 
-def _drawdown(situation: Situation, due: Sequence[ExitDue]) -> Condition:
+def _drawdown(situation: Situation) -> Condition:
+    """The fall that is counted, and when the drawdown action acts on it, for the first time or once more."""
     value, limit = situation.evaluation.drawdown, situation.policy.risk_limits.max_drawdown
     rule = "risk_limits.max_drawdown_pct"
     if value is None:
         return Condition(rule, "drawdown", False, "drawdown unknown")
-    acts = any(exit_due.rule is ExitRule.DRAWDOWN for exit_due in due)
-    text = f"drawdown {value:.1%} against {limit:.1%}"
-    return Condition(rule, "drawdown", acts, text, value, limit, f"the drawdown reaches {limit:.1%}")
+    now, before = situation.evaluation.recovery, situation.memory.recovery
+    acts = now is not None and (before is None or before.acted != now.acted)
+    acted_at = situation.evaluation.drawdown_acted_at
+    if acts or acted_at is None:
+        text = f"drawdown {value:.1%} against {limit:.1%}"
+        return Condition(rule, "drawdown", acts, text, value, limit, f"the drawdown reaches {limit:.1%}")
+    again = acted_at + WORSE * limit
+    text = f"drawdown {value:.1%} against {limit:.1%}, acted upon at {acted_at:.1%}"
+    return Condition(rule, "drawdown", False, text, value, again, f"the drawdown reaches {again:.1%}")
 
 
 _OF: dict[Action, Callable[[Situation], Conditions]] = {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.decision.aims import unreachable
 from app.decision.conditions import Condition, Conditions, conditions
 from app.decision.options import Options
 from app.decision.plans import situation_of
@@ -16,7 +17,7 @@ from app.decision.too_small import no_buy_is_possible
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market
 from app.domain.order import Side
-from app.domain.plan import Action, Choice, Memory
+from app.domain.plan import Action, Choice, Memory, shown_as
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 
@@ -40,6 +41,7 @@ class Standing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ActionExplanation:
     """One action. `because` is a sentence; `changes` say what would have to be different for it to be offered.
+    `shown_as`: the action as people read it.
 
     `shortfalls` is of REBALANCE: the targets that its plan, the closest that is feasible, does not meet.
     """
@@ -49,16 +51,18 @@ class ActionExplanation:
     because: str
     conditions: Conditions
     changes: tuple[str, ...]
+    shown_as: str
     shortfalls: tuple[Shortfall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What was offered, and what became of it."""
+    """What was offered, and what became of it; `shown_as`: what was chosen, as people read it."""
 
     options: Options
     choice: Choice
     chosen: Action
+    shown_as: str
 
 
 def explain(
@@ -72,7 +76,8 @@ def explain(
 ) -> tuple[ActionExplanation, ...]:
     """All five actions, in the order of precedence. Raises: KeyError for a choice that was not offered."""
     situation = situation_of(policy, portfolio, market, evaluation, memory)
-    decision = _Decision(options, choice, options.plan(choice).action)
+    chosen = options.plan(choice)
+    decision = _Decision(options, choice, chosen.action, chosen.shown_as)
     return tuple(_one(situation, decision, action) for action in ACTIONS)
 
 
@@ -83,13 +88,15 @@ def _one(situation: Situation, decision: _Decision, action: Action) -> ActionExp
     because = _because(decision, action, standing, found)
     if action is Action.HOLD and not any(o.side is Side.BUY for p in decision.options.choosable for o in p.orders):
         impossible = no_buy_is_possible(situation)
-        because += "" if impossible is None else f" {impossible[0].upper()}{impossible[1:]}."
+        why_not = (*unreachable(situation), *(() if impossible is None else (impossible,)))
+        because += "".join(f" {words[0].upper()}{words[1:]}." for words in why_not[:MOST_TOLD])
     short: tuple[Shortfall, ...] = ()
     if action is Action.REBALANCE:
         plan = next((plan for plan in decision.options.feasible if plan.action is action), None)
         orders = plan.orders if plan is not None else situation.mandatory
         short = shortfalls(situation, orders, decision.options.refusals.get(action, ()))
-    return ActionExplanation(action, standing, because, found, changes, short)
+    name = shown_as(action.value, len(situation.mandatory))
+    return ActionExplanation(action, standing, because, found, changes, name, short)
 
 
 def _standing(decision: _Decision, action: Action, found: Conditions) -> Standing:
@@ -115,7 +122,7 @@ def _because(decision: _Decision, action: Action, standing: Standing, found: Con
     met, asked = (_listed([c.text for c in found.triggers if c.met or every]) for every in (False, True))
     return {
         Standing.CHOSEN: f"Chosen by {decision.choice.chosen_by}: {reason}.",
-        Standing.OFFERED: f"Offered, and {decision.chosen} was chosen by {decision.choice.chosen_by}: {reason}.",
+        Standing.OFFERED: f"Offered, and {decision.shown_as} was chosen by {decision.choice.chosen_by}: {reason}.",
         Standing.WITHHELD: "Withheld: a CRITICAL breach outlasts the mandatory exits, and another plan answers it: "
         f"{_listed([c.text for c in found.missing])}.",
         Standing.REFUSED: f"Called for ({reason}), and the gate left nothing of it: "
@@ -123,7 +130,8 @@ def _because(decision: _Decision, action: Action, standing: Standing, found: Con
         Standing.IMPOSSIBLE: f"Called for ({met}), and no order of it fits: the mandatory sales, limits, cash, "
         "order sizes, rests and the day's number of orders leave nothing to do.",
         Standing.NOT_TRIGGERED: f"Not called for: {asked or 'nothing triggers it'}.",
-        Standing.BARRED: f"Not offered: {_listed([c.text for c in found.missing])}.",
+        Standing.BARRED: f"Not offered: {_listed([c.text for c in found.missing])}."
+        + (f" It is called for ({met})." if met else ""),
     }[standing]
 
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.decision.aims import belongs, labels, out_of_reach
 from app.decision.situation import Situation
 from app.domain.evaluation import Drift
-from app.domain.instrument import Instrument
 from app.domain.order import Order
 from app.domain.ruling import Refusal
 from app.domain.sizing import HEADROOM
@@ -34,7 +34,7 @@ def shortfalls(situation: Situation, orders: Sequence[Order], refusals: Sequence
     """Targets that the orders leave off, the farthest first; reasons for ever first, then those of the day."""
     traded: defaultdict[tuple[str, str], float] = defaultdict(float)
     for order in orders:
-        for kind, label in _labels(situation, order.instrument).items():
+        for kind, label in labels(situation, order.instrument).items():
             traded[kind, label] += order.side.sign * situation.base_value(order) / situation.nav
     ends = [(drift, drift.weight + traded[drift.kind, drift.name]) for drift in situation.evaluation.drifts]
     off = [(drift, after) for drift, after in ends if abs(after - drift.target) > NEAR]
@@ -46,38 +46,10 @@ def shortfalls(situation: Situation, orders: Sequence[Order], refusals: Sequence
             drift.target,
             drift.attainable,
             after,
-            (*_out_of_reach(situation, drift), *_today(situation, drift, after, orders, refusals)),
+            (*out_of_reach(situation, drift), *_today(situation, drift, after, orders, refusals)),
         )
         for drift, after in farthest
     )
-
-
-def _labels(situation: Situation, instrument: Instrument) -> dict[str, str]:
-    """Kind of drift → the group of that kind that the name is in."""
-    return {
-        "asset_class": instrument.asset_class.value,
-        "sector": situation.sector(instrument),
-        "name": instrument.symbol,
-    }
-
-
-def _belongs(situation: Situation, drift: Drift, instrument: Instrument) -> bool:
-    return _labels(situation, instrument)[drift.kind] == drift.name
-
-
-def _out_of_reach(situation: Situation, drift: Drift) -> tuple[str, ...]:
-    """Why the attainable target is not the policy's own."""
-    if abs(drift.attainable - drift.target) <= TOLERANCE:
-        return ()
-    if drift.attainable > drift.target:
-        return ("names that must not be ordered today hold it there",)
-    if not any(_belongs(situation, drift, instrument) for instrument in situation.evaluation.eligible):
-        return ("no name of it may be bought today; its share stays in cash",)
-    caps, alike = situation.evaluation.caps, [d for d in situation.evaluation.drifts if d.kind == drift.kind]
-    tightest = min(caps, key=lambda cap: cap.limit)
-    if total_of(d.target for d in alike) > tightest.limit - HEADROOM + TOLERANCE:
-        return (f"{tightest.rule} allows {tightest.limit:.1%} to be invested, and one point is kept free",)
-    return (f"the limits of its names and of the group leave room for {drift.attainable:.1%}",)
 
 
 def _today(
@@ -88,14 +60,14 @@ def _today(
     if abs(gap) <= NEAR:
         return ()
     if refusals:
-        inside = {i.symbol for i in situation.market.instruments.values() if _belongs(situation, drift, i)}
+        inside = {i.symbol for i in situation.market.instruments.values() if belongs(situation, drift, i)}
         cut = tuple(str(refusal) for refusal in refusals if refusal.symbol in inside)
         if cut:
             return cut
     if (
         gap > 0
         and any(order.mandatory for order in orders)
-        and not any(_belongs(situation, drift, position.instrument) for position in situation.without_exit)
+        and not any(belongs(situation, drift, position.instrument) for position in situation.without_exit)
     ):
         return ("nothing is left of it to sell but what the mandatory sales leave",)
     used = total_of(situation.base_value(order) for order in orders) / situation.nav

@@ -8,7 +8,7 @@ from app.domain.adoption import Adoption
 from app.domain.navs import NavPoint
 from app.domain.policy.adoption import AdoptionMode
 from app.domain.tax import NO_TAX_BASIS, TaxBasis
-from app.engine.memory import EvaluationRecord
+from app.engine.memory import EvaluationRecord, Resumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class AccountRecord:
     `flows` were paid in and out, `income` was earned and paid; `plans` are the open withdrawals, earliest due first.
     `filled`: every intent with a fill, oldest first; `filled_since`: those of the snapshot's run and of later ones.
     `orders`: by the client order ids that were asked for; `open_intents`: of the session.
+    `resumed`: None where no person ever did, or nothing had been measured yet.
     """
 
     snapshot: Snapshot | None
@@ -37,3 +38,4 @@ class AccountRecord:
     income: tuple[Flow, ...] = ()
     plans: tuple[FlowPlan, ...] = ()
     tax_basis: TaxBasis = NO_TAX_BASIS
+    resumed: Resumed | None = None

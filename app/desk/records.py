@@ -12,7 +12,7 @@ from app.domain.adoption import Adoption
 from app.domain.cash import CashKind
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
-from app.domain.ruling import KillLevel
+from app.domain.ruling import Cause, KillLevel
 from app.engine.memory import EvaluationRecord
 
 
@@ -299,20 +299,25 @@ class SendBudget:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The kill level in force, who set it and why; `at` is None where nobody ever has."""
+    """The kill level in force, who set it and why; `at` is None where nobody ever has.
+
+    `causes`: the metrics that raised it, where it comes down by itself.
+    """
 
     level: KillLevel
     reason: str
     actor: str
     at: datetime | None
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """The level in force, and how many runs have sent orders since a person last set one."""
+    """The level in force, and how many runs have sent orders since a person last set one, at run number `reviewed`."""
 
     control: Control
     runs_since_review: int
+    reviewed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

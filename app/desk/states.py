@@ -28,6 +28,7 @@ from app.domain.ruling import KillLevel, Refusal
 from app.domain.session import BrokerSession
 from app.domain.tax import NO_TAX_BASIS, TaxBasis
 from app.engine.first_contact import ModeOutcome
+from app.engine.memory import FilledOrder
 from app.record.chunks import KeptInputs
 
 NO_MODEL = ModelUse()
@@ -111,10 +112,15 @@ class AccountRead(Run):
     continuity: Continuity
     quarantined: tuple[Quarantine, ...]
     navs: tuple[NavPoint, ...]
-    fills: tuple[Fill, ...]
+    filled: tuple[FilledOrder, ...]
     memory: Memory
     first_contact: bool = False
     tax_basis: TaxBasis = NO_TAX_BASIS
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """What was bought and sold, oldest first."""
+        return tuple(one.fill for one in self.filled)
 
     @property
     def unexplained_flow(self) -> Decimal:

@@ -11,6 +11,9 @@ from app.domain.market import Trend
 from app.domain.recovery import Recovery
 from app.domain.totals import total_of
 
+# From this multiple of its limit on a breach is CRITICAL.
+CRITICAL_ABOVE = 1.25
+
 
 class Severity(StrEnum):
     """How a value stands to its limit: below 0.8, up to 1, up to 1.25, above; or not computable."""

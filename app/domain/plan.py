@@ -22,6 +22,14 @@ class Action(StrEnum):
     REBALANCE = "REBALANCE"
 
 
+EXITS_ONLY = "EXITS ONLY"
+
+
+def shown_as(action: str, orders: int) -> str:
+    """The action of a plan with so many orders as people read it: HOLD that sells is none to them."""
+    return EXITS_ONLY if action == Action.HOLD and orders else action
+
+
 @dataclass(frozen=True, slots=True)
 class PostTrade:
     """The portfolio as it would be after the plan, at reference prices and before costs.
@@ -54,6 +62,11 @@ class Plan:
         """The same action and orders always have the same id."""
         legs = sorted(f"{o.instrument.conid}:{o.side}:{o.quantity}:{o.leg}" for o in self.orders)
         return f"{self.action.value.lower()}-" + hashlib.sha256("|".join(legs).encode()).hexdigest()[:8]
+
+    @property
+    def shown_as(self) -> str:
+        """Its action as people read it."""
+        return shown_as(self.action.value, len(self.orders))
 
     @property
     def notional(self) -> Decimal:

@@ -5,6 +5,9 @@ from datetime import date
 
 from app.domain.policy.recovery import RecoveryRules
 
+# Worse by this share of its limit, and a drawdown that was acted upon is acted upon again.
+WORSE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:

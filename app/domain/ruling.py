@@ -1,6 +1,7 @@
 """What the gate lets through. A refusal is a value: it names the rule, the number, the limit and what would pass."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,6 +14,19 @@ class KillLevel(StrEnum):
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"
     HALTED = "HALTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A metric that was over its limit in a session's reading, and so raised the level, which comes down by itself."""
+
+    metric: str
+    session_date: date
+    value: float
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.metric} is {self.value:.1%}, limit {self.limit:.1%}"
 
 
 @dataclass(frozen=True, slots=True)

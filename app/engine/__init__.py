@@ -6,6 +6,6 @@ environment.
 
 from app.engine.by_hand import leave
 from app.engine.day import DayDecision, Given, decide, decide_all, options
-from app.engine.levels import level_after, reason_to_reduce
+from app.engine.levels import Standing, standing_after
 
-__all__ = ["DayDecision", "Given", "decide", "decide_all", "leave", "level_after", "options", "reason_to_reduce"]
+__all__ = ["DayDecision", "Given", "Standing", "decide", "decide_all", "leave", "options", "standing_after"]

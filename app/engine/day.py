@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from app.decision import NOTHING_TO_DO, Options, Situation, anything_to_decide, offered, plans_of, rules, with_mandatory
 from app.domain.evaluation import Evaluation
 from app.domain.plan import Action, Plan
-from app.domain.ruling import DayUse, KillLevel, Refusal
-from app.engine.levels import level_after
+from app.domain.ruling import Cause, DayUse, KillLevel, Refusal
+from app.engine.levels import Standing, standing_after
 from app.risk import Today, feasible, measure, share_statistics
 
 
 @dataclass(frozen=True, slots=True)
 class DayDecision:
-    """One account's day; `level` is the one that its orders were ruled under."""
+    """One account's day; `level` is the one that its orders were ruled under, `causes` the metrics that raised it."""
 
     evaluation: Evaluation
     level: KillLevel
     options: Options
+    causes: tuple[Cause, ...] = ()
 
     @property
     def chosen(self) -> Plan:
@@ -32,19 +33,18 @@ class DayDecision:
 class Given:
     """One account, what was used of its day, and the level in force.
 
-    `runs_since_review`: runs that sent orders since a person last looked; None where the level stays as it is, whatever
-    the day lost.
+    `causes`: the metrics that raised the level; None where it stays as it is, whatever is measured.
     """
 
     today: Today
     use: DayUse
     level: KillLevel
-    runs_since_review: int | None = None
+    causes: tuple[Cause, ...] | None = None
 
 
-def decide(today: Today, use: DayUse, level: KillLevel, runs_since_review: int | None = None) -> DayDecision:
+def decide(today: Today, use: DayUse, level: KillLevel, causes: tuple[Cause, ...] | None = None) -> DayDecision:
     """One account's day, as `Given` says."""
-    return decide_all([Given(today, use, level, runs_since_review)])[0]
+    return decide_all([Given(today, use, level, causes)])[0]
 
 
 def decide_all(given: Sequence[Given]) -> tuple[DayDecision, ...]:
@@ -54,11 +54,12 @@ def decide_all(given: Sequence[Given]) -> tuple[DayDecision, ...]:
 
 
 def _decided(given: Given) -> DayDecision:
-    today, level, runs = given.today, given.level, given.runs_since_review
+    today, standing = given.today, Standing(given.level, given.causes or ())
     evaluation = measure(today)
-    if runs is not None:
-        level = level_after(today.policy, level, evaluation, runs)
-    return DayDecision(evaluation, level, options(today, evaluation, given.use, level))
+    if given.causes is not None:
+        standing = standing_after(standing, evaluation, today.market.session.date, today.memory.acknowledged)
+    found = options(today, evaluation, given.use, standing.level)
+    return DayDecision(evaluation, standing.level, found, standing.causes)
 
 
 def options(today: Today, evaluation: Evaluation, use: DayUse, level: KillLevel) -> Options:

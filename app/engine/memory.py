@@ -7,12 +7,14 @@ from datetime import date
 from decimal import Decimal
 
 from app.domain.adoption import Adoption, gain_base, sold_at_loss
-from app.domain.evaluation import Evaluation
+from app.domain.evaluation import Evaluation, Severity
 from app.domain.lots import Fill, RoundTrip, of_this_holding, round_trips
 from app.domain.order import OrderRule, Side
 from app.domain.plan import Action, Memory
 from app.domain.recovery import Recovery
+from app.engine.levels import OF_ONE_SESSION, over_limit
 
+_NOT_INSIDE = frozenset({Severity.HIGH, Severity.CRITICAL, Severity.UNKNOWN})
 LOSS_RULES = frozenset({OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS})
 # A sale by one of them is believed to be at a loss where only a part of the purchases is on record.
 FALL_RULES = frozenset({OrderRule.DRAWDOWN, OrderRule.LIMIT_BREACH})
@@ -24,7 +26,8 @@ class EvaluationRecord:
 
     `drawdown_acted_at`: the drawdown at which the drawdown action last acted. `inherited`: breaches that were found as
     the account was taken over and are not acted upon, each with how far it was over its limit then. `settled`: since
-    then it has been where its targets want it. `recovery` from a fall; falls are counted from `marked`.
+    then it has been where its targets want it. `recovery` from a fall; falls are counted from `marked`. `over`: the
+    value of each metric that may raise the kill level and was over its limit.
     """
 
     severities: Mapping[str, str]
@@ -34,6 +37,15 @@ class EvaluationRecord:
     settled: bool = False
     recovery: Recovery | None = None
     marked: date | None = None
+    over: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a person had before him who resumed: the newest session that was measured, and what was over its limit."""
+
+    session_date: date
+    over: Mapping[str, float]
 
 
 def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
@@ -46,6 +58,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         settled=evaluation.settled,
         recovery=evaluation.recovery,
         marked=evaluation.marked,
+        over=over_limit(evaluation) or None,
     )
 
 
@@ -168,6 +181,7 @@ def memory_of(
     closed_trades: tuple[Decimal | None, ...] | None = None,
     adoption: Adoption | None = None,
     bases: Mapping[int, Decimal] | None = None,
+    resumed: Resumed | None = None,
 ) -> Memory:
     """What today decides by. `before`: of the newest session before today; `since`: sessions from a date to today.
 
@@ -211,6 +225,8 @@ def memory_of(
         since_acted=0 if recovery is None else since(recovery.acted),
         since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
         marked=before.marked if before else None,
+        resumed=resumed.session_date if resumed else None,
+        acknowledged=_acknowledged(resumed, before, since) if resumed else {},
         rotated={
             conid: one.rotated
             for conid, one in names.items()
@@ -218,6 +234,18 @@ def memory_of(
         },
         added={conid: one.added for conid, one in names.items() if one.added},
     )
+
+
+def _acknowledged(resumed: Resumed, before: EvaluationRecord | None, since: Callable[[date], int]) -> dict[str, float]:
+    """What was seen counts until the metric is inside its limit, of one session's loss in that session."""
+    if since(resumed.session_date) == 0:
+        return dict(resumed.over)
+    severities = before.severities if before else {}
+    return {
+        name: value
+        for name, value in resumed.over.items()
+        if name != OF_ONE_SESSION and severities.get(name) in _NOT_INSIDE
+    }
 
 
 def profits_of(names: Mapping[int, NameMemory]) -> tuple[Decimal | None, ...]:

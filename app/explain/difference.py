@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.plan import shown_as
 from app.domain.policy import Policy
 from app.domain.policy.fields import written
 from app.explain.settings import masked
@@ -22,7 +23,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What one policy made of the day. `orders` as "SELL 12 AAPL" with legs added up; `breaches` by name."""
+    """What one policy made of the day. `orders` as "SELL 12 AAPL" with legs added up; `breaches` by name.
+
+    `shown_as`, `offered_as`: actions as people read them.
+    """
 
     action: str | None
     rationale: str | None
@@ -30,6 +34,8 @@ class Decided:
     orders: tuple[str, ...]
     breaches: tuple[str, ...]
     exits: tuple[str, ...]
+    shown_as: str | None
+    offered_as: tuple[str, ...]
 
 
 def changes(first: Policy, second: Policy) -> tuple[Change, ...]:
@@ -59,4 +65,6 @@ def decided(report: Report) -> Decided:
         orders=tuple(f"{side} {quantity:g} {symbol}" for (side, symbol), quantity in sorted(quantities.items())),
         breaches=tuple(m["name"] for m in metrics if m["limit"] is not None and m["severity"] in {"HIGH", "CRITICAL"}),
         exits=tuple(f"{e['symbol']} {e['rule']}" for e in due),
+        shown_as=shown_as(decision["action"], len(chosen["orders"]) if chosen else 0) if decision else None,
+        offered_as=tuple(shown_as(plan["action"], len(plan["orders"])) for plan in report["plans"]),
     )

@@ -42,6 +42,7 @@ def account_record(connection: Connection, book: str, session_date: date, coids:
         income=tuple(flow for flow in told if flow.is_income),
         plans=flow_plans.load(connection, book),
         tax_basis=tax_basis(connection, book, snapshot, filled),
+        resumed=run_memory.resumed(connection, book, controls.resumed_at(connection, book)),
     )
 
 

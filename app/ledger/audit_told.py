@@ -189,8 +189,9 @@ def _moved(account: Account, event: Told) -> None:
 def _level(account: Account, event: Told) -> None:
     told, before = event.payload, account.tables[control].get((event.book,), {})
     values = {name: told[name] for name in ("level", "reason", "actor")}
-    reviewed = told.get("reviewed", before.get("reviewed"))
-    account.put(control, (event.book,), {**values, "at": event.at, "reviewed": reviewed})
+    by_person = {name: told.get(name, before.get(name)) for name in ("reviewed", "resumed")}
+    causes = canonical(told["causes"]) if told.get("causes") else None
+    account.put(control, (event.book,), {**values, **by_person, "at": event.at, "causes": causes})
 
 
 def _flow(account: Account, event: Told) -> None:
@@ -261,6 +262,7 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.INTENT_MOVED: _moved,
     OwnKind.INTENT_ABSENT: _moved,
     OwnKind.LEVEL_RAISED: _level,
+    OwnKind.LEVEL_LOWERED: _level,
     OwnKind.LEVEL_SET: _level,
     OwnKind.FLOW_ADDED: _flow,
     OwnKind.ADOPTED: _adopted,

@@ -1,18 +1,24 @@
-"""What people and alarms have set: kill levels and quarantined names. Nothing here is ever loosened by itself."""
+"""What people and alarms have set: kill levels and quarantined names.
 
-from collections.abc import Sequence
-from datetime import datetime
+Nothing here is loosened by itself but a level that metrics raised, and only where nobody has touched it since.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, distinct, func, or_, select, update
 
 from app.desk.records import Control, Event, Quarantine
 from app.domain.errors import LedgerError
-from app.domain.ruling import KillLevel
-from app.ledger import events
+from app.domain.ruling import Cause, KillLevel
+from app.ledger import events, run_memory
 from app.ledger.events import OwnKind
 from app.ledger.schema import control, intents, quarantines, runs
 from app.ledger.transactions import insert_if_absent
+from app.record.canonical import canonical
 
 # The book whose level binds all books; its events have a chain of their own.
 ALL_BOOKS = "*"
@@ -24,6 +30,7 @@ _BINDING = or_(control.c.book == ALL_BOOKS, control.c.book == bindparam("of"))
 _SET = select(control).where(_BINDING)
 _NAMES = select(quarantines).where(quarantines.c.book == bindparam("of"))
 _REVIEWED = select(func.coalesce(func.max(control.c.reviewed), 0)).where(_BINDING)
+_RESUMED = select(func.max(control.c.resumed)).where(_BINDING)
 # By the orders that were sent: most runs send none.
 _SENT_SINCE = (
     select(func.count(distinct(intents.c.run_id)))
@@ -47,16 +54,27 @@ def locked_level(connection: Connection, book: str) -> KillLevel:
     return level(connection, book).level
 
 
-def tighten(connection: Connection, book: str, level_wanted: KillLevel, reason: str, at: datetime) -> Control:
-    """The book's own level only goes up."""
+def tighten(
+    connection: Connection, book: str, level_wanted: KillLevel, reason: str, at: datetime, causes: Sequence[Cause] = ()
+) -> Control:
+    """The book's own level only goes up; what metrics raised may be held by others from now on."""
     _require(reason, "a reason")
-    _lock(connection, _lock_of(book))
-    row = connection.execute(select(control).where(control.c.book == book)).one_or_none()
-    own = _NOBODY if row is None else _as_control(row)
-    wanted = Control(level_wanted, reason, AUTOMATIC, at)
-    if _strictness(wanted) > _strictness(own):
-        _store(connection, book, wanted, None)
+    own = _locked(connection, book)
+    wanted = Control(level_wanted, reason, AUTOMATIC, at, tuple(causes))
+    held_on = own.level is level_wanted and own.causes and wanted.causes and own.causes != wanted.causes
+    if _strictness(wanted) > _strictness(own) or held_on:
+        _store(connection, book, wanted)
         _tell(connection, book, OwnKind.LEVEL_RAISED, wanted)
+    return level(connection, book)
+
+
+def ease(connection: Connection, book: str, seen: Control, reason: str, at: datetime) -> Control:
+    """Whatever anybody else has set since stays."""
+    _require(reason, "a reason")
+    if seen.causes and _locked(connection, book) == seen:
+        wanted = Control(KillLevel.ACTIVE, reason, AUTOMATIC, at)
+        _store(connection, book, wanted)
+        _tell(connection, book, OwnKind.LEVEL_LOWERED, wanted)
     return level(connection, book)
 
 
@@ -69,10 +87,25 @@ def set_level(
     where = ALL_BOOKS if book is None else book
     _lock(connection, _lock_of(where))
     wanted = Control(level_wanted, reason, actor, at)
-    newest_run = connection.execute(select(func.coalesce(func.max(runs.c.number), 0))).scalar_one()
-    _store(connection, where, wanted, newest_run)
-    _tell(connection, where, OwnKind.LEVEL_SET, wanted, reviewed=newest_run)
+    told = {"reviewed": connection.execute(select(func.coalesce(func.max(runs.c.number), 0))).scalar_one()}
+    measured = run_memory.newest_measured(connection) if level_wanted is KillLevel.ACTIVE else None
+    if measured is not None:
+        told["resumed"] = measured
+    _store(connection, where, wanted, told)
+    _tell(connection, where, OwnKind.LEVEL_SET, wanted, told)
     return level(connection, where)
+
+
+def resumed_at(connection: Connection, book: str) -> int | None:
+    """The newest run that had measured as a person last resumed; None where none ever did."""
+    found: int | None = connection.execute(_RESUMED, {"of": book}).scalar_one()
+    return found
+
+
+def reviewed_at(connection: Connection, book: str) -> int:
+    """The newest run as a person last set a level."""
+    found: int = connection.execute(_REVIEWED, {"of": book}).scalar_one()
+    return found
 
 
 def runs_since_review(connection: Connection, book: str) -> int:
@@ -134,18 +167,34 @@ def _lock(connection: Connection, *locks: ColumnElement[Any]) -> None:
 
 
 def _as_control(row: Row[Sequence[object]]) -> Control:
-    return Control(KillLevel(row.level), row.reason, row.actor, row.at)
+    causes = [_cause(told) for told in json.loads(row.causes)] if row.causes else ()
+    return Control(KillLevel(row.level), row.reason, row.actor, row.at, tuple(causes))
 
 
-def _store(connection: Connection, book: str, wanted: Control, reviewed: int | None) -> None:
-    values = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, "at": wanted.at}
-    if not insert_if_absent(connection, control, {"book": book, "reviewed": reviewed, **values}):
-        review = {} if reviewed is None else {"reviewed": reviewed}
-        connection.execute(update(control).where(control.c.book == book).values(**values, **review))
+def _cause(told: Mapping[str, Any]) -> Cause:
+    return Cause(told["metric"], date.fromisoformat(told["session_date"]), told["value"], told["limit"])
 
 
-def _tell(connection: Connection, book: str, kind: OwnKind, wanted: Control, **more: int) -> None:
-    payload = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, **more}
+def _locked(connection: Connection, book: str) -> Control:
+    """The book's own level, which nobody can change before this transaction ends."""
+    _lock(connection, _lock_of(book))
+    row = connection.execute(select(control).where(control.c.book == book)).one_or_none()
+    return _NOBODY if row is None else _as_control(row)
+
+
+def _store(connection: Connection, book: str, wanted: Control, by_person: Mapping[str, int] | None = None) -> None:
+    values: dict[str, object] = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, "at": wanted.at}
+    values["causes"] = canonical(list(map(asdict, wanted.causes))) if wanted.causes else None
+    values.update(by_person or {})
+    if not insert_if_absent(connection, control, {"book": book, **values}):
+        connection.execute(update(control).where(control.c.book == book).values(**values))
+
+
+def _tell(
+    connection: Connection, book: str, kind: OwnKind, wanted: Control, by_person: Mapping[str, int] | None = None
+) -> None:
+    causes = {"causes": list(map(asdict, wanted.causes))} if wanted.causes else {}
+    payload = {"level": wanted.level, "reason": wanted.reason, "actor": wanted.actor, **causes, **(by_person or {})}
     if wanted.at is None:
         raise LedgerError("a level that is set has a time")
     events.append(connection, book, None, (Event(kind, payload),), wanted.at)

@@ -86,6 +86,7 @@ class OwnKind(StrEnum):
     INTENT_ABSENT = "intent_absent"
     NAVS_ADDED = "navs_added"
     LEVEL_RAISED = "level_raised"
+    LEVEL_LOWERED = "level_lowered"
     LEVEL_SET = "level_set"
     FLOW_ADDED = "flow_added"
     ADOPTED = "adopted"

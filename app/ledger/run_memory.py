@@ -8,11 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select
+from sqlalchemy import Connection, Integer, Select, bindparam, delete, func, insert, or_, select
 
 from app.desk.records import RunMemory, RunStatus, Snapshot, UnitValue
 from app.domain.recovery import Recovery
-from app.engine.memory import EvaluationRecord
+from app.engine.memory import EvaluationRecord, Resumed
 from app.ledger.events import OwnKind
 from app.ledger.schema import events, run_memory, runs
 from app.record.canonical import canonical
@@ -40,6 +40,18 @@ _LAST_EVALUATION = (
     .where(runs.c.dry_run.is_(False), runs.c.session_date < bindparam("before"), runs.c.status == RunStatus.DONE)
     .order_by(runs.c.session_date.desc(), runs.c.number.desc())
     .limit(1)
+)
+_UP_TO = bindparam("number", type_=Integer)
+_SEEN = (
+    _of(Kind.EVALUATION)
+    .where(runs.c.dry_run.is_(False), or_(_UP_TO.is_(None), runs.c.number <= _UP_TO))
+    .order_by(runs.c.number.desc())
+    .limit(1)
+)
+_NEWEST_MEASURED = (
+    select(func.max(runs.c.number))
+    .join(run_memory, run_memory.c.run_id == runs.c.run_id)
+    .where(run_memory.c.kind == Kind.EVALUATION, runs.c.dry_run.is_(False))
 )
 # By the sealing events, which are in this order: to sort the runs would read over all their reports.
 _LAST_SNAPSHOT = (
@@ -71,6 +83,7 @@ def texts(memory: RunMemory) -> dict[str, str]:
             **({"settled": True} if told.settled else {}),
             **({} if told.recovery is None else {"recovery": asdict(told.recovery)}),
             **({} if told.marked is None else {"marked": told.marked}),
+            **({} if told.over is None else {"over": told.over}),
         }
     if memory.account is not None:
         found[Kind.ACCOUNT] = _account(memory.account)
@@ -92,8 +105,32 @@ def last_evaluation(connection: Connection, book: str, before: date) -> tuple[da
     row = connection.execute(_LAST_EVALUATION, {"of": book, "before": before}).one_or_none()
     if row is None:
         return None
-    told = json.loads(row.content)
-    left = EvaluationRecord(
+    return row.session_date, _evaluation(row.content)
+
+
+def newest_evaluation(connection: Connection, book: str) -> tuple[date, EvaluationRecord] | None:
+    """Of the newest run that measured, whatever became of it, and its session."""
+    row = connection.execute(_SEEN, {"of": book, "number": None}).one_or_none()
+    return None if row is None else (row.session_date, _evaluation(row.content))
+
+
+def resumed(connection: Connection, book: str, number: int | None) -> Resumed | None:
+    """What a person saw who resumed when that run was the newest that had measured."""
+    if number is None:
+        return None
+    row = connection.execute(_SEEN, {"of": book, "number": number}).one_or_none()
+    return None if row is None else Resumed(row.session_date, _evaluation(row.content).over or {})
+
+
+def newest_measured(connection: Connection) -> int | None:
+    """The number of the newest run of any book that measured."""
+    found: int | None = connection.execute(_NEWEST_MEASURED).scalar_one()
+    return found
+
+
+def _evaluation(content: str) -> EvaluationRecord:
+    told = json.loads(content)
+    return EvaluationRecord(
         told["severities"],
         told["caps"],
         told["drawdown_acted_at"],
@@ -101,8 +138,8 @@ def last_evaluation(connection: Connection, book: str, before: date) -> tuple[da
         told.get("settled", False),
         _recovery(told.get("recovery")),
         _day(told.get("marked")),
+        told.get("over"),
     )
-    return row.session_date, left
 
 
 def _recovery(told: Mapping[str, Any] | None) -> Recovery | None:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from app.domain.errors import LedgerError
 from app.record.canonical import decimal_text, time_text
 
-HEAD = "0008"
+HEAD = "0009"
 
 metadata = MetaData()
 
@@ -253,7 +253,8 @@ navs = Table(
     CheckConstraint("kind IN ('broker', 'run', 'close')", name="ck_navs_kind"),
 )
 
-# `reviewed` is the number of the newest run when a person last set the level.
+# `reviewed` is the number of the newest run when a person last set the level, `resumed` that of the newest that had
+# measured when one last resumed. `causes`: canonical JSON, the metrics that raised the level; null where none did.
 control = Table(
     "control",
     metadata,
@@ -263,6 +264,8 @@ control = Table(
     Column("actor", Text),
     Column("at", TimeText),
     Column("reviewed", Integer),
+    Column("causes", Text),
+    Column("resumed", Integer),
     PrimaryKeyConstraint("book", name="pk_control"),
     CheckConstraint("level IN ('ACTIVE', 'REDUCING', 'HALTED')", name="ck_control_level"),
 )

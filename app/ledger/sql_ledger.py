@@ -38,7 +38,7 @@ from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.policy.adoption import AdoptionMode
 from app.domain.questions import Question
-from app.domain.ruling import DayUse, KillLevel, Refusal
+from app.domain.ruling import Cause, DayUse, KillLevel, Refusal
 from app.ledger import (
     adoptions,
     audit,
@@ -236,9 +236,13 @@ class SqlLedger(CashRecords):
         with self._read() as connection:
             return controls.level(connection, book)
 
-    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime) -> Control:
+    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime, causes: Sequence[Cause] = ()) -> Control:
         with self._write() as connection:
-            return controls.tighten(connection, book, level, reason, at)
+            return controls.tighten(connection, book, level, reason, at, causes)
+
+    def ease(self, book: str, seen: Control, reason: str, at: datetime) -> Control:
+        with self._write() as connection:
+            return controls.ease(connection, book, seen, reason, at)
 
     def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:
         with self._write(thorough=True) as connection:
@@ -246,7 +250,8 @@ class SqlLedger(CashRecords):
 
     def oversight(self, book: str) -> Oversight:
         with self._read() as connection:
-            return Oversight(controls.level(connection, book), controls.runs_since_review(connection, book))
+            sent, reviewed = controls.runs_since_review(connection, book), controls.reviewed_at(connection, book)
+            return Oversight(controls.level(connection, book), sent, reviewed)
 
     def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
         with self._write() as connection:

@@ -21,7 +21,7 @@ from app.domain.navs import NavPoint
 from app.domain.plan import Action, Choice, Exchange, Memory, Plan
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from app.domain.ruling import DayUse, KillLevel, Refusal
+from app.domain.ruling import Cause, DayUse, KillLevel, Refusal
 from app.record.chunks import Chunks, KeptInputs
 from app.record.codec import RecordForm, encode, form
 from app.record.histories import put_history
@@ -32,6 +32,7 @@ POLICY = RecordForm(Policy, beside=("notifications",))
 MARKET = RecordForm(Market, beside=("instruments", "history", "index"))
 MEMORY = RecordForm(Memory, beside=("closed_trades", "adoption"))
 REFUSALS = form(Mapping[Action, tuple[Refusal, ...]])
+CAUSES = form(tuple[Cause, ...])
 INSTRUMENT = RecordForm(Instrument)
 NAV_POINT = RecordForm(NavPoint)
 
@@ -48,14 +49,14 @@ class ByHand:
 class Inputs:
     """All that one decision follows from.
 
-    `runs_since_review` as in the engine. `exchange`: where a model was asked; `choice`: where whoever chose was neither
+    `causes` as in the engine. `exchange`: where a model was asked; `choice`: where whoever chose was neither
     the rules nor a model; `by_hand`: where a person asked for the one order.
     """
 
     today: Today
     use: DayUse = field(default_factory=DayUse)
     level: KillLevel = KillLevel.ACTIVE
-    runs_since_review: int | None = None
+    causes: tuple[Cause, ...] | None = None
     exchange: Exchange | None = None
     choice: Choice | None = None
     by_hand: ByHand | None = None
@@ -118,7 +119,7 @@ def keep(inputs: Inputs, outcome: Mapping[str, Any], told: Told, conceal: Callab
         "outcome": chunks.put(outcome),
     }
     extra = {
-        "runs_since_review": inputs.runs_since_review,
+        "causes": None if inputs.causes is None else CAUSES.encode(inputs.causes),
         "doubt": today.doubt,
         "exchange": None if inputs.exchange is None else _exchange(chunks, inputs.exchange),
         "choice": None if inputs.choice is None else encode(Choice, inputs.choice),

@@ -16,7 +16,7 @@ from app.domain.navs import NavPoint
 from app.domain.plan import Choice, Exchange, Memory, Plan
 from app.domain.policy import Notifications, Policy
 from app.domain.portfolio import Portfolio
-from app.domain.ruling import DayUse, KillLevel
+from app.domain.ruling import Cause, DayUse, KillLevel
 from app.engine import decide, leave
 from app.record.canonical import encoded
 from app.record.capture import FORM, INSTRUMENT, MARKET, MEMORY, POLICY, ByHand, Inputs, Told, chosen, outcome_of
@@ -55,7 +55,7 @@ def read(kept_inputs: KeptInputs) -> Record:
         ),
         use=root.value(DayUse, "use"),
         level=root.value(KillLevel, "level"),
-        runs_since_review=root.value(int | None, "runs_since_review"),
+        causes=_causes(root),
         exchange=_exchange(root),
         choice=root.value(Choice | None, "choice"),
         by_hand=root.value(ByHand | None, "by_hand"),
@@ -86,7 +86,7 @@ def plan_of(inputs: Inputs, outcome: Mapping[str, Any]) -> Plan:
 
 
 def _by_the_engine(inputs: Inputs) -> dict[str, Any]:
-    day = decide(inputs.today, inputs.use, inputs.level, inputs.runs_since_review)
+    day = decide(inputs.today, inputs.use, inputs.level, inputs.causes)
     return outcome_of(day.evaluation, day.level, day.options, _choice(inputs, day.options), inputs.exchange)
 
 
@@ -139,6 +139,13 @@ class _Part:
 
     def _at(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
+
+
+def _causes(root: _Part) -> tuple[Cause, ...] | None:
+    """Earlier versions kept the runs since a person last looked in their place, where the level might change."""
+    before: int | None = root.value(int | None, "runs_since_review")
+    told: tuple[Cause, ...] | None = root.value(tuple[Cause, ...] | None, "causes")
+    return () if told is None and before is not None else told
 
 
 def _policy(root: _Part) -> Policy:

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from app.domain.errors import InsufficientHistory
-from app.domain.evaluation import Metric, Severity
+from app.domain.evaluation import CRITICAL_ABOVE, Metric, Severity
 from app.domain.market import Array, Market
 from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.plan import Memory
@@ -38,7 +38,6 @@ RISK_FREE = "over a risk-free rate of zero"
 NOTES = {"sharpe": RISK_FREE, "sortino": RISK_FREE}
 WORTHLESS = "the account was worth next to nothing before: no return since then"
 MEDIUM_FROM = 0.8
-CRITICAL_ABOVE = 1.25
 
 
 def severity(value: float, limit: float, floor: bool = False) -> Severity:

@@ -10,11 +10,8 @@ from app.domain.evaluation import Severity
 from app.domain.market import Trend
 from app.domain.plan import Memory
 from app.domain.policy import Policy, RecoveryMode
-from app.domain.recovery import Recovery
+from app.domain.recovery import WORSE, Recovery
 from app.domain.tolerance import TOLERANCE
-
-# Worse by this share of its limit, and a drawdown that was acted upon is acted upon again.
-WORSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)

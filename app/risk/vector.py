@@ -151,13 +151,6 @@ def _wanted(aim: Aim) -> dict[Key, float]:
     return found
 
 
-def _invested(policy: Policy) -> float:
-    """What the targets invest in all; 0 where there are none."""
-    allocation = policy.allocation
-    classes = total_of(target for name, target in allocation.asset_classes.items() if name != CASH)
-    return classes or total_of((*allocation.symbols.values(), *allocation.sectors.values()))
-
-
 def _goal(aim: Aim, group: Group) -> float:
     """What of the target can be reached, with the tilts of its names. What is not managed is no reason to sell."""
     most = _reached(aim, group, aim.room)
@@ -168,7 +161,7 @@ def _goal(aim: Aim, group: Group) -> float:
 
 def _reached(aim: Aim, group: Group, room: float) -> float:
     """Targets are scaled down together where they exceed the room."""
-    invested = _invested(aim.policy) or aim.room
+    invested = aim.policy.allocation.invested or aim.room
     scale = min(1.0, max(0.0, room) / invested) if invested > 0 else 0.0
     most = total_of(one.room for one in group.members)
     if group.key[0] == "sector":

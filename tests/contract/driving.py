@@ -126,8 +126,8 @@ class Driven:
         assert closed.status is RunStatus.DONE
         state = await exchange.state()
         level = KillLevel(done.report["level"]["level"])
-        after = KillLevel.ACTIVE if self.resume is Resume.AT_ONCE else level
-        set_level(self.ledger, after, "looked at", "the test", exchange.now)
+        if self.resume is Resume.AT_ONCE:
+            set_level(self.ledger, KillLevel.ACTIVE, "looked at", "the test", exchange.now)
         await exchange.move(next_session=True)
         return Day(
             on=date.fromisoformat(done.report["session_date"]),

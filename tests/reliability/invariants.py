@@ -203,7 +203,7 @@ def _counters(end: End, told: Sequence[Told], exits: set[str]) -> Iterator[str]:
 def _levels(end: End, told: Sequence[Told]) -> Iterator[str]:
     halted = False
     for event in told:
-        if event.kind in {"level_raised", "level_set"}:
+        if event.kind in {"level_raised", "level_lowered", "level_set"}:
             halted = event.payload["level"] == "HALTED"
             if halted and event.kind == "level_raised" and not end.may_halt:
                 yield f"I3: halted without a cause: {event.payload['reason']}"

@@ -43,7 +43,7 @@ def kept_days(policy_name: str, sessions: int = SESSIONS) -> Iterator[KeptInputs
         given = replace(given, today=replace(given.today, bare=False))
         decided = decide_all([given])[0]
         outcome = outcome_of(decided.evaluation, decided.level, decided.options, decided.options.default)
-        inputs = Inputs(given.today, given.use, given.level, given.runs_since_review)
+        inputs = Inputs(given.today, given.use, given.level, given.causes)
         yield keep(inputs, outcome, Told({"id": f"run_{row}"}, {"version": "test"}), HIDE)
         account.take(decided, market)
         account.close()

@@ -108,7 +108,7 @@ def _kept(subject: Subject, policy: Policy) -> Iterator[tuple[object, KeptInputs
         decided = decide_all([given])[0]
         if row in wanted:
             outcome = outcome_of(decided.evaluation, decided.level, decided.options, decided.options.default)
-            inputs = Inputs(given.today, given.use, given.level, given.runs_since_review)
+            inputs = Inputs(given.today, given.use, given.level, given.causes)
             yield market.session.date, keep(inputs, outcome, Told({"id": f"run_{row}"}, {"version": "check"}), hide)
         account.take(decided, market)
         account.close()

@@ -75,7 +75,7 @@ def missed(session: Session, after: Inputs, before: Inputs, sessions: int) -> Mi
         earlier = tuple(point for point in today.navs if point.session_date < day)
         now = follow(earlier[-1] if earlier else None, day, NavKind.RUN, portfolio.nav)
         then = Today(today.policy, portfolio, market, (*earlier, now), _memory(today.memory, sessions))
-        plan = decide(then, DayUse(), after.level, after.runs_since_review).chosen
+        plan = decide(then, DayUse(), after.level, after.causes).chosen
     except RecordError as error:
         return Missed(day, (), closes, error.cause)
     except (ArithmeticError, LookupError, ValueError, DataError) as error:

@@ -311,4 +311,4 @@ def _difference(plan: Plan, again: Plan) -> str:
     before, after = ({(o.side, o.quantity, o.instrument.symbol) for o in one.orders} for one in (plan, again))
     gone = " and ".join(f"{side} {quantity:f} {symbol}" for side, quantity, symbol in sorted(before - after)[:_NAMED])
     new = " and ".join(f"{side} {quantity:f} {symbol}" for side, quantity, symbol in sorted(after - before)[:_NAMED])
-    return f"{plan.action} ({gone or 'nothing else'}), now {again.action} ({new or 'nothing else'})"
+    return f"{plan.shown_as} ({gone or 'nothing else'}), now {again.shown_as} ({new or 'nothing else'})"

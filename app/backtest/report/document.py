@@ -20,6 +20,7 @@ from app.backtest.report.series import (
 )
 from app.backtest.report.words import BENCHMARKS, LIMITS, STATISTICS, UNKNOWN, estimate, number, percent
 from app.backtest.result import Backtest, Benchmark, Estimate, Judged
+from app.domain.plan import EXITS_ONLY
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CHARTED_NAMES = 6
@@ -299,7 +300,7 @@ def _actions(judged: Judged) -> Iterator[str]:
         f"{number(len(replayed.done), 0)} orders filled, {number(len(replayed.lapsed), 0)} lapsed; commissions "
         f"{number(float(costs.commission))}, slippage {number(float(costs.slippage))} {replayed.start.currency}.",
     )
-    for words, found in (("action", judged.actions), ("rule", judged.rules)):
+    for words, found in (("action", dict(_as_shown(judged.actions))), ("rule", judged.rules)):
         names = list(dict.fromkeys(name for told in found.values() for name in told))
         rows = [[one, *(_cell(told.get(name)) for name in names)] for one, told in found.items()]
         if rows:
@@ -311,6 +312,17 @@ def _actions(judged: Judged) -> Iterator[str]:
             for name, found in judged.without.items()
         ]
         yield table(["switched off", "return a year", "largest drawdown"], rows, "paired by days, 95 % intervals")
+
+
+def _as_shown(actions: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """HOLD that sold apart from HOLD that did nothing."""
+    for name, told in actions.items():
+        own = {one: value for one, value in told.items() if one not in {"days", "exits_only_days"}}
+        days, exits = int(str(told["days"])), int(str(told["exits_only_days"]))
+        if days > exits or not exits:
+            yield name, {"days": days - exits, **({} if exits else own)}
+        if exits:
+            yield EXITS_ONLY, {"days": exits, **own}
 
 
 def _cell(value: object) -> str:

@@ -16,6 +16,7 @@ from app.backtest.statistics.figures import YEAR, Ratio
 from app.domain.lots import Fill, RoundTrip, round_trips
 from app.domain.market import Array
 from app.domain.order import Side
+from app.domain.plan import EXITS_ONLY
 from app.domain.policy import DrawdownAction
 from app.domain.ruling import KillLevel
 from app.domain.tolerance import TOLERANCE
@@ -78,12 +79,19 @@ def trips_of(replayed: Replayed) -> tuple[RoundTrip, ...]:
 
 
 def actions_of(replayed: Replayed) -> dict[str, dict[str, object]]:
-    """Per action of the chosen plans: days, orders filled, bought, sold, and what the broker took."""
+    """Per action of the chosen plans: days, orders filled, bought, sold, and what the broker took.
+
+    `exits_only_days`: of those days the ones that people read as EXITS ONLY.
+    """
     days = Counter(day.action.value for day in replayed.days)
+    exits = Counter(day.action.value for day in replayed.days if day.shown_as == EXITS_ONLY)
     grouped: defaultdict[str, list[Done]] = defaultdict(list)
     for done in replayed.done:
         grouped[done.action.value].append(done)
-    return {name: {"days": days[name], **_sums(grouped[name])} for name in sorted({*days, *grouped})}
+    return {
+        name: {"days": days[name], "exits_only_days": exits[name], **_sums(grouped[name])}
+        for name in sorted({*days, *grouped})
+    }
 
 
 def rules_of(replayed: Replayed) -> dict[str, dict[str, object]]:

@@ -1,11 +1,12 @@
 """What people and alarms have set: kill levels and quarantined names."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from app.desk.ports.books import Books
 from app.desk.records import Control, Oversight, Quarantine
-from app.domain.ruling import KillLevel
+from app.domain.ruling import Cause, KillLevel
 
 
 class Controls(Books, Protocol):
@@ -15,8 +16,12 @@ class Controls(Books, Protocol):
         """The stricter of the book's own level and that of all books, None: of all books' alone; ACTIVE by default."""
         ...
 
-    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime) -> Control:
-        """Raise the level automatically; a stricter one that is in force stays."""
+    def tighten(self, book: str, level: KillLevel, reason: str, at: datetime, causes: Sequence[Cause] = ()) -> Control:
+        """Raise the level automatically; a stricter one that is in force stays, and so does one without causes."""
+        ...
+
+    def ease(self, book: str, seen: Control, reason: str, at: datetime) -> Control:
+        """Back to ACTIVE where the book's own level still is the one that was seen, and metrics raised it."""
         ...
 
     def set_level(self, book: str | None, level: KillLevel, reason: str, actor: str, at: datetime) -> Control:

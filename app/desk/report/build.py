@@ -6,11 +6,13 @@ from app.desk.desk import Desk
 from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
 from app.desk.report.adoption import adoption_part, levels_part
+from app.desk.report.earned import earned_part
 from app.desk.report.evaluation import evaluation_part, memory_part
 from app.desk.report.market import market_part
 from app.desk.report.order import order_parts, refusal_part
 from app.desk.report.plan import decision_part, plan_part
 from app.desk.report.schema import BrokerPart, LevelPart, ModelPart, PolicyPart, Report
+from app.desk.report.targets import targets_part
 from app.desk.report.tax import tax_part
 from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, Run, evaluation_of
 from app.desk.tax import view_of_run, with_results
@@ -59,6 +61,8 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         timings_ms={stage: round(ms, 1) for stage, ms in run.timings.items()},
         note=note,
         tax=tax_part(with_results(view, run)) if view else None,
+        targets=targets_part(desk, seen, evaluation) if seen and evaluation else None,
+        earned=earned_part(seen) if seen else None,
     )
 
 
@@ -72,6 +76,7 @@ def overview(record: RunRecord) -> dict[str, Any]:
         "slot": record.key.slot,
         "status": record.status.value,
         "action": decision["action"] if decision else None,
+        "shown_as": decision.get("shown_as") if decision else None,
         "started_at": record.started_at.isoformat(),
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "error": record.error,

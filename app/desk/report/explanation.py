@@ -35,6 +35,7 @@ class ShortfallPart(Part):
 class ExplanationPart(Part):
     """Why an action was chosen or not. Of `triggers` one is enough, of `requirements` all are needed.
 
+    `shown_as`: the action as people read it.
     `standing`: chosen, offered, withheld, refused (by the gate), impossible (no order fits), not_triggered or barred.
     """
 
@@ -45,6 +46,7 @@ class ExplanationPart(Part):
     requirements: tuple[ConditionPart, ...]
     changes: tuple[str, ...]
     shortfalls: tuple[ShortfallPart, ...]
+    shown_as: str | None = None
 
 
 def explanation_part(explanation: ActionExplanation) -> ExplanationPart:
@@ -62,6 +64,7 @@ def explanation_part(explanation: ActionExplanation) -> ExplanationPart:
             )
             for s in explanation.shortfalls
         ),
+        shown_as=explanation.shown_as,
     )
 
 

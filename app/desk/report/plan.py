@@ -29,7 +29,10 @@ class PostTradePart(Part):
 
 
 class PlanPart(Part):
-    """One thing that could have been done. `tax`: what its orders would bring, by name."""
+    """One thing that could have been done. `tax`: what its orders would bring, by name.
+
+    `shown_as`: the action as people read it: HOLD with orders is EXITS ONLY. Null in reports of earlier versions.
+    """
 
     id: str
     action: str
@@ -37,16 +40,18 @@ class PlanPart(Part):
     orders: tuple[PlannedOrder, ...]
     post_trade: PostTradePart | None
     tax: tuple[PlannedTaxPart, ...] = ()
+    shown_as: str | None = None
 
 
 class DecisionPart(Part):
-    """What was chosen. `fallback` says why the rules chose where a model was asked."""
+    """What was chosen. `fallback` says why the rules chose where a model was asked; `shown_as`: see the plans."""
 
     action: str
     plan_id: str
     chosen_by: str
     rationale: str
     fallback: str | None
+    shown_as: str | None = None
 
 
 def planned_order(order: Order) -> PlannedOrder:
@@ -73,6 +78,7 @@ def plan_part(plan: Plan, view: TaxView) -> PlanPart:
         if after
         else None,
         tax=planned_tax(view, plan.orders),
+        shown_as=plan.shown_as,
     )
 
 
@@ -84,4 +90,5 @@ def decision_part(run: Decided) -> DecisionPart:
         chosen_by=choice.chosen_by,
         rationale=choice.rationale,
         fallback=choice.fallback,
+        shown_as=run.plan.shown_as,
     )

@@ -9,12 +9,14 @@ from typing import Any
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
 from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
+from app.desk.report.earned import EarnedPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart
 from app.desk.report.market import MarketPart
 from app.desk.report.order import OrderPart, RefusalPart
 from app.desk.report.part import Amount, Part
 from app.desk.report.plan import DecisionPart, PlanPart
+from app.desk.report.targets import TargetsPart
 from app.desk.report.tax import TaxPart
 
 # Reports from before it was told had the fields of version 1.
@@ -89,6 +91,8 @@ class Report(Part):
     timings_ms: dict[str, float]
     note: str | None = None
     tax: TaxPart | None = None
+    targets: TargetsPart | None = None
+    earned: EarnedPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""

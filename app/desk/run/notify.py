@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from app.desk.clock import market_clock
 from app.desk.desk import Desk
 from app.desk.records import Notice, RunKey, RunStatus
-from app.desk.states import MarketRead, Run, evaluation_of
+from app.desk.states import Decided, Evaluated, MarketRead, Run, evaluation_of
 from app.domain.errors import LedgerError, OrderUncertain, PortfolioError
 from app.domain.policy import Occasion
 from app.domain.session import BrokerSession, SessionState
@@ -25,6 +25,7 @@ _TITLES = {
     Occasion.ORDER_UNCERTAIN: "it is unknown what became of an order",
     Occasion.APPROVAL_NEEDED: "orders wait for your approval",
     Occasion.APPROVAL_EXPIRED: "nobody approved in time",
+    Occasion.REVIEW_DUE: "nobody has looked for long",
 }
 _ENDS = {
     RunStatus.HALTED: Occasion.HALTED,
@@ -38,18 +39,19 @@ async def tell(
     desk: Desk, key: RunKey, occasion: Occasion, text: str, detail: str = "", title: str | None = None
 ) -> None:
     """Put down, where the policy names the occasion and an address. One notice a day, slot, occasion and `detail`."""
-    wanted = desk.policy.notifications
-    if not wanted.urls or occasion not in wanted.on or key.dry_run:
-        return
-    await put_down(desk, key, (occasion.value, detail), title or _TITLES[occasion], text)
+    if _is_told(desk, key, occasion):
+        await put_down(desk, key, (occasion.value, detail), title or _TITLES[occasion], text)
 
 
 async def put_down(desk: Desk, key: RunKey, what: tuple[str, ...], title: str, text: str) -> None:
     """One notice a day, slot and `what`; where it cannot be recorded the log says so, and nothing fails."""
-    parts = (key.book, key.session_date.isoformat(), key.slot, *what)
+    await _put_down(desk, key, (key.session_date.isoformat(), key.slot, *what), title, text)
+
+
+async def _put_down(desk: Desk, key: RunKey, what: tuple[str, ...], title: str, text: str) -> None:
     title = f"{key.session_date} {key.slot}: {title}"
     try:
-        await desk.in_thread(desk.ledger.add_notice, Notice("|".join(parts), key.book, title, text))
+        await desk.in_thread(desk.ledger.add_notice, Notice("|".join((key.book, *what)), key.book, title, text))
     except LedgerError as error:
         _logger.error("%s: nobody is told: %s", title, error)
 
@@ -62,12 +64,33 @@ async def tell_end(desk: Desk, run: Run, status: RunStatus, note: str | None) ->
         await tell(desk, run.key, Occasion.APPROVAL_NEEDED, text, run.run_id)
     elif status in _ENDS:
         await tell(desk, run.key, _ENDS[status], note or status.value)
+    await _tell_review(desk, run)
     blocked = run.market.untradable if isinstance(run, MarketRead) else {}
     evaluation = evaluation_of(run)
     for due in evaluation.exits_due if evaluation else ():
         if due.conid in blocked:
             text = f"{due.rule} of {due.symbol}: {blocked[due.conid]}. Look at it in the broker's own program."
             await tell(desk, run.key, Occasion.EXIT_BLOCKED, text, due.symbol)
+
+
+async def _tell_review(desk: Desk, run: Run) -> None:
+    """Once for each time that so many runs have sent orders since a person last looked."""
+    seen = run.oversight if isinstance(run, Evaluated | Decided) else None
+    most = desk.policy.approval.review_after_runs
+    if seen is None or most == 0 or seen.runs_since_review < most or not _is_told(desk, run.key, Occasion.REVIEW_DUE):
+        return
+    count = seen.runs_since_review // most * most
+    text = (
+        f"{count} runs have sent orders since a person last looked; the policy wants a look every {most}. They go on. "
+        "`portfolio resume --reason` says that you have looked."
+    )
+    what = (Occasion.REVIEW_DUE.value, str(seen.reviewed), str(count))
+    await _put_down(desk, run.key, what, _TITLES[Occasion.REVIEW_DUE], text)
+
+
+def _is_told(desk: Desk, key: RunKey, occasion: Occasion) -> bool:
+    wanted = desk.policy.notifications
+    return bool(wanted.urls) and occasion in wanted.on and not key.dry_run
 
 
 async def tell_failure(desk: Desk, key: RunKey, status: RunStatus, error: PortfolioError) -> None:

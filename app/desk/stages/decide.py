@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.decision import Options, explain
+from app.decision.aims import unreachable
 from app.decision.asking import summary
+from app.decision.plans import situation_of
 from app.desk.desk import Desk
 from app.desk.ports import Offer
 from app.desk.readiness import require_ready
@@ -30,6 +32,8 @@ from app.risk import measure
 async def evaluate(desk: Desk, run: MarketRead) -> Evaluated:
     """Measure the portfolio against the policy."""
     evaluation = measure(today_of(desk, run))
+    for words in unreachable(situation_of(desk.policy, run.portfolio, run.market, evaluation, run.memory)):
+        run.progress(f"warning: {words}")
     breaches = ", ".join(metric.name for metric in evaluation.breaches) or "none"
     run.progress(f"measured: limits breached: {breaches}; exits due: {len(evaluation.exits_due)}")
     _tell_blocked_exits(run, evaluation)
@@ -42,7 +46,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
     """Plans through the gate, one choice, and the commitment to it."""
     if run.claim is not None and run.claim.plan is not None:
         choice, plan = restore_plan(run.claim.plan, run.market.instruments)
-        run.progress(f"decision kept from the interrupted attempt: {plan.action}")
+        run.progress(f"decision kept from the interrupted attempt: {plan.shown_as}")
         kept = restore_explanations(run.claim.plan)
         return Decided(**vars(run), choice=choice, plan=plan, plans=(plan,), explanations=kept)
     evaluation, today = run.evaluation, today_of(desk, run)
@@ -54,7 +58,7 @@ async def decide(desk: Desk, run: Evaluated) -> Decided:
     choice, model = await desk.chooser.choose(offer)
     plan = found.plan(choice)
     explained = explain(desk.policy, run.portfolio, run.market, evaluation, run.memory, found, choice)
-    run.progress(f"decision: {plan.action} by {choice.chosen_by}: {choice.rationale}")
+    run.progress(f"decision: {plan.shown_as} by {choice.chosen_by}: {choice.rationale}")
     decided = Decided(
         **vars(run),
         plans=found.feasible,

@@ -16,7 +16,7 @@ from app.desk.desk import Desk
 from app.desk.records import Event
 from app.desk.states import Decided, MarketRead
 from app.domain.ruling import DayUse
-from app.engine import level_after
+from app.engine import Standing, standing_after
 from app.record.capture import ByHand, Inputs, Told, chosen, keep, outcome_of
 from app.record.chunks import KeptInputs
 from app.record.pseudonyms import pseudonymiser
@@ -43,9 +43,9 @@ def with_day_kept(desk: Desk, run: Decided, found: Options, use: DayUse) -> Deci
         seen = run.oversight
         if seen is not None:
             # As it was found, where what was measured alone made of it what it is.
-            after = level_after(desk.policy, seen.control.level, evaluation, seen.runs_since_review)
-            if after is run.level.level:
-                inputs = replace(inputs, level=seen.control.level, runs_since_review=seen.runs_since_review)
+            before, day = Standing(seen.control.level, seen.control.causes), run.key.session_date
+            if standing_after(before, evaluation, day, run.memory.acknowledged).level is run.level.level:
+                inputs = replace(inputs, level=before.level, causes=before.causes)
         outcome = outcome_of(evaluation, run.level.level, found, run.choice, exchange)
         return keep(inputs, outcome, _told(run), _concealing(desk.pseudonym_key, run.key.account))
 

@@ -14,7 +14,15 @@ from app.desk.states import AccountRead, Run, evaluation_of
 from app.domain.adoption import Adoption
 from app.domain.lots import Fill, by_name
 from app.domain.plan import Memory
-from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, gain_bases, memory_of, name_memories
+from app.engine.memory import (
+    EvaluationRecord,
+    FilledOrder,
+    Resumed,
+    evaluation_record,
+    gain_bases,
+    memory_of,
+    name_memories,
+)
 
 
 def remember(
@@ -25,19 +33,18 @@ def remember(
     held: Mapping[int, Decimal],
     adoption: Adoption | None = None,
     inherited: Mapping[str, float] | None = None,
+    resumed: Resumed | None = None,
 ) -> Memory:
     """`history`: every intent that was filled, oldest first; `last_evaluation`: of the newest session before today.
 
     `held`: conid → quantity now. `inherited`: where `last_evaluation` is from before the adoption.
     """
-    fills = fills_of(history)
-    orders = [
-        FilledOrder(fill, intent.action, intent.rules, intent.mandatory)
-        for fill, intent in zip(fills, history, strict=True)
-    ]
+    orders = orders_of(history)
+    fills = [one.fill for one in orders]
     since = lru_cache(maxsize=None)(lambda day: calendar.sessions_between(day, today))
     bases = gain_bases(adoption, by_name(fills), held)
-    memory = memory_of(name_memories(orders, held, adoption), last_evaluation, since, adoption=adoption, bases=bases)
+    names = name_memories(orders, held, adoption)
+    memory = memory_of(names, last_evaluation, since, adoption=adoption, bases=bases, resumed=resumed)
     return memory if inherited is None else replace(memory, inherited=dict(inherited))
 
 
@@ -58,6 +65,14 @@ def fills_of(history: Sequence[IntentRecord]) -> tuple[Fill, ...]:
     """What was bought and sold, with the fee that the broker's preview named, in proportion to what was filled."""
     return tuple(
         Fill(i.conid, i.session_date, i.side, i.filled_quantity, i.average_price, _fee(i.what_if, i)) for i in history
+    )
+
+
+def orders_of(history: Sequence[IntentRecord]) -> tuple[FilledOrder, ...]:
+    """What was filled, with why it was ordered."""
+    return tuple(
+        FilledOrder(fill, intent.action, intent.rules, intent.mandatory)
+        for fill, intent in zip(fills_of(history), history, strict=True)
     )
 
 

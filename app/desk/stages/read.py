@@ -11,7 +11,7 @@ from app.desk.records import IntentRecord, Quarantine
 from app.desk.report.unsettled import told, unsettled
 from app.desk.stages.cash_rows import explain_cash
 from app.desk.stages.continuity import Continuity, continuity
-from app.desk.stages.memory import fills_of, remember
+from app.desk.stages.memory import orders_of, remember
 from app.desk.stages.money import with_money
 from app.desk.stages.nav_history import nav_history, today
 from app.desk.stages.reconcile import our_ids, refuse_strange_trades, refuse_strangers, without_abandoned
@@ -71,6 +71,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         {position.instrument.conid: position.quantity for position in portfolio.positions},
         adoption,
         known.inherited,
+        known.resumed,
     )
     memory = await with_money(desk, run, portfolio, known, memory)
     read = AccountRead(
@@ -81,7 +82,7 @@ async def read_account(desk: Desk, run: Run) -> AccountRead:
         continuity=found,
         quarantined=quarantined,
         navs=await nav_history(desk, run, known, doubt_of(portfolio, found)),
-        fills=fills_of(known.filled),
+        filled=orders_of(known.filled),
         memory=memory,
         first_contact=known.adoption is None,
         tax_basis=known.tax_basis,

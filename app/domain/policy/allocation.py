@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field, StrictFloat, StrictInt
 
-from app.domain.policy.fields import Percent, Section, Symbol
+from app.domain.policy.fields import CASH, Percent, Section, Symbol
+from app.domain.totals import total_of
 
 
 class Frequency(StrEnum):
@@ -77,3 +78,9 @@ class Allocation(Section):
     weighting: Weighting = Weighting.AS_HELD
     drift_threshold: Percent = Field(default=5)
     frequency: Frequency = Frequency.MONTHLY
+
+    @property
+    def invested(self) -> float:
+        """What the targets invest in all; 0 where there are none."""
+        classes = total_of(target for name, target in self.asset_classes.items() if name != CASH)
+        return classes or total_of((*self.symbols.values(), *self.sectors.values()))

@@ -307,6 +307,7 @@ class Occasion(StrEnum):
     ORDER_UNCERTAIN = "order_uncertain"
     APPROVAL_NEEDED = "approval_needed"
     APPROVAL_EXPIRED = "approval_expired"
+    REVIEW_DUE = "review_due"
 
 
 class Notifications(Section):
@@ -318,6 +319,7 @@ class Notifications(Section):
         Occasion.NOT_READY,
         Occasion.EXIT_BLOCKED,
         Occasion.ORDER_UNCERTAIN,
+        Occasion.REVIEW_DUE,
     )
 
 

@@ -13,7 +13,7 @@ from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import AdoptionMode, Policy
 from app.domain.portfolio import Portfolio
 from app.domain.ruling import KillLevel
-from app.engine import level_after
+from app.engine import Standing, standing_after
 from app.risk import Today, measure
 from tests.support.worlds import TODAY, conid, evaluate, market, policy, portfolio, sessions
 
@@ -94,8 +94,8 @@ def test_a_value_at_risk_from_before_raises_no_level() -> None:
     tight, memory = policy(risk_limits__max_var_95_1d=0.001), taken_over(0)
     spared = evaluate(tight, heavy(), memory=memory)
     assert spared.metric("var_95_1d").breached
-    assert level_after(tight, KillLevel.ACTIVE, spared, 0) is KillLevel.ACTIVE
-    assert level_after(tight, KillLevel.ACTIVE, evaluate(tight, heavy()), 0) is KillLevel.REDUCING
+    assert standing_after(Standing(), spared, TODAY, {}).level is KillLevel.ACTIVE
+    assert standing_after(Standing(), evaluate(tight, heavy()), TODAY, {}).level is KillLevel.REDUCING
 
 
 def test_what_the_account_fell_before_counts_for_nothing() -> None:

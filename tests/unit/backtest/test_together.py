@@ -100,7 +100,7 @@ def test_what_no_rule_reads_changes_no_decision(days: int) -> None:
         found = decide_all(given)
         for account, one, bare in zip(accounts, given, found, strict=True):
             today = replace(one.today, bare=False, market=replace(market, history=dict(market.history)))
-            full = decide(today, one.use, one.level, one.runs_since_review)
+            full = decide(today, one.use, one.level, one.causes)
             assert essence(bare) == essence(full)
             assert bare.evaluation.metrics == full.evaluation.metrics[: len(bare.evaluation.metrics)]
             refused, shown = (decide(of, one.use, KillLevel.REDUCING) for of in (one.today, today))

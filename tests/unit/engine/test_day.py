@@ -60,7 +60,7 @@ def test_many_accounts_are_decided_as_each_is_alone(drawn: list[World], runs: in
     accounts = [replace(world, market=drawn[0].market).today() for world in drawn]
     given_days = [Given(today, DayUse(3), KillLevel.ACTIVE, runs) for today in accounts]
     alone = [
-        decide(replace(one.today, market=replace(one.today.market)), one.use, one.level, one.runs_since_review)
+        decide(replace(one.today, market=replace(one.today.market)), one.use, one.level, one.causes)
         for one in given_days
     ]
     assert list(decide_all(given_days)) == alone
@@ -105,6 +105,6 @@ def test_in_doubt_about_the_accounts_value_its_past_is_unknown_and_nothing_is_bo
 def test_a_day_that_lost_too_much_is_ruled_under_exits_only() -> None:
     account = portfolio(dict.fromkeys(NAMES[:7], 80), 44000, {"AA": 80})
     fallen = Today(policy(), account, market(), navs(account.nav * 2))
-    decided = decide(fallen, DayUse(), KillLevel.ACTIVE, runs_since_review=0)
+    decided = decide(fallen, DayUse(), KillLevel.ACTIVE, causes=())
     assert decided.level is KillLevel.REDUCING
     assert all(order.side is Side.SELL for plan in decided.options.feasible for order in plan.orders)

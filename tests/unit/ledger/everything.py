@@ -10,7 +10,7 @@ from app.domain.navs import NavKind
 from app.domain.order import OrderState, Side
 from app.domain.policy import AdoptionMode
 from app.domain.questions import Question
-from app.domain.ruling import KillLevel
+from app.domain.ruling import Cause, KillLevel
 from app.ledger.sql_ledger import SqlLedger
 from app.record.canonical import canonical, digest
 from app.record.chunks import KeptInputs
@@ -36,6 +36,7 @@ OTHER = "DU200"
 # Two days share what stayed the same.
 _SHARED = canonical({"policy": "hold"})
 TOMORROW = TODAY + timedelta(days=1)
+LOSS = Cause("daily_loss", TODAY, 0.05, 0.03)
 HELD = Question(("o163",), "Is this the price you mean?", False, "nobody answered")
 ANSWERED = Question(("o354", "o10"), "The order goes in full?", True)
 
@@ -110,6 +111,9 @@ def _ended_otherwise(ledger: SqlLedger) -> None:
 
 
 def _set_by_people(ledger: SqlLedger) -> None:
+    raised = ledger.tighten(OTHER, KillLevel.REDUCING, "a loss", AT, [LOSS])
+    ledger.ease(OTHER, raised, "inside again", AT)
+    ledger.tighten(OTHER, KillLevel.REDUCING, "at risk", AT, [replace(LOSS, metric="var_95_1d")])
     ledger.tighten(BOOK, KillLevel.REDUCING, "drawdown", AT)
     ledger.set_level(BOOK, KillLevel.ACTIVE, "looked at it", "a person", AT)
     ledger.set_level(None, KillLevel.HALTED, "away", "a person", AT)

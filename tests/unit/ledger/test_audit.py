@@ -331,7 +331,7 @@ def test_an_amount_stored_as_bytes_is_found(at_hand: Connection) -> None:
 
 
 def test_a_level_put_on_a_book_without_an_event_is_found(at_hand: Connection) -> None:
-    forged = "INSERT INTO control VALUES ('DU200', 'HALTED', 'why', 'who', '2022-03-14T14:00:00.000000+00:00', NULL)"
+    forged = "INSERT INTO control VALUES ('DU200', 'HALTED', 'why', 'who', '2022-03-14T14:00:00Z', NULL, NULL, NULL)"
     assert _after(at_hand, forged).problems == ("book DU200, its kill level: no intact event tells of it",)
 
 

@@ -1,21 +1,28 @@
-"""Kill levels, flows and quarantines: set by somebody for a reason, on record, and lowered by people only."""
+"""Kill levels, flows and quarantines: set for a reason, on record, and lowered by people but for one exception."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from app.desk.records import Flow, Quarantine, RunStatus
+from app.desk.records import Control, Flow, Quarantine, RunMemory, RunStatus
 from app.domain.errors import LedgerError
 from app.domain.order import OrderState
-from app.domain.ruling import KillLevel
+from app.domain.ruling import Cause, KillLevel
+from app.engine.memory import EvaluationRecord, Resumed
 from app.ledger.sql_ledger import SqlLedger
-from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, intent, planned, rows, sent
+from tests.unit.ledger.builders import AT, BOOK, KEY, TODAY, claimed, intent, planned, rows, sent
 
 LEVELS = list(KillLevel)
+TOMORROW = TODAY + timedelta(days=1)
+RISK = Cause("var_95_1d", TODAY, 0.031, 0.03)
+LOSS = Cause("daily_loss", TODAY, 0.05, 0.03)
+LATER = AT + timedelta(minutes=1)
 NAME = Quarantine(9, "SPLT", "price halved overnight", TODAY)
 
 
@@ -76,6 +83,118 @@ def test_a_person_lowers_the_level_and_is_on_record(ledger: SqlLedger, ledger_ur
         AT,
     )
     assert _levels_told(ledger_url) == [(BOOK, "level_raised"), (BOOK, "level_set")]
+
+
+def test_a_level_that_metrics_raised_comes_down_and_is_on_record(ledger: SqlLedger, ledger_url: str) -> None:
+    raised = ledger.tighten(BOOK, KillLevel.REDUCING, "at risk", AT, [RISK])
+    assert raised.causes == (RISK,)
+    assert ledger.oversight(BOOK).control == raised == ledger.level(BOOK)
+    held = ledger.tighten(BOOK, KillLevel.REDUCING, "and lost", LATER, [RISK, LOSS])
+    assert held.causes == (RISK, LOSS)
+    # By what it was seen as before.
+    assert ledger.ease(BOOK, raised, "inside again", LATER) == held
+    eased = ledger.ease(BOOK, held, "inside again", LATER)
+    assert (eased.level, eased.reason, eased.actor, eased.causes) == (
+        KillLevel.ACTIVE, "inside again", "automatic", (),
+    )  # fmt: skip
+    assert _levels_told(ledger_url) == [(BOOK, "level_raised"), (BOOK, "level_raised"), (BOOK, "level_lowered")]
+    assert ledger.verify().ok
+    with pytest.raises(LedgerError, match="without a reason"):
+        ledger.ease(BOOK, held, " ", AT)
+
+
+@pytest.mark.parametrize("level", [KillLevel.REDUCING, KillLevel.HALTED])
+def test_a_level_that_no_metric_raised_is_not_lowered_by_itself(ledger: SqlLedger, level: KillLevel) -> None:
+    alarm = ledger.tighten(BOOK, level, "a stranger's order", AT)
+    assert ledger.ease(BOOK, alarm, "inside again", LATER) == alarm
+    by_person = ledger.set_level(BOOK, level, "careful", "ana", AT)
+    assert ledger.ease(BOOK, by_person, "inside again", LATER) == by_person
+    # Nor do metrics take over what others hold.
+    assert ledger.tighten(BOOK, KillLevel.REDUCING, "at risk", LATER, [RISK]) == by_person
+
+
+@pytest.mark.parametrize("where", [BOOK, None])
+@pytest.mark.parametrize("level", [KillLevel.REDUCING, KillLevel.HALTED])
+def test_what_a_person_sets_over_what_metrics_raised_stays(
+    ledger: SqlLedger, where: str | None, level: KillLevel
+) -> None:
+    raised = ledger.tighten(BOOK, KillLevel.REDUCING, "at risk", AT, [RISK])
+    ledger.set_level(where, level, "careful", "ana", LATER)
+    for seen in (raised, ledger.level(BOOK)):
+        assert ledger.ease(BOOK, seen, "inside again", LATER).level is level
+    assert ledger.level(BOOK).actor == "ana"
+    assert ledger.verify().ok
+
+
+def test_an_alarm_over_what_metrics_raised_stays(ledger: SqlLedger) -> None:
+    raised = ledger.tighten(BOOK, KillLevel.REDUCING, "at risk", AT, [RISK])
+    halted = ledger.tighten(BOOK, KillLevel.HALTED, "a stranger's order", LATER)
+    assert halted.causes == ()
+    assert ledger.ease(BOOK, raised, "inside again", LATER) == halted == ledger.ease(BOOK, halted, "inside", LATER)
+
+
+SETTERS = ("ease", "halt", "halt all", "reduce", "alarm", "hold")
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(SETTERS), min_size=1, max_size=6))
+def test_whatever_comes_between_a_look_and_its_lowering_stays(ledger: SqlLedger, between: list[str]) -> None:
+    ledger.set_level(None, KillLevel.ACTIVE, "begin", "ana", AT)
+    ledger.set_level(BOOK, KillLevel.ACTIVE, "begin", "ana", AT)
+    seen = ledger.tighten(BOOK, KillLevel.REDUCING, "at risk", AT, [RISK])
+    for n, what in enumerate(between):
+        at = AT + timedelta(minutes=n + 1)
+        if what == "ease":
+            ledger.ease(BOOK, seen, "inside again", at)
+        elif what == "hold":
+            ledger.tighten(BOOK, KillLevel.REDUCING, "and lost", at, [RISK, LOSS])
+        elif what == "alarm":
+            ledger.tighten(BOOK, KillLevel.HALTED, "a stranger's order", at)
+        else:
+            wanted = KillLevel.REDUCING if what == "reduce" else KillLevel.HALTED
+            ledger.set_level(None if what == "halt all" else BOOK, wanted, what, "ana", at)
+    found = ledger.ease(BOOK, seen, "inside again", AT + timedelta(hours=1))
+    by_others = {"halt", "halt all", "reduce", "alarm"} & set(between)
+    assert (found.level is not KillLevel.ACTIVE) == bool(by_others or ("hold" in between and "ease" not in between))
+    if {"halt all"} & set(between):
+        assert found.level is KillLevel.HALTED
+
+
+def test_a_lowering_and_a_halt_at_once_leave_the_halt(ledger: SqlLedger) -> None:
+    for _ in range(5):
+        ledger.set_level(BOOK, KillLevel.ACTIVE, "again", "ana", AT)
+        seen = ledger.tighten(BOOK, KillLevel.REDUCING, "at risk", AT, [RISK])
+
+        def halt() -> object:
+            return ledger.set_level(BOOK, KillLevel.HALTED, "stop", "ana", LATER)
+
+        def ease(seen: Control = seen) -> object:
+            return ledger.ease(BOOK, seen, "inside again", LATER)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda act: act(), [ease, ease, halt, ease, ease]))
+        assert (ledger.level(BOOK).level, ledger.level(BOOK).actor) == (KillLevel.HALTED, "ana")
+    assert ledger.verify().ok
+
+
+@pytest.mark.parametrize("where", [BOOK, None])
+def test_a_person_who_resumes_has_seen_what_was_measured_last(ledger: SqlLedger, where: str | None) -> None:
+    def known(session_date: date) -> Resumed | None:
+        return ledger.account_record(BOOK, session_date, ()).resumed
+
+    ledger.set_level(where, KillLevel.ACTIVE, "nothing to see yet", "ana", AT)
+    assert known(TOMORROW) is None
+    for day, over in ((TODAY, {"var_95_1d": 0.031}), (TOMORROW, None)):
+        left = RunMemory(evaluation=EvaluationRecord({}, {}, None, over=over))
+        ledger.close(claimed(ledger, replace(KEY, session_date=day)), RunStatus.DONE, {}, [], AT, memory=left)
+        ledger.close(claimed(ledger, replace(KEY, session_date=day, slot="manual")), RunStatus.DONE, {}, [], AT)
+        # Neither a halt nor another account's resume tells that he saw it.
+        ledger.set_level(where, KillLevel.HALTED, "careful", "ana", AT)
+        ledger.set_level("DU200", KillLevel.ACTIVE, "looked", "ana", AT)
+        assert known(TOMORROW) == (None if day == TODAY else Resumed(TODAY, {"var_95_1d": 0.031}))
+        ledger.set_level(where, KillLevel.ACTIVE, "looked", "ana", AT)
+        assert known(TOMORROW) == Resumed(day, over or {})
+    assert ledger.verify().ok
 
 
 def test_the_level_of_all_books_has_a_chain_of_its_own(ledger: SqlLedger, ledger_url: str) -> None:

@@ -103,6 +103,8 @@ def test_migrations_lead_to_the_tables_that_the_code_declares(empty: Engine, dat
         ("0004", "0005"),
         ("0005", "0006"),
         ("0006", "0007"),
+        ("0007", "0008"),
+        ("0008", "0009"),
         ("base", HEAD),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.decision.asking import choice_of
-from app.domain.ruling import DayUse, KillLevel
+from app.domain.ruling import Cause, DayUse, KillLevel
 from app.engine import decide
 from app.record.capture import Inputs, Told, keep, outcome_of
 from app.record.chunks import KeptInputs
@@ -23,6 +23,7 @@ from tests.unit.risk.drawn import World
 
 pytestmark = pytest.mark.slow
 
+CAUSES = (Cause("daily_loss", date(2020, 3, 2), 0.04, 0.03), Cause("var_95_1d", date(2020, 3, 3), 0.031, 0.03))
 TOLD = Told({"run_id": "run_1", "book": "DU1234567"}, {"version": "1"})
 
 
@@ -32,7 +33,7 @@ def conceal(text: str) -> str:
 
 def kept_day(inputs: Inputs) -> KeptInputs:
     """As the desk keeps it."""
-    day = decide(inputs.today, inputs.use, inputs.level, inputs.runs_since_review)
+    day = decide(inputs.today, inputs.use, inputs.level, inputs.causes)
     choice = day.options.default
     if inputs.exchange is not None:
         choice = choice_of(day.options.choosable, choice, inputs.exchange.model, inputs.exchange.answer or "")
@@ -40,9 +41,11 @@ def kept_day(inputs: Inputs) -> KeptInputs:
 
 
 @settings(max_examples=15)
-@given(WORLDS, st.sampled_from(list(KillLevel)), st.sampled_from([None, 0, 99]))
-def test_a_drawn_day_is_read_as_it_was_and_comes_to_the_same(world: World, level: KillLevel, runs: int | None) -> None:
-    inputs = Inputs(world.today(), world.day, level, runs)
+@given(WORLDS, st.sampled_from(list(KillLevel)), st.sampled_from([None, (), CAUSES]))
+def test_a_drawn_day_is_read_as_it_was_and_comes_to_the_same(
+    world: World, level: KillLevel, causes: tuple[Cause, ...] | None
+) -> None:
+    inputs = Inputs(world.today(), world.day, level, causes)
     kept = kept_day(inputs)
     record = read(kept)
     today = inputs.today
@@ -60,6 +63,6 @@ def test_walked_days_of_real_prices_come_to_the_same() -> None:
     for _ in range(15):
         day = account.today()
         today = Today(default_policy(), day.portfolio, day.market, day.navs, day.memory)
-        record = read(kept_day(Inputs(today, DayUse(1, Decimal("12.50")), KillLevel.ACTIVE, 0)))
+        record = read(kept_day(Inputs(today, DayUse(1, Decimal("12.50")), KillLevel.ACTIVE, ())))
         assert first_difference(record.outcome, decide_again(record.inputs)) is None
         account.carry_out(decide(today, DayUse(), KillLevel.ACTIVE))
