@@ -134,13 +134,12 @@ def is_under_way(memory: Memory) -> bool:
 
 
 def _raised_cap(situation: Situation) -> tuple[float, float] | None:
-    """(most exposure before, now) where more is allowed than at the previous session, and there is more to buy."""
-    before = min((situation.memory.previous_caps or {}).values(), default=None)
-    now, evaluation = situation.evaluation.max_exposure, situation.evaluation
+    """(exposure, most of it) where more is allowed since no rebalance has been, and there is more to buy."""
+    evaluation = situation.evaluation
     missing = total_of(evaluation.targets.values()) - evaluation.managed_exposure
-    if before is None or now <= before + TOLERANCE or not situation.buying or missing * situation.nav < situation.least:
+    if evaluation.cap_rose is None or not situation.buying or missing * situation.nav < situation.least:
         return None
-    return before, now
+    return evaluation.exposure, evaluation.max_exposure
 
 
 def _breach_words(broken: Sequence[Metric]) -> Iterator[str]:
@@ -159,7 +158,7 @@ def calls_on_any_day(situation: Situation) -> Iterator[tuple[str, str]]:
         yield "adoption.mode", "Outside the universe: " + ", ".join(names)
     cap = _raised_cap(situation)
     if cap is not None:
-        yield "risk_limits.max_exposure_pct", f"More may be invested: {cap[1]:.1%} after {cap[0]:.1%}"
+        yield "risk_limits.max_exposure_pct", f"More may be invested: {cap[1]:.1%}, and {cap[0]:.1%} is"
     currency = situation.portfolio.currency
     if memory.new_money > 0 and situation.buying:
         yield "allocation", f"New money: {memory.new_money:,.2f} {currency}"

@@ -29,7 +29,7 @@ def rebalance(situation: Situation) -> Plan | None:
     targets = rested(situation, now, goals) if found.to_target else invested(situation, now, goals)
     targets = inside_limits(situation, targets, found)
     targets = raised(situation, targets, goals)
-    own = _own_sales(situation, now, targets, found)
+    own = _own_sales(situation, now, found)
     orders = _orders(situation, now, targets, found, own)
     if not orders:
         return None
@@ -37,9 +37,14 @@ def rebalance(situation: Situation) -> Plan | None:
     return Plan(Action.REBALANCE, every, found.reason, on_breach=bool(found.broken), own_sales=own)
 
 
-def _own_sales(situation: Situation, now: Targets, targets: Targets, found: Cause) -> Decimal:
-    """What leaves whether or not anything is bought: more exposure than is wanted, or more than a limit allows."""
-    net = total_of(now.values()) - total_of(targets.values())
+def _own_sales(situation: Situation, now: Targets, found: Cause) -> Decimal:
+    """What leaves whether or not anything is bought: more than the policy invests or a limit allows, and a withdrawal.
+
+    What is above its target in an account that is not full waits until it pays for something.
+    """
+    most = min(situation.policy.allocation.invested or 1.0, situation.evaluation.exposure_limit)
+    withdrawn = float(situation.memory.planned_withdrawal) / situation.nav
+    net = total_of(now.values()) - most + withdrawn
     inside = inside_limits(situation, now | dict.fromkeys(found.given_up, 0.0), found)
     over = total_of(max(0.0, weight - inside[conid]) for conid, weight in now.items())
     return Decimal(str(max(0.0, net, over) * situation.nav))

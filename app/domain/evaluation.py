@@ -125,7 +125,8 @@ class Evaluation:
     was taken over, which are worked off and not acted upon, each with how far it was over its limit then.
     `settled`: the account is where its targets want it, or was since it was taken over. `targets`: the target vector,
     by conid, of what is held and of what is to be bought. `recovery`: on the way back from a fall; `marked`: the
-    session from which falls are counted, None from the adoption.
+    session from which falls are counted, None from the adoption. `cap_rose`: the session since which more may be
+    invested and no rebalance has been.
     """
 
     nav: Decimal
@@ -146,6 +147,7 @@ class Evaluation:
     targets: Mapping[int, float] = field(default_factory=dict)
     recovery: Recovery | None = None
     marked: date | None = None
+    cap_rose: date | None = None
 
     def metric(self, name: str) -> Metric:
         """The measurement of that name; KeyError for a name nobody measures."""

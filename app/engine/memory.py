@@ -37,6 +37,7 @@ class EvaluationRecord:
     settled: bool = False
     recovery: Recovery | None = None
     marked: date | None = None
+    cap_rose: date | None = None
     over: Mapping[str, float] | None = None
 
 
@@ -58,6 +59,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         settled=evaluation.settled,
         recovery=evaluation.recovery,
         marked=evaluation.marked,
+        cap_rose=evaluation.cap_rose,
         over=over_limit(evaluation) or None,
     )
 
@@ -225,6 +227,8 @@ def memory_of(
         since_acted=0 if recovery is None else since(recovery.acted),
         since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
         marked=before.marked if before else None,
+        cap_rose=before.cap_rose if before else None,
+        since_cap_rose=since(before.cap_rose) if before and before.cap_rose else 0,
         resumed=resumed.session_date if resumed else None,
         acknowledged=_acknowledged(resumed, before, since) if resumed else {},
         rotated={

@@ -83,6 +83,7 @@ def texts(memory: RunMemory) -> dict[str, str]:
             **({"settled": True} if told.settled else {}),
             **({} if told.recovery is None else {"recovery": asdict(told.recovery)}),
             **({} if told.marked is None else {"marked": told.marked}),
+            **({} if told.cap_rose is None else {"cap_rose": told.cap_rose}),
             **({} if told.over is None else {"over": told.over}),
         }
     if memory.account is not None:
@@ -138,6 +139,7 @@ def _evaluation(content: str) -> EvaluationRecord:
         told.get("settled", False),
         _recovery(told.get("recovery")),
         _day(told.get("marked")),
+        _day(told.get("cap_rose")),
         told.get("over"),
     )
 

@@ -17,8 +17,10 @@ from app.risk.today import Today
 from app.risk.vector import Aim
 
 
-def aim(today: Today, buyable: tuple[Instrument, ...], locked: Collection[int]) -> Aim:
-    """`buyable` as the universe admits them, `locked`: conids that must not be ordered."""
+def aim(
+    today: Today, buyable: tuple[Instrument, ...], locked: Collection[int], leaving: Collection[int] = frozenset()
+) -> Aim:
+    """`buyable` as the universe admits them; by conid `locked`: not to be ordered, `leaving`: given up."""
     policy, arrays = today.policy, today.arrays
     columns = zip(arrays.instruments, arrays.weights.tolist(), arrays.dust.tolist(), strict=True)
     rests = resting(policy, today.memory)
@@ -28,6 +30,7 @@ def aim(today: Today, buyable: tuple[Instrument, ...], locked: Collection[int]) 
         held=tuple((name, abs(weight)) for name, weight, dust in columns if weight != 0 and not dust),
         buyable=tuple(name for name in buyable if name.conid not in rests) if rests else buyable,
         locked=locked,
+        leaving=leaving,
         sectors=sectors_of(policy, today.market)
         | dict(zip((name.conid for name in arrays.instruments), arrays.sector_of, strict=True)),
         room=room,

@@ -28,7 +28,7 @@ def measure(today: Today) -> Evaluation:
     legacy = frozenset(name.conid for name in names if is_legacy(policy, name))
     # What the policy would not hold and leaves alone is held: it is no reason to sell what it would.
     left_alone = mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT
-    aimed = vector(aim(today, buyable, locked.union(legacy) if left_alone else locked))
+    aimed = vector(aim(today, buyable, locked.union(legacy) if left_alone else locked, legacy))
     return Evaluation(
         nav=found.nav,
         cash_weight=found.cash_weight,
@@ -47,6 +47,7 @@ def measure(today: Today) -> Evaluation:
         inherited=found.inherited,
         recovery=found.recovery,
         marked=found.marked,
+        cap_rose=found.cap_rose,
         settled=today.memory.settled or ((left_alone or not legacy) and _settled(today, aimed.drifts)),
     )
 

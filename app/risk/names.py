@@ -45,7 +45,7 @@ def chosen(
     members: Sequence[Member], amount: float, selection: Selection, ranking: Ranking, sizes: Sizes
 ) -> tuple[Member, ...]:
     """Of the free names those that share `amount`. Whoever is held stays, unless a selection ranks it too low."""
-    free = [one for one in members if one.free]
+    free = [one for one in members if one.free and one.room > 0]
     if selection.names is None:
         held = [one for one in free if one.held]
         if total_of(one.room for one in held) >= amount - TOLERANCE:

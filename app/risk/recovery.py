@@ -3,10 +3,11 @@
 A fall is a cap on what is bought, never a ban: who may buy nothing while stops go on is sold out by them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from app.domain.evaluation import Severity
+from app.domain.evaluation import ExposureCap, Severity
 from app.domain.market import Trend
 from app.domain.plan import Memory
 from app.domain.policy import Policy, RecoveryMode
@@ -100,3 +101,12 @@ def _ended(found: Course) -> Course:
     if known is None or known.rebased is None or found.cap is None or found.cap < known.left + known.gap - TOLERANCE:
         return found
     return replace(found, recovery=None, cap=None)
+
+
+def cap_rose(memory: Memory, today: date, caps: Sequence[ExposureCap]) -> date | None:
+    """The session since which more may be invested than before, until a rebalance has been."""
+    before = min((memory.previous_caps or {}).values(), default=None)
+    if before is not None and min(cap.limit for cap in caps) > before + TOLERANCE:
+        return today
+    answered = memory.last_rebalance is not None and memory.last_rebalance <= memory.since_cap_rose
+    return None if answered else memory.cap_rose

@@ -25,7 +25,7 @@ from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
 from app.risk.clusters import heaviest_group
 from app.risk.inherited import Over, acting
 from app.risk.metrics import group_weights
-from app.risk.recovery import Course, course
+from app.risk.recovery import Course, cap_rose, course
 from app.risk.statistics import Statistics
 
 
@@ -201,6 +201,7 @@ class Today:
             inherited=self.inherited,
             recovery=self.course.recovery,
             marked=self.course.marked,
+            cap_rose=cap_rose(self.memory, self.market.session.date, self.caps),
         )
 
     @kept_property

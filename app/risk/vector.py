@@ -26,14 +26,16 @@ ALL: Key = ("all", "")
 class Aim:
     """What the vector is made from; weights as fractions of NAV, by conid.
 
-    `held` with their weights; `buyable` today; `locked`: conids that keep their weight. `room`: the most that may be
-    invested, `room_to_buy` the same less what is not managed. `tilts` beside the targets.
+    `held` with their weights; `buyable` today; `locked`: conids that keep their weight, `leaving`: those that are given
+    up. `room`: the most that may be invested, `room_to_buy` the same less what is not managed. `tilts` beside the
+    targets.
     """
 
     policy: Policy
     held: tuple[tuple[Instrument, float], ...]
     buyable: tuple[Instrument, ...]
     locked: Collection[int]
+    leaving: Collection[int]
     sectors: Mapping[int, str]
     room: float
     room_to_buy: float
@@ -108,6 +110,7 @@ def _members(aim: Aim) -> dict[Key, list[Member]]:
             room, free = fund if name.symbol in funds else single, name.conid not in aim.locked
             # What may not be bought never grows, and what must not be ordered stays as it is.
             room = weight if not free else room if name.conid in buyable else min(weight, room)
+            room = 0.0 if free and name.conid in aim.leaving else room
             found[key].append(Member(name.conid, name.symbol, weight, room, free, held=True))
     held = {name.conid for name, _ in aim.held}
     for name in aim.buyable:
