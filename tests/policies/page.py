@@ -15,6 +15,8 @@ from app.domain.policy.fields import CASH
 
 PAGES = Path(__file__).parents[2] / "docs" / "policies"
 TARGETS, FIGURES = "targets", "figures"
+# Of these the sample has prices.
+STOCKS = ("conservative", "moderate", "aggressive")
 # (statistic, words, 100 where it is shown in percent, how).
 SHOWN = (
     ("cagr", "return a year, %", 100, ".1f"),
