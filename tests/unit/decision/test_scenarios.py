@@ -1,6 +1,5 @@
 """Four real days under the default policy: what is due, and that the reasons agree with the numbers."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,7 +9,7 @@ from app.domain.evaluation import Evaluation, ExitRule, Severity
 from app.domain.market import Trend
 from app.domain.plan import NO_MEMORY, Action, Plan
 from app.domain.ruling import DayUse, KillLevel
-from app.risk import Today, gate, measure, post_trade, restrain
+from app.risk import Today, feasible, gate, measure
 from tests.support.sample import PERCENT, Day, day, default_policy
 
 pytestmark = pytest.mark.real_prices
@@ -30,16 +29,17 @@ def measured(on: date) -> tuple[Day, Evaluation]:
 
 
 def gated(on: date) -> tuple[Evaluation, tuple[Plan, ...]]:
-    """Plans as a chooser would see them; the gate must have nothing to object to."""
+    """Plans as a chooser sees them; the gate must have nothing to object to any more."""
     inputs, evaluation = measured(on)
     today = today_of(inputs)
     found: list[Plan] = []
     for plan in plans(today.policy, today.portfolio, today.market, evaluation, NO_MEMORY):
-        assert restrain(today, plan) == (plan, ())
-        ruling = gate(today, plan.orders, DayUse(), KillLevel.ACTIVE)
+        left, _ = feasible(today, plan, DayUse(), KillLevel.ACTIVE)
+        assert left is not None
+        ruling = gate(today, left.orders, DayUse(), KillLevel.ACTIVE)
         assert ruling.refusals == ()
-        assert set(ruling.allowed) == set(plan.orders)
-        found.append(replace(plan, post_trade=post_trade(today, ruling.allowed)))
+        assert set(ruling.allowed) == set(left.orders)
+        found.append(left)
     return evaluation, tuple(found)
 
 
