@@ -70,6 +70,7 @@ def _policy(judged: Judged) -> dict[str, Any]:
         "recovery": dict(judged.recovery),
         "actions": _plain(judged.actions),
         "rules": _plain(judged.rules),
+        "earned": _plain(judged.earned),
         "without": {name: _estimates(found) for name, found in judged.without.items()},
         "claims": _plain(judged.claims),
         "orders": len(replayed.done),

@@ -19,6 +19,7 @@ from app.backtest.side_by_side import replay_side_by_side
 from app.backtest.statistics.activity import actions_of, kupiec_of, ratios_of, recovery_of, rules_of
 from app.backtest.statistics.bootstrap import DRAWS, HEADLINE, block_for, bootstrap
 from app.backtest.statistics.deflated import deflated_sharpe
+from app.backtest.statistics.earned import earned_of
 from app.backtest.statistics.figures import YEAR, Way
 from app.backtest.statistics.periods import drawdown, performance, worst_periods
 from app.broker.paper.book import PaperBook
@@ -174,6 +175,7 @@ def _judge(asked: Asked, policy: Policy, ways: Mapping[str, Replayed], beside: R
         rules=rules_of(own),
         without={name: mine.differences(its) for name, its in zip(off, rest[len(others) :], strict=True)},
         recovery=recovery_of(own),
+        earned=earned_of(own),
         by_block={block: mine.estimates(block) for block in mine.draws},
         drawdown=drawdown(level, dates),
         periods=in_periods,

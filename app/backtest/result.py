@@ -42,7 +42,8 @@ class Judged:
     """One policy's way and what can be said of it.
 
     `actions` and `rules`: days, orders and costs of each. `without`: what each action or rule earned a year, and what
-    it took off the largest fall, against a run without it, paired; empty where no such runs were asked for.
+    it took off the largest fall, against a run without it, paired; empty where no such runs were asked for. `earned`:
+    what the fills of each action and rule earned or cost at the last closes, against not having traded.
     """
 
     replayed: Replayed
@@ -53,6 +54,7 @@ class Judged:
     rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     without: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     recovery: Mapping[str, object] = field(default_factory=dict)
+    earned: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     by_block: Mapping[int, Mapping[str, Estimate]] = field(default_factory=dict)
     drawdown: Drawdown | None = None
     periods: tuple[Period, ...] = ()

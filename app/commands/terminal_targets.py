@@ -23,6 +23,8 @@ def target_parts(report: Row) -> list[RenderableType]:
     rows = [*(row for row in told["groups"] if row["kind"] != "name"), *told["names"][:NAMES_SHOWN]]
     if rows:
         parts.append(_table(rows))
+    # Not a column: on a narrow screen it would break words.
+    parts += [Text(f"{row['name']}: {'; '.join(row['reasons'])}", "dim") for row in rows if row["reasons"]]
     if len(told["names"]) > NAMES_SHOWN:
         parts.append(Text(f"and {len(told['names']) - NAMES_SHOWN} more names", "dim"))
     parts += [Text(tilt_words(row)) for row in told["tilts"]]
@@ -32,12 +34,10 @@ def target_parts(report: Row) -> list[RenderableType]:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = plain_table("", "weight", "target", "going to", "because", right=("weight", "target", "going to"))
+    table = plain_table("", "weight", "target", "going to", right=("weight", "target", "going to"))
     for row in rows:
         target = "–" if row["target"] is None else percent(row["target"])
-        table.add_row(
-            row["name"], percent(row["weight"]), target, percent(row["attainable"]), "; ".join(row["reasons"])
-        )
+        table.add_row(row["name"], percent(row["weight"]), target, percent(row["attainable"]))
     return table
 
 

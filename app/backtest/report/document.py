@@ -305,6 +305,15 @@ def _actions(judged: Judged) -> Iterator[str]:
         rows = [[one, *(_cell(told.get(name)) for name in names)] for one, told in found.items()]
         if rows:
             yield table([words, *(name.replace("_", " ") for name in names)], rows)
+    if any(judged.earned.values()):
+        yield element("h3", "What each earned or cost, against not having traded")
+        yield element("p", "At the last closes, after fees, without dividends; an order of two rules counts for both.")
+        for words, earned in (("action", judged.earned["actions"]), ("rule", judged.earned["rules"])):
+            rows = [
+                [one, number(told["fills"], 0), number(told["earned"]), number(told["fees"])]
+                for one, told in earned.items()
+            ]
+            yield table([words, "orders", "earned", "fees"], rows)
     if judged.without:
         yield element("h3", "What each brought, against a run without it")
         rows = [
