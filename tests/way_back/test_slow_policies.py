@@ -19,9 +19,13 @@ BEST: dict[str, Any] = {"names": 10, "scores": {"momentum_12_1": 2.0, "low_volat
 # What admits them to the last tenth of a percent, or the last order, and no more.
 SLOWEST: dict[str, dict[str, Any]] = {
     "turnover": {"execution__max_turnover_pct": 8.5},
-    "size of orders": {"execution__max_order_nav_pct": 2.2, "execution__min_order_nav_pct": 1, "execution__max_orders_per_day": 4},
+    "size of orders": {
+        "execution__max_order_nav_pct": 2.2,
+        "execution__min_order_nav_pct": 1,
+        "execution__max_orders_per_day": 4,
+    },
     "orders": {"allocation__sectors_pct": {}, "allocation__selection": BEST, "execution__max_orders_per_day": 1},
-}  # fmt: skip
+}
 LESS: dict[str, dict[str, Any]] = {
     "turnover": {"execution__max_turnover_pct": 8.4},
     "size of orders": {"execution__max_orders_per_day": 3},
