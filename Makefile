@@ -109,6 +109,9 @@ policies: install ## Write the figures on the pages of the shipped policies, a q
 adoption: install ## Meet a book on sixty days under the shipped policies, a year each; two minutes
 	@$(RUN) python -m tests.adoption $(ARGS)
 
+way-back: install ## Lead the shipped policies through 60 years, two decades and 1,400 drawn markets; hours
+	@$(RUN) python -m tests.way_back $(ARGS)
+
 mutants: install ## Change the gate's source and count what its tests notice
 	@$(RUN) python -m tests.mutation.gate_mutants $(ARGS)
 

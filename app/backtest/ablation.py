@@ -72,7 +72,7 @@ def _without_exits(policy: Policy) -> Iterator[Ablation]:
     exits = policy.exits
     if exits.stop_loss < _NEVER_LOST:
         yield Ablation("stop_loss", _exits(policy, stop_loss=_NEVER_LOST))
-    if exits.take_profit < _NEVER_GAINED and exits.take_profit_sell > 0:
+    if exits.take_profit < _NEVER_GAINED and exits.takes_profit:
         yield Ablation("take_profit", _exits(policy, take_profit=_NEVER_GAINED))
     if exits.drawdown_action is not DrawdownAction.HOLD:
         yield Ablation("drawdown_action", _exits(policy, drawdown_action=DrawdownAction.HOLD))

@@ -137,7 +137,7 @@ def _raised_cap(situation: Situation) -> tuple[float, float] | None:
     """(exposure, most of it) where more is allowed since no rebalance has been, and there is more to buy."""
     evaluation = situation.evaluation
     missing = total_of(evaluation.targets.values()) - evaluation.managed_exposure
-    if evaluation.cap_rose is None or not situation.buying or missing * situation.nav < situation.least:
+    if evaluation.cap_rose is None or missing * situation.nav < situation.least:
         return None
     return evaluation.exposure, evaluation.max_exposure
 

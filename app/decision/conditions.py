@@ -326,7 +326,7 @@ def _hold(situation: Situation) -> Conditions:
         level = (taken.get(number, 0) + 1) * exits.take_profit
         stop = loss_level(situation.market, number, exits.stop_loss, exits.volatility_multiple)
         found.append(_return(situation, position, "exits.stop_loss_pct", -stop, fall=True))
-        if exits.take_profit_sell > 0:
+        if exits.takes_profit:
             found.append(_return(situation, position, "exits.take_profit_pct", level, fall=False))
     return Conditions(_told((*found, _sketch(_drawdown(situation)))), _uncritical(situation))
 

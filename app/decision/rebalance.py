@@ -14,6 +14,7 @@ from app.domain.totals import total_of
 
 # While a book is taken over, a day trades at least this share of NAV of what is left.
 GENTLE = 0.01
+CENT = Decimal("0.01")
 
 
 def rebalance(situation: Situation) -> Plan | None:
@@ -47,7 +48,7 @@ def _own_sales(situation: Situation, now: Targets, found: Cause) -> Decimal:
     net = total_of(now.values()) - most + withdrawn
     inside = inside_limits(situation, now | dict.fromkeys(found.given_up, 0.0), found)
     over = total_of(max(0.0, weight - inside[conid]) for conid, weight in now.items())
-    return Decimal(str(max(0.0, net, over) * situation.nav))
+    return Decimal(str(max(0.0, net, over) * situation.nav)).quantize(CENT)
 
 
 def _orders(situation: Situation, now: Targets, targets: Targets, found: Cause, own: Decimal) -> tuple[Order, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import time
+from typing import get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -14,12 +15,12 @@ from app.settings import shipped_policy
 
 # Part of a type's text → what the reader is told, first match first.
 _UNITS = {
-    "dict[str, decimal": "by id",
     "tuple": "list",
     "bool": "yes or no",
     "float": "number",
     "Decimal": "number",
     "'int'": "number",
+    "[int": "number",
     "datetime.time": "time",
     "'str'": "text",
 }
@@ -62,11 +63,15 @@ def _sentence(text: str) -> str:
 def _unit(name: str, field: FieldInfo) -> str:
     if name.endswith("_pct"):
         return "% by name" if "dict" in str(field.annotation) else "%"
-    if "dict" in str(field.annotation):
-        return "time by name"
+    if get_origin(field.annotation) is dict:
+        _, held = get_args(field.annotation)
+        return "bound by id" if "decimal" in str(held) else f"{_kind(str(held))} by name"
     ending = next((unit for ending, unit in _UNITS_BY_ENDING.items() if name.endswith(ending)), None)
-    kind = str(field.annotation)
-    return ending or next((unit for part, unit in _UNITS.items() if part in kind), "word")
+    return ending or _kind(str(field.annotation))
+
+
+def _kind(annotation: str) -> str:
+    return next((unit for part, unit in _UNITS.items() if part in annotation), "word")
 
 
 def _default(field: FieldInfo) -> str:

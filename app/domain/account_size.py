@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from app.domain.commission import LEAST as LEAST_COMMISSION
+from app.domain.instrument import AssetClass
 from app.domain.order_size import largest_order, share_of, smallest_order
 from app.domain.policy import Policy
 from app.domain.policy.check import Finding, Level, invested_target
+from app.domain.policy.check.findings import some
+from app.domain.policy.fields import CASH
 from app.domain.sizing import HEADROOM, whole
+from app.domain.totals import total_of
 from app.domain.universe import position_limit
 
 # More sessions than this to build a position, or to invest an account, is a number that does not fit.
 SLOW = 20
-_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def does_not_fit(policy: Policy, account: Account) -> tuple[Finding, ...]:
     if account.nav <= 0:
         return (_finding("currency", f"a net asset value of {account.nav:,.2f} buys nothing"),)
     rules: Sequence[Callable[[Policy, Account], Iterator[Finding]]] = (
-        _too_small, _prices, _turnover, _too_large, _volumes, _commission, _server,
+        _too_small, _chosen, _prices, _turnover, _too_large, _volumes, _commission, _server,
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule(policy, account))
 
@@ -103,25 +106,58 @@ def _too_small(policy: Policy, account: Account) -> Iterator[Finding]:
             f"the smallest order is {_money(least)}, and one name may be worth {_money(nav * share)} of {_money(nav)} "
             f"{account.currency} (risk_limits.max_position_pct less a point): {what}; {cure}",
         )
-    small = {name: target for name, target in policy.allocation.sectors.items() if 0 < share_of(nav, target) < least}
-    if fits and small:
-        told = _some([f"{name} ({_money(share_of(nav, target))})" for name, target in small.items()])
+    for name in ("symbols", "sectors") if fits else ():
+        targets: Mapping[str, float] = getattr(policy.allocation, name)
+        small = {key: target for key, target in targets.items() if 0 < share_of(nav, target) < least}
+        if small:
+            told = some([f"{key} ({_money(share_of(nav, target))})" for key, target in small.items()])
+            yield _finding(
+                f"allocation.{name}_pct",
+                f"targets below the smallest order of {_money(least)} {account.currency} are never bought: {told}; "
+                f"min_order_nav_pct: {_percent(min(small.values()))} or less works",
+            )
+
+
+def _chosen(policy: Policy, account: Account) -> Iterator[Finding]:
+    """More names of a target than orders of the smallest size fit into it."""
+    most, least = policy.allocation.selection.names, smallest_order(policy.execution, account.nav)
+    if most is None or least <= 0:
+        return
+    worths = {name: share_of(account.nav, target) for name, target in _chosen_from(policy).items()}
+    # A target that is no order itself is told of by itself.
+    few = {name: int(worth / least) for name, worth in worths.items() if least <= worth < most * least}
+    if few:
+        share = min(worths[name] for name in few) / most / account.nav
         yield _finding(
-            "allocation.sectors_pct",
-            f"targets below the smallest order of {_money(least)} {account.currency} are never bought: {told}; "
-            f"min_order_nav_pct: {_percent(min(small.values()))} or less works",
+            "allocation.selection.names",
+            f"of {most} names fewer fit a target in orders of {_money(least)} {account.currency}, the others are never "
+            f"bought: {some([f'{name} ({count})' for name, count in few.items()])}; {min(few.values())} works, or "
+            f"min_order_nav_pct: {_percent(share)} or less",
         )
+
+
+def _chosen_from(policy: Policy) -> dict[str, float]:
+    """Target by sector, else by class, without what is fixed in it."""
+    allocation, funds = policy.allocation, policy.universe.diversified_funds
+    if allocation.sectors:
+        return dict(allocation.sectors)
+    found = {name: target for name, target in allocation.asset_classes.items() if name != CASH}
+    for symbol, target in allocation.symbols.items():
+        of_class = AssetClass.ETF.value if symbol in funds else AssetClass.STOCK.value
+        found[of_class] = found.get(of_class, 0.0) - target
+    return found
 
 
 def _prices(policy: Policy, account: Account) -> Iterator[Finding]:
     nav = account.nav
     known = {symbol: account.listings[symbol] for symbol in _symbols(policy) if symbol in account.listings}
+    yield from _dear_targets(policy, account, known)
     dear = sorted(
         (s for s, one in known.items() if one.price > room(policy, nav, s)), key=lambda s: (-known[s].price, s)
     )
     if not dear:
         return
-    told = _some([f"{symbol} at {_money(known[symbol].price)}" for symbol in dear])
+    told = some([f"{symbol} at {_money(known[symbol].price)}" for symbol in dear])
     share = max(Decimal(str(HEADROOM)), _inside(policy.risk_limits.max_position))
     enough = _whole_up(max(known[symbol].price for symbol in dear) / share)
     all_of_them = "no name can be bought" if len(dear) == len(known) else "never bought"
@@ -130,6 +166,23 @@ def _prices(policy: Policy, account: Account) -> Iterator[Finding]:
         f"one share is more than one name may be worth of {_money(nav)} {account.currency}: {told}: "
         f"{all_of_them}; a larger limit works, cheaper names, or an account of {_money(enough)}",
     )
+
+
+def _dear_targets(policy: Policy, account: Account, known: Mapping[str, Listing]) -> Iterator[Finding]:
+    worths = {s: share_of(account.nav, target) for s, target in policy.allocation.symbols.items() if s in known}
+    dear = [
+        symbol
+        for symbol, worth in worths.items()
+        if 0 < worth < known[symbol].price <= room(policy, account.nav, symbol)
+    ]
+    if dear:
+        enough = max(known[s].price / Decimal(str(policy.allocation.symbols[s])) for s in dear)
+        told = some([f"{symbol} at {_money(known[symbol].price)} ({_money(worths[symbol])})" for symbol in dear])
+        yield _finding(
+            "allocation.symbols_pct",
+            f"one share is more than the target is worth: {told}: never bought; a larger target works, or an account "
+            f"of {_money(_whole_up(enough))}",
+        )
 
 
 def _turnover(policy: Policy, account: Account) -> Iterator[Finding]:
@@ -178,16 +231,13 @@ def _volumes(policy: Policy, account: Account) -> Iterator[Finding]:
     """Names of which so little is traded that what a day may buy is no order, or no position within weeks."""
     rules, names = policy.execution, _symbols(policy)
     least = smallest_order(rules, account.nav)
-    each = min(
-        share_of(account.nav, _invested(policy)) / len(names), share_of(account.nav, policy.risk_limits.max_position)
-    )
     share = rules.max_share_of_volume
     never, slow = [], []
     for symbol in names:
         traded = account.listings[symbol].traded if symbol in account.listings else None
         if traded is None:
             continue
-        day = share_of(traded, share)
+        day, each = share_of(traded, share), _part(policy, account.nav, symbol)
         if day < least:
             never.append(f"{symbol} ({_money(day)} a day)")
         elif day * SLOW < each:
@@ -195,16 +245,22 @@ def _volumes(policy: Policy, account: Account) -> Iterator[Finding]:
     field_name = "execution.max_share_of_volume_pct"
     cure = "a larger share, or names of which more is traded (universe.min_average_volume), works"
     if never:
-        yield _finding(field_name, f"less than an order of {_money(least)}: {_some(never)}: never bought; {cure}")
+        yield _finding(field_name, f"less than an order of {_money(least)}: {some(never)}: never bought; {cure}")
     if slow:
-        yield _finding(
-            field_name, f"an equal part of {_money(each)} {account.currency} takes long: {_some(slow)}; {cure}"
-        )
+        yield _finding(field_name, f"what each should be worth takes long: {some(slow)}; {cure}")
 
 
-def _some(words: Sequence[str]) -> str:
-    more = f" and {len(words) - _TOLD} more" if len(words) > _TOLD else ""
-    return ", ".join(words[:_TOLD]) + more
+def _part(policy: Policy, nav: Decimal, symbol: str) -> Decimal:
+    """A name's own target, else an equal part of the rest, as many as a selection holds of them at most."""
+    fixed = policy.allocation.symbols
+    if symbol in fixed:
+        return share_of(nav, fixed[symbol])
+    names = len([name for name in _symbols(policy) if name not in fixed])
+    groups = max(1, len(policy.allocation.sectors), len([c for c in policy.allocation.asset_classes if c != CASH]))
+    most = policy.allocation.selection.names
+    count = names if most is None else max(1, min(names, most * groups))
+    rest = max(0.0, _invested(policy) - total_of(fixed.values()))
+    return min(share_of(nav, rest) / count, share_of(nav, policy.risk_limits.max_position))
 
 
 def _commission(policy: Policy, account: Account) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ class PriceLevels:
     monthly_volatility: float | None
     stop: Decimal
     cut: Decimal | None
-    take_profit: Decimal
+    take_profit: Decimal | None
     reinforce: Decimal | None
 
 
@@ -107,7 +107,7 @@ def _levels(policy: Policy, market: Market, memory: Memory, position: Position, 
         monthly_volatility=monthly_volatility(market, conid),
         stop=_moved(base, -stop),
         cut=_moved(base, -cut_level(policy, market, conid)) if cut.enabled else None,
-        take_profit=_moved(base, profits * exits.take_profit),
+        take_profit=_moved(base, profits * exits.take_profit) if exits.takes_profit else None,
         reinforce=_moved(base, reinforce.trigger_gain) if reinforce.enabled else None,
     )
 

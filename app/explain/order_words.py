@@ -214,9 +214,10 @@ def _waiting(day: Day, _: str) -> str:
     return "the newest run waits for approval" if waits else "nothing waits for approval"
 
 
-def _level(day: Day, _: str) -> str:
-    level = day.report["level"]
-    return f"the level in force is {level['level']}: {level['reason']}"
+def _review(day: Day, _: str) -> str:
+    most = day.policy.approval.review_after_runs
+    told = f"after {most} runs that sent orders a person is told to look" if most else "nobody is asked to look"
+    return f"{told}; the runs go on"
 
 
 def _channels(day: Day, _: str) -> str:
@@ -298,7 +299,7 @@ ORDER_WORDS: Mapping[str, Words] = MappingProxyType(
         "approval.scope": _scope,
         "approval.expires_minutes": _waiting,
         "approval.price_tolerance_pct": _waiting,
-        "approval.review_after_runs": _level,
+        "approval.review_after_runs": _review,
         "notifications.urls": _channels,
         "notifications.on": _notifications,
     }

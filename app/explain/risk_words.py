@@ -9,6 +9,8 @@ from app.domain.tolerance import TOLERANCE
 from app.explain.day import Day, Words, listed
 from app.risk.limits import severity
 
+NO_PROFITS = "profits are never taken"
+
 
 def _limit(name: str, limit: Callable[[Policy], float], *, floor: bool = False) -> Words:
     def words(day: Day, _: str) -> str:
@@ -30,6 +32,11 @@ def _gains(limit: Callable[[Policy], float], does: str) -> Words:
         return _beyond({symbol: gain - threshold for symbol, gain in found.items()}, found, does)
 
     return words
+
+
+def _profit(day: Day, value: str) -> str:
+    nearest = _gains(lambda policy: policy.exits.take_profit, "a profit to take")
+    return nearest(day, value) if day.policy.exits.takes_profit else NO_PROFITS
 
 
 def _losses(level: Callable[[Policy], tuple[float, float]], does: str) -> Words:
@@ -136,6 +143,8 @@ def _trend(day: Day, _: str) -> str:
 
 def _taken(day: Day, _: str) -> str:
     exits, taken = day.policy.exits, day.memory.get("profit_levels_taken", {})
+    if not exits.takes_profit:
+        return NO_PROFITS
     due = [s for s, gain in day.returns().items() if gain >= (taken.get(s, 0) + 1) * exits.take_profit]
     return f"{exits.take_profit_sell:.0%} of {listed(due)} is sold" if due else "no profit is due"
 
@@ -225,7 +234,7 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "risk_limits.correlation": _correlation,
         "exits.stop_loss_pct": _losses(_stop, "sold"),
         "exits.volatility_multiple": _widened(_stop),
-        "exits.take_profit_pct": _gains(lambda p: p.exits.take_profit, "a profit to take"),
+        "exits.take_profit_pct": _profit,
         "exits.take_profit_sell_pct": _taken,
         "exits.drawdown_action": _drawdown_action,
         "exits.drawdown_exposure_pct": _drawdown_exposure,

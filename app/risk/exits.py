@@ -238,7 +238,7 @@ def _sold(
 def _take_profits(holdings: Holdings) -> list[ExitDue]:
     """Level n is at n times the threshold; each level sells once."""
     exits = holdings.policy.exits
-    if exits.take_profit_sell == 0:
+    if not exits.takes_profit:
         return []
     found: list[ExitDue] = []
     # No level is below the first.

@@ -70,7 +70,7 @@ def _ranked(names: Sequence[Member], selection: Selection, ranking: Ranking, siz
     if selection.scores:
         scores = ranking.scores([one.conid for one in names])
         return sorted(names, key=lambda one: (-scores.get(one.conid, float("-inf")), not one.held, one.symbol))
-    return sorted(names, key=lambda one: (not one.held, sizes.share(one.conid), one.conid))
+    return sorted(names, key=lambda one: (not one.held, sizes.share(one.conid), one.symbol))
 
 
 def as_held(members: Sequence[Member], picked: Sequence[Member], goal: float, sizes: Sizes) -> dict[int, float]:
@@ -96,7 +96,7 @@ def _few(names: Sequence[Member], amount: float, sizes: Sizes) -> Sequence[Membe
     if len(names) <= most:
         return names
     fit = [one for one in names if sizes.share(one.conid) <= amount]
-    return sorted(fit, key=lambda one: (not one.held, sizes.share(one.conid), one.conid))[:most] or names
+    return sorted(fit, key=lambda one: (not one.held, sizes.share(one.conid), one.symbol))[:most] or names
 
 
 def weighted(

@@ -11,21 +11,26 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
+
 from app.backtest.assumptions import Assumptions
+from app.backtest.benchmarks import road
 from app.backtest.books import cash_book, even_book
 from app.backtest.history import History
 from app.backtest.judge import Asked, backtest
-from app.backtest.replay import WARM_UP, graded
+from app.backtest.plain_targets import plain_targets
+from app.backtest.reader import Reader
+from app.backtest.replay import WARM_UP, graded, replay
 from app.backtest.result import Backtest
 from app.backtest.sample import sample
 from app.backtest.synthetic.draw import draw
 from app.backtest.synthetic.markets import MARKETS
 from app.backtest.synthetic.names import NAMES
+from app.domain.market import Array
 from app.domain.policy import Policy
 from app.settings import load_policy, shipped_policies
-from tests.policies.page import FIGURES, PAGES, TARGETS, drawn, targets, window, with_part
+from tests.policies.page import FIGURES, PAGES, STOCKS, TARGETS, drawn, targets, window, with_part
 
-STOCKS = ("conservative", "moderate", "aggressive")
 TRIED = 105
 
 
@@ -33,6 +38,7 @@ TRIED = 105
 class Window:
     """Days that are replayed in one go; `chose`: what part they had in the choice of the numbers."""
 
+    part: str
     title: str
     first: date
     last: date
@@ -41,12 +47,14 @@ class Window:
 
 WINDOWS = (
     Window(
+        "1991-2012",
         "1991 to 2012: on these days the numbers were chosen",
         date(1991, 1, 2),
         date(2012, 12, 31),
         f"About {TRIED} variants of each policy were tried; take what looks good here for luck in part.",
     ),
     Window(
+        "2013-2022",
         "2013 to 2022: looked at once",
         date(2013, 1, 2),
         date(2022, 12, 28),
@@ -64,13 +72,11 @@ def replayed(policies: Sequence[Policy], days: Window) -> Backtest:
     return backtest(asked, _tell(days.title))
 
 
-def of_stocks(policies: Mapping[str, Policy]) -> dict[str, list[str]]:
-    """Page → its figures: both windows apart."""
-    found: dict[str, list[str]] = {name: [] for name in policies}
-    for days in WINDOWS if policies else ():
+def of_stocks(policies: Mapping[str, Policy], windows: Sequence[Window]) -> Iterator[tuple[str, str, list[str]]]:
+    """(page, part, its lines): each window apart."""
+    for days in windows if policies else ():
         for name, one in zip(policies, replayed(tuple(policies.values()), days).judged, strict=True):
-            found[name] += [*window(one, days.title, days.chose), ""]
-    return found
+            yield name, days.part, list(window(one, days.title, days.chose))
 
 
 def of_funds(policy: Policy, seeds: int) -> Iterator[str]:
@@ -84,16 +90,17 @@ def of_funds(policy: Policy, seeds: int) -> Iterator[str]:
 
 
 def _drawn(policy: Policy, history: History) -> tuple[float, float, float, float]:
-    book, last = cash_book(history, WARM_UP - 1, AMOUNT), history.dates[-1]
-    found = backtest(Asked((policy,), history, book, Assumptions(), history.dates[WARM_UP], last)).judged[0]
-    beside = found.benchmark("same_targets")
-    if beside is None:
-        raise ValueError("the same targets are always beside a policy")
-    figures = [
-        one[name].value for one in (found.statistics, beside.statistics) for name in ("total_return", "max_drawdown")
-    ]
-    own, fall, its, its_fall = (value or 0.0 for value in figures)
-    return own, fall, its, its_fall
+    """Return and largest fall, of the policy and of its targets at the same exposure."""
+    how, first, last = Assumptions(), history.dates[WARM_UP], history.dates[-1]
+    book, reader = cash_book(history, WARM_UP - 1, AMOUNT), Reader(history, how.carried)
+    (own,) = replay((policy,), history, book, how, first, last, reader=reader)
+    beside = road(history, how, graded(history, first, last))
+    plain = beside.weighted(book, plain_targets(own, reader), float(own.exposure.mean()))
+    return (*_came_to(own.nav), *_came_to(plain.nav))
+
+
+def _came_to(nav: Array) -> tuple[float, float]:
+    return float(nav[-1] / nav[0] - 1), float((1 - nav / np.maximum.accumulate(nav)).max())
 
 
 def _tell(title: str) -> Callable[[int, int], None]:
@@ -115,6 +122,7 @@ def main() -> int:
     names = tuple(shipped_policies())
     parser = argparse.ArgumentParser(prog="python -m tests.policies", description=__doc__)
     parser.add_argument("--policy", action="append", choices=names)
+    parser.add_argument("--days", choices=[one.part for one in WINDOWS], help="of stocks, instead of both windows")
     parser.add_argument("--targets", action="store_true", help="only what follows from the files")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="of each synthetic market")
     given = parser.parse_args()
@@ -126,8 +134,9 @@ def main() -> int:
     for name, policy in policies.items():
         if name not in STOCKS:
             write(name, FIGURES, list(of_funds(policy, given.seeds)))
-    for name, lines in of_stocks({name: one for name, one in policies.items() if name in STOCKS}).items():
-        write(name, FIGURES, lines)
+    windows = [one for one in WINDOWS if given.days in (None, one.part)]
+    for name, part, lines in of_stocks({name: one for name, one in policies.items() if name in STOCKS}, windows):
+        write(name, part, lines)
     return 0
 
 

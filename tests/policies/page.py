@@ -15,17 +15,19 @@ from app.domain.policy.fields import CASH
 
 PAGES = Path(__file__).parents[2] / "docs" / "policies"
 TARGETS, FIGURES = "targets", "figures"
-# (statistic, words, 100 where it is shown in percent).
+# Of these the sample has prices.
+STOCKS = ("conservative", "moderate", "aggressive")
+# (statistic, words, 100 where it is shown in percent, how).
 SHOWN = (
-    ("cagr", "return a year, %", 100),
-    ("volatility", "volatility a year, %", 100),
-    ("sharpe", "Sharpe ratio", 1),
-    ("max_drawdown", "largest drawdown, %", 100),
-    ("exposure_mean", "invested on average, %", 100),
-    ("turnover", "turnover a year, %", 100),
-    ("costs", "costs a year, %", 100),
-    ("sessions_below_20pct", "sessions under 20 % invested", 1),
-    ("days_reducing", "days of exits only, %", 100),
+    ("cagr", "return a year, %", 100, ".1f"),
+    ("volatility", "volatility a year, %", 100, ".1f"),
+    ("sharpe", "Sharpe ratio", 1, ".2f"),
+    ("max_drawdown", "largest drawdown, %", 100, ".1f"),
+    ("exposure_mean", "invested on average, %", 100, ".1f"),
+    ("turnover", "turnover a year, %", 100, ".0f"),
+    ("costs", "costs a year, %", 100, ".2f"),
+    ("sessions_below_20pct", "sessions under 20 % invested", 1, ".0f"),
+    ("days_reducing", "days of exits only, %", 100, ".2f"),
 )
 BESIDE = {
     "same_targets": "the same targets at the same exposure, no rules",
@@ -134,9 +136,9 @@ def window(one: Judged, title: str, chose: str) -> Iterator[str]:
     yield ""
     yield "| | value |"
     yield "|---|---|"
-    for name, words, scale in SHOWN:
+    for name, words, scale, how in SHOWN:
         if name in one.statistics:
-            yield f"| {words} | {_interval(one.statistics[name], scale)} |"
+            yield f"| {words} | {_text(one.statistics[name], scale, how)} |"
     yield ""
     yield ("| beside it | a year, % | largest drawdown, % | this policy less it: a year, points | drawdown | Sharpe |")
     yield "|---|---|---|---|---|---|"
@@ -160,7 +162,7 @@ def window(one: Judged, title: str, chose: str) -> Iterator[str]:
 def _row(words: str, benchmark: Benchmark) -> str:
     its, less = benchmark.statistics, benchmark.differences
     return (
-        f"| {words} | {_interval(its['cagr'], 100)} | {_interval(its['max_drawdown'], 100)} | {_signed(less['cagr'])} "
+        f"| {words} | {_interval(its['cagr'])} | {_interval(its['max_drawdown'])} | {_signed(less['cagr'])} "
         f"| {_signed(less['max_drawdown'])} | {_signed(less['sharpe'], 1)} |"
     )
 
@@ -219,7 +221,7 @@ def drawn(rows: Mapping[str, Sequence[tuple[float, float, float, float]]], seeds
     """Market → (return, largest fall, same targets' return, its largest fall) of each seed, as fractions."""
     yield f"### {seeds} seeds of each synthetic market"
     yield ""
-    yield "Prices that a seed drew, at which nobody traded. Mean of the seeds, with their second lowest and highest."
+    yield "Prices that a seed drew, at which nobody traded. Mean of the seeds, with their lowest and highest."
     yield ""
     yield "| market | return in all, % | largest drawdown, % | same targets without rules: return, % | drawdown, % |"
     yield "|---|---|---|---|---|"
@@ -229,18 +231,15 @@ def drawn(rows: Mapping[str, Sequence[tuple[float, float, float, float]]], seeds
 
 
 def _spread(values: Array) -> str:
-    ordered = np.sort(values)
-    inner = (ordered[1], ordered[-2]) if len(ordered) > 3 else (ordered[0], ordered[-1])
-    return f"{_minus(values.mean())} [{_minus(inner[0])}, {_minus(inner[1])}]"
+    return f"{_minus(values.mean())} [{_minus(values.min())}, {_minus(values.max())}]"
 
 
 def _minus(value: float) -> str:
     return f"{value:.1f}".replace("-", "−")
 
 
-def _interval(estimate: Estimate, scale: int) -> str:
-    digits = 2 if scale == 1 else 1
-    return _text(estimate, scale, f".{digits}f")
+def _interval(estimate: Estimate) -> str:
+    return _text(estimate, 100, ".1f")
 
 
 def _signed(estimate: Estimate, scale: int = 100) -> str:

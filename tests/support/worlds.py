@@ -14,7 +14,7 @@ from app.domain.market import Array, Market, PriceSeries, Quote, QuoteKind, Sess
 from app.domain.navs import NavKind, NavPoint
 from app.domain.order import BrokerOrder, Order, Side
 from app.domain.plan import NO_MEMORY, Memory, Plan
-from app.domain.policy import Policy
+from app.domain.policy import DrawdownAction, Policy
 from app.domain.policy.fields import Section
 from app.domain.portfolio import CashBalance, Portfolio, Position
 from app.domain.ruling import DayUse, KillLevel, Ruling
@@ -31,12 +31,22 @@ LENGTH = 300
 QUIET = 0.008
 
 
+# What a test of a rule needs, whether or not the default policy has the rule.
+AS_TESTED = {
+    "universe.symbols": NAMES,
+    "allocation.sectors": {},
+    "allocation.asset_classes": {},
+    "risk_limits.max_drawdown": 0.15,
+    "exits.stop_loss": 0.15,
+    "exits.take_profit_sell": 0.25,
+    "exits.drawdown_action": DrawdownAction.REDUCE,
+}
+
+
 def policy(**changes: object) -> Policy:
     """The default policy over NAMES without targets; fields by path with "__" for the dot, fractions as in code."""
-    base = changed(default_policy(), "universe.symbols", NAMES)
-    base = changed(base, "allocation.sectors", {})
-    base = changed(base, "allocation.asset_classes", {})
-    for path, value in changes.items():
+    base = default_policy()
+    for path, value in {**AS_TESTED, **changes}.items():
         base = changed(base, path.replace("__", "."), value)
     return base
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from tests.way_back.worlds import RESAMPLED, SEEDS, STARTS, Row, World, all_worlds, by_promise, lead, shipped
+from app.settings import shipped_policies
+from tests.way_back.worlds import RESAMPLED, SEEDS, STARTS, Row, World, all_worlds, by_promise, lead
 
 PAGE = Path(__file__).parents[2] / "docs" / "way-back.md"
 _PART = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="of each market")
     parser.add_argument("--histories", type=int, default=RESAMPLED, help="of the sample's days in another order")
     parser.add_argument("--suite", action="append", help="may be repeated: starts, years, resampled or a market")
-    parser.add_argument("--policy", action="append", choices=list(shipped()))
+    parser.add_argument("--policy", action="append", choices=list(shipped_policies()))
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every row there")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """The table, and every promise that was broken."""
     given = _parser().parse_args()
-    policies = given.policy or list(shipped())
+    policies = given.policy or list(shipped_policies())
     worlds = [
         one
         for one in all_worlds(given.starts, given.seeds, given.histories, policies)

@@ -25,8 +25,8 @@ BACK, BACK_SESSIONS = 0.8, 126
 REDUCING = 0.01
 WEEK, MONTH = 5, 21
 FIRST_SESSIONS = 10
-# Whole shares make a sale a share larger than what it pays for, and the gate's limits are in whole shares too.
-A_SHARE = 0.002
+# Sessions in which a book is worked off, the week after them, and the most turnover in that.
+WINDOW, CLIFF = 40, 0.10
 
 
 def wanted(policy: Policy) -> float:
@@ -131,11 +131,36 @@ def _told(way: Replayed, one: Done) -> str:
 
 def halved(way: Replayed) -> Iterator[str]:
     """Plans whose sales pay for less than they bring: of a plan with two legs one is left."""
-    for on, day in zip(way.dates, way.days, strict=True):
+    for number, (on, day) in enumerate(zip(way.dates, way.days, strict=True)):
         over = day.sold - day.own - day.bought
-        if day.action in {Action.ROTATE, Action.REBALANCE} and over > A_SHARE:
+        # In whole shares a sale is up to a share larger than what it pays for.
+        share = float(np.nanmax(way.history.closes[way.first + number])) / way.nav[number]
+        if day.action in {Action.ROTATE, Action.REBALANCE} and over > share:
             own = f"{day.own:.2%} of it to be rid of"
             yield f"one leg: {day.action} on {on} sells {day.sold:.2%}, {own}, buys {day.bought:.2%}"
+
+
+def turnover(way: Replayed) -> Array:
+    """Half of purchases and sales, of NAV. Shape: [D]."""
+    found = np.zeros(len(way.dates))
+    for one in way.done:
+        found[one.row - way.first] += float(one.quantity * one.paid)
+    value: Array = found / way.nav[1:] / 2
+    return value
+
+
+def cliff(way: Replayed) -> Iterator[str]:
+    """What is left of a book that was taken over is traded at once when its weeks are over; no cap moved then."""
+    week = slice(WINDOW, WINDOW + WEEK)
+    caps = {day.allowed for day in way.days[WINDOW - 2 : WINDOW + WEEK]}
+    exits = sum(
+        float(one.quantity * one.paid) / way.nav[1 + one.row - way.first] / 2
+        for one in way.done
+        if one.order.mandatory and WINDOW <= one.row - way.first < WINDOW + WEEK
+    )
+    share = float(turnover(way)[week].sum()) - exits
+    if len(caps) == 1 and share > CLIFF:
+        yield f"cliff: {share:.0%} of NAV in the week after the first {WINDOW} sessions, from {way.dates[WINDOW]}"
 
 
 def idle(way: Replayed) -> Iterator[str]:
@@ -148,5 +173,5 @@ def idle(way: Replayed) -> Iterator[str]:
 
 def broken(way: Replayed, all_cash: bool = False) -> list[str]:
     """Every promise that the way does not keep."""
-    found = [*trapped(way), *undone(way), *halved(way)]
+    found = [*trapped(way), *undone(way), *halved(way), *cliff(way)]
     return [*found, *idle(way)] if all_cash else found

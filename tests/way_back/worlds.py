@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -22,29 +21,21 @@ from app.backtest.synthetic.resample import resample
 from app.broker.paper.book import PaperBook
 from app.domain.instrument import Instrument
 from app.domain.policy import Policy
-from app.settings import load_policy, shipped_policy
+from app.settings import load_policy, shipped_policies
 from tests.adoption.books import VARIANTS, book_of
 from tests.adoption.starts import reader, starts
-from tests.way_back.promises import FIFTH, HALF, allowed, broken, falls, idle, longest, rebases
+from tests.way_back.promises import FIFTH, HALF, WEEK, WINDOW, allowed, broken, falls, longest, rebases, turnover
 
 CAPITAL = Decimal(250_000)
 YEAR = 252
 STARTS, SEEDS, RESAMPLED = 60, 200, 12
 FROM, UNTIL = date(2000, 1, 3), date(2022, 12, 28)
-# The week after those in which a book that was taken over is worked off.
-WEEK_NINE = range(40, 45)
-
-
-def shipped() -> Mapping[str, Path]:
-    """Policy → its file; the default stands first, the funds' last."""
-    files = sorted(shipped_policy().parent.glob("*.yaml"))
-    return {load_policy(file).name: file for file in files}
 
 
 @cache
 def policy_named(name: str) -> Policy:
     """A shipped one."""
-    return load_policy(shipped()[name])
+    return load_policy(shipped_policies()[name])
 
 
 def is_of_stocks(policy: Policy) -> bool:
@@ -162,10 +153,7 @@ def _book(world: World, past: Reader, row: int) -> PaperBook:
 
 def row_of(world: World, policy: str, way: Replayed) -> Row:
     """In figures."""
-    most, traded = allowed(way), _traded(way)
-    late = broken(way)
-    if world.is_of_money:
-        late = [*late, *idle(way)]
+    most, moved = allowed(way), turnover(way)
     return Row(
         suite=world.suite,
         key=world.key,
@@ -181,18 +169,10 @@ def row_of(world: World, policy: str, way: Replayed) -> Row:
         reducing=sum(day.level != "ACTIVE" for day in way.days),
         fifth=longest(way.exposure < FIFTH * most - 1e-9)[1],
         half=longest(way.exposure < HALF * most - 1e-9)[1],
-        turnover=float(traded.sum() / 2 * YEAR / len(way.dates)),
-        week_nine=float(traded[WEEK_NINE.start : WEEK_NINE.stop].sum()),
-        broken=tuple(late),
+        turnover=float(moved.sum() * YEAR / len(way.dates)),
+        week_nine=float(moved[WINDOW : WINDOW + WEEK].sum()),
+        broken=tuple(broken(way, all_cash=world.is_of_money)),
     )
-
-
-def _traded(way: Replayed) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Of NAV, purchases and sales added up. Shape: [D]."""
-    found = np.zeros(len(way.dates))
-    for one in way.done:
-        found[one.row - way.first] += float(one.quantity * one.paid)
-    return found / way.nav[1:]
 
 
 def by_promise(rows: Sequence[Row]) -> Counter[str]:

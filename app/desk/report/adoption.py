@@ -69,7 +69,7 @@ class PriceLevelsPart(Part):
     monthly_volatility: float | None
     stop: Amount
     cut: Amount | None
-    take_profit: Amount
+    take_profit: Amount | None
     reinforce: Amount | None
 
 

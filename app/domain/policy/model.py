@@ -89,7 +89,7 @@ class Exits(Section):
     """Mandatory sales, on price-only return since the adoption or the purchase, where that is later.
 
     `drawdown_exposure` is what `reduce` reduces to. The stop is never nearer than `volatility_multiple` times a name's
-    monthly volatility; 0 is off.
+    monthly volatility; 0 is off. A `take_profit_sell` of 0 takes no profit.
     """
 
     stop_loss: Percent = Field(default=15)
@@ -98,6 +98,10 @@ class Exits(Section):
     take_profit_sell: Percent = Field(default=25)
     drawdown_action: DrawdownAction = DrawdownAction.HOLD
     drawdown_exposure: Percent = Field(default=50)
+
+    @property
+    def takes_profit(self) -> bool:
+        return self.take_profit_sell > 0
 
 
 class TrendFilter(StrEnum):

@@ -165,3 +165,19 @@ def test_a_day_is_a_day_whatever_the_first_row_is() -> None:
     ride = road(of, FREE, range(3, 4)).buy_and_hold(book(of, "0", holding("AAA", 10, "12"), row=2))
     assert ride.nav.tolist() == [120, 130]
     assert of.dates[0] == date(2020, 1, 2)
+
+
+def test_weights_of_any_unit_are_held_at_the_share_and_corrected_on_their_days() -> None:
+    of = history({"AAA": [10, 10, 20, 20], "BBB": [5, 5, 5, 5], "CCC": [1, 1, 1, 1]})
+    weights = {1: np.array([3.0, 1.0, 0.0]), 3: np.array([1.0, 1.0, 0.0])}
+    ride = ride_on(of).weighted(book(of, "100"), weights, share=0.8)
+    # 60 in AAA and 20 in BBB; AAA doubles; then 80 % of 160 in equal parts.
+    assert ride.nav.tolist() == [100, 100, 160, 160]
+    assert ride.invested.tolist() == pytest.approx([0, 80, 140, 128])
+    assert ride.traded.tolist() == pytest.approx([80, 0, 120 - 64 + 64 - 20])
+
+
+def test_what_has_no_price_leaves_its_weight_to_the_others() -> None:
+    of = history({"AAA": [10, None, 10], "BBB": [5, 5, 5]})
+    ride = ride_on(of).weighted(book(of, "100"), {1: np.array([1.0, 1.0])}, share=0.5)
+    assert ride.invested.tolist() == pytest.approx([0, 50, 50])

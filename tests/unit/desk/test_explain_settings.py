@@ -73,13 +73,13 @@ async def test_what_the_ledger_remembers_of_names_is_told(office: Office) -> Non
     report = await reported(office)
     report["memory"] |= {"sold_at_loss": {"BAC": 5, "GE": 40}, "reinforced": {"JPM": [3, 30]}}
     report["memory"]["profit_levels_taken"] = {"JPM": 1}
-    words = today(changed(policy(), "exits.take_profit", 0.3), report)
+    taking = changed(changed(policy(), "exits.take_profit", 0.3), "exits.take_profit_sell", 0.25)
+    words = today(taking, report)
     assert words["strategies.cool_down_sessions"] == "not bought back: BAC for 26 more sessions"
     assert words["strategies.reinforce_winners.max_times"] == "added to: JPM 2 of 2"
     assert words["strategies.reinforce_winners.min_sessions_between"] == "too recent: JPM 3 sessions ago"
     assert words["exits.take_profit_sell_pct"] == "no profit is due"
     report["memory"]["profit_levels_taken"] = {}
-    taking = changed(changed(policy(), "exits.take_profit", 0.3), "exits.take_profit_sell", 0.25)
     assert today(taking, report)["exits.take_profit_sell_pct"] == "25% of JPM is sold"
 
 
@@ -105,7 +105,9 @@ async def test_names_beyond_a_threshold_and_the_nearest_one_are_told(office: Off
     words = today(policy(), await reported(office))
     assert words["exits.stop_loss_pct"] == "sold: AAPL (-23.1%)"
     assert words["strategies.cut_losers.trigger_loss_pct"] == "losers to cut: AAPL (-23.1%), MSFT (-11.5%)"
-    assert words["exits.take_profit_pct"] == "nothing is that far; nearest is JPM at +33.3%, 16.7% away"
+    assert words["exits.take_profit_pct"] == words["exits.take_profit_sell_pct"] == "profits are never taken"
+    taking = today(changed(policy(), "exits.take_profit_sell", 0.25), await reported(office))
+    assert taking["exits.take_profit_pct"] == "nothing is that far; nearest is JPM at +33.3%, 16.7% away"
     assert words["market.vix_bands.0.vix"] == "the volatility index is 15.0: the band is not reached"
     assert words["execution.min_order_value"] == "0.20% of net asset value"
     assert words["execution.min_order_nav_pct"] == "the smallest order is 500 USD, 0.20% of net asset value"

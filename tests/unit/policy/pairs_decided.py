@@ -95,8 +95,8 @@ def _ranked() -> Market:
 
 def _fallen(began: int, acted: int, rebased: int | None = None) -> Memory:
     """A fall that the account is on its way back from, invested as it was left; sessions ago."""
-    days = [TODAY - timedelta(days=ago) for ago in (began, acted)]
-    known = Recovery(*days, acted_at=0.16, left=0.8, gap=0.2, rebased=None if rebased is None else TODAY)
+    first, last = TODAY - timedelta(days=began), TODAY - timedelta(days=acted)
+    known = Recovery(first, last, acted_at=0.16, left=0.8, gap=0.2, rebased=None if rebased is None else TODAY)
     return replace(NO_MEMORY, recovery=known, since_began=began, since_acted=acted, since_rebased=rebased)
 
 

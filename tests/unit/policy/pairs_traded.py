@@ -202,13 +202,12 @@ async def _approved_elsewhere(office: Office) -> object:
     return (await approve(office.desk(), waiting.run_id, "a person")).status
 
 
-async def _tomorrow(office: Office) -> object:
-    """What a second day may still send."""
+async def _told_tomorrow(office: Office) -> object:
+    """What a second day has to tell a person."""
     await _run(office)
     office.world.next_day(date(2022, 3, 15))
-    report = (await _run(office)).report
-    assert report is not None
-    return report["level"]["level"]
+    await _run(office)
+    return [notice.title for notice in office.ledger.take_notices()]
 
 
 _ASKS = {"approval.mode": "approve"}
@@ -226,6 +225,11 @@ DAYS: Mapping[str, DayPair] = MappingProxyType(
         "approval.scope": DayPair("discretionary", "all", _sent, _ASKS),
         "approval.expires_minutes": DayPair(120, 30, _approved_later, _ASKS),
         "approval.price_tolerance_pct": DayPair(2, 0.5, _approved_elsewhere, _ASKS),
-        "approval.review_after_runs": DayPair(60, 1, _tomorrow),
+        "approval.review_after_runs": DayPair(
+            60,
+            1,
+            _told_tomorrow,
+            {"notifications.urls": ["json://localhost"], "notifications.on": ["review_due"]},
+        ),
     }
 )

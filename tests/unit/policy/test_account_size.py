@@ -36,8 +36,8 @@ def test_the_shipped_policies_work_for_a_small_and_a_large_account_alike(file: P
     for nav in (250_000, 50_000_000):
         assert does_not_fit(rules, Account(Decimal(nav), "USD", CHEAP, Decimal(10**9))) == ()
     small = does_not_fit(rules, Account(Decimal(2_000), "USD", CHEAP, Decimal(10**9)))
-    # A target of 3 % is sixty dollars, and stays in cash.
-    assert {finding.field for finding in small} <= {"allocation.sectors_pct"}
+    # A target of 3 % is sixty dollars, and stays in cash; so does what eight names would share.
+    assert {finding.field for finding in small} <= {"allocation.sectors_pct", "allocation.selection.names"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,43 @@ def test_the_shipped_policies_work_for_a_small_and_a_large_account_alike(file: P
 )  # fmt: skip
 def test_a_number_that_cannot_work_is_named_with_what_does(nav: int, changes: Mapping[str, Any], message: str) -> None:
     assert message in told(nav, **changes)
+
+
+FIXED: Mapping[str, Any] = {"allocation__symbols_pct": {"KO": 3}, "allocation__sectors_pct": {}}
+CHOSEN: Mapping[str, Any] = {"allocation__selection": {"names": 4, "scores": {"trend": 1}}}
+
+
+def test_fixed_targets_are_held_against_the_smallest_order_and_one_share() -> None:
+    assert told(2_000, **FIXED) == [
+        "allocation.symbols_pct: targets below the smallest order of 100 USD are never bought: KO (60.00); "
+        "min_order_nav_pct: 3 or less works"
+    ]
+    assert told(2_000, **FIXED, execution__min_order_nav_pct=3, execution__max_commission_pct=2) == []
+    dear = {**CHEAP, "KO": Listing(Decimal(600), DEEP)}
+    assert told(19_000, dear, **FIXED) == [
+        "allocation.symbols_pct: one share is more than the target is worth: KO at 600 (570): never bought; a larger "
+        "target works, or an account of 20,000"
+    ]
+    assert told(20_000, dear, **FIXED) == []
+
+
+def test_more_names_than_orders_fit_a_target_are_told() -> None:
+    (line,) = [one for one in told(12_000, **CHOSEN) if one.startswith("allocation.selection.names")]
+    assert line == (
+        "allocation.selection.names: of 4 names fewer fit a target in orders of 500 USD, the others are never bought: "
+        "Information Technology (3), Consumer Staples (3), Financials (3), Consumer Discretionary (1), Energy (1) and "
+        "1 more; 1 works, or min_order_nav_pct: 1.75 or less"
+    )
+    assert told(12_000, **CHOSEN, execution__min_order_nav_pct=1.75) == []
+    assert told(12_000, **{**CHOSEN, "allocation__selection": {"names": 1}}) == []
+
+
+def test_the_day_that_a_selection_needs_is_that_of_the_names_it_holds() -> None:
+    thin = {"KO": Listing(Decimal(60), Decimal(3_000_000))}
+    every: Mapping[str, Any] = {"allocation__sectors_pct": {}, "execution__max_order_nav_pct": 20}
+    slow = told(10_000_000, thin, **every, allocation__selection={"names": 7, "scores": {"trend": 1}})
+    assert any("takes long: KO (40 sessions)" in line for line in slow)
+    assert not any("takes long" in line for line in told(10_000_000, thin, **every))
 
 
 def test_what_is_said_to_work_does() -> None:

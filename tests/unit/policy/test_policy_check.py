@@ -183,7 +183,7 @@ def test_a_universe_that_is_restricted_altogether_is_an_error() -> None:
             "strategies.cut_losers.trigger_loss_pct: 20 % adds nothing: exits.stop_loss_pct sells at 20 %",
         ),
         (
-            {"strategies__reinforce_winners__trigger_gain_pct": 50},
+            {"strategies__reinforce_winners__trigger_gain_pct": 50, "exits__take_profit_sell_pct": 25},
             "strategies.reinforce_winners.trigger_gain_pct: 50 % is not reached before exits.take_profit_pct (50 %) "
             "sells",
         ),

@@ -43,7 +43,7 @@ def test_values_that_are_equal_are_written_each_in_its_own_digits(equal: NavPoin
 
 
 def test_a_policy_that_was_changed_is_another_with_another_hash() -> None:
-    changed = default_policy().model_copy(update={"version": 2})
+    changed = default_policy().model_copy(update={"version": 3})
     hashes = {default_policy().hash, changed.hash}
     assert len(hashes) == 2
     for policy in (default_policy(), changed, default_policy()):

@@ -9,6 +9,7 @@ from app.domain.market import Market, QuoteKind
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import DrawdownAction, Policy
 from app.domain.portfolio import Portfolio
+from app.domain.price_levels import price_levels
 from tests.support.worlds import (
     NAMES,
     changed,
@@ -52,6 +53,14 @@ def test_a_profit_is_taken_once_per_level(gain: float, taken: int, sold: bool) -
     memory = replace(NO_MEMORY, profit_levels_taken={conid("AA"): taken})
     found = due(evaluate(policy(), even(costs={"AA": 100 / (1 + gain)}), memory=memory), ExitRule.TAKE_PROFIT)
     assert [(e.fraction, e.threshold) for e in found.values()] == ([(0.25, 0.5 * (taken + 1))] if sold else [])
+
+
+def test_profits_of_which_nothing_is_sold_are_not_taken_and_have_no_price() -> None:
+    rules, account = policy(exits__take_profit_sell=0.0), even(costs={"AA": 10})
+    assert not due(evaluate(rules, account), ExitRule.TAKE_PROFIT)
+    assert {levels.take_profit for levels in price_levels(rules, account, market(), NO_MEMORY)} == {None}
+    taking = price_levels(policy(), account, market(), NO_MEMORY)
+    assert [levels.take_profit for levels in taking if levels.symbol == "AA"] == [15]
 
 
 def test_dust_never_triggers() -> None:

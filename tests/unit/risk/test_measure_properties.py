@@ -67,9 +67,13 @@ def in_other_money(world: World, scale: Decimal) -> World:
     account, on = world.portfolio, world.market
     positions = (replace(p, price=p.price * scale, average_cost=p.average_cost * scale) for p in account.positions)
     cash = tuple(replace(b, cash=b.cash * scale, settled_cash=b.settled_cash * scale) for b in account.cash)
+    rules = changed(world.policy, "universe.min_market_cap", world.policy.universe.min_market_cap * scale)
+    for name in ("min_order_value", "max_order_value"):
+        amount = getattr(rules.execution, name)
+        rules = rules if amount is None else changed(rules, f"execution.{name}", amount * scale)
     return replace(
         world,
-        policy=changed(world.policy, "universe.min_market_cap", world.policy.universe.min_market_cap * scale),
+        policy=rules,
         portfolio=replace(
             account,
             positions=tuple(positions),

@@ -48,7 +48,7 @@ def exits_agree(policy: Policy, _: Names) -> Iterator[Finding]:
             "strategies.cut_losers.trigger_loss_pct",
             f"{percent(cut.trigger_loss)} adds nothing: exits.stop_loss_pct sells at {percent(exits.stop_loss)}",
         )
-    if reinforce.enabled and exits.take_profit <= reinforce.trigger_gain:
+    if reinforce.enabled and exits.takes_profit and exits.take_profit <= reinforce.trigger_gain:
         yield warning(
             "strategies.reinforce_winners.trigger_gain_pct",
             f"{percent(reinforce.trigger_gain)} is not reached before exits.take_profit_pct "
