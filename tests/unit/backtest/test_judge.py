@@ -140,7 +140,7 @@ def test_the_way_back_is_told_in_sessions_rebases_and_its_lowest_cap() -> None:
     one = only().replayed
     began = next(n for n, day in enumerate(one.days) if day.recovery is not None)
     nav = one.nav
-    assert 1 - nav[began] / nav[: began + 1].max() >= one.policy.risk_limits.max_drawdown - 0.01, "as the fall got there"
+    assert 1 - nav[began] / nav[: began + 1].max() >= one.policy.risk_limits.max_drawdown - 0.01
     found = recovery_of(one)
     assert found["sessions"] == sum(day.recovery is not None for day in one.days)
     assert found["rebases"] == len({day.recovery.rebased for day in one.days if day.recovery} - {None})
