@@ -67,7 +67,7 @@ def test_more_than_is_to_be_invested_leaves_whether_or_not_anything_is_bought() 
 def test_the_largest_sales_stay_whole_and_no_part_is_below_the_smallest_order() -> None:
     orders = (sell("AA", 30), sell("BB", 20), sell("CC", 10), buy("DD", 36))
     kept = paired(orders, Decimal(0), even(), LEAST)
-    assert [(one.instrument.symbol, one.quantity) for one in kept] == [("AA", 30), ("BB", 6), ("DD", 36)]
+    assert [(one.instrument.symbol, int(one.quantity)) for one in kept] == [("AA", 30), ("BB", 6), ("DD", 36)]
     assert paired((*orders[:3], buy("DD", 33)), Decimal(0), even(), LEAST) == (sell("AA", 30), buy("DD", 33))
     assert alone(orders, Decimal(2500), even(), LEAST) == (sell("AA", 25),)
 
