@@ -115,8 +115,12 @@ def _limit_breaches(holdings: Holdings, kept: Array) -> Found:
 def _reduces(metric: Metric, memory: Memory) -> bool:
     """CRITICAL, or HIGH for the second session, which a statistic is not sold for.
 
-    CRITICAL yesterday was acted upon: today's HIGH is a first one.
+    CRITICAL yesterday was acted upon: today's HIGH is a first one. A cap that the market lowers is first left to a
+    rebalance, which sells what was held for long: what is CRITICAL still for a second session goes in any case.
     """
+    if metric.name == "exposure":
+        before = (memory.previous_severities or {}).get(metric.name)
+        return metric.acting is Severity.CRITICAL and before in {Severity.HIGH, Severity.CRITICAL}
     if metric.acting is Severity.CRITICAL:
         return True
     if metric.name in STATISTICS:
@@ -195,6 +199,15 @@ def _cash(holdings: Holdings, kept: Array) -> Array:
     return _scaled_to(holdings, kept, holdings.free, target, _exposure)
 
 
+def _over_cap(holdings: Holdings, kept: Array) -> Array:
+    """What is not managed counts, and only what is managed is sold."""
+    cap, beside = holdings.measured["exposure"].limit, holdings.arrays.unmanaged
+    if cap is None or _exposure(holdings, kept[None, :])[0] + beside <= cap + TOLERANCE:
+        return kept
+    goal = max(0.0, holdings.goal("exposure", cap) - beside)
+    return _scaled_to(holdings, kept, holdings.free, goal, _exposure)
+
+
 _REDUCTIONS: dict[str, Callable[[Holdings, Array], Array]] = {
     "max_position": _positions,
     "max_sector": _sectors,
@@ -202,6 +215,7 @@ _REDUCTIONS: dict[str, Callable[[Holdings, Array], Array]] = {
     "var_95_1d": _statistic("var_95_1d", metrics.ewma_var),
     "correlated_cluster": _clusters,
     "cash_reserve": _cash,
+    "exposure": _over_cap,
 }
 
 

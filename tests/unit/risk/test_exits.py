@@ -188,6 +188,20 @@ def test_a_high_breach_is_reduced_in_its_second_session(before: str | None, acts
     )
 
 
+@pytest.mark.parametrize(
+    ("cap", "before", "sells"),
+    [(0.5, "MEDIUM", False), (0.5, "HIGH", True), (0.5, "CRITICAL", True), (0.7, "CRITICAL", False)],
+)
+def test_far_more_than_may_be_invested_is_sold_in_its_second_session(cap: float, before: str, sells: bool) -> None:
+    memory = replace(NO_MEMORY, previous_severities={"exposure": before})
+    rules = policy(risk_limits__max_exposure=cap)
+    evaluation = evaluate(rules, even(), memory=memory)
+    assert evaluation.metric("exposure").value == pytest.approx(0.8)
+    found = due(evaluation, ExitRule.LIMIT_BREACH)
+    assert {e.metric for e in found.values()} == ({"exposure"} if sells else set())
+    assert sum(left(even(), evaluation).values()) == pytest.approx(0.95 * cap if sells else 0.8)
+
+
 @pytest.mark.parametrize("metric", ["annual_volatility", "var_95_1d", "correlated_cluster"])
 def test_a_statistic_a_little_over_its_limit_sells_nothing_however_long_it_lasts(metric: str) -> None:
     account, prices, _ = CASES[metric]
