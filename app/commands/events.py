@@ -17,6 +17,7 @@ from app.commands.service_client import Call, ask_service
 from app.commands.signals import until_stopped
 from app.desk.event_pages import Wanted, page_of
 from app.domain.errors import LedgerUnavailable
+from app.domain.plan import shown_as
 from app.ledger.sql_ledger import SqlLedger
 from app.settings import Settings
 
@@ -31,7 +32,6 @@ _SAID: Mapping[str, tuple[str, ...]] = {
     "mcp_call": ("tool", "outcome", "milliseconds"),
     "stage": ("name", "milliseconds"),
     "intent_moved": ("coid", "from", "to"),
-    "plan_committed": ("action",),
     "run_closed": ("status", "note"),
     "run_sealed": ("status",),
 }
@@ -137,7 +137,9 @@ def _show(row: Row) -> None:
 
 def event_words(kind: str, payload: Mapping[str, Any]) -> str:
     """What an event says, in one line for a person."""
-    if kind in _SAID:
+    if kind == "plan_committed":
+        words = shown_as(payload["action"], len(payload["intents"]))
+    elif kind in _SAID:
         words = " ".join(str(payload[name]) for name in _SAID[kind] if payload.get(name) is not None)
     else:
         words = ", ".join(f"{name} {_plain(value)}" for name, value in payload.items() if value is not None)

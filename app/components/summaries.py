@@ -42,6 +42,8 @@ def _evaluation(run: Evaluated) -> Summary:
         if m.limit is not None
     ]
     lines += [f"exit due: {e.rule} {e.symbol} ({e.value:.1%} against {e.threshold:.1%})" for e in evaluation.exits_due]
+    if evaluation.recovery is not None:
+        lines.append(f"on the way back from a fall of {evaluation.recovery.acted_at:.1%}, with a cap on purchases")
     return "\n".join(lines), {
         "severities": {m.name: m.severity.value for m in evaluation.metrics if m.limit is not None},
         "exits_due": len(evaluation.exits_due),

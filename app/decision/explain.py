@@ -17,7 +17,7 @@ from app.decision.too_small import no_buy_is_possible
 from app.domain.evaluation import Evaluation
 from app.domain.market import Market
 from app.domain.order import Side
-from app.domain.plan import Action, Choice, Memory, shown_as
+from app.domain.plan import Action, Choice, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
 
@@ -95,7 +95,7 @@ def _one(situation: Situation, decision: _Decision, action: Action) -> ActionExp
         plan = next((plan for plan in decision.options.feasible if plan.action is action), None)
         orders = plan.orders if plan is not None else situation.mandatory
         short = shortfalls(situation, orders, decision.options.refusals.get(action, ()))
-    name = shown_as(action.value, len(situation.mandatory))
+    name = next((plan.shown_as for plan in decision.options.feasible if plan.action is action), action.value)
     return ActionExplanation(action, standing, because, found, changes, name, short)
 
 

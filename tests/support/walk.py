@@ -3,17 +3,19 @@
 Keeps what the desk would keep, and must know nothing of how a day is decided.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from app.domain.evaluation import Evaluation, ExitRule
+from app.domain.evaluation import Evaluation
+from app.domain.lots import Fill
 from app.domain.market import Market
 from app.domain.navs import NavKind, NavPoint, follow
-from app.domain.order import Order, OrderRule, Side
+from app.domain.order import Order, Side
 from app.domain.plan import NO_MEMORY, Action, Memory, Plan
 from app.domain.portfolio import CashBalance, Portfolio, Position
+from app.engine.memory import EvaluationRecord, FilledOrder, evaluation_record, memory_of, name_memories
 from tests.support.sample import CAPITAL, HELD_SESSIONS, PERCENT, SOURCE, eleven, instrument, market_at, price, prices
 
 FIRST = HELD_SESSIONS + 1
@@ -52,13 +54,8 @@ class Account:
     positions: dict[str, Position] = field(default_factory=dict)
     navs: list[NavPoint] = field(default_factory=list)
     pending: tuple[Order, ...] = ()
-    last: dict[Action, int] = field(default_factory=dict)
-    moved: dict[tuple[Side, int], int] = field(default_factory=dict)
-    reinforced: dict[int, list[int]] = field(default_factory=dict)
-    sold_at_loss: dict[int, int] = field(default_factory=dict)
-    profits: dict[int, set[int]] = field(default_factory=dict)
-    before: Evaluation | None = None
-    drawdown_acted_at: float | None = None
+    history: list[FilledOrder] = field(default_factory=list)
+    before: EvaluationRecord | None = None
 
     def __post_init__(self) -> None:
         for symbol, percent in sorted(PERCENT.items()):
@@ -89,58 +86,34 @@ class Account:
 
     def carry_out(self, decided: Walked) -> None:
         """The plan's orders wait for the next close."""
-        self.pending, self.before = decided.chosen.orders, decided.evaluation
-        for order in self.pending:
-            self._remember(order, decided.chosen.action)
-        if any(due.rule is ExitRule.DRAWDOWN for due in decided.evaluation.exits_due):
-            self.drawdown_acted_at = decided.evaluation.drawdown
+        plan = decided.chosen
+        self.pending, self.before = plan.orders, evaluation_record(decided.evaluation)
+        self.history += [self._filled(order, plan.action) for order in plan.orders]
         self._value(self.at)
         self.at += 1
 
     def memory(self) -> Memory:
         """Sessions counted back from today."""
-        before = self.before
-        if before is None:
+        if self.before is None:
             return NO_MEMORY
-        return Memory(
-            reinforced={conid: tuple(self.at - day for day in days) for conid, days in self.reinforced.items()},
-            sold_at_loss=self._ago(self.sold_at_loss),
-            profit_levels_taken={conid: len(days) for conid, days in self.profits.items()},
-            last_rebalance=self._since(Action.REBALANCE),
-            last_rotation=self._since(Action.ROTATE),
-            previous_severities={metric.name: metric.severity.value for metric in before.metrics},
-            drawdown_acted_at=self.drawdown_acted_at,
-            previous_caps={cap.rule: cap.limit for cap in before.caps},
-            bought={conid: self.at - day for (side, conid), day in self.moved.items() if side is Side.BUY},
-            sold={conid: self.at - day for (side, conid), day in self.moved.items() if side is Side.SELL},
-        )
+        held = {p.instrument.conid: p.quantity for p in self.positions.values()}
+        return memory_of(name_memories(self.history, held), self.before, self._since)
 
-    def _since(self, action: Action) -> int | None:
-        return self.at - self.last[action] if action in self.last else None
+    def _since(self, on: date) -> int:
+        return self.at - prices().dates.index(on)
 
-    def _ago(self, days: Mapping[int, int]) -> dict[int, int]:
-        return {conid: self.at - day for conid, day in days.items()}
-
-    def _remember(self, order: Order, action: Action) -> None:
-        conid = order.instrument.conid
-        if not order.mandatory:
-            self.last[action] = self.at
-            self.moved[order.side, conid] = self.at
-        if order.side is Side.BUY and action is Action.REINFORCE:
-            self.reinforced.setdefault(conid, []).append(self.at)
-        if order.side is Side.SELL and {OrderRule.STOP_LOSS, OrderRule.CUT_LOSERS} & set(order.rules):
-            self.sold_at_loss[conid] = self.at
-        if OrderRule.TAKE_PROFIT in order.rules:
-            self.profits.setdefault(conid, set()).add(self.at)
+    def _filled(self, order: Order, action: Action) -> FilledOrder:
+        """At the next close, for nothing."""
+        on, at = prices().dates[self.at], price(order.instrument.symbol, self.at + 1)
+        fill = Fill(order.instrument.conid, on, order.side, order.quantity, at, Decimal(0))
+        return FilledOrder(fill, action, order.rules, order.mandatory)
 
     def _fill(self, order: Order, at: Decimal) -> None:
-        symbol, conid = order.instrument.symbol, order.instrument.conid
+        symbol = order.instrument.symbol
         held = self.positions.pop(symbol, Position(order.instrument, Decimal(0), at, at))
         quantity, cost = held.quantity + order.side.sign * order.quantity, held.average_cost
         self.cash -= order.side.sign * order.quantity * at
         if quantity == 0:
-            self.reinforced.pop(conid, None)
-            self.profits.pop(conid, None)
             return
         if order.side is Side.BUY:
             cost = ((held.quantity * cost + order.quantity * at) / quantity).quantize(Decimal("0.0001"))

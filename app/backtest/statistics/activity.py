@@ -17,9 +17,7 @@ from app.domain.lots import Fill, RoundTrip, round_trips
 from app.domain.market import Array
 from app.domain.order import Side
 from app.domain.plan import EXITS_ONLY
-from app.domain.policy import DrawdownAction
 from app.domain.ruling import KillLevel
-from app.domain.tolerance import TOLERANCE
 
 # Below this share invested a session counts as out of the market.
 HARDLY_INVESTED = 0.2
@@ -104,15 +102,10 @@ def rules_of(replayed: Replayed) -> dict[str, dict[str, object]]:
 
 
 def recovery_of(replayed: Replayed) -> dict[str, object]:
-    """Sessions that the drawdown's cap held, how often the peak was set anew, and the cap itself.
-
-    No policy of today sets its peak anew. Without a cap both others are None and 0.
-    """
-    policy = replayed.policy
-    capped = policy.exits.drawdown_action is DrawdownAction.REDUCE
-    fall = 1 - replayed.nav[1:] / np.maximum.accumulate(replayed.nav)[1:]
-    sessions = int((fall >= policy.risk_limits.max_drawdown - TOLERANCE).sum()) if capped else 0
-    return {"sessions": sessions, "rebases": 0, "cap": policy.exits.drawdown_exposure if capped else None}
+    """Sessions on the way back from a fall, how often falls came to be counted anew, and the lowest cap or None."""
+    found = [day.recovery for day in replayed.days if day.recovery is not None]
+    marks = {day.marked for day in replayed.days if day.marked is not None}
+    return {"sessions": len(found), "rebases": len(marks), "cap": min((one.left for one in found), default=None)}
 
 
 def _sums(done: Sequence[Done]) -> dict[str, object]:

@@ -70,7 +70,7 @@ def test_exits_sell_what_is_outside_the_universe_too() -> None:
 
 def test_new_money_goes_to_what_is_farthest_below_its_target_and_sells_nothing() -> None:
     account, rules = even(), policy(**CALM, allocation__sectors=TARGETS)
-    remembered = replace(NO_MEMORY, last_rebalance=1, new_money=Decimal(4000))
+    remembered = replace(NO_MEMORY, last_rebalance=5, new_money=Decimal(4000))
     plan = rebalanced(rules, account, remembered)
     assert plan is not None
     assert {side for side, _ in asked(plan).values()} == {Side.BUY}
@@ -80,7 +80,7 @@ def test_new_money_goes_to_what_is_farthest_below_its_target_and_sells_nothing()
 
 def test_an_announced_withdrawal_is_raised_from_what_is_above_its_target_and_nothing_is_bought() -> None:
     account, rules = even(), policy(**CALM, allocation__sectors=TARGETS)
-    remembered = replace(NO_MEMORY, last_rebalance=1, planned_withdrawal=Decimal(15000))
+    remembered = replace(NO_MEMORY, last_rebalance=5, planned_withdrawal=Decimal(15000))
     plan = rebalanced(rules, account, remembered)
     assert plan is not None
     assert {side for side, _ in asked(plan).values()} == {Side.SELL}

@@ -14,9 +14,10 @@ from app.backtest.judge import Asked, backtest, names_of
 from app.backtest.result import Backtest, Estimate, Judged
 from app.backtest.statistics.activity import recovery_of, trips_of
 from app.domain.errors import UsageError
-from app.domain.policy import Policy
+from app.domain.policy import DrawdownAction, Policy
 from tests.support.histories import FREE, book, history, holding, instrument
 from tests.support.sample import default_policy
+from tests.support.worlds import changed
 
 NAMES = ("AAPL", "BAC", "CVX", "GE", "JNJ", "KO")
 DAYS = 330
@@ -35,8 +36,10 @@ def small_world() -> History:
 
 
 def policy(**changes: object) -> Policy:
-    """The shipped one."""
-    return default_policy().model_copy(update=changes)
+    """The shipped one, with profits taken, and a drawdown limit that the small world reaches and sells for."""
+    rules = changed(default_policy(), "risk_limits.max_drawdown", 0.05)
+    rules = changed(rules, "exits.take_profit_sell", 0.25)
+    return changed(rules, "exits.drawdown_action", DrawdownAction.REDUCE).model_copy(update=changes)
 
 
 def asked(**changes: object) -> Asked:
@@ -133,16 +136,22 @@ def test_round_trips_count_the_starting_book_as_bought_at_its_cost() -> None:
     assert first.opened == one.history.dates[one.first - 1]
 
 
-def test_sessions_of_recovery_are_those_at_or_beyond_the_drawdowns_limit() -> None:
+def test_the_way_back_is_told_in_sessions_rebases_and_its_lowest_cap() -> None:
     one = only().replayed
+    began = next(n for n, day in enumerate(one.days) if day.recovery is not None)
     nav = one.nav
-    fall = [1 - nav[n] / nav[: n + 1].max() for n in range(1, len(nav))]
-    limit = one.policy.risk_limits.max_drawdown
-    assert recovery_of(one) == {"sessions": sum(x >= limit for x in fall), "rebases": 0, "cap": 0.5}
+    assert 1 - nav[began] / nav[: began + 1].max() >= one.policy.risk_limits.max_drawdown - 0.01
+    found = recovery_of(one)
+    assert found["sessions"] == sum(day.recovery is not None for day in one.days)
+    assert found["rebases"] == len({day.recovery.rebased for day in one.days if day.recovery} - {None})
+    first, last = one.days[began].recovery, one.days[-1].recovery
+    assert first is not None
+    assert last is not None
+    assert found["cap"] == last.left < first.left, "it fell on"
     free = only().benchmark("unguarded")
     assert free is not None
     assert free.replayed is not None
-    assert recovery_of(free.replayed)["cap"] is None
+    assert recovery_of(free.replayed) == {"sessions": 0, "rebases": 0, "cap": None}
     assert free.replayed.policy == unguarded(one.policy)
 
 

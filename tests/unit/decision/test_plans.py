@@ -203,18 +203,26 @@ def test_a_sector_regime_change_moves_from_the_weakest_to_the_strongest() -> Non
     assert {symbol for symbol, (side, _) in found.items() if side == "BUY"} <= {"CC", "DD", "HH", "II"}
     sold = sum(quantity for side, quantity in found.values() if side == "SELL")
     bought = sum(quantity for side, quantity in found.values() if side == "BUY")
-    assert sold == pytest.approx(50, abs=4)
-    assert 40 <= bought <= sold
+    # A share of the three sold names at most is more than what is bought.
+    assert 40 <= bought <= sold <= 50
     assert "leader" in plan.reason
 
 
 def test_a_remainder_below_the_smallest_order_is_sold_whole_and_a_part_of_it_never() -> None:
-    account = portfolio({"AA": 4, "BB": 100, "CC": 100}, 79600)
-    assert orders(
-        planned(policy(**ROTATE, strategies__sector_rotation__move=0.5), account, momentum(-0.2, 0.2))[Action.ROTATE]
-    )["AA"] == ("SELL", 4)
-    some = planned(policy(**ROTATE, strategies__sector_rotation__move=0.06), account, momentum(-0.2, 0.2))
-    assert "AA" not in orders(some[Action.ROTATE])
+    account, three = (
+        portfolio({"AA": 4, "BB": 20, "CC": 50}, 92600),
+        {**ROTATE, "universe__symbols": ("AA", "BB", "CC")},
+    )
+    found = {
+        share: orders(
+            planned(policy(**three, strategies__sector_rotation__move=share), account, momentum(-0.2, 0.2))[
+                Action.ROTATE
+            ]
+        )
+        for share in (0.5, 0.01)
+    }
+    assert found[0.5]["AA"] == ("SELL", 4)
+    assert "AA" not in found[0.01]
 
 
 def test_without_a_change_of_leader_or_laggard_only_the_period_rotates() -> None:
@@ -242,6 +250,8 @@ def test_a_rotation_goes_to_a_preferred_sector_or_not_at_all() -> None:
 
 
 BALANCE = {"strategies__sector_rotation__enabled": False}
+# Drift waits for the policy's frequency; a breach does not.
+RESTING = replace(NO_MEMORY, last_rebalance=5)
 TARGETS = {"Energy": 0.3, "Financials": 0.3, "Health Care": 0.2}
 
 
@@ -249,11 +259,15 @@ def test_drift_beyond_the_threshold_is_corrected_towards_the_targets() -> None:
     plan = planned(policy(**BALANCE, allocation__sectors=TARGETS), even())[Action.REBALANCE]
     assert not plan.on_breach
     assert orders(plan) == {
-        **dict.fromkeys(("AA", "BB", "FF", "GG"), ("SELL", 25)),
-        "EE": ("BUY", 39),
-        "JJ": ("BUY", 59),
+        **dict.fromkeys(("AA", "BB", "FF"), ("SELL", 25)),
+        # No more is sold than is bought.
+        "GG": ("SELL", 23),
+        "EE": ("BUY", 37),
+        "JJ": ("BUY", 61),
     }
-    assert plan.reason.startswith("Drift beyond the threshold: Energy 40.0%, attainable target 30.0%")
+    assert plan.reason.startswith(
+        "Drift beyond the threshold: Health Care 10.0%, attainable target 20.0%; Energy 40.0%"
+    )
 
 
 @pytest.mark.parametrize(("last", "acts"), [(None, True), (20, False), (21, True)])
@@ -287,7 +301,7 @@ def test_a_breach_that_the_mandatory_sales_cure_needs_no_rebalancing() -> None:
 def test_a_position_over_its_limit_is_trimmed_a_point_inside() -> None:
     account = portfolio({**dict.fromkeys(NAMES[1:6], 100), "AA": 160}, 34000)
     rules = policy(**BALANCE, allocation__drift_threshold=0.3)
-    assert orders(planned(rules, account)[Action.REBALANCE]) == {"AA": ("SELL", 20)}
+    assert orders(planned(rules, account, memory=RESTING)[Action.REBALANCE]) == {"AA": ("SELL", 20)}
 
 
 def test_the_days_turnover_bounds_a_rebalancing() -> None:
@@ -315,9 +329,9 @@ def test_a_name_without_a_price_is_not_bought() -> None:
     ("changes", "quantity"),
     [
         ({"risk_limits__max_exposure": 0.83}, 19),
-        ({"risk_limits__max_sector": 0.42}, 9),
+        ({"risk_limits__max_sector": 0.45}, 13),
         ({"risk_limits__max_position": 0.125}, 14),
-        ({"allocation__drift_threshold": 0.005}, 16),
+        ({"allocation__drift_threshold": 0.005}, 14),
         ({"execution__max_turnover": 0.012}, 11),
         ({"execution__max_order_value": Decimal(900)}, 8),
     ],
@@ -351,6 +365,6 @@ def test_a_statistic_is_scaled_inside_its_limit_by_all_names_where_it_is_critica
 
 def test_a_sector_over_its_limit_is_sold_pro_rata_a_point_inside() -> None:
     account = portfolio({**dict.fromkeys(("AA", "BB", "FF", "GG"), 110), "CC": 100, "EE": 100}, 36000)
-    plan = planned(policy(**BALANCE, allocation__drift_threshold=0.3), account)[Action.REBALANCE]
+    plan = planned(policy(**BALANCE, allocation__drift_threshold=0.3), account, memory=RESTING)[Action.REBALANCE]
     assert plan.on_breach
     assert orders(plan) == dict.fromkeys(("AA", "BB", "FF", "GG"), ("SELL", 12))

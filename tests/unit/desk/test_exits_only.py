@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from app.commands.events import event_words
 from app.commands.terminal import show_report
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
@@ -39,6 +40,11 @@ async def test_a_day_whose_only_orders_are_exits_is_shown_as_exits_only(office: 
     assert "HOLD" not in shown
     day = decided(report)
     assert (day.action, day.shown_as, day.offered_as) == ("HOLD", EXITS_ONLY, (EXITS_ONLY,))
+
+
+def test_the_event_of_a_committed_plan_says_so_too() -> None:
+    assert event_words("plan_committed", {"action": "HOLD", "intents": [{}], "fence": 1}) == EXITS_ONLY
+    assert event_words("plan_committed", {"action": "HOLD", "intents": [], "fence": 1}) == "HOLD"
 
 
 def test_only_hold_with_orders_has_another_name() -> None:

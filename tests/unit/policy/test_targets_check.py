@@ -179,16 +179,16 @@ ERRORS: list[tuple[dict[str, Any], dict[str, Any], str, dict[str, Any]]] = [
         {},
         {"execution__max_turnover_pct": 5},
         "execution.max_turnover_pct: 5 %: within 10 sessions an account of cash alone is less than 80 % of "
-        "its way to the targets; 6.8 or more works",
-        {"execution__max_turnover_pct": 6.8},
+        "its way to the targets; 8.5 or more works",
+        {"execution__max_turnover_pct": 8.5},
     ),
     (
         {},
         {"execution__max_order_nav_pct": 2, "execution__min_order_nav_pct": 1, "execution__max_orders_per_day": 3},
         "execution.max_orders_per_day: 3 orders of max_order_nav_pct (2 %) at most: within 10 sessions an "
-        "account of cash alone is less than 80 % of its way to the targets; 4 or more works, or "
-        "max_order_nav_pct: 2.27",
-        {"execution__max_orders_per_day": 4},
+        "account of cash alone is less than 80 % of its way to the targets; 5 or more works, or "
+        "max_order_nav_pct: 2.84",
+        {"execution__max_orders_per_day": 5},
     ),
     (
         NO_SECTORS,

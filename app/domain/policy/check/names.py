@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from app.domain.instrument import AssetClass
 from app.domain.policy import Policy
-from app.domain.policy.fields import CASH
 from app.domain.sizing import aimed_at
 from app.domain.totals import total_of
 from app.domain.universe import position_limit
@@ -70,7 +69,4 @@ class Names:
 def invested_target(policy: Policy) -> float | None:
     """The share of NAV that the targets invest, None where there are no targets."""
     allocation = policy.allocation
-    if allocation.asset_classes:
-        return total_of(target for name, target in allocation.asset_classes.items() if name != CASH)
-    targets = (*allocation.symbols.values(), *allocation.sectors.values())
-    return total_of(targets) if targets else None
+    return allocation.invested if allocation.asset_classes or allocation.symbols or allocation.sectors else None

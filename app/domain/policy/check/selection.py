@@ -11,8 +11,9 @@ from app.domain.tolerance import TOLERANCE
 from app.domain.totals import total_of
 
 _NAMES, _SCORES = "allocation.selection.names", "allocation.selection.scores"
-# An account that is all cash is so much of its way within so many sessions.
-SESSIONS, WAY = 10, 0.8
+# An account that is all cash is so much of its way within so many sessions; of these the last day's orders fill after
+# them, and another day's worth is what whole shares and a moving price leave.
+SESSIONS, DAYS, WAY = 10, 8, 0.8
 
 
 def scores_rank(policy: Policy, names: Names) -> Iterator[Finding]:
@@ -77,7 +78,7 @@ def targets_come_soon(policy: Policy, names: Names) -> Iterator[Finding]:
     rules, invested = policy.execution, invested_target(policy)
     if not invested:
         return
-    wanted = WAY * invested / SESSIONS
+    wanted = WAY * invested / DAYS
     told = f"within {SESSIONS} sessions an account of cash alone is less than {percent(WAY)} of its way to the targets"
     if 0 < rules.max_turnover < wanted - TOLERANCE:
         yield error("execution.max_turnover_pct", f"{percent(rules.max_turnover)}: {told}; {up(wanted)} or more works")
@@ -92,7 +93,7 @@ def targets_come_soon(policy: Policy, names: Names) -> Iterator[Finding]:
     most = policy.allocation.selection.names
     if most is not None:
         count = sum(min(most, len(group)) for _, _, group in _groups(policy, names)) + len(policy.allocation.symbols)
-        needed = math.ceil(WAY * count / SESSIONS)
+        needed = math.ceil(WAY * count / DAYS)
         if rules.max_orders_per_day < needed:
             yield error(
                 "execution.max_orders_per_day",
