@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping
 
 from app.backtest.ablation import ablations, unguarded
-from app.domain.policy import Policy
+from app.domain.policy import DrawdownAction, Policy
 from app.domain.policy.check import Level, check
 from app.market.sectors import SECTORS
 from tests.support.sample import default_policy
+from tests.support.worlds import changed as changed_to
 
-POLICY = default_policy()
+# With profits taken and a sale at the drawdown's limit, which the shipped one does without.
+POLICY = changed_to(
+    changed_to(default_policy(), "exits.take_profit_sell", 0.25), "exits.drawdown_action", DrawdownAction.REDUCE
+)
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:

@@ -18,7 +18,7 @@ from app.settings import load_policy, shipped_policy
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.real_prices, pytest.mark.slow]
-GRID = ("--vary", "exits.stop_loss_pct=0,14,15", "--vary", "risk_limits.max_position_pct=14,15")
+GRID = ("--vary", "exits.stop_loss_pct=0,19,20", "--vary", "risk_limits.max_position_pct=14,15")
 MAIN = "from app.program import main; main()"
 MONTH = ("--from", "2008-11-03", "--to", "2008-11-14", "--workers", "1")
 
