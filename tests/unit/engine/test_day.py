@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from app.decision import offered, plans, rules
 from app.domain.order import Side
 from app.domain.plan import Action, Plan
-from app.domain.ruling import DayUse, KillLevel
+from app.domain.ruling import Cause, DayUse, KillLevel
 from app.engine import DayDecision, Given, decide, decide_all
-from app.domain.ruling import Cause
 from app.risk import Today, feasible, measure, post_trade
 from app.settings import load_policy, shipped_policy
 from tests.support.sample import default_policy, prices

@@ -57,14 +57,14 @@ def test_the_threshold_is_exact_far_below_single_precision(of_pair: float, group
 def test_what_moved_as_one_over_the_year_but_no_more_is_no_cluster() -> None:
     returns = noise(252, 2)
     returns[:-63] = returns[:-63, :1]
-    assert np.corrcoef(returns, rowvar=False)[0, 1] > 0.7
+    assert np.atleast_2d(np.corrcoef(returns, rowvar=False))[0, 1] > 0.7
     assert clusters(returns, (0, 1), 0.7) == ()
 
 
 def test_what_moved_as_one_lately_alone_is_no_cluster() -> None:
     returns = noise(252, 2)
     returns[-63:] = returns[-63:, :1]
-    assert np.corrcoef(returns, rowvar=False)[0, 1] < 0.7
+    assert np.atleast_2d(np.corrcoef(returns, rowvar=False))[0, 1] < 0.7
     assert clusters(returns, (0, 1), 0.7) == ()
 
 
