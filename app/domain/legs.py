@@ -20,8 +20,9 @@ def paired(orders: Sequence[Order], own: Decimal, portfolio: Portfolio, least: D
 
     sales = [order for order in orders if order.side is Side.SELL and not order.mandatory]
     left = own + sum((worth(order) for order in orders if order.side is Side.BUY), ZERO)
-    # Sales in whole shares may be a share too much.
-    if sum(map(worth, sales), ZERO) <= left + max((worth(one) / one.quantity for one in sales), default=ZERO):
+    # Sales in whole shares may be a share too much for what they pay for.
+    share = max((worth(one) / one.quantity for one in sales), default=ZERO) if left > 0 else ZERO
+    if sum(map(worth, sales), ZERO) <= left + share:
         return tuple(orders)
     kept: dict[Order, Order] = {}
     for order in sorted(sales, key=lambda one: (-worth(one), one.instrument.conid, one.leg)):

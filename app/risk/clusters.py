@@ -1,5 +1,8 @@
 """Names that move as one: connected components of pairwise correlation, in memory of names times a block.
 
+Two are tied that were so over the whole window and over its last 63 days: neither one fall, which would tie all names
+for a year, nor one quiet quarter tells it alone.
+
 Must never form the whole matrix: of ten thousand names it takes 800 MB.
 """
 
@@ -22,10 +25,32 @@ PAIRS = 4096
 Groups = tuple[tuple[int, ...], ...]
 
 
+class _Window:
+    """Returns as unit vectors, of which products are correlations. Shape: returns [T, N]."""
+
+    def __init__(self, returns: Array, centred: tuple[Array, Array] | None = None) -> None:
+        self.unit = _unit(*(centred or metrics.centred(returns)))
+        self.rough: Single = self.unit.astype(np.float32)
+
+    def ties(self, first: int, threshold: float) -> Mask:
+        """Which columns from `first` on each column of the block is tied to. Shape: [block, N - first]."""
+        about = self.rough[:, first : first + BLOCK].T @ self.rough[:, first:]
+        ties: Mask = about > threshold + FRINGE
+        perhaps = about > threshold - FRINGE
+        if np.count_nonzero(perhaps) == np.count_nonzero(ties):
+            return ties
+        rows, others = np.nonzero(perhaps & ~ties)
+        for start in range(0, len(rows), PAIRS):
+            row, other = rows[start : start + PAIRS], others[start : start + PAIRS]
+            exact = np.einsum("tp,tp->p", self.unit[:, first + row], self.unit[:, first + other])
+            ties[row, other] = exact > threshold
+        return ties
+
+
 def clusters(
     returns: Array, held: Sequence[int], threshold: float, centred: tuple[Array, Array] | None = None
 ) -> Groups:
-    """Groups of two or more held columns, tied by correlation above `threshold` directly or over other held ones.
+    """Groups of two or more held columns, tied by correlations above `threshold` directly or over other held ones.
 
     By their first column; one that never moves is tied to nothing. `centred`: `metrics.centred(returns)`, where it is.
     Shape: returns [T, N], `held` ascending columns.
@@ -34,18 +59,18 @@ def clusters(
         return ()
     if len(held) < returns.shape[1]:
         returns, centred = returns[:, list(held)], None
-    unit = _unit(*(centred or metrics.centred(returns)))
-    rough = unit.astype(np.float32)
-    label = np.arange(unit.shape[1])
-    for first in range(0, unit.shape[1], BLOCK):
-        label = _tied(label, first, _ties(unit, rough, first, threshold))
+    whole, recent = _Window(returns, centred), _Window(returns[-metrics.RECENT_SESSIONS :])
+    label = np.arange(returns.shape[1])
+    for first in range(0, len(label), BLOCK):
+        ties = whole.ties(first, threshold)
+        ties &= recent.ties(first, threshold)
+        label = _tied(label, first, ties)
     return _by_label(label, held)
 
 
 def ties_of(returns: Array, threshold: float) -> Mask:
     """Which names are tied to which, as `clusters` has it; of few. Shape: returns [T, N] → [N, N]."""
-    unit = _unit(*metrics.centred(returns))
-    return _ties(unit, unit.astype(np.float32), 0, threshold)
+    return _Window(returns).ties(0, threshold) & _Window(returns[-metrics.RECENT_SESSIONS :]).ties(0, threshold)
 
 
 def clusters_among(ties: Mask, columns: Sequence[int], held: Sequence[int]) -> Groups:
@@ -83,21 +108,6 @@ def _unit(centred: Array, squares: Array) -> Array:
     length = np.sqrt(squares)
     result: Array = centred * np.divide(1.0, length, out=np.zeros_like(length), where=length > NOTHING)
     return result
-
-
-def _ties(unit: Array, rough: Single, first: int, threshold: float) -> Mask:
-    """Which columns from `first` on each column of the block is tied to. Shape: [block, N - first]."""
-    about = rough[:, first : first + BLOCK].T @ rough[:, first:]
-    ties: Mask = about > threshold + FRINGE
-    perhaps = about > threshold - FRINGE
-    if np.count_nonzero(perhaps) == np.count_nonzero(ties):
-        return ties
-    rows, others = np.nonzero(perhaps & ~ties)
-    for start in range(0, len(rows), PAIRS):
-        row, other = rows[start : start + PAIRS], others[start : start + PAIRS]
-        exact = np.einsum("tp,tp->p", unit[:, first + row], unit[:, first + other])
-        ties[row, other] = exact > threshold
-    return ties
 
 
 def _joined(label: NDArray[np.intp], members: NDArray[np.intp]) -> NDArray[np.intp]:

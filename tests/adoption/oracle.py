@@ -174,7 +174,7 @@ class Reckoning:
         ewma = 1.6448536269514722 * np.sqrt((series**2).ewm(alpha=0.06, adjust=True).mean().iloc[-1])
         found["var_95_1d"] = (float(ewma), limits["max_var_95_1d"])
         tied = self._policy["risk_limits"]["correlation"]
-        found["correlated_cluster"] = (_heaviest(returns.corr() > tied, weights), limits["max_correlated"])
+        found["correlated_cluster"] = (_heaviest((returns.corr() > tied) & (returns.tail(63).corr() > tied), weights), limits["max_correlated"])
         found[FLOOR] = (-cash, -limits["min_cash_reserve"])
         found["exposure"] = (float(weights.sum()), self._cap(row, limits))
         return found

@@ -23,8 +23,9 @@ def mixed(names: int, parents: int, share: float, seed: int) -> Array:
 
 
 def by_matrix(returns: Array, held: list[int], threshold: float) -> Groups:
-    """Components of the whole matrix, one name after the other."""
-    pairs = np.atleast_2d(np.corrcoef(returns, rowvar=False))
+    """Components of the whole matrix, one name after the other; tied over all days and over the last 63."""
+    whole, recent = (np.atleast_2d(np.corrcoef(days, rowvar=False)) for days in (returns, returns[-63:]))
+    pairs = np.minimum(whole, recent)
     left, groups = list(held), []
     while left:
         group = [left.pop(0)]
@@ -37,8 +38,8 @@ def by_matrix(returns: Array, held: list[int], threshold: float) -> Groups:
 
 
 def tied(correlation_of_pair: float) -> Array:
-    """Two names with exactly that correlation, but for rounding. Shape: [100, 2]."""
-    basis, _ = np.linalg.qr(np.column_stack([np.ones(100), noise(100, 2)]))
+    """Two names with exactly that correlation, but for rounding. Shape: [63, 2]."""
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(63), noise(63, 2)]))
     first, second = basis[:, 1], basis[:, 2]
     return np.column_stack([first, correlation_of_pair * first + np.sqrt(1 - correlation_of_pair**2) * second])
 
@@ -51,6 +52,20 @@ def test_a_flat_series_is_tied_to_nothing() -> None:
 @pytest.mark.parametrize(("of_pair", "groups"), [(0.7 - 1e-9, ()), (0.7 + 1e-9, ((0, 1),)), (-0.9, ())])
 def test_the_threshold_is_exact_far_below_single_precision(of_pair: float, groups: Groups) -> None:
     assert clusters(tied(of_pair), (0, 1), 0.7) == groups
+
+
+def test_what_moved_as_one_over_the_year_but_no_more_is_no_cluster() -> None:
+    returns = noise(252, 2)
+    returns[:-63] = returns[:-63, :1]
+    assert np.corrcoef(returns, rowvar=False)[0, 1] > 0.7
+    assert clusters(returns, (0, 1), 0.7) == ()
+
+
+def test_what_moved_as_one_lately_alone_is_no_cluster() -> None:
+    returns = noise(252, 2)
+    returns[-63:] = returns[-63:, :1]
+    assert np.corrcoef(returns, rowvar=False)[0, 1] < 0.7
+    assert clusters(returns, (0, 1), 0.7) == ()
 
 
 def test_clusters_join_over_a_common_neighbour_that_is_held() -> None:
