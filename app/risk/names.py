@@ -56,7 +56,8 @@ def chosen(
     ranked = [one for one in _ranked(free, selection, ranking, sizes) if one.held or sizes.share(one.conid) <= amount]
     most = min(selection.names, _orders(amount, sizes))
     stays = [one for one in ranked[: most + selection.keep_ranks] if one.held][:most]
-    others = [one for one in ranked if one not in stays]
+    staying = {one.conid for one in stays}
+    others = [one for one in ranked if one.conid not in staying]
     return (*stays, *others[: most - len(stays)])
 
 
@@ -75,7 +76,8 @@ def _ranked(names: Sequence[Member], selection: Selection, ranking: Ranking, siz
 
 def as_held(members: Sequence[Member], picked: Sequence[Member], goal: float, sizes: Sizes) -> dict[int, float]:
     """The proportions that there are: less is sold pro rata, more is bought evenly, of what is held first."""
-    found = {one.conid: 0.0 if one.free and one not in picked else one.weight for one in members}
+    stays = {one.conid for one in picked}
+    found = {one.conid: 0.0 if one.free and one.conid not in stays else one.weight for one in members}
     difference = goal - total_of(found.values())
     if difference <= 0:
         own = total_of(one.weight for one in picked)

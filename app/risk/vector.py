@@ -43,7 +43,6 @@ class Aim:
     sizes: Sizes
     ranking: Ranking
 
-    @property
     def names(self) -> Iterable[Instrument]:
         """All that is held or could be."""
         return {name.conid: name for name in (*self.buyable, *(name for name, _ in self.held))}.values()
@@ -139,7 +138,7 @@ def _wanted(aim: Aim) -> dict[Key, float]:
     allocation = aim.policy.allocation
     found: dict[Key, float] = {("name", symbol): target for symbol, target in allocation.symbols.items()}
     fixed: defaultdict[str, float] = defaultdict(float)
-    for name in aim.names if allocation.symbols else ():
+    for name in aim.names() if allocation.symbols else ():
         fixed[name.asset_class.value] += allocation.symbols.get(name.symbol, 0.0)
     for of_class, target in allocation.asset_classes.items():
         if of_class != CASH and not (of_class == AssetClass.STOCK and allocation.sectors):
@@ -219,7 +218,7 @@ def _classes(aim: Aim, targets: Weights) -> list[Drift]:
     found = []
     for name, target in sorted(allocation.asset_classes.items()):
         if name != CASH:
-            inside = [one.conid for one in aim.names if one.asset_class == name]
+            inside = [one.conid for one in aim.names() if one.asset_class == name]
             weight = total_of(now.get(conid, 0.0) for conid in inside)
             found.append(Drift("asset_class", name, weight, target, total_of(targets.get(c, 0.0) for c in inside)))
     return found
