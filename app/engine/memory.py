@@ -215,7 +215,7 @@ def memory_of(
         since_rebased=None if recovery is None or recovery.rebased is None else since(recovery.rebased),
         marked=before.marked if before else None,
         resumed=resumed.session_date if resumed else None,
-        acknowledged=_acknowledged(resumed, before, since) if resumed else {},
+        acknowledged=acknowledged(resumed, before, since) if resumed else {},
         rotated={
             conid: one.rotated
             for conid, one in names.items()
@@ -225,7 +225,7 @@ def memory_of(
     )
 
 
-def _acknowledged(resumed: Resumed, before: EvaluationRecord | None, since: Callable[[date], int]) -> dict[str, float]:
+def acknowledged(resumed: Resumed, before: EvaluationRecord | None, since: Callable[[date], int]) -> dict[str, float]:
     """What was seen counts until the metric is inside its limit, of one session's loss in that session."""
     if since(resumed.session_date) == 0:
         return dict(resumed.over)
