@@ -14,11 +14,12 @@ from app.broker.mcp import McpBroker, McpMarketData
 from app.broker.signing import HmacSigner
 from app.components.board import Board
 from app.components.choosers import chooser_for
+from app.desk.controls.holds import Outlook
 from app.desk.desk import Desk
 from app.desk.ports import AnchorPlace, Notifier
 from app.desk.run.preview import open_preview
 from app.desk.states import Run
-from app.domain.errors import UsageError
+from app.domain.errors import PolicyError, UsageError
 from app.domain.policy import Policy
 from app.ledger.engine import open_ledger
 from app.ledger.leases import owner_text
@@ -77,6 +78,14 @@ class Wiring:
         """Leave the MCP session and the database."""
         await self.connection.close()
         await asyncio.to_thread(self.ledger.dispose)
+
+
+def outlook_of(settings: Settings) -> Outlook | None:
+    """By today's policy file; None where it cannot be used: the level is told all the same."""
+    try:
+        return Outlook(load_policy(settings.policy_file), ExchangeCalendar())
+    except PolicyError:
+        return None
 
 
 def wire(settings: Settings) -> Wiring:

@@ -224,7 +224,8 @@ def _lines(row: Report) -> Iterator[str]:
         yield f"{one['allows']}: {one['because']}"
         yield f"  lifted by: {one['lifts']}"
     for seen in row.get("acknowledged", ()):
-        yield f"seen by a person: {seen['metric']} at {seen['value']:.1%}; raises the level from {seen['raises_from']:.1%}"
+        again = f"raises the level from {seen['raises_from']:.1%}"
+        yield f"seen by a person: {seen['metric']} at {seen['value']:.1%}; {again}"
 
 
 def _with_query(path: str, account: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Kill levels: they raise themselves, bind every send, and only a person lowers them."""
+"""Kill levels: what raises them, what they bind, and who lowers them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -22,15 +22,23 @@ DAY = RunRequest()
 BOOK = f"{ACCOUNT}@sim:{TODAY}:7:synthetic"
 
 
-async def test_a_drawdown_beyond_the_limit_leaves_exits_only_until_a_person_resumes(
-    office: Office, ledger: SqlLedger
-) -> None:
+async def test_a_drawdown_beyond_the_limit_raises_no_level(office: Office, ledger: SqlLedger) -> None:
     *earlier, yesterday = office.world.performance
     office.world.performance = (*((day, nav * 2) for day, nav in earlier), yesterday)
     result = await run_daily(office.desk(), DAY)
     assert result.report is not None
+    assert result.report["level"]["level"] == "ACTIVE"
+    assert ledger.level(BOOK).level is KillLevel.ACTIVE
+
+
+async def test_a_day_that_loses_too_much_leaves_exits_only_until_a_person_resumes(
+    office: Office, ledger: SqlLedger
+) -> None:
+    office.world.performance = tuple((day, nav * 2) for day, nav in office.world.performance)
+    result = await run_daily(office.desk(), DAY)
+    assert result.report is not None
     assert result.report["level"]["level"] == "REDUCING"
-    assert "drawdown is 50.0%, limit 15.0%" in result.report["level"]["reason"]
+    assert "daily_loss is 50.0%, limit 5.0%" in result.report["level"]["reason"]
     assert {side for _, side in office.broker.sent_symbols()} <= {Side.SELL}
     assert ledger.level(BOOK).level is KillLevel.REDUCING
     set_level(ledger, KillLevel.ACTIVE, "looked at it", "owner", office.world.now())
@@ -45,14 +53,14 @@ async def test_a_preview_says_what_the_level_would_be_and_changes_nothing(office
     assert ledger.level(BOOK).level is KillLevel.ACTIVE
 
 
-async def test_after_many_runs_without_a_person_only_exits_go(office: Office, ledger: SqlLedger) -> None:
+async def test_many_runs_without_a_person_raise_no_level(office: Office, ledger: SqlLedger) -> None:
     office.policy = policy({"review_after_runs": 1})
     await run_daily(office.desk(), DAY)
     office.world.next_day(TODAY + timedelta(days=1))
     result = await run_daily(office.desk(), DAY)
     assert result.report is not None
-    assert result.report["level"]["reason"] == "1 runs sent orders since a person last looked, limit 1"
-    assert ledger.level(BOOK).level is KillLevel.REDUCING
+    assert result.report["level"]["level"] == "ACTIVE"
+    assert ledger.level(BOOK).level is KillLevel.ACTIVE
 
 
 async def test_halting_takes_our_open_buys_back_and_leaves_sells(office: Office, ledger: SqlLedger) -> None:
