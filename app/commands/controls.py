@@ -1,7 +1,7 @@
 """Commands that only a person gives: kill levels, approvals, exits by hand, reconciling, explanations."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -35,6 +35,7 @@ from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
 from app.domain.ruling import KillLevel
 from app.settings import Settings
+from app.wiring import outlook_of
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
 ActorOption = Annotated[str | None, typer.Option("--actor", help="Who; the user of this machine if not given.")]
@@ -51,6 +52,7 @@ LEVELS: Final = (
     ("resume", KillLevel.ACTIVE, "Back to the policy's limits."),
 )
 OPEN_BUYS: Final = "open_buys"
+_LISTS: Final = frozenset({"accounts", OPEN_BUYS, "holds", "acknowledged"})
 # Whoever halts does not wait for a service that is frozen: it can be done in the ledger.
 SOON: Final = Patience(seconds=60)
 
@@ -94,11 +96,11 @@ def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
 def level(
     account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
 ) -> None:
-    """The kill level in force, and why; each account's where there are several."""
+    """The kill level in force, and why; what keeps each account from buying, and what lifts it."""
     settings = settings_of(state)
     call = Call(_with_query("/level", account), method="GET")
     whose = Whose(account, settings.accounts)
-    print_facts(facts_by(settings, url, call, lambda ledger: level_of(ledger, whose)), as_json)
+    print_facts(facts_by(settings, url, call, lambda ledger: level_of(ledger, whose, outlook_of(settings))), as_json)
 
 
 def approve_run(
@@ -209,9 +211,20 @@ def print_facts(facts: Report, as_json: bool) -> None:
     rows = facts.get("accounts", ())
     # What binds one account only is not told as if it bound all.
     for row in rows if len(rows) > 1 else (facts,):
-        typer.echo("   ".join(f"{name} {value}" for name, value in row.items() if name not in {"accounts", OPEN_BUYS}))
+        typer.echo("   ".join(f"{name} {value}" for name, value in row.items() if name not in _LISTS))
+        for line in _lines(row):
+            typer.echo(f"  {line}")
     if OPEN_BUYS in facts:
         typer.echo(f"open buys: {facts[OPEN_BUYS]}")
+
+
+def _lines(row: Report) -> Iterator[str]:
+    """What holds an account down, and what a person has seen."""
+    for one in row.get("holds", ()):
+        yield f"{one['allows']}: {one['because']}"
+        yield f"  lifted by: {one['lifts']}"
+    for seen in row.get("acknowledged", ()):
+        yield f"seen by a person: {seen['metric']} at {seen['value']:.1%}; raises the level from {seen['raises_from']:.1%}"
 
 
 def _with_query(path: str, account: str | None) -> str:

@@ -13,7 +13,7 @@ from app.domain.cash import CashKind
 from app.domain.order import Order, OrderRule, OrderState, Side
 from app.domain.questions import Question
 from app.domain.ruling import Cause, KillLevel
-from app.engine.memory import EvaluationRecord
+from app.engine.memory import EvaluationRecord, Resumed
 
 
 class RunStatus(StrEnum):
@@ -318,6 +318,15 @@ class Oversight:
     control: Control
     runs_since_review: int
     reviewed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the newest run that measured left, and what a person had seen who resumed last."""
+
+    session_date: date
+    record: EvaluationRecord
+    resumed: Resumed | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,7 @@ def memory_of(
         cap_rose=before.cap_rose if before else None,
         since_cap_rose=since(before.cap_rose) if before and before.cap_rose else 0,
         resumed=resumed.session_date if resumed else None,
-        acknowledged=_acknowledged(resumed, before, since) if resumed else {},
+        acknowledged=acknowledged(resumed, before, since) if resumed else {},
         rotated={
             conid: one.rotated
             for conid, one in names.items()
@@ -240,7 +240,7 @@ def memory_of(
     )
 
 
-def _acknowledged(resumed: Resumed, before: EvaluationRecord | None, since: Callable[[date], int]) -> dict[str, float]:
+def acknowledged(resumed: Resumed, before: EvaluationRecord | None, since: Callable[[date], int]) -> dict[str, float]:
     """What was seen counts until the metric is inside its limit, of one session's loss in that session."""
     if since(resumed.session_date) == 0:
         return dict(resumed.over)

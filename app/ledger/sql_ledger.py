@@ -21,6 +21,7 @@ from app.desk.records import (
     Intent,
     IntentRecord,
     Notice,
+    Measured,
     Oversight,
     Quarantine,
     RunKey,
@@ -252,6 +253,12 @@ class SqlLedger(CashRecords):
         with self._read() as connection:
             sent, reviewed = controls.runs_since_review(connection, book), controls.reviewed_at(connection, book)
             return Oversight(controls.level(connection, book), sent, reviewed)
+
+    def measured(self, book: str) -> Measured | None:
+        with self._read() as connection:
+            found = run_memory.newest_evaluation(connection, book)
+            resumed = run_memory.resumed(connection, book, controls.resumed_at(connection, book))
+            return None if found is None else Measured(*found, resumed)
 
     def choose_adoption(self, book: str, mode: AdoptionMode, reason: str, actor: str, at: datetime) -> None:
         with self._write() as connection:

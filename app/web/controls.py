@@ -31,7 +31,7 @@ from app.settings import read_policy
 from app.web.json_text import not_blank
 from app.web.middleware import SERVED, WITH_BODY
 from app.web.runs import AT_THE_DESK, RUN, response_of, run_to_end
-from app.wiring import Wiring
+from app.wiring import Wiring, outlook_of
 
 
 def _cash_flow(written: object) -> Decimal:
@@ -104,8 +104,13 @@ class FlowCall(PersonCall):
 
 @router.get("/level")
 async def level(request: Request, account: str | None = None) -> dict[str, Any]:
-    """The kill level in force: of that account, or the strictest, with each account's beside it."""
-    return await asyncio.to_thread(level_of, _wiring(request).ledger, _whose(request, account))
+    """The kill level in force: of that account, or the strictest, with each account's beside it.
+
+    `holds` is what keeps an account from buying, and what lifts it.
+    """
+    wiring = _wiring(request)
+    outlook = await asyncio.to_thread(outlook_of, wiring.settings)
+    return await asyncio.to_thread(level_of, wiring.ledger, _whose(request, account), outlook)
 
 
 @router.get("/tax")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.desk.accounts import Whose, accounts_of, masked, meant, named, one_of
+from app.desk.controls.holds import Outlook
 from app.desk.ports import Controls
 from app.desk.records import Book, Control
 from app.domain.errors import UsageError
@@ -55,11 +56,14 @@ def set_level(
     return found
 
 
-def level_of(ledger: Controls, whose: Whose = ANYBODY) -> dict[str, Any]:
-    """The level in force: of the named account, or the strictest with each account's own beside it."""
+def level_of(ledger: Controls, whose: Whose = ANYBODY, outlook: Outlook | None = None) -> dict[str, Any]:
+    """The level in force: of the named account, or the strictest with each account's own beside it.
+
+    With an `outlook` also what holds each account down, and what lifts it.
+    """
     books = ledger.books()
     account = named(whose.account)
-    return _levels(ledger, books, account and meant(books, whose).account)
+    return _levels(ledger, books, account and meant(books, whose).account, outlook)
 
 
 def release(ledger: Controls, asked: Release, at: datetime) -> dict[str, Any]:
@@ -99,18 +103,23 @@ def _whom(books: Sequence[Book], whose: Whose, level: KillLevel) -> Book | None:
     return meant(books, whose)
 
 
-def _levels(ledger: Controls, books: Sequence[Book], account: str | None) -> dict[str, Any]:
+def _levels(
+    ledger: Controls, books: Sequence[Book], account: str | None, outlook: Outlook | None = None
+) -> dict[str, Any]:
     """Of each account the level of the simulated world that ran last."""
-    found = {}
+    found: dict[str, Control] = {}
+    held: dict[str, dict[str, Any]] = {}
     for book in books:
         if account in {None, book.account} and book.account not in found:
-            found[book.account] = ledger.level(book.name)
+            found[book.account] = control = ledger.level(book.name)
+            held[book.account] = outlook.holds(control, ledger.measured(book.name)) if outlook else {}
     if not found:
         return {**_control_facts(ledger.level(None)), "account": EVERYBODY, "accounts": []}
     strictest = max(found, key=lambda each: _STRICTNESS.index(found[each].level))
     shared = len(found) > 1 and len({control.level for control in found.values()}) == 1
-    rows = [{"account": masked(each), **_control_facts(control)} for each, control in found.items()]
-    return {**_control_facts(found[strictest]), "account": EVERYBODY if shared else masked(strictest), "accounts": rows}
+    rows = [{"account": masked(each), **_control_facts(control), **held[each]} for each, control in found.items()]
+    whose = {"account": EVERYBODY if shared else masked(strictest), "accounts": rows}
+    return {**_control_facts(found[strictest]), **held[strictest], **whose}
 
 
 def _control_facts(control: Control) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.desk.ports.books import Books
-from app.desk.records import Control, Oversight, Quarantine
+from app.desk.records import Control, Measured, Oversight, Quarantine
 from app.domain.ruling import Cause, KillLevel
 
 
@@ -30,6 +30,10 @@ class Controls(Books, Protocol):
 
     def oversight(self, book: str) -> Oversight:
         """`level`, and how long nobody has looked, of one moment."""
+        ...
+
+    def measured(self, book: str) -> Measured | None:
+        """By the newest run, whatever became of it; None where none measured."""
         ...
 
     def quarantine(self, book: str, quarantine: Quarantine, at: datetime) -> None:
