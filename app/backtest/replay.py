@@ -49,7 +49,7 @@ class DayOutcome:
 
     `allowed`: the most that market and policy let be invested, a fall aside; `aimed`: what the day's targets are in
     all. `recovery` from a fall, with falls counted from `marked`. `sold` and `bought` by choice, `own` of the sales
-    that pays for nothing. Fractions of NAV.
+    that pays for nothing. Fractions of NAV. `settled`: the account is, or was, where its targets want it.
     """
 
     action: Action
@@ -63,6 +63,7 @@ class DayOutcome:
     sold: float = 0.0
     own: float = 0.0
     bought: float = 0.0
+    settled: bool = False
 
     @property
     def shown_as(self) -> str:
@@ -295,6 +296,7 @@ def _outcome(found: DayDecision, book: PaperBook) -> DayOutcome:
         sold=float(worth[Side.SELL] / evaluation.nav),
         own=float(plan.own_sales / evaluation.nav),
         bought=float(worth[Side.BUY] / evaluation.nav),
+        settled=evaluation.settled,
     )
 
 

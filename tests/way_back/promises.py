@@ -51,7 +51,7 @@ def trapped(way: Replayed) -> Iterator[str]:
             yield f"{name}: {length} sessions below {share:.0%} of what is allowed, from {way.dates[start]}"
     yield from _back(way, most)
     reducing = [number for number, day in enumerate(way.days) if day.level is not KillLevel.ACTIVE]
-    if len(reducing) > max(1, REDUCING * len(way.days)):
+    if len(reducing) > max(WEEK, REDUCING * len(way.days)):
         yield f"reducing: {len(reducing)} of {len(way.days)} sessions, the first {way.dates[reducing[0]]}"
     yield from _ratchet(way)
 
@@ -150,7 +150,12 @@ def turnover(way: Replayed) -> Array:
 
 
 def cliff(way: Replayed) -> Iterator[str]:
-    """What is left of a book that was taken over is traded at once when its weeks are over; no cap moved then."""
+    """What is left of a book that was taken over is traded at once when its weeks are over; no cap moved then.
+
+    What was worked off before trades for reasons of its own.
+    """
+    if len(way.days) < WINDOW + WEEK or way.days[WINDOW - 1].settled:
+        return
     week = slice(WINDOW, WINDOW + WEEK)
     caps = {day.allowed for day in way.days[WINDOW - 2 : WINDOW + WEEK]}
     exits = sum(

@@ -126,12 +126,12 @@ def test_a_mark_that_is_moved_twice_without_a_fall_is_a_ratchet() -> None:
     assert names(way(outcome=fallen(20, 60))) == []
 
 
-def test_more_than_a_hundredth_of_the_sessions_with_nothing_but_exits_is_a_trap() -> None:
+def test_more_than_a_hundredth_of_the_sessions_and_a_week_with_nothing_but_exits_is_a_trap() -> None:
     def reducing(days: int) -> Callable[[int], DayOutcome]:
         return lambda day: replace(QUIET, level=KillLevel.REDUCING) if day < days else QUIET
 
-    assert list(trapped(way(outcome=reducing(4)))) == []
-    assert names(way(outcome=reducing(5))) == ["reducing"]
+    assert list(trapped(way(outcome=reducing(5)))) == []
+    assert names(way(outcome=reducing(6))) == ["reducing"]
 
 
 @pytest.mark.parametrize(
@@ -166,3 +166,5 @@ def test_a_week_after_the_first_weeks_that_trades_the_rest_is_a_cliff() -> None:
     assert names(way(done=(large,))) == ["cliff"]
     assert names(way(done=(small,))) == []
     assert names(way(done=(replace(large, order=replace(large.order, mandatory=True)),))) == []
+    settled = replace(QUIET, settled=True)
+    assert names(way(outcome=lambda day: settled, done=(large,))) == []

@@ -127,7 +127,7 @@ def test_losses_beyond_yesterdays_value_at_risk_are_counted_of_the_days_that_had
 def test_each_action_and_rule_has_its_orders_and_costs() -> None:
     one = replayed(FLAT, done(1, Side.SELL, 10, "10", fee="1"), done(3, Side.BUY, 5, "10", fee="2"))
     assert actions_of(one)["HOLD"] == {
-        "days": 4, "orders": 1, "bought": 0.0, "sold": 100.0, "commission": 1.0, "slippage": 0.0
+        "days": 4, "orders": 1, "bought": 0.0, "sold": 100.0, "commission": 1.0, "slippage": 0.0, "exits_only_days": 0
     }  # fmt: skip
     assert actions_of(one)["REBALANCE"]["days"] == 0
     assert rules_of(one)["rebalance"]["bought"] == 50.0
