@@ -31,6 +31,9 @@ def aim(
         buyable=tuple(name for name in buyable if name.conid not in rests) if rests else buyable,
         locked=locked,
         leaving=leaving,
+        classes={one.symbol: one.asset_class.value for one in today.market.instruments.values()}
+        if policy.allocation.symbols
+        else {},
         sectors=sectors_of(policy, today.market)
         | dict(zip((name.conid for name in arrays.instruments), arrays.sector_of, strict=True)),
         room=room,

@@ -27,8 +27,8 @@ class Aim:
     """What the vector is made from; weights as fractions of NAV, by conid.
 
     `held` with their weights; `buyable` today; `locked`: conids that keep their weight, `leaving`: those that are given
-    up. `room`: the most that may be invested, `room_to_buy` the same less what is not managed. `tilts` beside the
-    targets.
+    up. `classes` by symbol, of every name that the market has. `room`: the most that may be invested, `room_to_buy` the
+    same less what is not managed. `tilts` beside the targets.
     """
 
     policy: Policy
@@ -36,6 +36,7 @@ class Aim:
     buyable: tuple[Instrument, ...]
     locked: Collection[int]
     leaving: Collection[int]
+    classes: Mapping[str, str]
     sectors: Mapping[int, str]
     room: float
     room_to_buy: float
@@ -137,9 +138,10 @@ def _wanted(aim: Aim) -> dict[Key, float]:
     """The policy's own targets, before anything bounds them."""
     allocation = aim.policy.allocation
     found: dict[Key, float] = {("name", symbol): target for symbol, target in allocation.symbols.items()}
+    # Of one that cannot be bought today nothing goes to others.
     fixed: defaultdict[str, float] = defaultdict(float)
-    for name in aim.names() if allocation.symbols else ():
-        fixed[name.asset_class.value] += allocation.symbols.get(name.symbol, 0.0)
+    for symbol, target in allocation.symbols.items():
+        fixed[aim.classes.get(symbol, AssetClass.STOCK)] += target
     for of_class, target in allocation.asset_classes.items():
         if of_class != CASH and not (of_class == AssetClass.STOCK and allocation.sectors):
             found["asset_class", of_class] = max(0.0, target - fixed[of_class])

@@ -199,7 +199,7 @@ async def test_a_cash_account_without_dollars_plans_no_purchase_from_the_same_da
     venue = await open_venue(symbols=policy().universe.symbols, **terms)
     report = await day(venue, ledger, in_euros())
     planned = [order for plan in report["plans"] for order in plan["orders"]]
-    assert {order["side"] for order in planned} == {"SELL"}
+    assert {order["side"] for order in planned} <= {"SELL"}
     assert {order["state"] for order in report["orders"]} <= {"FILLED"}
 
 

@@ -32,7 +32,7 @@ O354 = {"id": "o354", "text": "You are submitting an order without market data. 
 
 @pytest.fixture
 async def venue(market: ASGIApp, open_on: OpenExchange) -> McpVenue:
-    return McpVenue(await open_on(market, date(2022, 3, 14), policy().universe.symbols))
+    return McpVenue(await open_on(market, date(2022, 6, 13), policy().universe.symbols))
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from tests.e2e.command import Said, portfolio, started
 from tests.support.thinning import thin
 
 POLICIES = {
-    "typo": ("max_drawdown_pct: 15", "max_drawdwn_pct: 15", r"max_drawdwn_pct.*max_drawdown_pct"),
+    "typo": ("max_drawdown_pct: 20", "max_drawdwn_pct: 15", r"max_drawdwn_pct.*max_drawdown_pct"),
     "range": ("max_position_pct: 15", "max_position_pct: 150", r"max_position_pct.*100"),
     "contradiction": ("min_cash_reserve_pct: 10", "min_cash_reserve_pct: 60", r"cash target.*min_cash_reserve_pct"),
     "syntax": ("risk_limits:", "risk_limits: [", r"line \d+"),
-    "twice": ("version: 1 ", "version: 1\nversion: 2 ", r"version is there twice"),
+    "twice": ("version: 2 ", "version: 1\nversion: 2 ", r"version is there twice"),
 }  # fmt: skip
 
 

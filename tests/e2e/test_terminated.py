@@ -5,6 +5,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import httpx2
@@ -14,11 +16,12 @@ from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, environment, wait_for_a
 from tests.support.stack import SIMULATED
 
 PLACING = "/iserver/account/*/orders"
+SEVERAL_ORDERS = replace(SIMULATED, as_of=date(2022, 6, 13))
 
 
 def test_a_run_told_to_stop_while_it_sends_records_the_answer_and_sends_nothing_more(tmp_path: Path) -> None:
     port = free_ports().gateway
-    with simulator(private_directory(tmp_path / "simulator"), port, SIMULATED) as gateway:
+    with simulator(private_directory(tmp_path / "simulator"), port, SEVERAL_ORDERS) as gateway:
         fault = {"path": PLACING, "method": "POST", "kind": "delay", "seconds": 2}
         assert httpx2.post(f"{gateway}/simulator/faults", json=fault, timeout=60, trust_env=False).status_code == 200
         with subprocess.Popen(

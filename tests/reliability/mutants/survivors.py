@@ -28,7 +28,7 @@ SURVIVORS: Final = (
     ),
     Mutant(
         "the day's value at risk reduces trading",
-        (Edit("app.engine.levels", '"daily_loss", "drawdown", "var_95_1d")', '"daily_loss", "drawdown")'),),
+        (Edit("app.engine.levels", '(OF_ONE_SESSION, "var_95_1d")', "(OF_ONE_SESSION,)"),),
         "tests/unit/engine/test_levels.py::test_a_loss_over_its_limit_leaves_exits_only",
     ),
     Mutant(

@@ -1,0 +1,335 @@
+"""Targets, caps and the way back of an account, worked out anew with pandas from prices, the policy and its fills.
+
+Shares nothing with the engine: what it is told is what the account held at each close, what was filled, and by which
+action. Days are rows of the sample.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tests.adoption.oracle import SECTORS, index, prices, raw_prices
+
+SECTOR = {symbol: sector for sector, names in SECTORS.items() for symbol in names}
+
+
+class Filled(NamedTuple):
+    """So many shares, fewer than none where sold, decided on one row and paid on the next."""
+
+    decided: int
+    symbol: str
+    shares: float
+    paid: float
+    action: str
+
+
+@dataclass
+class Way:
+    """The state of the way back after a day."""
+
+    began: int = -1
+    acted: int = -1
+    acted_at: float = 0.0
+    left: float = 0.0
+    gap: float = 0.0
+    rebased: int | None = None
+
+
+@dataclass
+class Told:
+    """One day."""
+
+    nav: float = 0.0
+    drawdown: float = 0.0
+    max_exposure: float = 0.0
+    sold_for: float = 0.0
+    reducing: bool = False
+    way: Way | None = None
+    marked: int | None = None
+    targets: dict[str, float] = field(default_factory=dict)
+
+
+class Reckoning:
+    """An account of nothing but cash at the row `first`, under a policy as its file has it."""
+
+    def __init__(self, policy: Mapping[str, Any], first: int, cash: float) -> None:
+        self.policy, self.first, self.cash = policy, first, cash
+        self.navs: list[float] = []
+        self.shares: dict[str, float] = {}
+        self.bases: dict[str, float] = {}
+        self.fills: list[Filled] = []
+        self.vix_cap: float | None = None
+        self.way: Way | None = None
+        self.marked: int | None = None
+
+    def day(self, row: int, held: Mapping[str, float], cash: float, fills: Sequence[Filled], full: bool) -> Told:
+        """`fills` of this row; the target vector only where `full`."""
+        for one in fills:
+            self._fill(one)
+        self.shares = dict(held)
+        now = prices().iloc[row]
+        nav = sum(quantity * float(now[symbol]) for symbol, quantity in held.items()) + cash
+        self.navs.append(nav)
+        weights = pd.Series({symbol: quantity * float(now[symbol]) / nav for symbol, quantity in held.items()})
+        limits = self.policy["risk_limits"]
+        since = (self.marked if self.marked is not None else self.first) - self.first
+        told = Told(nav=nav, drawdown=1 - nav / max(self.navs[since:]))
+        told.reducing = self._reducing(row, weights)
+        self._band(row)
+        closes = index().iloc[row - 200 : row]
+        distance = float(closes.iloc[-1] / closes.mean() - 1)
+        caps = [limits["max_exposure_pct"] / 100, 1 - limits["min_cash_reserve_pct"] / 100]
+        caps += [self.vix_cap] if self.vix_cap is not None else []
+        bear = distance <= -self.policy["market"]["bear_threshold_pct"] / 100
+        caps += [self.policy["market"]["bear_exposure_pct"] / 100] if bear else []
+        told.sold_for = min(caps)
+        own = self._go(row, told.drawdown, float(weights.sum()), bear, min(caps[:2]))
+        told.max_exposure = min(caps + ([own] if own is not None else []))
+        told.way, told.marked = self.way, self.marked
+        if full:
+            told.targets = self._targets(row, nav, weights, told, bear)
+        return told
+
+    def _fill(self, one: Filled) -> None:
+        before = self.shares.get(one.symbol, 0.0)
+        if one.shares > 0:
+            paid = before * self.bases.get(one.symbol, 0.0) + one.shares * one.paid
+            self.bases[one.symbol] = paid / (before + one.shares)
+        self.shares[one.symbol] = before + one.shares
+        self.fills.append(one)
+
+    def _reducing(self, row: int, weights: "pd.Series[float]") -> bool:
+        limits = self.policy["risk_limits"]
+        lost = 0.0 if len(self.navs) < 2 else 1 - self.navs[-1] / self.navs[-2]
+        over = lost > limits["max_daily_loss_pct"] / 100 + 1e-9
+        if weights.empty:
+            return bool(over)
+        returns = raw_prices().iloc[row - 253 : row].pct_change().dropna()[weights.index] @ weights
+        var = 1.6448536269514722 * float(np.sqrt((returns**2).ewm(alpha=0.06, adjust=True).mean().iloc[-1]))
+        return bool(over or var > limits["max_var_95_1d_pct"] / 100 + 1e-9)
+
+    def _band(self, row: int) -> None:
+        market = self.policy["market"]
+        moves = np.log(index()).diff().iloc[row - 20 : row + 1]
+        vix = round(float(moves.std(ddof=1) * np.sqrt(252) * 100), 2)
+        entered = []
+        for band in market["vix_bands"]:
+            cap = band["max_exposure_pct"] / 100
+            inside = self.vix_cap is not None and self.vix_cap <= cap and vix > band["vix"] - market["vix_hysteresis"]
+            entered += [cap] if vix >= band["vix"] or inside else []
+        self.vix_cap = min(entered, default=None)
+
+    def _go(self, row: int, drawdown: float, exposure: float, bear: bool, most: float) -> float | None:
+        """The exposure up to which may be bought; None for no such bound. Only `hold` is known here."""
+        rules, limit = self.policy["recovery"], self.policy["risk_limits"]["max_drawdown_pct"] / 100
+        way = self.way
+        if drawdown >= limit - 1e-9:
+            falls_on = way is not None and way.rebased is None
+            if not falls_on or (way is not None and drawdown >= way.acted_at + limit / 10 - 1e-9):
+                left = min(exposure, self._allowed(row)) if way is not None else exposure
+                began = way.began if way is not None and falls_on else row
+                self.way = way = Way(began, row, drawdown, left, max(0.0, most - left))
+                return left
+        if way is None:
+            return None
+        if way.rebased is None:
+            late = row - way.began >= rules["most_sessions"]
+            if late or (row - way.acted >= rules["after_sessions"] and not bear):
+                self.way = way = Way(way.began, way.acted, way.acted_at, way.left, way.gap, row)
+                self.marked = row
+        allowed = self._allowed(row)
+        if way.rebased is not None and allowed >= way.left + way.gap - 1e-9:
+            self.way = None
+            return None
+        return allowed
+
+    def _allowed(self, row: int) -> float:
+        way, rules = self.way, self.policy["recovery"]
+        assert way is not None
+        if way.rebased is None:
+            return way.left
+        steps = 1 + (row - way.rebased) // rules["every_sessions"]
+        return float(way.left + way.gap * min(1.0, rules["step_pct"] / 100 * steps))
+
+    def _targets(self, row: int, nav: float, weights: "pd.Series[float]", told: Told, bear: bool) -> dict[str, float]:
+        policy, limits = self.policy, self.policy["risk_limits"]
+        allocation = policy["allocation"]
+        reserve = 1 - limits["min_cash_reserve_pct"] / 100 - 0.02
+        bought_for = min(told.max_exposure - 0.01, reserve)
+        room = max(bought_for, min(told.sold_for - 0.01, reserve, float(weights.sum())), 0.0)
+        volatility = raw_prices().iloc[row - 31 : row].pct_change().dropna().std(ddof=1) * np.sqrt(252)
+        rests = self._resting(row)
+        single = _aimed_at(limits["max_position_pct"] / 100)
+        rooms = {}
+        for symbol in policy["universe"]["symbols"]:
+            buyable = volatility[symbol] <= policy["universe"]["max_volatility_30d_pct"] / 100 and symbol not in rests
+            if buyable or symbol in weights.index:
+                rooms[symbol] = single if buyable else min(single, float(weights[symbol]))
+        tilts = self._tilts(row, nav, bear)
+        fixed = {name: target / 100 for name, target in allocation.get("symbols_pct", {}).items()}
+        classes = {name: target / 100 for name, target in allocation["asset_classes_pct"].items() if name != "CASH"}
+        sectors = {name: target / 100 for name, target in allocation["sectors_pct"].items()}
+        scale = min(1.0, room / sum(classes.values()))
+        part = (classes["STK"] - sum(fixed.values())) / sum(sectors.values())
+        found = {str(symbol): float(weight) for symbol, weight in weights.items()}
+        groups: dict[str, tuple[float, list[str], float]] = {}
+        for symbol in rooms:
+            key = symbol if symbol in fixed else SECTOR[symbol]
+            wanted = fixed[symbol] if symbol in fixed else sectors.get(key, 0.0) * part
+            most = np.inf if symbol in fixed else _aimed_at(limits["max_sector_pct"] / 100)
+            groups.setdefault(key, (wanted, [], most))[1].append(symbol)
+        for key, (wanted, members, most) in groups.items():
+            tilt = sum(tilts.get(one, 0.0) for one in members)
+            goal = min(max(0.0, wanted * scale + tilt), sum(rooms[one] for one in members), most)
+            found |= self._shared(row, nav, key in fixed, members, rooms, weights, goal, tilts)
+        more = {one: target - float(weights.get(one, 0.0)) for one, target in found.items()}
+        over, bought = sum(found.values()) - room, sum(value for value in more.values() if value > 0)
+        if over > 0 and bought > 0:
+            found = {
+                one: float(weights.get(one, 0.0)) + (value * max(0.0, 1 - over / bought) if value > 0 else value)
+                for one, value in more.items()
+            }
+        return found
+
+    def _resting(self, row: int) -> set[str]:
+        rules = self.policy["strategies"]
+        found, shares, bases = set(), dict[str, float](), dict[str, float]()
+        for one in self.fills:
+            before, ago = shares.get(one.symbol, 0.0), row - one.decided
+            if one.shares > 0:
+                spent = before * bases.get(one.symbol, 0.0) + one.shares * one.paid
+                bases[one.symbol] = spent / (before + one.shares)
+            else:
+                lost = one.paid < bases[one.symbol]
+                rest = rules["cool_down_sessions"] if lost else rules["min_holding_sessions"]
+                found |= {one.symbol} if ago < rest else set()
+            shares[one.symbol] = before + one.shares
+        return found
+
+    def _tilts(self, row: int, nav: float, bear: bool) -> dict[str, float]:
+        """Of a rotation whose period is not over, and of reinforcements of what is a winner still."""
+        now, strategies = prices().iloc[row], self.policy["strategies"]
+        found: dict[str, float] = {}
+        turns = [one.decided for one in self.fills if one.action == "ROTATE"]
+        if turns and row - max(turns) < strategies["sector_rotation"]["evaluation_sessions"]:
+            for one in self.fills:
+                if one.action == "ROTATE" and one.decided == max(turns):
+                    found[one.symbol] = found.get(one.symbol, 0.0) + one.shares
+        winners = strategies["reinforce_winners"]
+        for symbol, quantity in self.shares.items():
+            gain = float(now[symbol]) / self.bases[symbol] - 1 if quantity > 0 else -1.0
+            if (not bear or winners["require_trend"] == "any") and gain >= winners["trigger_gain_pct"] / 100:
+                found[symbol] = found.get(symbol, 0.0) + self._added(symbol)
+        return {symbol: shares * float(now[symbol]) / nav for symbol, shares in found.items()}
+
+    def _added(self, symbol: str) -> float:
+        held = added = 0.0
+        for one in self.fills:
+            if one.symbol == symbol:
+                held += one.shares
+                added = 0.0 if held == 0 else added + (one.shares if one.action == "REINFORCE" else 0.0)
+        return added
+
+    def _shared(
+        self,
+        row: int,
+        nav: float,
+        alone: bool,
+        members: list[str],
+        rooms: Mapping[str, float],
+        weights: "pd.Series[float]",
+        goal: float,
+        tilts: Mapping[str, float],
+    ) -> dict[str, float]:
+        """A group's goal, shared by those of it that are held or chosen."""
+        execution, allocation = self.policy["execution"], self.policy["allocation"]
+        least = min(execution["min_order_value"], execution["min_order_nav_pct"] / 100 * nav) / nav
+        share = {one: float(prices().iloc[row][one]) / nav for one in members}
+        held = [one for one in members if one in weights.index and rooms[one] > 0]
+        members = [one for one in members if rooms[one] > 0]
+        selection = allocation.get("selection", {"names": None, "scores": {}, "keep_ranks": 2})
+        count = max(1, int(goal / least + 1e-9))
+        order = sorted(members, key=lambda one: (one not in held, share[one], one))
+        if selection["names"] is None:
+            fits = [one for one in order if one in held or share[one] <= goal]
+            picked = held if sum(rooms[one] for one in held) >= goal - 1e-9 else fits[: max(count, len(held))]
+        else:
+            score = self._scores(row, members, selection["scores"])
+            order = sorted(members, key=lambda one: (-score[one], one not in held, one))
+            order = [one for one in order if one in held or share[one] <= goal]
+            most = min(selection["names"], count)
+            stays = [one for one in order[: most + selection["keep_ranks"]] if one in held][:most]
+            picked = stays + [one for one in order if one not in stays][: most - len(stays)]
+        weighting = allocation.get("weighting", "as_held")
+        gone = {one: 0.0 for one in members if one not in picked and one in weights.index}
+        if weighting == "as_held" and not alone:
+            return gone | self._as_held(picked, held, rooms, weights, goal, least, share)
+        parts = self._parts(row, weighting, picked)
+        beside = {one: tilts.get(one, 0.0) for one in picked}
+        even = _filled({one: rooms[one] for one in picked}, parts, max(0.0, goal - sum(beside.values())))
+        return gone | {one: min(max(0.0, even[one] + beside[one]), rooms[one]) for one in picked}
+
+    def _as_held(
+        self,
+        picked: list[str],
+        held: list[str],
+        rooms: Mapping[str, float],
+        weights: "pd.Series[float]",
+        goal: float,
+        least: float,
+        share: Mapping[str, float],
+    ) -> dict[str, float]:
+        now = {one: float(weights.get(one, 0.0)) for one in picked}
+        difference = goal - sum(now.values())
+        if difference <= 0:
+            scale = 1 + difference / sum(now.values()) if sum(now.values()) > 0 else 1.0
+            return {one: weight * scale for one, weight in now.items()}
+        first = [one for one in picked if one in held]
+        some = first if sum(rooms[one] - now[one] for one in first) >= difference - 1e-9 else picked
+        count = max(1, int(difference / least + 1e-9))
+        if len(some) > count:
+            fits = [one for one in some if share[one] <= difference]
+            some = sorted(fits, key=lambda one: (one not in held, share[one], one))[:count] or some
+        spare = {one: max(0.0, rooms[one] - now[one]) for one in some}
+        more = _filled(spare, dict.fromkeys(some, 1.0), difference)
+        return now | {one: now[one] + more[one] for one in some}
+
+    def _parts(self, row: int, weighting: str, names: list[str]) -> dict[str, float]:
+        if weighting == "inverse_volatility":
+            spread = raw_prices().iloc[row - 64 : row].pct_change().dropna().std(ddof=1)
+            return {one: 1 / float(spread[one]) for one in names}
+        if weighting == "score":
+            return self._scores(row, names, self.policy["allocation"]["selection"]["scores"])
+        return dict.fromkeys(names, 1.0)
+
+    def _scores(self, row: int, names: list[str], wanted: Mapping[str, float]) -> dict[str, float]:
+        """Weighted means of ranks from 1/n to 1."""
+        closes = raw_prices().iloc[:row][names]
+        each = {
+            "momentum_12_1": closes.iloc[-22] / closes.iloc[-274] - 1,
+            "low_volatility": -closes.tail(64).pct_change().dropna().std(ddof=1),
+            "trend": closes.iloc[-1] / closes.tail(200).mean(),
+            "near_high": closes.iloc[-1] / closes.tail(252).max(),
+        }
+        total = sum(wanted.values())
+        ranks = sum(each[name].rank(method="average") / len(names) * weight / total for name, weight in wanted.items())
+        return {one: float(ranks[one]) for one in names}
+
+
+def _filled(rooms: Mapping[str, float], shares: Mapping[str, float], amount: float) -> dict[str, float]:
+    """By bisection of the level: none above its room."""
+    amount = min(amount, sum(rooms.values()))
+    low, high = 0.0, sum(rooms.values()) / min(shares.values(), default=1.0) + 1
+    for _ in range(200):
+        level = (low + high) / 2
+        enough = sum(min(rooms[one], shares[one] * level) for one in rooms) >= amount
+        low, high = (low, level) if enough else (level, high)
+    return {one: min(rooms[one], shares[one] * high) for one in rooms}
+
+
+def _aimed_at(limit: float) -> float:
+    """A point inside a limit, or at 0.92 of it where that is less."""
+    return min(limit - 0.01, 0.92 * limit)
