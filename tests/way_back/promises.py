@@ -133,8 +133,8 @@ def halved(way: Replayed) -> Iterator[str]:
     """Plans whose sales pay for less than they bring: of a plan with two legs one is left."""
     for number, (on, day) in enumerate(zip(way.dates, way.days, strict=True)):
         over = day.sold - day.own - day.bought
-        # In whole shares a sale is up to a share larger than what it pays for.
-        share = float(np.nanmax(way.history.closes[way.first + number])) / way.nav[number]
+        # In whole shares a sale is up to a share larger than what it pays for; fills have moved the value by then.
+        share = 1.02 * float(np.nanmax(way.history.closes[way.first + number])) / way.nav[number + 1]
         if day.action in {Action.ROTATE, Action.REBALANCE} and over > share:
             own = f"{day.own:.2%} of it to be rid of"
             yield f"one leg: {day.action} on {on} sells {day.sold:.2%}, {own}, buys {day.bought:.2%}"
