@@ -133,8 +133,8 @@ def halved(way: Replayed) -> Iterator[str]:
     """Plans whose sales pay for less than they bring: of a plan with two legs one is left."""
     for number, (on, day) in enumerate(zip(way.dates, way.days, strict=True)):
         over = day.sold - day.own - day.bought
-        # In whole shares a sale is up to a share larger than what it pays for.
-        share = float(np.nanmax(way.history.closes[way.first + number])) / way.nav[number]
+        # In whole shares a sale is up to a share larger than what it pays for; fills have moved the value by then.
+        share = 1.02 * float(np.nanmax(way.history.closes[way.first + number])) / way.nav[number + 1]
         if day.action in {Action.ROTATE, Action.REBALANCE} and over > share:
             own = f"{day.own:.2%} of it to be rid of"
             yield f"one leg: {day.action} on {on} sells {day.sold:.2%}, {own}, buys {day.bought:.2%}"
@@ -169,11 +169,12 @@ def cliff(way: Replayed) -> Iterator[str]:
 
 
 def idle(way: Replayed) -> Iterator[str]:
-    """An account of money that is not on its way to its targets after two weeks."""
-    day, reached = way.days[FIRST_SESSIONS - 1], float(way.exposure[FIRST_SESSIONS - 1])
-    if reached < BACK * day.aimed - 1e-9:
+    """An account of money that in two weeks never was on most of its way to the day's targets."""
+    aimed = np.array([day.aimed for day in way.days[:FIRST_SESSIONS]])
+    reached = way.exposure[:FIRST_SESSIONS]
+    if not (reached >= BACK * aimed - 1e-9).any():
         after = f"{FIRST_SESSIONS} sessions after {way.dates[0]}"
-        yield f"idle: {reached:.0%} invested {after}, where targets ask for {day.aimed:.0%}"
+        yield f"idle: {reached[-1]:.0%} invested {after}, where targets ask for {aimed[-1]:.0%}"
 
 
 def broken(way: Replayed, all_cash: bool = False) -> list[str]:
