@@ -4,7 +4,7 @@ from app.decision.situation import DesiredBuy, Situation, buys, sell, shares
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
-from app.domain.price_levels import cut_level
+from app.domain.price_levels import cut_level, gain_bases_of
 from app.domain.sizing import ZERO
 from app.domain.tolerance import TOLERANCE
 
@@ -31,7 +31,23 @@ def kept_from_cutting(situation: Situation, position: Position) -> str | None:
     if conid in situation.spared:
         return "held from before and outside the universe: only exits sell it"
     bought = situation.memory.bought.get(conid, least)
-    return f"bought {bought} sessions ago, sold at a loss from {least} on" if bought < least else None
+    if bought < least:
+        return f"bought {bought} sessions ago, sold at a loss from {least} on"
+    cut = situation.memory.cut.get(conid)
+    if cut is None or _half_recovered(situation, position, cut):
+        return None
+    return f"cut {cut} sessions ago, again once half of the loss is made good or more of it was bought"
+
+
+def _half_recovered(situation: Situation, position: Position, sessions: int) -> bool:
+    """Whether the price came back to half of the loss that a cut asks for, on a close of so many sessions."""
+    conid = position.instrument.conid
+    base = gain_bases_of(situation.portfolio, situation.memory).get(conid)
+    series = situation.market.history.get(conid)
+    if base is None or series is None or sessions < 2:
+        return False
+    half = cut_level(situation.policy, situation.market, conid) / 2
+    return float(series.closes[-(sessions - 1) :].max()) >= float(base) * (1 - half)
 
 
 def cut_losers(situation: Situation) -> Plan | None:

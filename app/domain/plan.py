@@ -115,6 +115,7 @@ class Memory:
     `recovery` from a fall, as at the previous session's run, `since_began` and `since_acted` sessions after the
     drawdown action acted first and last, `since_rebased` after the mark was rebased; `marked`: the session from which
     falls are counted, None from the adoption.
+    `cut`: conid → sessions since what is held now was cut as a loser and not bought again.
     `cap_rose`: the session since which more may be invested, as at the previous session's run, `since_cap_rose`
     sessions ago.
     `resumed`: the session on which a person last resumed; `acknowledged`: metric → the value that was seen then.
@@ -148,6 +149,7 @@ class Memory:
     marked: date | None = None
     resumed: date | None = None
     acknowledged: dict[str, float] = field(default_factory=dict)
+    cut: dict[int, int] = field(default_factory=dict)
     cap_rose: date | None = None
     since_cap_rose: int = 0
     rotated: dict[int, Decimal] = field(default_factory=dict)

@@ -87,6 +87,7 @@ class NameMemory:
     bought: date | None = None
     sold: date | None = None
     last: Mapping[str, date] | None = None
+    cut: date | None = None
     rotated: Decimal = Decimal(0)
     added: Decimal = Decimal(0)
     trips: tuple[RoundTrip, ...] = ()
@@ -127,6 +128,7 @@ def name_memory(
         bought=newest.get(Side.BUY),
         sold=newest.get(Side.SELL),
         last=last,
+        cut=_cut_since_bought(history),
         rotated=rotated,
         added=added,
         trips=round_trips(fills, quantity),
@@ -146,6 +148,16 @@ def _is_at_loss(loses: bool | None, rules: Sequence[OrderRule]) -> bool:
     """`loses` as in `sold_at_loss`."""
     telling = LOSS_RULES | FALL_RULES if loses is None else LOSS_RULES
     return loses or not telling.isdisjoint(rules)
+
+
+def _cut_since_bought(history: Sequence[FilledOrder]) -> date | None:
+    """When a loser was cut last, if no more of it was bought since."""
+    for one in reversed(history):
+        if one.fill.side is Side.BUY:
+            return None
+        if OrderRule.CUT_LOSERS in one.rules:
+            return one.fill.session_date
+    return None
 
 
 def name_memories(
@@ -236,6 +248,7 @@ def memory_of(
             for conid, one in names.items()
             if one.rotated and (one.last or {})[Action.ROTATE] == rotated
         },
+        cut={conid: since(one.cut) for conid, one in names.items() if one.cut},
         added={conid: one.added for conid, one in names.items() if one.added},
     )
 

@@ -140,12 +140,12 @@ def _wanted(aim: Aim) -> dict[Key, float]:
     found: dict[Key, float] = {("name", symbol): target for symbol, target in allocation.symbols.items()}
     # Of one that cannot be bought today nothing goes to others.
     fixed: defaultdict[str, float] = defaultdict(float)
-    for symbol, target in allocation.symbols.items():
+    for symbol, target in sorted(allocation.symbols.items()):
         fixed[aim.classes.get(symbol, AssetClass.STOCK)] += target
     for of_class, target in allocation.asset_classes.items():
         if of_class != CASH and not (of_class == AssetClass.STOCK and allocation.sectors):
             found["asset_class", of_class] = max(0.0, target - fixed[of_class])
-    in_sectors = total_of(allocation.sectors.values())
+    in_sectors = total_of(sorted(allocation.sectors.values()))
     if in_sectors > 0:
         stocks = allocation.asset_classes.get(AssetClass.STOCK)
         part = 1.0 if stocks is None else max(0.0, stocks - fixed[AssetClass.STOCK.value]) / in_sectors

@@ -82,5 +82,6 @@ class Allocation(Section):
     @property
     def invested(self) -> float:
         """What the targets invest in all; 0 where there are none."""
-        classes = total_of(target for name, target in self.asset_classes.items() if name != CASH)
-        return classes or total_of((*self.symbols.values(), *self.sectors.values()))
+        # Sorted: however a file or a record orders them, the sum is the same to the bit.
+        classes = total_of(sorted(target for name, target in self.asset_classes.items() if name != CASH))
+        return classes or total_of(sorted((*self.symbols.values(), *self.sectors.values())))

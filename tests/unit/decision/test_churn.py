@@ -9,7 +9,19 @@ from app.domain.order import Side
 from app.domain.plan import NO_MEMORY, Action, Memory
 from app.domain.policy import Policy
 from app.domain.portfolio import Portfolio
-from tests.support.worlds import NAMES, asked, conid, evaluate, even, market, navs, policy, portfolio
+from tests.support.worlds import (
+    NAMES,
+    asked,
+    closes,
+    conid,
+    evaluate,
+    even,
+    market,
+    navs,
+    policy,
+    portfolio,
+    with_history,
+)
 
 TARGETS = {"Energy": 0.3, "Financials": 0.3, "Health Care": 0.2}
 DRIFTING = {"strategies__sector_rotation__enabled": False, "allocation__sectors": TARGETS}
@@ -71,3 +83,22 @@ def test_a_winner_sold_lately_is_not_added_to(ago: int, grows: bool) -> None:
     account = portfolio({**dict.fromkeys(NAMES[1:7], 80), "AA": 80}, 44000, {"AA": 80})
     memory = replace(NO_MEMORY, sold={conid("AA"): ago})
     assert (found(Action.REINFORCE, rules, account, memory) is not None) is grows
+
+
+@pytest.mark.parametrize(
+    ("ago", "recovered", "cuts"), [(None, False, True), (1, False, False), (5, False, False), (5, True, True)]
+)
+def test_a_part_of_a_loser_is_cut_once_until_half_of_its_loss_is_made_good(
+    ago: int | None, recovered: bool, cuts: bool
+) -> None:
+    rules = policy(
+        strategies__cut_losers__sell=0.5, strategies__cut_losers__volatility_multiple=0.0, exits__stop_loss=0.3
+    )
+    account = portfolio({"AA": 100}, 90_000, costs={"AA": 120})
+    path = closes(conid("AA"), 0.001)
+    path[-3] = 114.5 if recovered else 113.5
+    on = with_history(market(), {"AA": path})
+    memory = NO_MEMORY if ago is None else replace(NO_MEMORY, cut={conid("AA"): ago})
+    evaluation = evaluate(rules, account, on, memory)
+    offers = {plan.action for plan in plans(rules, account, on, evaluation, memory)}
+    assert (Action.CUT_LOSERS in offers) is cuts
