@@ -50,6 +50,8 @@ class Told:
     way: Way | None = None
     marked: int | None = None
     targets: dict[str, float] = field(default_factory=dict)
+    stopped: dict[str, float] = field(default_factory=dict)
+    cut: dict[str, float] = field(default_factory=dict)
 
 
 class Reckoning:
@@ -89,6 +91,7 @@ class Reckoning:
         own = self._go(row, told.drawdown, float(weights.sum()), bear, min(caps[:2]))
         told.max_exposure = min(caps + ([own] if own is not None else []))
         told.way, told.marked = self.way, self.marked
+        told.stopped, told.cut = self._losses(row)
         if full:
             told.targets = self._targets(row, nav, weights, told, bear)
         return told
@@ -193,6 +196,36 @@ class Reckoning:
                 for one, value in more.items()
             }
         return found
+
+    def _losses(self, row: int) -> tuple[dict[str, float], dict[str, float]]:
+        """(shares that the stop sells, shares that losers are cut by) of each name that has lost enough for it."""
+        now = prices().iloc[row]
+        monthly = raw_prices().iloc[row - 64 : row].pct_change().dropna().std(ddof=1) * np.sqrt(21)
+        exits, rules = self.policy["exits"], self.policy["strategies"]
+        execution, stops, cuts = self.policy["execution"], dict[str, float](), dict[str, float]()
+        least = min(execution["min_order_value"], execution["min_order_nav_pct"] / 100 * self.navs[-1])
+        for symbol, quantity in self.shares.items():
+            gain = float(now[symbol]) / self.bases[symbol] - 1
+            stop = max(exits["stop_loss_pct"] / 100, exits["volatility_multiple"] * float(monthly[symbol]))
+            cut = rules["cut_losers"]
+            level = max(cut["trigger_loss_pct"] / 100, cut["volatility_multiple"] * float(monthly[symbol]))
+            own = [one for one in self.fills if one.symbol == symbol]
+            bought = max(one.decided for one in own if one.shares > 0)
+            before = [one.decided for one in own if one.action == "CUT_LOSERS" and one.decided > bought]
+            again = not before or self._half_back(max(before), row, symbol, level)
+            if gain <= -stop + 1e-9:
+                stops[symbol] = quantity
+            elif gain <= -level + 1e-9 and row - bought >= rules["cool_down_sessions"] and again:
+                sold = float(np.ceil(cut["sell_pct"] / 100 * quantity - 1e-9))
+                # No rest stays that nobody would send an order for.
+                small = float(now[symbol]) * (quantity - sold) < least
+                cuts[symbol] = quantity if small else sold
+        return stops, cuts
+
+    def _half_back(self, cut: int, row: int, symbol: str, level: float) -> bool:
+        """Half of the loss was made good on a close since."""
+        closes = raw_prices().iloc[cut + 1 : row][symbol]
+        return bool((closes >= self.bases[symbol] * (1 - level / 2)).any())
 
     def _resting(self, row: int) -> set[str]:
         rules = self.policy["strategies"]

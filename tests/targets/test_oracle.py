@@ -1,5 +1,6 @@
 """What the engine aims at, and how it comes back from a fall, beside a reckoning of its own over years of real days."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -13,10 +14,11 @@ from app.backtest.assumptions import Assumptions
 from app.backtest.books import cash_book
 from app.backtest.reader import Reader
 from app.backtest.sample import sample
-from app.domain.evaluation import Evaluation
-from app.domain.order import Side
+from app.domain.evaluation import Evaluation, ExitRule
+from app.domain.order import OrderRule, Side
+from app.domain.plan import Action
 from app.domain.ruling import KillLevel
-from app.engine import decide_all
+from app.engine import DayDecision, decide_all
 from app.settings import policy_of, shipped_policy
 from tests.support.thinning import thin
 from tests.targets.oracle import Filled, Reckoning, Told
@@ -89,6 +91,26 @@ def differences(on: date, found: Evaluation, level: KillLevel, told: Told, names
     return missing + [f"{on} {name}: {ours[name]} {theirs[name]}" for name in unlike]
 
 
+def sales(on: date, decided: DayDecision, told: Told) -> list[str]:
+    """Stops and cuts to the share, in whatever legs they go."""
+    due = decided.evaluation.exits_due
+    stopped = {exit.symbol for exit in due if exit.rule is ExitRule.STOP_LOSS}
+    plans = {plan.action: plan for plan in decided.options.candidates}
+    ours: Counter[str] = Counter()
+    for order in plans[Action.HOLD].orders:
+        if order.instrument.symbol in stopped:
+            ours[order.instrument.symbol] += int(order.quantity)
+    cut: Counter[str] = Counter()
+    for order in plans[Action.CUT_LOSERS].orders if Action.CUT_LOSERS in plans else ():
+        if order.rules == (OrderRule.CUT_LOSERS,):
+            cut[order.instrument.symbol] += int(order.quantity)
+    others = {exit.symbol for exit in due} - stopped
+    wanted = {symbol: shares for symbol, shares in told.cut.items() if symbol not in others}
+    cut = Counter({symbol: shares for symbol, shares in cut.items() if symbol not in others})
+    found = [] if ours == told.stopped else [f"{on} stops: {dict(ours)} {told.stopped}"]
+    return found if dict(cut) == wanted else [*found, f"{on} cuts: {dict(cut)} {wanted}"]
+
+
 @pytest.mark.parametrize("case", thin(list(CASES), 2))
 def test_targets_caps_levels_and_the_way_back_are_those_of_a_reckoning_of_their_own(case: str) -> None:
     name, changes = CASES[case]
@@ -118,7 +140,9 @@ def test_targets_caps_levels_and_the_way_back_are_those_of_a_reckoning_of_their_
         ]
         held = {one.instrument.symbol: float(one.quantity) for one in account.book.holdings if one.quantity > 0}
         told = reckoning.day(row, held, float(account.cash), fills, full=number % EVERY == 0)
-        found += differences(reader.history.dates[row], decided.evaluation, decided.level, told, names)
+        on = reader.history.dates[row]
+        found += differences(on, decided.evaluation, decided.level, told, names)
+        found += sales(on, decided, told)
         account.take(decided, market)
         account.close()
     assert found == []
