@@ -57,7 +57,7 @@ def groups(situation: Situation) -> tuple[Aimed, ...]:
 
 
 def names(situation: Situation) -> tuple[Aimed, ...]:
-    """Every name that is held or to be bought, the largest target first."""
+    """Every name of which a share is held or to be bought, the largest target first."""
     evaluation, listed = situation.evaluation, {one.conid: one for one in _listed(situation)}
     own = {d.name: d.target for d in evaluation.drifts if d.kind == "name"}
     found = [

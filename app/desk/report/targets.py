@@ -64,7 +64,8 @@ class RecoveryPart(Part):
 
 
 class TargetsPart(Part):
-    """`groups`: classes, sectors and names with a target of their own; `names`: all that is held or to be bought.
+    """`groups`: classes, sectors and names with a target of their own; `names`: all of which a share is held or
+    to be bought.
 
     `invested`: what all of them come to. `warnings`: targets of which nothing can be bought.
     """

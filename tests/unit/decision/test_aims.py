@@ -93,6 +93,8 @@ def test_every_target_below_or_above_the_policys_own_has_a_reason(world: World) 
         assert bool(one.reasons) is (abs(one.attainable - one.target) > 1e-9), one
     listed = names(on)
     assert {one.name for one in listed} >= {
-        p.instrument.symbol for p in world.portfolio.positions if evaluation.weights[p.instrument.conid] > 0
+        p.instrument.symbol
+        for p in world.portfolio.positions
+        if p.quantity >= 1 and evaluation.weights[p.instrument.conid] > 0
     }
     assert sum(one.attainable for one in listed) == pytest.approx(sum(evaluation.targets.values()))
