@@ -20,6 +20,8 @@ from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
 from app.risk.inherited import Share, acting, known_sectors, positions
 
+# A purchase up to the limit itself would be sold again after a day's drift.
+STATISTIC_ROOM = 0.90
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
 UNLIMITED = {
