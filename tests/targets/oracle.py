@@ -44,6 +44,7 @@ class Told:
 
     nav: float = 0.0
     drawdown: float = 0.0
+    lifetime_drawdown: float = 0.0
     max_exposure: float = 0.0
     sold_for: float = 0.0
     reducing: bool = False
@@ -78,7 +79,7 @@ class Reckoning:
         weights = pd.Series({symbol: quantity * float(now[symbol]) / nav for symbol, quantity in held.items()})
         limits = self.policy["risk_limits"]
         since = (self.marked if self.marked is not None else self.first) - self.first
-        told = Told(nav=nav, drawdown=1 - nav / max(self.navs[since:]))
+        told = Told(nav, drawdown=1 - nav / max(self.navs[since:]), lifetime_drawdown=1 - nav / max(self.navs))
         told.reducing = self._reducing(row, weights)
         self._band(row)
         closes = index().iloc[row - 200 : row]

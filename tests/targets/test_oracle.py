@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from app.backtest.books import cash_book
 from app.backtest.reader import Reader
 from app.backtest.sample import sample
 from app.domain.evaluation import Evaluation, ExitRule
+from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.order import OrderRule, Side
 from app.domain.plan import Action
 from app.domain.ruling import KillLevel
@@ -62,11 +64,14 @@ def written(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
-def differences(on: date, found: Evaluation, level: KillLevel, told: Told, names: Mapping[int, str]) -> list[str]:
+def differences(
+    on: date, found: Evaluation, lifetime: float | None, level: KillLevel, told: Told, names: Mapping[int, str]
+) -> list[str]:
     """What the two say differently of one day."""
     way = found.recovery
     ours: dict[str, object] = {
         "drawdown": found.drawdown,
+        "lifetime_drawdown": lifetime,
         "max_exposure": found.max_exposure,
         "sold_for": found.exposure_limit,
         "left": way.left if way else None,
@@ -76,6 +81,7 @@ def differences(on: date, found: Evaluation, level: KillLevel, told: Told, names
     own = told.way
     theirs: dict[str, object] = {
         "drawdown": told.drawdown,
+        "lifetime_drawdown": told.lifetime_drawdown,
         "max_exposure": told.max_exposure,
         "sold_for": told.sold_for,
         "left": own.left if own else None,
@@ -123,10 +129,12 @@ def test_targets_caps_levels_and_the_way_back_are_those_of_a_reckoning_of_their_
     reckoning = Reckoning(text, rows.start, MONEY)
     names = {conid: one.symbol for conid, one in reader.instruments.items()}
     found: list[str] = []
+    navs: list[NavPoint] = []
     for number, row in enumerate(rows):
         market, done = reader.market(row), len(account.done)
         account.open(market)
-        (decided,) = decide_all([account.given(market)])
+        given = account.given(market)
+        (decided,) = decide_all([given])
         fills = [
             Filled(
                 one.decided,
@@ -141,8 +149,11 @@ def test_targets_caps_levels_and_the_way_back_are_those_of_a_reckoning_of_their_
         held = {one.instrument.symbol: float(one.quantity) for one in account.book.holdings if one.quantity > 0}
         told = reckoning.day(row, held, float(account.cash), fills, full=number % EVERY == 0)
         on = reader.history.dates[row]
-        found += differences(on, decided.evaluation, decided.level, told, names)
+        # A replay keeps the values since the mark, a ledger all of them.
+        lifetime = replace(given.today, navs=tuple(navs)).lifetime_drawdown.value
+        found += differences(on, decided.evaluation, lifetime, decided.level, told, names)
         found += sales(on, decided, told)
         account.take(decided, market)
         account.close()
+        navs.append(follow(navs[-1] if navs else None, on, NavKind.CLOSE, account.navs[-1].nav))
     assert found == []
