@@ -152,7 +152,9 @@ def test_what_an_account_fell_before_it_was_taken_over_is_no_fall_of_its_lifetim
 
 def test_the_fall_of_a_lifetime_is_unknown_while_the_accounts_value_is_in_doubt_or_nothing_is_on_record() -> None:
     account = even()
-    doubted = measure(Today(RULES, account, market(), navs(account.nav, 0.2), doubt="money from outside is unexplained"))
+    doubted = measure(
+        Today(RULES, account, market(), navs(account.nav, 0.2), doubt="money from outside is unexplained")
+    )
     for found, why in (
         (doubted, "money from outside is unexplained"),
         (evaluate(RULES, account, history=()), "no history of the account's value"),
