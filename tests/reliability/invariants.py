@@ -201,9 +201,12 @@ def _counters(end: End, told: Sequence[Told], exits: set[str]) -> Iterator[str]:
 
 
 def _levels(end: End, told: Sequence[Told]) -> Iterator[str]:
-    halted = False
+    halted, measured = False, False
     for event in told:
         if event.kind in {"level_raised", "level_lowered", "level_set"}:
+            if event.kind == "level_lowered" and not measured:
+                yield f"I3: lowered by itself, and no metric had raised it: {event.payload['reason']}"
+            measured = event.kind == "level_raised" and bool(event.payload.get("causes"))
             halted = event.payload["level"] == "HALTED"
             if halted and event.kind == "level_raised" and not end.may_halt:
                 yield f"I3: halted without a cause: {event.payload['reason']}"
