@@ -5,54 +5,15 @@ action. Days are rows of the sample.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tests.adoption.oracle import SECTORS, index, prices, raw_prices
+from tests.targets.told import Filled, Told, Way, aimed_at, filled
 
 SECTOR = {symbol: sector for sector, names in SECTORS.items() for symbol in names}
-
-
-class Filled(NamedTuple):
-    """So many shares, fewer than none where sold, decided on one row and paid on the next."""
-
-    decided: int
-    symbol: str
-    shares: float
-    paid: float
-    action: str
-
-
-@dataclass
-class Way:
-    """The state of the way back after a day."""
-
-    began: int = -1
-    acted: int = -1
-    acted_at: float = 0.0
-    left: float = 0.0
-    gap: float = 0.0
-    rebased: int | None = None
-
-
-@dataclass
-class Told:
-    """One day."""
-
-    nav: float = 0.0
-    drawdown: float = 0.0
-    lifetime_drawdown: float = 0.0
-    max_exposure: float = 0.0
-    sold_for: float = 0.0
-    reducing: bool = False
-    way: Way | None = None
-    marked: int | None = None
-    targets: dict[str, float] = field(default_factory=dict)
-    stopped: dict[str, float] = field(default_factory=dict)
-    cut: dict[str, float] = field(default_factory=dict)
 
 
 class Reckoning:
@@ -162,13 +123,14 @@ class Reckoning:
         room = max(bought_for, min(told.sold_for - 0.01, reserve, float(weights.sum())), 0.0)
         volatility = raw_prices().iloc[row - 31 : row].pct_change().dropna().std(ddof=1) * np.sqrt(252)
         rests = self._resting(row)
-        single = _aimed_at(limits["max_position_pct"] / 100)
+        single = aimed_at(limits["max_position_pct"] / 100)
         rooms = {}
         for symbol in policy["universe"]["symbols"]:
             buyable = volatility[symbol] <= policy["universe"]["max_volatility_30d_pct"] / 100 and symbol not in rests
+            told.buyable |= {symbol} if buyable else set()
             if buyable or symbol in weights.index:
                 rooms[symbol] = single if buyable else min(single, float(weights[symbol]))
-        tilts = self._tilts(row, nav, bear)
+        told.tilts = tilts = self._tilts(row, nav, bear)
         fixed = {name: target / 100 for name, target in allocation.get("symbols_pct", {}).items()}
         classes = {name: target / 100 for name, target in allocation["asset_classes_pct"].items() if name != "CASH"}
         sectors = {name: target / 100 for name, target in allocation["sectors_pct"].items()}
@@ -177,7 +139,7 @@ class Reckoning:
         for symbol in rooms:
             key = symbol if symbol in fixed else SECTOR[symbol]
             wanted = fixed[symbol] if symbol in fixed else sectors.get(key, 0.0) * part
-            most = np.inf if symbol in fixed else _aimed_at(limits["max_sector_pct"] / 100)
+            most = np.inf if symbol in fixed else aimed_at(limits["max_sector_pct"] / 100)
             groups.setdefault(key, (wanted, [], most))[1].append(symbol)
 
         def reached(key: str, room: float) -> float:
@@ -336,7 +298,7 @@ class Reckoning:
             return gone | self._as_held(picked, held, rooms, weights, goal, least, share)
         parts = self._parts(row, weighting, picked)
         beside = {one: tilts.get(one, 0.0) for one in picked}
-        even = _filled({one: rooms[one] for one in picked}, parts, max(0.0, goal - sum(beside.values())))
+        even = filled({one: rooms[one] for one in picked}, parts, max(0.0, goal - sum(beside.values())))
         return gone | {one: min(max(0.0, even[one] + beside[one]), rooms[one]) for one in picked}
 
     def _as_held(
@@ -361,7 +323,7 @@ class Reckoning:
             fits = [one for one in some if share[one] <= difference]
             some = sorted(fits, key=lambda one: (one not in held, share[one], one))[:count] or some
         spare = {one: max(0.0, rooms[one] - now[one]) for one in some}
-        more = _filled(spare, dict.fromkeys(some, 1.0), difference)
+        more = filled(spare, dict.fromkeys(some, 1.0), difference)
         return now | {one: now[one] + more[one] for one in some}
 
     def _parts(self, row: int, weighting: str, names: list[str]) -> dict[str, float]:
@@ -384,19 +346,3 @@ class Reckoning:
         total = sum(wanted.values())
         ranks = sum(each[name].rank(method="average") / len(names) * weight / total for name, weight in wanted.items())
         return {one: float(ranks[one]) for one in names}
-
-
-def _filled(rooms: Mapping[str, float], shares: Mapping[str, float], amount: float) -> dict[str, float]:
-    """By bisection of the level: none above its room."""
-    amount = min(amount, sum(rooms.values()))
-    low, high = 0.0, sum(rooms.values()) / min(shares.values(), default=1.0) + 1
-    for _ in range(200):
-        level = (low + high) / 2
-        enough = sum(min(rooms[one], shares[one] * level) for one in rooms) >= amount
-        low, high = (low, level) if enough else (level, high)
-    return {one: min(rooms[one], shares[one] * high) for one in rooms}
-
-
-def _aimed_at(limit: float) -> float:
-    """A point inside a limit, or at 0.92 of it where that is less."""
-    return min(limit - 0.01, 0.92 * limit)

@@ -62,5 +62,5 @@ def test_a_level_is_lowered_once_by_whoever_measures_first_and_never_over_what_a
 def test_a_level_that_is_lowered_without_a_look_at_it_is_missed() -> None:
     # Seeds that are known to have a person come in between.
     for seed in (59, 85):
-        assert any("I3" in words for words in eased(seed, "no look at the level").violations)
+        assert any("I10" in words for words in eased(seed, "no look at the level").violations)
         assert eased(seed).violations == []
