@@ -125,7 +125,7 @@ def _drifted(situation: Situation) -> tuple[Drift, ...]:
         return ()
     least = float(situation.least) / situation.nav
     beyond = [drift for drift in situation.evaluation.drifts if is_off(situation.policy, drift, least)]
-    return tuple(sorted(beyond, key=lambda drift: -by_size(abs(drift.difference))))
+    return tuple(sorted(beyond, key=lambda drift: (-by_size(abs(drift.difference)), drift.name)))
 
 
 def is_under_way(memory: Memory) -> bool:

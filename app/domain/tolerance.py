@@ -5,5 +5,5 @@ _DIGITS = 9
 
 
 def by_size(value: float) -> float:
-    """What to sort a worked-out number by: those that only the last bits of their sums tell apart are equal."""
+    """What to sort a worked-out number by, nine digits of it, so that the last bits of a sum hardly ever decide."""
     return float(f"{value:.{_DIGITS}g}")

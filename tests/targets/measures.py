@@ -19,6 +19,8 @@ Rows = dict[tuple[str, str], tuple[float, float, float]]
 Floats = NDArray[np.float64]
 FREQUENCY = {"daily": 1, "weekly": 5, "monthly": 21, "quarterly": 63}
 SLACK = 1e-9
+# What a search for a level leaves of a target that is none.
+NOTHING = 1e-15
 ADOPTION = 80
 
 
@@ -158,7 +160,7 @@ class Measures:
         far = abs(weight - goal)
         if far > self.policy["allocation"]["drift_threshold_pct"] / 100 + SLACK:
             return True
-        return key[0] == "name" and (goal == 0) != (weight == 0) and far >= self.least(day.nav) / day.nav - SLACK
+        return key[0] == "name" and (goal <= NOTHING) != (weight == 0) and far >= self.least(day.nav) / day.nav - SLACK
 
     def least(self, nav: float) -> float:
         execution = self.policy["execution"]

@@ -205,7 +205,7 @@ class Orders:
         part = min(1.0, move / sum(self.day.weights[one] for one in out))
         sales = [wish for one in out for wish in self._trimmed(one, part * self.day.weights[one] * self.nav)]
         proceeds = sum(-wish.shares * self.price[wish.name] for wish in sales) / UNIT
-        both = self._both(sales, [Wanted(one, proceeds / len(into), 1.0) for one in into], 0) if sales else []
+        both = self._both(sales, [Wanted(one, proceeds / len(into), 1.0) for one in into], 0)
         return both if {wish.shares > 0 for wish in both} == {True, False} else []
 
     def _momentum(self, ago: int) -> list[str]:
@@ -244,9 +244,8 @@ class Orders:
         for wish in placed:
             moved[wish.name] += wish.shares * self.price[wish.name] / UNIT
         sold, bought = (sum(abs(value) for value in moved.values() if (value > 0) is up) for up in (False, True))
-        inside = sum(
-            day.weights.get(name, 0.0) + moved[name] / nav for name in NAMES if SECTOR[name] == SECTOR[one.name]
-        )
+        same = [name for name in NAMES if SECTOR[name] == SECTOR[one.name]]
+        inside = sum(day.weights.get(name, 0.0) + moved[name] / nav for name in same)
         own = day.weights.get(one.name, 0.0) + moved[one.name] / nav
         weights = [
             min(one.ceiling, aimed_at(limits["max_position_pct"] / 100)) - own,
@@ -345,8 +344,8 @@ class Orders:
 
     def _inside(self, targets: Mapping[str, float]) -> dict[str, float]:
         limits, broken, day = self.policy["risk_limits"], self.broken, self.day
-        single = limits["max_position_pct"] / 100
-        found = {one: single - 0.01 if one in self.free and goal > single else goal for one, goal in targets.items()}
+        most = limits["max_position_pct"] / 100
+        found = {one: most - 0.01 if one in self.free and goal > most else goal for one, goal in targets.items()}
         for group in self._sectors() if "max_sector" in broken else ():
             over = sum(found[one] for one in group) - limits["max_sector_pct"] / 100
             found = self._scaled(found, [one for one in group if one in self.free], over + 0.01) if over > 0 else found

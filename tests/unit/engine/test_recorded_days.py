@@ -15,7 +15,7 @@ from tests.support.walk import Account
 pytestmark = pytest.mark.real_prices
 
 DAYS = 60
-# Renewed where a rule is meant to decide otherwise: last with the one target vector and the way back from a fall.
+# Renewed where a rule is meant to decide otherwise: last with purchases that the statistics admit of all names.
 RECORDED = [
     ("default_policy", date(2001, 3, 1), "7998d13d95200997"),
     ("default_policy", date(2008, 8, 1), "a38ba4525410426a"),
