@@ -61,7 +61,9 @@ def _settled(today: Today, off: Collection[Drift]) -> bool:
 
 
 def _shown(today: Today, vix: float | None) -> tuple[Metric, ...]:
-    return () if today.bare else (*today.unlimited, limits.winning_trades(today.memory), _vix(vix))
+    if today.bare:
+        return ()
+    return (*today.unlimited, limits.winning_trades(today.memory), today.lifetime_drawdown, _vix(vix))
 
 
 def _unknown(today: Today, groups: Collection[Key]) -> tuple[Metric, ...]:

@@ -40,7 +40,7 @@ class Reckoning:
         weights = pd.Series({symbol: quantity * float(now[symbol]) / nav for symbol, quantity in held.items()})
         limits = self.policy["risk_limits"]
         since = (self.marked if self.marked is not None else self.first) - self.first
-        told = Told(nav=nav, drawdown=1 - nav / max(self.navs[since:]))
+        told = Told(nav, drawdown=1 - nav / max(self.navs[since:]), lifetime_drawdown=1 - nav / max(self.navs))
         told.reducing = self._reducing(row, weights)
         self._band(row)
         closes = index().iloc[row - 200 : row]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from app.backtest.orders import Done
 from app.backtest.reader import Reader
 from app.backtest.sample import sample
 from app.domain.evaluation import Drift, Evaluation, ExitRule
+from app.domain.navs import NavKind, NavPoint, follow
 from app.domain.order import OrderRule
 from app.domain.plan import Action
 from app.domain.ruling import KillLevel
@@ -77,11 +78,14 @@ def written(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
-def differences(on: date, found: Evaluation, level: KillLevel, told: Told, names: Mapping[int, str]) -> list[str]:
+def differences(
+    on: date, found: Evaluation, lifetime: float | None, level: KillLevel, told: Told, names: Mapping[int, str]
+) -> list[str]:
     """What the two say differently of one day."""
     way = found.recovery
     ours: dict[str, object] = {
         "drawdown": found.drawdown,
+        "lifetime_drawdown": lifetime,
         "max_exposure": found.max_exposure,
         "sold_for": found.exposure_limit,
         "left": way.left if way else None,
@@ -91,6 +95,7 @@ def differences(on: date, found: Evaluation, level: KillLevel, told: Told, names
     own = told.way
     theirs: dict[str, object] = {
         "drawdown": told.drawdown,
+        "lifetime_drawdown": told.lifetime_drawdown,
         "max_exposure": told.max_exposure,
         "sold_for": told.sold_for,
         "left": own.left if own else None,
@@ -177,6 +182,7 @@ class Walk:
         reckoning = Reckoning(merged(written(name, changes), self.other), rows.start, MONEY)
         measures = Measures(reckoning, margin=book.account_type == "margin")
         names = {conid: one.symbol for conid, one in reader.instruments.items()}
+        navs: list[NavPoint] = []
         for number, row in enumerate(rows):
             market, done = reader.market(row), len(account.done)
             account.open(market)
@@ -187,7 +193,9 @@ class Walk:
             full = self.ordered or number % self.every == 0
             told = reckoning.day(row, held, float(account.cash), fills, full=full)
             on = reader.history.dates[row]
-            yield from differences(on, decided.evaluation, decided.level, told, names)
+            # A replay keeps the values since the mark, a ledger all of them.
+            lifetime = replace(given.today, navs=tuple(navs)).lifetime_drawdown.value
+            yield from differences(on, decided.evaluation, lifetime, decided.level, told, names)
             yield from sales(on, decided, told)
             if self.ordered:
                 settled = float(sum(one.settled_cash for one in given.today.portfolio.cash))
@@ -200,6 +208,7 @@ class Walk:
                 measures.close(day)
             account.take(decided, market)
             account.close()
+            navs.append(follow(navs[-1] if navs else None, on, NavKind.CLOSE, account.navs[-1].nav))
 
 
 def filled(one: Done) -> Filled:

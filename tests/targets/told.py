@@ -33,6 +33,7 @@ class Told:
 
     nav: float = 0.0
     drawdown: float = 0.0
+    lifetime_drawdown: float = 0.0
     max_exposure: float = 0.0
     sold_for: float = 0.0
     reducing: bool = False
