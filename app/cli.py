@@ -62,7 +62,7 @@ from app.commands.processes import (
     simulator,
 )
 from app.commands.service_client import Call, ask_service
-from app.commands.terminal import show_runs
+from app.commands.terminal import show_runs, show_unreported
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
 from app.desk.report.build import overview
@@ -271,9 +271,12 @@ def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False
     """The report of one run."""
     with opened_ledger(settings_of(state)) as ledger:
         record = ledger.run(run_id)
+        intents = ledger.intents(run_id)
     if record is None:
         raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
     if record.report is None:
-        print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
+        told = overview(record)
+        filled = sum(intent.filled_quantity > 0 for intent in intents)
+        print_json(told) if as_json else show_unreported(Console(), told, len(intents), filled)
         return
     show(record.report, as_json)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.commands.terminal_adoption import adoption_parts
 from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
+from app.commands.terminal_summary import summary_parts, unreported_summary
 from app.commands.terminal_targets import earned_parts, target_parts
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
@@ -23,7 +24,7 @@ Row = Mapping[str, Any]
 
 def show_report(console: Console, report: Mapping[str, Any]) -> None:
     """One run, from what was seen to what was done."""
-    parts: list[RenderableType] = [_header(report)]
+    parts: list[RenderableType] = [*summary_parts(report), _header(report)]
     if report["portfolio"]:
         parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
@@ -52,6 +53,12 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
         status = run["status"] + (", nobody at work" if run["lapsed"] else "")
         table.add_row(run["session_date"], run["slot"], status, action_of(run), run["account"], run["run_id"])
     console.print(table)
+
+
+def show_unreported(console: Console, run: Row, orders: int, filled: int) -> None:
+    """A run that ended without a report."""
+    console.print(Group(*summary_parts(unreported_summary(run, orders, filled))))
+    show_runs(console, [run])
 
 
 def source_words(source: str) -> str:

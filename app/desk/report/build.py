@@ -6,12 +6,14 @@ from app.desk.desk import Desk
 from app.desk.records import Lease, RunRecord, RunStatus
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
 from app.desk.report.adoption import adoption_part, levels_part
+from app.desk.report.after import after_part
 from app.desk.report.earned import earned_part
 from app.desk.report.evaluation import evaluation_part, memory_part
 from app.desk.report.market import market_part
 from app.desk.report.order import order_parts, refusal_part
 from app.desk.report.plan import decision_part, plan_part
 from app.desk.report.schema import BrokerPart, LevelPart, ModelPart, PolicyPart, Report
+from app.desk.report.summary import summary_part
 from app.desk.report.targets import targets_part
 from app.desk.report.tax import tax_part
 from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, Run, evaluation_of
@@ -26,7 +28,7 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
     evaluation = evaluation_of(run)
     model = decided.model if decided else NO_MODEL
     view = view_of_run(account, desk.policy.tax.lot_method) if account else None
-    return Report(
+    told = Report(
         run_id=run.run_id,
         account=run.key.account,
         session_date=run.key.session_date,
@@ -36,7 +38,12 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         mode_reason=run.mode.because,
         as_of=seen.market.as_of if seen else run.clock.now(),
         source=run.broker_session.source,
-        policy=PolicyPart(name=desk.policy.name, version=desk.policy.version, hash=desk.policy.hash),
+        policy=PolicyPart(
+            name=desk.policy.name,
+            version=desk.policy.version,
+            hash=desk.policy.hash,
+            max_turnover=desk.policy.execution.max_turnover,
+        ),
         level=LevelPart(level=run.level.level.value, reason=run.level.reason, actor=run.level.actor),
         portfolio=portfolio_part(account) if account else None,
         continuity=continuity_part(account) if account else None,
@@ -64,6 +71,8 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         targets=targets_part(desk, seen, evaluation) if seen and evaluation else None,
         earned=earned_part(seen) if seen else None,
     )
+    told = told.model_copy(update={"after": after_part(told)})
+    return told.model_copy(update={"summary": summary_part(told)})
 
 
 def overview(record: RunRecord) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
 from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
+from app.desk.report.after import AfterPart
 from app.desk.report.earned import EarnedPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart
@@ -16,6 +17,7 @@ from app.desk.report.market import MarketPart
 from app.desk.report.order import OrderPart, RefusalPart
 from app.desk.report.part import Amount, Part
 from app.desk.report.plan import DecisionPart, PlanPart
+from app.desk.report.summary import SummaryPart
 from app.desk.report.targets import TargetsPart
 from app.desk.report.tax import TaxPart
 
@@ -24,11 +26,12 @@ SCHEMA_VERSION = 1
 
 
 class PolicyPart(Part):
-    """Which rules governed."""
+    """Which rules governed. `max_turnover`: of a day, as a fraction of NAV; null in reports of earlier versions."""
 
     name: str
     version: int
     hash: str
+    max_turnover: float | None = None
 
 
 class LevelPart(Part):
@@ -93,6 +96,8 @@ class Report(Part):
     tax: TaxPart | None = None
     targets: TargetsPart | None = None
     earned: EarnedPart | None = None
+    after: AfterPart | None = None
+    summary: SummaryPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""
