@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from app.commands import (
+    about,
     adopt,
     audit,
     controls,
@@ -89,6 +90,11 @@ class _WithHistory(TyperGroup):
             self._complete()
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the framework's own
+        """A shell that completes asks before anything is looked up."""
+        about.prepare_completion()
+        return super().main(*args, **kwargs)
+
     def _complete(self) -> None:
         from app.commands import over_history
 
@@ -103,6 +109,7 @@ cli = typer.Typer(
 )
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
+about.register(cli)
 controls.register(cli)
 flows.register(cli)
 policies.register(cli)
