@@ -22,6 +22,7 @@ from app.commands import (
     events,
     flows,
     policies,
+    positions,
     processes,
     prove,
     questions,
@@ -117,6 +118,7 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("tax")(tax.tax)
+cli.command()(positions.positions)
 cli.command("events")(events.events)
 cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)

@@ -17,6 +17,7 @@ from app.desk.desk import Desk, silent
 from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunResult
 from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.positions import recorded_positions, show_positions
 from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.desk.run.recover import Wishes, recover, show_recovery
 from app.desk.run.taking_over import choose_mode, show_taking_over
@@ -94,6 +95,17 @@ async def tax(
     wiring = wiring_of(request)
     policy, _ = await asyncio.to_thread(read_policy, wiring.settings.policy_file)
     return await asyncio.to_thread(tax_of, wiring.ledger, whose_of(request, account), policy.tax.lot_method, year)
+
+
+@router.get("/positions", responses=AT_THE_DESK)
+async def positions(request: Request, account: str | None = None, recorded: bool = False) -> dict[str, Any]:
+    """What is held: by the broker where it can be reached, else by the newest run on record; `from` says which.
+
+    `recorded`: by the record alone. Changes nothing.
+    """
+    if recorded:
+        return await asyncio.to_thread(recorded_positions, wiring_of(request).ledger, whose_of(request, account))
+    return await show_positions(await asyncio.to_thread(wiring_of(request).desk), account)
 
 
 @router.post("/halt", responses=WITH_BODY)

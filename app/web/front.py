@@ -81,7 +81,7 @@ def _facts(wiring: Wiring) -> Facts:
         "levels": [{name: row[name] for name in ("account", *_LEVEL)} for row in rows],
         "last_runs": [_run_facts(record) for record in last],
         "next_steps": list(_next_steps(last, level["level"], problem)) or ["Nothing waits for you until the next run."],
-        "links": {name: f"/{name}" for name in ("runs", "level", "flows", "ready", "health", "docs")},
+        "links": {name: f"/{name}" for name in ("runs", "level", "positions", "flows", "ready", "health", "docs")},
     }
 
 

@@ -64,6 +64,7 @@ _WHAT: Final = (
 _LINKS: Final = (
     ("/runs", "the newest runs"),
     ("/level", "the kill level and why"),
+    ("/positions", "what is held"),
     ("/flows", "money that came and went"),
     ("/ready", "could a run start now?"),
     ("/health", "does the process answer?"),
