@@ -12,6 +12,7 @@ from app.commands.terminal_adoption import adoption_parts
 from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
 from app.commands.terminal_summary import summary_parts, unreported_summary
 from app.commands.terminal_targets import earned_parts, target_parts
+from app.explain.source import source_words
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 SHORTFALLS_SHOWN = 3
@@ -59,16 +60,6 @@ def show_unreported(console: Console, run: Row, orders: int, filled: int) -> Non
     """A run that ended without a report."""
     console.print(Group(*summary_parts(unreported_summary(run, orders, filled))))
     show_runs(console, [run])
-
-
-def source_words(source: str) -> str:
-    """Where prices come from, in words that nobody can mistake."""
-    return {
-        "simulator:sample": "SIMULATED broker replaying real closing prices; intraday quotes are simulated",
-        "simulator:sample-close": "SIMULATED broker quoting real closing prices all day, which nobody could trade at",
-        "simulator:synthetic-close": "SYNTHETIC prices from a generator, quoted at their close all day; no market",
-        "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
-    }.get(source, source)
 
 
 def _header(report: Row) -> RenderableType:
