@@ -1,7 +1,8 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says, 128+n stopped by signal n before the
-end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for a person's
+approval, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`, which
+have none). Every error is one line that says what to do; with --json it is one JSON object.
 """
 
 from collections.abc import Awaitable
@@ -41,6 +42,7 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
@@ -177,7 +179,7 @@ def demo(
             tell(f"the account was taken over on {days.first}; now it is today")
             for path in days.go_on(lambda: ask_service(settings, url, Call("/ready", method="GET"), tell)):
                 report = ask_service(settings, url, Call(path), tell)
-        show(report, as_json)
+        finish(report, as_json)
 
 
 @cli.command()
@@ -197,14 +199,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
+        finish(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, perform, told)
 
-    show(run_locally(settings, job, tell, patience, slot), as_json)
+    finish(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()

@@ -17,11 +17,11 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
     settings_of,
-    show,
     tell,
 )
 from app.commands.service_client import Call, Report, ask_service
@@ -140,7 +140,7 @@ def reject_run(
     call = Call(f"/runs/{quote(run_id, safe='')}/reject", body)
     _work(
         call, url, patience_of(wait, timeout, url), state, as_json,
-        lambda desk, _, progress: reject(desk, run_id, who, reason, progress, account),
+        lambda desk, _, progress: reject(desk, run_id, who, reason, progress, account), wanted="rejected",
     )  # fmt: skip
 
 
@@ -232,9 +232,11 @@ def _with_query(path: str, account: str | None) -> str:
     return path if account is None else f"{path}?{urlencode({'account': account})}"
 
 
-def _work(call: Call, url: str | None, patience: Patience, state: Path | None, as_json: bool, job: Job) -> None:
+def _work(
+    call: Call, url: str | None, patience: Patience, state: Path | None, as_json: bool, job: Job, wanted: str = "done"
+) -> None:
     settings = settings_of(state)
     if url is not None:
-        show(ask_service(settings, url, call, tell, patience), as_json)
+        finish(ask_service(settings, url, call, tell, patience), as_json, wanted)
     else:
-        show(run_locally(settings, job, tell, patience), as_json)
+        finish(run_locally(settings, job, tell, patience), as_json, wanted)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.commands.exit_status import ExitStatus, status_of
 from app.commands.speech import print_json as print_json
 from app.commands.speech import say as say
 from app.commands.speech import tell as tell
@@ -72,6 +73,14 @@ def session_of(text: str | None) -> date | None:
 def show(report: Mapping[str, Any], as_json: bool) -> None:
     """A report, for a person or a program."""
     print_json(report) if as_json else show_report(Console(), report)
+
+
+def finish(report: Mapping[str, Any], as_json: bool, wanted: str = "done") -> None:
+    """Show the report of work that was asked for, and end with its status; `wanted` is the one that was asked for."""
+    show(report, as_json)
+    status = status_of(report)
+    if status is not ExitStatus.DONE and report["status"] != wanted:
+        raise typer.Exit(status)
 
 
 @contextmanager

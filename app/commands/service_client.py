@@ -18,7 +18,16 @@ from app.desk.clock import steady_seconds
 from app.desk.desk import Progress
 from app.desk.records import RunStatus
 from app.desk.run.wait import LONGEST_SECONDS, Patience, lease_words
-from app.domain.errors import Fenced, OutOfTime, PortfolioError, RunAtWork, UsageError
+from app.domain.errors import (
+    Fenced,
+    Halted,
+    NotAllowed,
+    OutOfTime,
+    PolicyError,
+    PortfolioError,
+    RunAtWork,
+    UsageError,
+)
 from app.settings import Settings
 
 NDJSON: Final = "application/x-ndjson"
@@ -27,7 +36,9 @@ QUIET_SECONDS = 30.0
 POLL_SECONDS = 0.5
 _PROBE_SECONDS = 5.0
 # What was asked for cannot be had, however often it is asked.
-_OUR_MISTAKE = frozenset({400, 404, 413, 415, 422})
+_OUR_MISTAKE = frozenset({400, 404, 405, 413, 415, 422})
+# The guard of the service: who asks may not, or asks too often.
+_GUARDED = frozenset({401, 403, 429})
 # Nothing was sent.
 _NEVER_MADE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
 IN_PROGRESS: Final = "Wait for it with --wait, or look later: `portfolio runs`"
@@ -320,8 +331,22 @@ def _retry_after(headers: Mapping[str, str], status: int) -> float:
 
 
 def _failure(answer: Answer) -> PortfolioError:
-    failure = UsageError if answer.status in _OUR_MISTAKE else ServiceFailed
-    return failure(answer.body.get("detail") or str(answer.body), answer.body.get("remedy"))
+    detail, remedy = _words(answer)
+    if answer.status in _OUR_MISTAKE:
+        return UsageError(detail, remedy)
+    if answer.status in _GUARDED:
+        return NotAllowed(detail, remedy)
+    told = {each.__name__: each for each in (PolicyError, Halted)}.get(str(answer.body.get("title")), ServiceFailed)
+    return told(detail, remedy)
+
+
+def _words(answer: Answer) -> tuple[str, str | None]:
+    """Why not, and what to do, also where a program between or another version of the service says it otherwise."""
+    detail, remedy = answer.body.get("detail"), answer.body.get("remedy")
+    if isinstance(detail, list):
+        detail = "; ".join(str(each.get("msg", each)) if isinstance(each, dict) else str(each) for each in detail)
+    words = str(detail) if detail else f"the service answers {answer.status} and does not say why"
+    return words, str(remedy) if remedy else None
 
 
 def _lease_words(running: Report, before: str) -> str:

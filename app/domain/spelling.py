@@ -25,5 +25,10 @@ def shortened(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
 
 
+def printable(text: str) -> str:
+    """The text without what moves a cursor or begins a line: that is written as Python writes it."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
