@@ -1,8 +1,8 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for a person's
-approval, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`, which
-have none). Every error is one line that says what to do; with --json it is one JSON object.
+Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for
+a person, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`).
+Every error is one line that says what to do; with --json it is one JSON object.
 """
 
 from collections.abc import Awaitable

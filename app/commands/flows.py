@@ -1,6 +1,5 @@
 """Money that comes and goes: explained, announced, imported from a statement, and what more of it would change."""
 
-import getpass
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +16,11 @@ from app.commands.output import (
     UrlOption,
     opened_ledger,
     print_json,
+    safety_settings_of,
     settings_of,
     show,
     tell,
+    user,
 )
 from app.commands.service_client import Call
 from app.desk.accounts import Whose
@@ -66,7 +67,7 @@ def flow_add(
     as_json: JsonOption = False,
 ) -> None:
     """Explain a deposit or a withdrawal, so that it counts as neither gain nor loss."""
-    settings, who = settings_of(state), actor or getpass.getuser()
+    settings, who = settings_of(state), actor or user()
     session = None if day is None else day_of(day)
     body = {
         "amount": amount, "note": note, "actor": who, "account": account,
@@ -90,7 +91,7 @@ def flow_import(
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "Give the statement as CSV") from error
-    statement = Statement(statement_rows(text), actor or getpass.getuser(), Whose(account, settings.accounts))
+    statement = Statement(statement_rows(text), actor or user(), Whose(account, settings.accounts))
     with opened_ledger(settings) as ledger:
         print_facts(import_statement(ledger, statement, datetime.now(UTC)), as_json)
 
@@ -107,7 +108,7 @@ def flow_plan(
     """Announce a withdrawal: its cash is raised from the most overweight names first."""
     settings = settings_of(state)
     whose = Whose(account, settings.accounts)
-    asked = Announcement(amount_of(amount), day_of(due), note, actor or getpass.getuser(), whose)
+    asked = Announcement(amount_of(amount), day_of(due), note, actor or user(), whose)
     with opened_ledger(settings) as ledger:
         print_facts(plan_flow(ledger, asked, datetime.now(UTC)), as_json)
 
@@ -135,7 +136,7 @@ def flow_cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Take an announced withdrawal back."""
-    settings, who = settings_of(state), actor or getpass.getuser()
+    settings, who = safety_settings_of(state), actor or user()
     whose = Whose(account, settings.accounts)
     with opened_ledger(settings) as ledger:
         print_facts(cancel_plan(ledger, number, note, who, datetime.now(UTC), whose), as_json)
