@@ -28,6 +28,7 @@ from app.domain.errors import (
     RunAtWork,
     UsageError,
 )
+from app.domain.spelling import shortened
 from app.settings import Settings
 
 NDJSON: Final = "application/x-ndjson"
@@ -90,14 +91,20 @@ class Call:
 @contextmanager
 def client(url: str) -> Iterator[httpx2.Client]:
     """A connection for each call: one that is kept may have died with its service. ServiceFailed for no address."""
-    try:
-        made = httpx2.Client(base_url=url, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
-    except (httpx2.InvalidURL, ValueError) as error:
-        raise ServiceFailed(
-            f"no answer from the service at {url}: {error}", "Write --url as http://host:port"
-        ) from None
-    with made:
+    require_address(url)
+    with httpx2.Client(base_url=url, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0)) as made:
         yield made
+
+
+def require_address(url: str) -> None:
+    """Raises: UsageError where it is none of a service."""
+    try:
+        asked = httpx2.URL(url)
+        is_one = asked.scheme in ("http", "https") and bool(asked.host) and 0 < (asked.port or 80) < 65_536
+    except (httpx2.InvalidURL, ValueError):
+        is_one = False
+    if not is_one:
+        raise UsageError(f"--url {shortened(url)} is not an address", "Write it as http://host:port")
 
 
 def ask_service(
@@ -228,7 +235,8 @@ class ServiceClient:
                     self._tell(f"{self._doing}; waiting for it")
                 said = str(found.get("lease_until"))
             elif answer.status != 429 and answer.status < 500:
-                raise _failure(answer)
+                # Who may not look does not know either that nothing was done.
+                raise ServiceFailed(*_words(answer))
             self._pause(answer.again)
 
     def _one_run(self, run_id: str) -> Answer:
@@ -314,7 +322,8 @@ def _answer(response: httpx2.Response) -> Answer:
         body = response.json()
     except ValueError:
         body = None
-    if not isinstance(body, dict):
+    # What refuses says why; whatever else is there has its own form.
+    if not isinstance(body, dict) or (response.is_error and not body.get("detail") and response.status_code < 500):
         raise ServiceFailed(
             f"no answer from the service at {response.url.host}: what it says is not the service's",
             "Does --url name the service?",
@@ -346,6 +355,8 @@ def _words(answer: Answer) -> tuple[str, str | None]:
     if isinstance(detail, list):
         detail = "; ".join(str(each.get("msg", each)) if isinstance(each, dict) else str(each) for each in detail)
     words = str(detail) if detail else f"the service answers {answer.status} and does not say why"
+    if "errors" in answer.body:
+        remedy = "Nothing was done; correct it and ask again"
     return words, str(remedy) if remedy else None
 
 

@@ -56,7 +56,7 @@ def say_problem(title: str, status: int, causes: Sequence[str], remedy: str | No
         say(json.dumps(problem, ensure_ascii=False))
         return
     *before, last = causes
-    ends = "" if not remedy else f" {remedy}" if last.endswith("?") else f". {remedy}"
+    ends = "" if not remedy else f" {remedy}" if last.endswith(("?", ".")) else f". {remedy}"
     say("portfolio: " + "\n".join((*before, last + ends)))
 
 

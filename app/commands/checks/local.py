@@ -193,7 +193,7 @@ async def _is_ours(http: httpx2.AsyncClient, port: int, path: str) -> bool:
 
 
 async def service(settings: Settings, url: str | None) -> Check:
-    """The service at `url`, and whether it is ready for a run."""
+    """The service at `url`, and whether it could work: what else a run needs, others look at."""
     if url is None:
         return skipped(("service",), "no --url was given")[0]
     caller_token = settings.read_caller_token()
@@ -211,4 +211,4 @@ async def service(settings: Settings, url: str | None) -> Check:
     if answer.status_code != 200:
         told = body.get("message") or body.get("detail") or f"status {answer.status_code}"
         return failure("service", f"it answers and is not ready: {told}", body.get("remedy"))
-    return ok("service", f"{url} is ready for a run")
+    return ok("service", f"{url} answers; it can write its ledger, and the broker's session is usable")
