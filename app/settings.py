@@ -373,6 +373,11 @@ def provide_model_keys(settings: Settings) -> None:
         os.environ[name] = os.environ.get(name) or value
 
 
+def is_on(name: str) -> bool:
+    """Whether the environment switches that on, as Google's client reads it."""
+    return os.environ.get(name, "").lower() in ("true", "1")
+
+
 def is_set(name: str) -> bool:
     """Whether the environment has that variable, for what others read from it; its value stays there."""
     return bool(os.environ.get(name))

@@ -101,6 +101,7 @@ def require_address(url: str) -> None:
     try:
         asked = httpx2.URL(url)
         is_one = asked.scheme in ("http", "https") and bool(asked.host) and 0 < (asked.port or 80) < 65_536
+        is_one = is_one and not any(one.isspace() for one in url)
     except (httpx2.InvalidURL, ValueError):
         is_one = False
     if not is_one:

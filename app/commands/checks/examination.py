@@ -39,6 +39,7 @@ async def examine(
         service.result(),
         *stored.result(),
         ledger.disk(settings),
+        local.settings_file(),
         policy,
         universe,
         fitting.result(),
