@@ -260,7 +260,10 @@ def playground(
 
 @cli.command()
 def runs(
-    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many at most.")] = 20,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:
