@@ -1,7 +1,8 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says, 128+n stopped by signal n before the
-end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for
+a person, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`).
+Every error is one line that says what to do; with --json it is one JSON object.
 """
 
 from collections.abc import Awaitable
@@ -43,6 +44,7 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
@@ -193,7 +195,7 @@ def demo(
             tell(f"the account was taken over on {days.first}; now it is today")
             for path in days.go_on(lambda: ask_service(settings, url, Call("/ready", method="GET"), tell)):
                 report = ask_service(settings, url, Call(path), tell)
-        show(report, as_json)
+        finish(report, as_json)
 
 
 @cli.command()
@@ -213,14 +215,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
+        finish(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, perform, told)
 
-    show(run_locally(settings, job, tell, patience, slot), as_json)
+    finish(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
@@ -274,7 +276,10 @@ def playground(
 
 @cli.command()
 def runs(
-    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many at most.")] = 20,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:
