@@ -65,7 +65,7 @@ from app.commands.service_client import Call, ask_service
 from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
-from app.desk.report.build import overview
+from app.desk.report.standing import overview
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
 from app.desk.stages.pipeline import PerformStages

@@ -15,7 +15,7 @@ from app.agent import perform_with_agents
 from app.background import WATCH_SECONDS, watch_day
 from app.desk.accounts import named
 from app.desk.desk import Progress, silent
-from app.desk.report.build import overview
+from app.desk.report.standing import overview
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
 from app.domain.errors import PortfolioError
