@@ -2,11 +2,12 @@
 
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
-from app.desk.report.after import after_part
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
 from app.desk.report.adoption import adoption_part, levels_part
+from app.desk.report.after import after_part
 from app.desk.report.earned import earned_part
 from app.desk.report.evaluation import evaluation_part, memory_part
+from app.desk.report.exempt import exempt
 from app.desk.report.market import market_part
 from app.desk.report.needs import needs_of
 from app.desk.report.order import order_parts, refusal_part
@@ -53,7 +54,9 @@ def report_of(
         memory=memory_part(seen) if seen else None,
         adoption=adoption_part(desk, seen, decided.modes if decided else ()) if seen else None,
         price_levels=levels_part(desk, seen) if seen else (),
-        plans=tuple(plan_part(plan, view) for plan in decided.plans) if decided and view else (),
+        plans=tuple(plan_part(plan, view, exempt(desk.policy, decided.portfolio, plan)) for plan in decided.plans)
+        if decided and view
+        else (),
         decision=decision_part(decided) if decided else None,
         explanations=decided.explanations if decided else (),
         orders=order_parts(run),

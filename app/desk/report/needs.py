@@ -19,16 +19,14 @@ _MODE_SET_BY = "TRADING_MODE"
 def needs_of(desk: Desk, run: Run, status: RunStatus, recovery: RecoveryPart | None) -> tuple[str, ...]:
     """Each a sentence with the command that does it."""
     account = run if isinstance(run, AccountRead) else None
-    return tuple(
-        [
-            *_of_ending(desk, run, status),
-            *of_orders(run.run_id, run.results),
-            *_of_level(run, status),
-            *(_of_account(account) if account else ()),
-            *(_of_market(desk, run) if isinstance(run, MarketRead) else ()),
-            *_of_recovery(recovery),
-            *_of_review(desk, run),
-        ]
+    return (
+        *_of_ending(desk, run, status),
+        *of_orders(run.run_id, run.results),
+        *_of_level(run, status),
+        *(_of_account(account) if account else ()),
+        *(_of_market(desk, run) if isinstance(run, MarketRead) else ()),
+        *_of_recovery(recovery),
+        *_of_review(desk, run),
     )
 
 
@@ -112,6 +110,4 @@ def _of_review(desk: Desk, run: Run) -> Iterator[str]:
     seen = run.oversight if isinstance(run, Evaluated | Decided) else None
     most = desk.policy.approval.review_after_runs
     if seen is not None and most and seen.runs_since_review >= most:
-        yield (
-            f"{seen.runs_since_review} runs have sent orders since a person last looked: look, then {RESUME}"
-        )
+        yield (f"{seen.runs_since_review} runs have sent orders since a person last looked: look, then {RESUME}")

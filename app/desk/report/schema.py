@@ -8,8 +8,8 @@ from typing import Any
 
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
-from app.desk.report.after import AfterPart
 from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
+from app.desk.report.after import AfterPart
 from app.desk.report.earned import EarnedPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from app.desk.ports import Ledger
 from app.desk.records import IntentRecord, Lease, RunRecord, RunStatus
 from app.desk.report.needs import of_orders, of_status
 from app.desk.report.summary import LastKnown, SummaryPart, Told, summary_part
@@ -47,9 +48,12 @@ def lease_facts(lease: Lease | None) -> dict[str, Any]:
     }
 
 
-def standing(record: RunRecord, intents: Sequence[IntentRecord], earlier: Iterable[RunRecord]) -> dict[str, Any]:
-    """Of a run without a report: its line, with a `summary` made of its orders on record and of `earlier` runs."""
-    summary = _summary(record, intents, earlier)
+def standing_of(ledger: Ledger, record: RunRecord) -> dict[str, Any]:
+    """Of a run without a report: its line, with a `summary` made of its orders and of the runs on record."""
+    at_work = record.lease is not None and not record.lease.lapsed
+    # Of a run at work it is asked again and again.
+    earlier = () if at_work else ledger.runs(RUNS_LOOKED_AT, record.key.book)
+    summary = _summary(record, ledger.intents(record.run_id), earlier)
     told = {"done": summary.done.text, "needs": summary.needs.text, "summary": summary.model_dump(mode="json")}
     return {**overview(record), **told}
 
@@ -80,11 +84,15 @@ def newest_known(runs: Iterable[RunRecord]) -> LastKnown | None:
 def _known(run: RunRecord) -> LastKnown | None:
     report: Mapping[str, Any] = run.report or {}
     after, summary, portfolio = report.get("after"), report.get("summary"), report.get("portfolio")
-    if after or portfolio:
-        # Of an earlier version it is only known how the account was before that run's orders.
-        told = after or portfolio
+    # Of an earlier version it is only known how the account was before that run's orders.
+    told = after or portfolio
+    if told:
         return LastKnown(
-            run.key.session_date, told["currency"], _decimal(told["nav"]), _decimal(told["cash"]), len(told["positions"])
+            run.key.session_date,
+            told["currency"],
+            _decimal(told["nav"]),
+            _decimal(told["cash"]),
+            len(told["positions"]),
         )
     now = summary["now"] if summary else None
     if now is None or now["as_of"] is None:

@@ -244,7 +244,9 @@ def _trading_cost(told: Told, filled: bool) -> list[str]:
     off = after.price_difference
     if off is not None and off != 0:
         better = "worse" if off > 0 else "better"
-        words.append(f"filled {_amount(abs(off))} {after.currency} {better} than at the prices the orders were sized with")
+        words.append(
+            f"filled {_amount(abs(off))} {after.currency} {better} than at the prices the orders were sized with"
+        )
     return words
 
 

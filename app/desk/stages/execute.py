@@ -380,11 +380,11 @@ def _words(order: Order) -> str:
 
 def _became(result: OrderResult) -> str:
     """With the price that it was filled at, which is not its limit."""
-    order, filled = result.order, result.filled_quantity
-    if filled <= 0 or result.average_price is None:
-        return f"{order.side} {order.quantity:f} {order.instrument.symbol}, limit {order.limit_price or Decimal(0):f}"
-    of = "" if filled == order.quantity else f"{filled:f} of "
-    return f"{order.side} {of}{order.quantity:f} {order.instrument.symbol} at {result.average_price:f}"
+    order, filled, price = result.order, result.filled_quantity, result.average_price
+    if filled <= 0 or price is None:
+        return f"{_words(order)} or better"
+    of = "" if filled == order.quantity else f", {filled:f} of it"
+    return f"{order.side} {order.quantity:f} {order.instrument.symbol} at {price:f}{of}"
 
 
 def _what_if_record(what_if: WhatIf) -> dict[str, Any]:
