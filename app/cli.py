@@ -66,14 +66,14 @@ from app.commands.processes import (
     simulator,
 )
 from app.commands.service_client import Call, ask_service
-from app.commands.terminal import show_runs, show_unreported
+from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
-from app.desk.report.build import overview
+from app.desk.report.standing import overview, standing_of
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.run_names import LAST, run_meant
 from app.desk.stages.pipeline import PerformStages
-from app.domain.errors import UsageError
 from app.settings import read_policy
 
 DEMO_PACING = 0.1
@@ -288,16 +288,14 @@ def runs(
 
 
 @cli.command("show")
-def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False) -> None:
-    """The report of one run."""
+def show_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or `last`.")] = LAST,
+    account: AccountOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The report of one run; without RUN of the newest."""
     with opened_ledger(settings_of(state)) as ledger:
-        record = ledger.run(run_id)
-        intents = ledger.intents(run_id)
-    if record is None:
-        raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
-    if record.report is None:
-        told = overview(record)
-        filled = sum(intent.filled_quantity > 0 for intent in intents)
-        print_json(told) if as_json else show_unreported(Console(), told, len(intents), filled)
-        return
-    show(record.report, as_json)
+        record = run_meant(ledger, run_id, named(account))
+        told = record.report or standing_of(ledger, record)
+    show(told, as_json)

@@ -1,127 +1,203 @@
-"""The account after a run's own orders, worked out from their fills: what the next reading will be held against."""
+"""The account after the run's orders: as it was read, with their fills and fees. Nothing is guessed.
 
-from collections import defaultdict
-from collections.abc import Iterator
+Of prices it has those of the reading: a second look at the broker would hold up the day's end, and may lag.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-from app.desk.report.account import PortfolioPart
-from app.desk.report.order import OrderPart
-from app.desk.report.part import Amount, Part, cents
+from app.desk.report.part import CENT, Amount, Part
 from app.desk.stages.memory import fee_of
-from app.domain.order import OrderState, Side
-
-if TYPE_CHECKING:
-    from app.desk.report.schema import Report
+from app.desk.states import AccountRead, MarketRead, OrderResult
+from app.domain.errors import DataError
+from app.domain.order import OrderState, Side, Trade
 
 ZERO = Decimal(0)
-# Whether anything was bought or sold is not known, or not for good.
-OPEN = frozenset({OrderState.SENDING, OrderState.ACKED, OrderState.PARTIAL, OrderState.UNKNOWN})
+STILL_OPEN = frozenset({OrderState.ACKED, OrderState.PARTIAL})
+IN_DOUBT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 
 
-class HeldAfterPart(Part):
-    """What is held of one name; `value` in base currency at the price of the reading, null without its rate."""
+class HeldPart(Part):
+    """A holding; `price` in its own currency, `value` in the account's. Null where nobody tells the price or rate."""
 
     symbol: str
+    conid: int
     quantity: Amount
+    price: Amount | None
     value: Amount | None
     weight: float | None
 
 
 class AfterPart(Part):
-    """Amounts in base currency; `purchases` and `proceeds` of all the run's fills, without commissions.
+    """The state after the orders, in `currency`, at the prices that the account was read with.
 
-    `commissions` as the broker's previews told them, null where one told none. `slippage`: what fills were worse than
-    the prices that the orders were sized with. `nav` counts what is held at the prices of the reading. `settled` is
-    false while it is not known what became of an order: then the rest holds but for that.
+    `proceeds` of sales and `spent` on purchases are before fees. `commissions_from`: `executions`, or `previews` of the
+    broker where one of the orders has no other word of its fee. `price_difference`: paid more, or got less, than at the
+    prices that the orders were sized with; a gain where negative. `nav` and `cash` are null where a fill's price or
+    rate is not known; `unknown` says what is not, `open_orders` what may still be filled.
     """
 
     currency: str
-    nav: Amount
-    cash: Amount
-    invested: float
-    proceeds: Amount
-    purchases: Amount
+    nav: Amount | None
+    cash: Amount | None
+    positions: tuple[HeldPart, ...]
+    unmanaged: Amount
+    proceeds: Amount | None
+    spent: Amount | None
     commissions: Amount | None
-    slippage: Amount
-    positions: tuple[HeldAfterPart, ...]
-    settled: bool
+    commissions_from: str | None
+    price_difference: Amount | None
+    open_orders: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
-def after_part(report: "Report") -> AfterPart | None:
-    """None where the account was not read, or a fill's currency has no rate."""
-    portfolio = report.portfolio
-    if portfolio is None or portfolio.nav <= 0:
-        return None
-    filled = [order for order in report.orders if order.filled_quantity > 0 and order.average_price is not None]
-    rates = {order.symbol: _rate(portfolio, order.symbol) for order in filled}
-    if None in rates.values():
-        return None
-    seen = {trade.coid for trade in report.trades}
-    moved, cash, paid = defaultdict[str, Decimal](Decimal), portfolio.cash, dict.fromkeys(Side, ZERO)
-    fees, slippage = list[Decimal | None](), ZERO
-    for order in filled:
-        rate, side = rates[order.symbol] or ZERO, Side(order.side)
-        value = order.filled_quantity * (order.average_price or ZERO) * rate
-        fee = _fee(order, rate)
-        paid[side] += value
-        fees.append(fee)
-        slippage += side.sign * (value - order.filled_quantity * order.reference_price * rate)
-        # What an earlier attempt had filled was in the account when it was read.
-        if order.coid not in seen:
-            moved[order.symbol] += side.sign * order.filled_quantity
-            cash -= side.sign * value + (fee or ZERO)
-    held = tuple(_held(report, portfolio, moved))
-    values = sum((one.value for one in held if one.value is not None), ZERO)
-    before = sum((p.market_value * (_rate(portfolio, p.symbol) or ZERO) for p in portfolio.positions), ZERO)
-    nav = portfolio.nav + (cash - portfolio.cash) + values - before
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """One order's fill in base currency; `value`, `fee` and `rate` None where not known. `seen`: it was read so."""
+
+    one: OrderResult
+    rate: Decimal | None
+    value: Decimal | None
+    fee: Decimal | None
+    executed: bool
+    seen: bool
+
+    @property
+    def moved(self) -> Decimal:
+        """Shares, negative for a sale."""
+        return self.one.order.side.sign * self.one.filled_quantity
+
+
+def after_part(run: AccountRead) -> AfterPart:
+    """Of a close or a reconciliation as it was read: what it settles, others had ordered."""
+    results = () if run.at_close else run.results
+    fills = [_filled(run, one) for one in results if one.filled_quantity > 0]
+    new = [fill for fill in fills if not fill.seen]
+    portfolio, held = run.portfolio, _held(run, new)
+    known = all(fill.value is not None for fill in new)
+    cash = portfolio.total_cash - sum(((f.value or ZERO) * f.one.order.side.sign + (f.fee or ZERO) for f in new), ZERO)
+    worth = [value for _, _, value in held.values()]
+    nav = sum((value or ZERO for value in worth), cash + portfolio.unmanaged_value)
+    nav_known = known and None not in worth
     return AfterPart(
         currency=portfolio.currency,
-        nav=nav.quantize(Decimal("0.01")),
-        cash=cash.quantize(Decimal("0.01")),
-        invested=float(1 - cash / nav) if nav > 0 else 0.0,
-        proceeds=paid[Side.SELL].quantize(Decimal("0.01")),
-        purchases=paid[Side.BUY].quantize(Decimal("0.01")),
-        commissions=None if None in fees else cents(sum((fee for fee in fees if fee is not None), ZERO)),
-        slippage=slippage.quantize(Decimal("0.01")),
-        positions=tuple(
-            one.model_copy(update={"weight": float(one.value / nav)}) if one.value is not None and nav > 0 else one
-            for one in held
-        ),
-        settled=all(order.state not in OPEN for order in report.orders),
+        nav=nav.quantize(CENT) if nav_known else None,
+        cash=cash.quantize(CENT) if known else None,
+        positions=_positions(run, held, nav if nav_known else None),
+        unmanaged=portfolio.unmanaged_value.quantize(CENT),
+        proceeds=_sum(f.value for f in fills if f.one.order.side is Side.SELL),
+        spent=_sum(f.value for f in fills if f.one.order.side is Side.BUY),
+        commissions=_sum(f.fee for f in fills),
+        commissions_from=("executions" if all(f.executed for f in fills) else "previews") if fills else None,
+        price_difference=_sum(_difference(f) for f in fills),
+        open_orders=tuple(_words(one) for one in results if one.state in STILL_OPEN),
+        unknown=tuple(_not_known(results, fills)),
     )
 
 
-def _held(report: "Report", portfolio: PortfolioPart, moved: dict[str, Decimal]) -> Iterator[HeldAfterPart]:
-    left = dict(moved)
-    prices = {order.symbol: order.reference_price for order in report.orders}
-    for position in portfolio.positions:
-        quantity = position.quantity + left.pop(position.symbol, ZERO)
-        yield from _line(portfolio, position.symbol, quantity, position.price)
-    for symbol, quantity in left.items():
-        yield from _line(portfolio, symbol, quantity, prices[symbol])
+def _filled(run: AccountRead, one: OrderResult) -> _Filled:
+    rate, price = _rate(run, one), one.average_price
+    executed = _executed_fee(run.trades, one)
+    fee = executed if executed is not None else _previewed_fee(one)
+    return _Filled(
+        one=one,
+        rate=rate,
+        value=None if rate is None or price is None else one.filled_quantity * price * rate,
+        fee=None if rate is None or fee is None else fee * rate,
+        executed=executed is not None,
+        seen=one.coid in run.tax_basis.filled,
+    )
 
 
-def _line(portfolio: PortfolioPart, symbol: str, quantity: Decimal, price: Decimal) -> Iterator[HeldAfterPart]:
-    rate = _rate(portfolio, symbol)
-    value = None if rate is None else (quantity * price * rate).quantize(Decimal("0.01"))
-    if quantity != 0:
-        yield HeldAfterPart(symbol=symbol, quantity=quantity, value=value, weight=None)
-
-
-def _rate(portfolio: PortfolioPart, symbol: str) -> Decimal | None:
-    """Base currency per unit of what a name is traded in; a name that was not held is known only in one currency."""
-    currencies = {one.currency for one in portfolio.positions if one.symbol == symbol}
-    if not currencies:
-        currencies = {portfolio.currency} if not portfolio.fx_rates else set()
-    if currencies == {portfolio.currency}:
-        return Decimal(1)
-    return portfolio.fx_rates.get(currencies.pop()) if len(currencies) == 1 else None
-
-
-def _fee(order: OrderPart, rate: Decimal) -> Decimal | None:
-    told = order.what_if
-    if told is None:
+def _rate(run: AccountRead, one: OrderResult) -> Decimal | None:
+    """Base currency per unit of the name's; what comes of the record alone does not tell its currency."""
+    held = run.portfolio.position(one.order.instrument.conid)
+    currency = held.instrument.currency if held is not None else one.order.instrument.currency
+    try:
+        return run.portfolio.rate(currency)
+    except DataError:
         return None
-    fee = fee_of(told.commission, told.amount, order.filled_quantity, order.average_price)
-    return None if fee is None else fee * rate
+
+
+def _executed_fee(trades: Iterable[Trade], one: OrderResult) -> Decimal | None:
+    own = [trade for trade in trades if trade.coid == one.coid]
+    fees = [trade.commission for trade in own if trade.commission is not None]
+    whole = len(fees) == len(own) and sum((trade.quantity for trade in own), ZERO) == one.filled_quantity
+    return sum(fees, ZERO) if whole else None
+
+
+def _previewed_fee(one: OrderResult) -> Decimal | None:
+    said = one.what_if
+    return fee_of(said.commission, said.amount, one.filled_quantity, one.average_price) if said else None
+
+
+def _difference(fill: _Filled) -> Decimal | None:
+    order = fill.one.order
+    if fill.value is None or fill.rate is None:
+        return None
+    return order.side.sign * (fill.value - fill.one.filled_quantity * order.reference_price * fill.rate)
+
+
+Holding = tuple[str, Decimal, Decimal | None]
+
+
+def _held(run: AccountRead, new: Iterable[_Filled]) -> Mapping[int, Holding]:
+    """Conid → (symbol, quantity, value in base currency)."""
+    portfolio, moved = run.portfolio, dict[int, list[_Filled]]()
+    for fill in new:
+        moved.setdefault(fill.one.order.instrument.conid, []).append(fill)
+    found: dict[int, Holding] = {}
+    for position in portfolio.positions:
+        conid = position.instrument.conid
+        quantity = position.quantity + sum((f.moved for f in moved.pop(conid, ())), ZERO)
+        worth = quantity * position.price * portfolio.rate(position.instrument.currency)
+        found[conid] = position.instrument.symbol, quantity, worth
+    for conid, fills in moved.items():
+        quantity, last = sum((f.moved for f in fills), ZERO), fills[-1]
+        price = _price(run, conid) or last.one.average_price
+        worth_now = None if price is None or last.rate is None else quantity * price * last.rate
+        found[conid] = last.one.order.instrument.symbol, quantity, worth_now
+    return {conid: holding for conid, holding in found.items() if holding[1] != 0}
+
+
+def _price(run: AccountRead, conid: int) -> Decimal | None:
+    held = run.portfolio.position(conid)
+    if held is not None:
+        return held.price
+    quote = run.market.quotes.get(conid) if isinstance(run, MarketRead) else None
+    return quote.price if quote is not None and quote.two_sided else None
+
+
+def _positions(run: AccountRead, held: Mapping[int, Holding], nav: Decimal | None) -> tuple[HeldPart, ...]:
+    fills = {one.order.instrument.conid: one.average_price for one in run.results}
+    return tuple(
+        HeldPart(
+            symbol=symbol,
+            conid=conid,
+            quantity=quantity,
+            price=_price(run, conid) or fills.get(conid),
+            value=None if value is None else value.quantize(CENT),
+            weight=None if value is None or not nav else float(value / nav),
+        )
+        for conid, (symbol, quantity, value) in sorted(held.items(), key=lambda row: (row[1][0], row[0]))
+    )
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """None where one of them is not known."""
+    found = list(amounts)
+    return None if None in found else sum((one for one in found if one is not None), ZERO).quantize(CENT)
+
+
+def _not_known(results: Iterable[OrderResult], fills: Iterable[_Filled]) -> Iterable[str]:
+    yield from (f"what became of {_words(one)}" for one in results if one.state in IN_DOUBT)
+    for fill in fills:
+        if fill.value is None:
+            yield f"what {_words(fill.one)} was filled for"
+        elif fill.fee is None:
+            yield f"the fee of {_words(fill.one)}: the cash is told before it"
+
+
+def _words(one: OrderResult) -> str:
+    return f"{one.order.side} {one.order.quantity:f} {one.order.instrument.symbol}"

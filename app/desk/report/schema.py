@@ -26,12 +26,11 @@ SCHEMA_VERSION = 1
 
 
 class PolicyPart(Part):
-    """Which rules governed. `max_turnover`: of a day, as a fraction of NAV; null in reports of earlier versions."""
+    """Which rules governed."""
 
     name: str
     version: int
     hash: str
-    max_turnover: float | None = None
 
 
 class LevelPart(Part):
@@ -61,7 +60,8 @@ class BrokerPart(Part):
 class Report(Part):
     """One run, complete. The parts that a run did not come to are null.
 
-    `schema_version` counts the changes that a reader must follow; a field that is only added is none.
+    `schema_version` counts the changes that a reader must follow; a field that is only added is none. `summary` and
+    `after` are null in reports of earlier versions, `after` also where the run did not read the account.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -96,8 +96,8 @@ class Report(Part):
     tax: TaxPart | None = None
     targets: TargetsPart | None = None
     earned: EarnedPart | None = None
-    after: AfterPart | None = None
     summary: SummaryPart | None = None
+    after: AfterPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""
