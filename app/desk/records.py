@@ -352,6 +352,19 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldFlow:
+    """A flow under the number of its event. `counted`: a run has reckoned with it, or is at it now.
+
+    `taken_back`: why a person took it back, who told it by mistake.
+    """
+
+    number: int
+    flow: Flow
+    counted: bool
+    taken_back: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FlowPlan:
     """A withdrawal that a person announced, in base currency above zero; `number` is that of its event."""
 
