@@ -50,7 +50,8 @@ async def kinds(office: Office) -> AsyncIterator[Mapping[str, Any]]:
     office.world.missing_quotes["GE"] = "halted by the exchange"
     dry = (await run_daily(office.desk(), RunRequest(dry_run=True))).report
     waiting = (await run_daily(office.desk(), RunRequest())).report
-    assert dry and waiting
+    assert dry
+    assert waiting
     assert dry["targets"]["names"]
     yield dry
     yield waiting
@@ -96,7 +97,7 @@ async def test_a_list_of_runs_breaks_no_word_either(office: Office) -> None:
     ("width", "shown"),
     [
         (40, ["   name     value  because", "→  AAPL  1,234.00  over its limit of", "                   15.0%"]),
-        (20, ["→ AAPL: value", "1,234.00, because", "over its limit of", "15.0%"]),
+        (20, ["name: value, because", "→ AAPL: value", "1,234.00, because", "over its limit of", "15.0%"]),
     ],
 )
 def test_a_table_that_is_too_wide_is_told_row_by_row(width: int, shown: list[str]) -> None:
