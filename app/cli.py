@@ -1,7 +1,8 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says, 128+n stopped by signal n before the
-end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for
+a person, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`).
+Every error is one line that says what to do; with --json it is one JSON object.
 """
 
 from collections.abc import Awaitable
@@ -15,12 +16,14 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from app.commands import (
+    about,
     adopt,
     audit,
     controls,
     events,
     flows,
     policies,
+    positions,
     processes,
     prove,
     questions,
@@ -41,6 +44,7 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
@@ -89,6 +93,11 @@ class _WithHistory(TyperGroup):
             self._complete()
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the framework's own
+        """A shell that completes asks before anything is looked up."""
+        about.prepare_completion()
+        return super().main(*args, **kwargs)
+
     def _complete(self) -> None:
         from app.commands import over_history
 
@@ -103,6 +112,7 @@ cli = typer.Typer(
 )
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
+about.register(cli)
 controls.register(cli)
 flows.register(cli)
 policies.register(cli)
@@ -110,6 +120,7 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("tax")(tax.tax)
+cli.command()(positions.positions)
 cli.command("events")(events.events)
 cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)
@@ -121,6 +132,9 @@ cli.command()(verify.verify)
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="auto, or synthetic for generated prices.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="A policy file, or the name of a shipped one: `portfolio policy list`.")
+]
 ScenarioOption = Annotated[
     str | None,
     typer.Option("--scenario", help="A name of docs/simulator.md, such as three_funds or strange, or a YAML file."),
@@ -137,13 +151,17 @@ def up(
     seed: SeedOption = None,
     data: DataOption = None,
     pacing: Annotated[float, typer.Option("--pacing", help="Scale of IBKR's pacing; 1 is its real one.")] = DEMO_PACING,
+    policy: PolicyOption = None,
 ) -> None:
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = settings_of(state)
-    read_policy(settings.policy_file)
+    read_policy(policy or settings.policy_file)
     simulated = Simulated(session_of(as_of), seed, pacing, data)
     ports = Ports(port, mcp_port, gateway_port)
-    with signals.until_stopped(), everything(settings.state_dir, ports, simulated, settings) as url:
+    with (
+        signals.until_stopped(),
+        everything(settings.state_dir, ports, simulated, settings, policy, command="up") as url,
+    ):
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
         processes.wait()
@@ -156,7 +174,7 @@ def demo(
     seed: SeedOption = None,
     data: DataOption = None,
     scenario: ScenarioOption = None,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Another policy file.")] = None,
+    policy: PolicyOption = None,
     first_contact: Annotated[
         bool, typer.Option("--first-contact", help="Today's run is the first to see the account.")
     ] = False,
@@ -177,7 +195,7 @@ def demo(
             tell(f"the account was taken over on {days.first}; now it is today")
             for path in days.go_on(lambda: ask_service(settings, url, Call("/ready", method="GET"), tell)):
                 report = ask_service(settings, url, Call(path), tell)
-        show(report, as_json)
+        finish(report, as_json)
 
 
 @cli.command()
@@ -197,14 +215,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
+        finish(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, perform, told)
 
-    show(run_locally(settings, job, tell, patience, slot), as_json)
+    finish(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
@@ -258,7 +276,10 @@ def playground(
 
 @cli.command()
 def runs(
-    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many at most.")] = 20,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:

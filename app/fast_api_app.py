@@ -24,7 +24,7 @@ from app.domain.session import SessionState
 from app.market.calendar import ExchangeCalendar
 from app.settings import Settings, load_settings
 from app.web import controls as control
-from app.web import events
+from app.web import events, flows, front
 from app.web.call_limits import CallLimits
 from app.web.middleware import ANY_CALL, SERVED, add_middleware
 from app.web.problems import documented, fault, problem, problem_of
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
         responses=ANY_CALL,
         swagger_ui_oauth2_redirect_url=None,
     )
-    for each in (open_router, router, events.router, control.router):
+    for each in (front.router, open_router, router, events.router, control.router, flows.router):
         app.include_router(each)
     add_middleware(app, token, CallLimits(settings.calls_per_minute), settings.body_seconds)
     return app

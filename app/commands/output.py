@@ -1,5 +1,7 @@
 """What all commands share: their options, where they write, and the ledger that they read."""
 
+import getpass
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.commands.exit_status import ExitStatus, status_of
 from app.commands.service_client import MadeBefore
 from app.commands.speech import print_json as print_json
 from app.commands.speech import say as say
@@ -17,12 +20,13 @@ from app.commands.speech import tell as tell
 from app.commands.terminal import show_report, show_standing
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
+from app.domain.spelling import printable, shortened
 from app.ledger.address import address, sqlite_file
 from app.ledger.database_file import EMPTY, refuse_remains, size
 from app.ledger.engine import open_ledger
 from app.ledger.faults import unavailable
 from app.ledger.sql_ledger import SqlLedger
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_for_safety, load_settings
 
 NOTHING_NOW = "nothing was sent now: the run was made before this call"
 StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]
@@ -51,6 +55,23 @@ AccountOption = Annotated[str | None, typer.Option("--account", help="Account, w
 def settings_of(state: Path | None) -> Settings:
     """The environment's settings, with another state directory where one is named."""
     return load_settings(state_dir=state) if state is not None else load_settings()
+
+
+def safety_settings_of(state: Path | None) -> Settings:
+    """As `settings_of`, for what makes things safer: what cannot be read is told, and left out."""
+    settings, told = load_for_safety(state_dir=state) if state is not None else load_for_safety()
+    for line in told:
+        tell(f"left out: {line}")
+    return settings
+
+
+def user() -> str:
+    """Whom the record names where nobody is given; a container's user may have no name."""
+    try:
+        name = printable(getpass.getuser())
+    except (KeyError, OSError, ImportError):
+        name = ""
+    return shortened(name).strip() or f"user {os.getuid()}"
 
 
 def patience_of(wait: bool | None, timeout: int | None, url: str | None) -> Patience:
@@ -85,6 +106,14 @@ def show(report: Mapping[str, Any], as_json: bool) -> None:
         show_standing(Console(), report)
     else:
         show_report(Console(), report, before)
+
+
+def finish(report: Mapping[str, Any], as_json: bool, wanted: str = "done") -> None:
+    """Show the report of work that was asked for, and end with its status; `wanted` is the one that was asked for."""
+    show(report, as_json)
+    status = status_of(report)
+    if status is not ExitStatus.DONE and report["status"] != wanted:
+        raise typer.Exit(status)
 
 
 @contextmanager

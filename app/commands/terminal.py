@@ -14,6 +14,7 @@ from app.commands.terminal_parts import action_of, heading, money, percent, plai
 from app.commands.terminal_reasons import Said, grouped
 from app.commands.terminal_summary import is_told, summary_lines
 from app.commands.terminal_targets import earned_parts, target_parts
+from app.explain.source import source_words
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
 # Metrics that are not shares of the account, with the digits that they are shown with.
@@ -55,16 +56,6 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
         status = run["status"] + (", nobody at work" if run["lapsed"] else "")
         table.add_row(run["session_date"], run["slot"], status, action_of(run), run["account"], run["run_id"])
     console.print(table)
-
-
-def source_words(source: str) -> str:
-    """Where prices come from, in words that nobody can mistake."""
-    return {
-        "simulator:sample": "SIMULATED broker replaying real closing prices; intraday quotes are simulated",
-        "simulator:sample-close": "SIMULATED broker quoting real closing prices all day, which nobody could trade at",
-        "simulator:synthetic-close": "SYNTHETIC prices from a generator, quoted at their close all day; no market",
-        "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
-    }.get(source, source)
 
 
 def _header(report: Row) -> RenderableType:
