@@ -162,6 +162,31 @@ def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.long
+def test_after_a_restart_on_its_state_the_account_is_as_the_run_left_it(tmp_path: Path) -> None:
+    state = ("--state", tmp_path / "state")
+    ports, errors = free_ports(), tmp_path / "errors"
+    url = f"http://127.0.0.1:{ports.service}"
+    with foreground(tmp_path, *up_arguments(tmp_path, ports)):
+        first = portfolio(tmp_path, "run", "--url", url, "--json")
+        assert first.status == 0, first.err
+        sold = [order["symbol"] for order in json.loads(first.out)["orders"] if order["state"] == "FILLED"]
+        held = json.loads(portfolio(tmp_path, "positions", "--url", url, "--json").out)
+        assert held["from"] == "broker"
+    without_a_day = [each for each in up_arguments(tmp_path, ports) if each not in {"--as-of", "2022-03-14"}]
+    with errors.open("w") as file, foreground(tmp_path, *without_a_day, errors=file):
+        assert "· the simulator goes on with the book of 2022-03-14" in errors.read_text()
+        again = json.loads(portfolio(tmp_path, "positions", "--url", url, "--json").out)
+        looked = json.loads(portfolio(tmp_path, "run", "--url", url, "--dry-run", "--json").out)
+    assert sold
+    quantities = [{row["symbol"]: row["quantity"] for row in facts["positions"]} for facts in (held, again)]
+    assert quantities[0] == quantities[1]
+    assert looked["continuity"]["quarantine"] == []
+    assert looked["continuity"]["detected_flows"] == "0"
+    recorded = json.loads(portfolio(tmp_path, "positions", *state, "--recorded", "--json").out)
+    assert recorded["from"] == "record"
+
+
 def test_up_ends_with_one_line_when_a_process_that_it_started_ends_and_ends_the_others(tmp_path: Path) -> None:
     errors = tmp_path / "errors"
     with errors.open("w") as file, foreground(tmp_path, *up_arguments(tmp_path, free_ports()), errors=file) as up:
