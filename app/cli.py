@@ -1,7 +1,8 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says, 128+n stopped by signal n before the
-end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for
+a person, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`).
+Every error is one line that says what to do; with --json it is one JSON object.
 """
 
 from collections.abc import Awaitable
@@ -43,6 +44,7 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
@@ -68,11 +70,11 @@ from app.commands.service_client import Call, ask_service
 from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
-from app.desk.report.build import overview
+from app.desk.report.standing import overview, standing_of
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.run_names import LAST, run_meant
 from app.desk.stages.pipeline import PerformStages
-from app.domain.errors import UsageError
 from app.settings import read_policy
 
 DEMO_PACING = 0.1
@@ -196,7 +198,7 @@ def demo(
             tell(f"the account was taken over on {days.first}; now it is today")
             for path in days.go_on(lambda: ask_service(settings, url, Call("/ready", method="GET"), tell)):
                 report = ask_service(settings, url, Call(path), tell)
-        show(report, as_json)
+        finish(report, as_json)
 
 
 @cli.command()
@@ -216,14 +218,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
+        finish(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, perform, told)
 
-    show(run_locally(settings, job, tell, patience, slot), as_json)
+    finish(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
@@ -277,7 +279,10 @@ def playground(
 
 @cli.command()
 def runs(
-    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many at most.")] = 20,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:
@@ -286,13 +291,14 @@ def runs(
 
 
 @cli.command("show")
-def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False) -> None:
-    """The report of one run."""
+def show_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or `last`.")] = LAST,
+    account: AccountOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The report of one run; without RUN of the newest."""
     with opened_ledger(settings_of(state)) as ledger:
-        record = ledger.run(run_id)
-    if record is None:
-        raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
-    if record.report is None:
-        print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
-        return
-    show(record.report, as_json)
+        record = run_meant(ledger, run_id, named(account))
+        told = record.report or standing_of(ledger, record)
+    show(told, as_json)

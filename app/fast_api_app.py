@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,12 +15,12 @@ from app.agent import perform_with_agents
 from app.background import WATCH_SECONDS, watch_day
 from app.desk.accounts import named
 from app.desk.desk import Progress, silent
-from app.desk.report.build import overview
+from app.desk.report.standing import overview, standing_of
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
-from app.domain.errors import PortfolioError
+from app.desk.run_names import run_meant
+from app.domain.errors import PortfolioError, UsageError
 from app.domain.session import SessionState
-from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
 from app.settings import Settings, load_settings
 from app.web import controls as control
@@ -101,12 +101,17 @@ async def runs(
 
 @router.get("/runs/{run_id}", responses=documented(404))
 async def one_run(request: Request, run_id: str) -> Response:
-    """The report of a run that has ended, or how far one has come."""
-    wiring: Wiring = request.app.state.wiring
-    record = await asyncio.to_thread(wiring.ledger.run, run_id)
-    if record is None:
-        return problem(404, "Not Found", f"there is no run {shortened(run_id)}", "GET /runs lists them")
-    return JSONResponse(dict(record.report) if record.report else overview(record))
+    """The report of a run that has ended, or how far one has come. The beginning of an id is enough, and `last`."""
+    ledger = request.app.state.wiring.ledger
+
+    def told() -> Mapping[str, Any]:
+        record = run_meant(ledger, run_id)
+        return record.report or standing_of(ledger, record)
+
+    try:
+        return JSONResponse(dict(await asyncio.to_thread(told)))
+    except UsageError as error:
+        return problem(404, "Not Found", error.cause, "GET /runs lists them")
 
 
 @open_router.get("/health")

@@ -1,6 +1,5 @@
 """Money that comes and goes: explained, announced, imported from a statement, and what more of it would change."""
 
-import getpass
 from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +16,11 @@ from app.commands.output import (
     StateOption,
     UrlOption,
     print_json,
+    safety_settings_of,
     settings_of,
     show,
     tell,
+    user,
 )
 from app.commands.service_client import Call, Report, ask_service
 from app.desk.accounts import Whose
@@ -36,6 +37,7 @@ from app.domain.cash import CashKind
 from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.statement import statement_rows
+from app.text_files import text_of
 
 NumberArgument = Annotated[int, typer.Argument(help="As `portfolio flow list` shows it.")]
 _SHOWN = "`portfolio flow list`"
@@ -68,7 +70,7 @@ def flow_add(
     as_json: JsonOption = False,
 ) -> None:
     """Explain a deposit or a withdrawal, so that it counts as neither gain nor loss."""
-    settings, who = settings_of(state), actor or getpass.getuser()
+    settings, who = settings_of(state), actor or user()
     session = None if day is None else day_of(day)
     body = {
         "amount": amount, "note": note, "actor": who, "account": account,
@@ -90,10 +92,10 @@ def flow_import(
     """Explain cash by a statement, where the broker's program does not tell of it."""
     settings = settings_of(state)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = text_of(file)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "Give the statement as CSV") from error
-    who = actor or getpass.getuser()
+    who = actor or user()
     statement = Statement(statement_rows(text), who, Whose(account, settings.accounts))
     call = Call("/flows/import", {"csv": text, "actor": who, "account": account}, shown_by=_SHOWN)
     print_facts(
@@ -113,7 +115,7 @@ def flow_plan(
 ) -> None:
     """Announce a withdrawal: its cash is raised from the most overweight names first."""
     settings = settings_of(state)
-    who = actor or getpass.getuser()
+    who = actor or user()
     asked = Announcement(amount_of(amount), day_of(due), note, who, Whose(account, settings.accounts))
     body = {"amount": amount, "by": f"{asked.due}", "note": note, "actor": who, "account": account}
     call = Call("/flows/plans", body, shown_by=_SHOWN)
@@ -160,7 +162,7 @@ def flow_undo(
     as_json: JsonOption = False,
 ) -> None:
     """Take back a flow that was told by mistake, while no run has reckoned with it."""
-    settings, who = settings_of(state), actor or getpass.getuser()
+    settings, who = settings_of(state), actor or user()
     whose = Whose(account, settings.accounts)
     call = Call(f"/flows/{number}/undo", {"reason": reason, "actor": who, "account": account}, shown_by=_SHOWN)
     print_facts(
@@ -181,7 +183,7 @@ def flow_cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Take an announced withdrawal back."""
-    settings, who = settings_of(state), actor or getpass.getuser()
+    settings, who = safety_settings_of(state), actor or user()
     whose = Whose(account, settings.accounts)
     call = Call(f"/flows/plans/{number}/cancel", {"note": note, "actor": who, "account": account}, shown_by=_SHOWN)
     print_facts(

@@ -225,12 +225,14 @@ class Snapshot:
 class RunMemory:
     """What a run leaves for later ones to decide by, beside its orders; None where it did not come so far.
 
-    `asked_prices`: those that a person was asked about, by order id.
+    `asked_prices`: those that a person was asked about, by order id. `drawdown` is told, where the way back from a fall
+    takes a turn, and not kept.
     """
 
     evaluation: EvaluationRecord | None = None
     account: Snapshot | None = None
     asked_prices: Mapping[str, Decimal] | None = None
+    drawdown: float | None = None
 
 
 NOTHING_LEFT = RunMemory()

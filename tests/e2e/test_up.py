@@ -143,7 +143,7 @@ def test_a_second_up_on_one_state_is_refused_in_a_line_that_names_the_first(up: 
     said = portfolio(tmp_path, *up_arguments(up.home, free_ports()))
     (line,) = said.errors
     assert f"`portfolio up` uses {up.home / 'state'} already: pid {up.process}, {up.url}" in line
-    assert (said.status, said.out) == (1, "")
+    assert (said.status, said.out) == (6, "")
     assert is_alive(up.process)
 
 
