@@ -1,7 +1,6 @@
 """What a command says, to a person and to a program."""
 
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ _manner = _Manner()
 
 
 def speak_json(wanted: bool) -> None:
-    """From now on an error is one JSON object, and nothing else is on standard error but where a person watches it."""
+    """From now on an error is one JSON object on a line of its own."""
     _manner.json = wanted
 
 
@@ -36,8 +35,7 @@ def print_json(value: object) -> None:
 
 def tell(progress: str) -> None:
     """Progress goes to standard error, so that standard output stays the result."""
-    if not _manner.json or _is_watched():
-        say(f"· {progress}")
+    say(f"· {progress}")
 
 
 def say(line: str) -> None:
@@ -62,7 +60,3 @@ def say_problem(title: str, status: int, causes: Sequence[str], remedy: str | No
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _is_watched() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()

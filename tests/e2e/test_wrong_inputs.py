@@ -24,7 +24,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("home")
     (found / ".portfolio").mkdir(mode=0o700)
     time = ManualTime()
-    ledger = open_ledger(f"sqlite:///{found}/.portfolio/portfolio.db")
+    ledger = open_ledger(f"sqlite:///{found}/.portfolio/portfolio.db", lease_seconds=120, now=time)
     play(ledger, time)
     ledger.dispose()
     furnish(found)
@@ -53,7 +53,7 @@ def told(said: Said, as_json: bool) -> str:
     return str(problem["detail"])
 
 
-@pytest.mark.parametrize("call", thin(CALLS, 60), ids=str)
+@pytest.mark.parametrize("call", thin(CALLS, 110), ids=str)
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
 def test_a_wrong_input_is_one_line_with_the_right_status_and_changes_nothing(
     home: Path, call: Wrong, as_json: bool
@@ -143,7 +143,7 @@ STARTING = (
 )
 
 
-@pytest.mark.parametrize("arguments", thin([(one,) for one in STARTING], 12), ids=" ".join)
+@pytest.mark.parametrize("arguments", thin([(one,) for one in STARTING], 12))
 def test_what_starts_others_starts_nothing_for_a_wrong_input(home: Path, arguments: tuple[str, ...]) -> None:
     before = rows(home), sorted(os.listdir(home))
     said = portfolio(home, *arguments)
