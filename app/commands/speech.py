@@ -44,13 +44,19 @@ def say(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def say_problem(title: str, status: int, causes: Sequence[str], remedy: str | None) -> None:
+def say_problem(
+    title: str, status: int, causes: Sequence[str], remedy: str | None, problems: Sequence[str] = ()
+) -> None:
     """What ended the command: a line for each cause, or all as problem details whose status is the exit status."""
     causes = [_short(printable(cause)) for cause in causes]
     remedy = None if remedy is None else _short(printable(remedy))
     if _manner.json:
         detail = "\n".join(causes)
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy}
+        problem: dict[str, object] = {
+            "type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy,
+        }  # fmt: skip
+        if problems:
+            problem["errors"] = [{"msg": _short(printable(one))} for one in problems]
         say(json.dumps(problem, ensure_ascii=False))
         return
     *before, last = causes

@@ -35,9 +35,10 @@ NO_WORD: Final = ("x", "-1", "HOLD!", "9" * 5000)
 WRONG: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("limit", "after", "timeout", "lag", "trials", "random", "workers", "number"), NO_NUMBER),
     **dict.fromkeys(("as_of", "day", "due", "first_day", "last", "in_sample_until"), NO_DATE),
-    **dict.fromkeys(("amount", "nav", "slippage", "cash_rate"), NO_AMOUNT),
+    **dict.fromkeys(("amount", "slippage", "cash_rate"), NO_AMOUNT),
     **dict.fromkeys(("policy", "file", "second", "events", "index", "vix"), NO_FILE),
     **dict.fromkeys(("kind_of_flow", "fill", "adjustment", "objective", "resume", "mode"), NO_WORD),
+    "nav": ("nan", "inf", "1e999999", "-5", "ten"),
     "seed": ("x", "1.5", "nan", "9" * 5000),
     "run_id": NO_RUN,
     "url": NO_ADDRESS,
