@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,7 +30,7 @@ _API = "/v1/api"
 
 def shipped_policy() -> Path:
     """The moderate policy that comes with the project."""
-    return Path(__file__).resolve().parent.parent / "investment_policy" / "default_policy.yaml"
+    return Path(str(files("investment_policy"))) / "default_policy.yaml"
 
 
 def shipped_policies() -> dict[str, Path]:
