@@ -1,7 +1,8 @@
 """An autonomous portfolio manager for Interactive Brokers accounts.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 waited as long as --timeout says, 128+n stopped by signal n before the
-end (0 for `up`, `simulate` and `playground`, which have none). Every error is one line that says what to do.
+Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 waited as long as --timeout says, 4 a run waits for
+a person, 5 halted, 6 refused, 128+n stopped by signal n before the end (0 for `up`, `simulate` and `playground`).
+Every error is one line that says what to do; with --json it is one JSON object.
 """
 
 from collections.abc import Awaitable
@@ -15,6 +16,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from app.commands import (
+    about,
     adopt,
     audit,
     controls,
@@ -22,6 +24,7 @@ from app.commands import (
     flows,
     pages,
     policies,
+    positions,
     processes,
     prove,
     questions,
@@ -42,6 +45,7 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
@@ -66,11 +70,11 @@ from app.commands.service_client import Call, ask_service
 from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
-from app.desk.report.build import overview
+from app.desk.report.standing import overview, standing_of
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.run_names import LAST, run_meant
 from app.desk.stages.pipeline import PerformStages
-from app.domain.errors import UsageError
 from app.settings import read_policy
 
 DEMO_PACING = 0.1
@@ -90,6 +94,11 @@ class _WithHistory(TyperGroup):
             self._complete()
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the framework's own
+        """A shell that completes asks before anything is looked up."""
+        about.prepare_completion()
+        return super().main(*args, **kwargs)
+
     def _complete(self) -> None:
         from app.commands import over_history
 
@@ -104,6 +113,7 @@ cli = typer.Typer(
 )
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
+about.register(cli)
 controls.register(cli)
 flows.register(cli)
 policies.register(cli)
@@ -112,6 +122,7 @@ audit_cli.command()(audit.anchor)
 cli.command("docs")(pages.show)
 cli.command("questions")(questions.show)
 cli.command("tax")(tax.tax)
+cli.command()(positions.positions)
 cli.command("events")(events.events)
 cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)
@@ -123,6 +134,9 @@ cli.command()(verify.verify)
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="auto, or synthetic for generated prices.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="A policy file, or the name of a shipped one: `portfolio policy list`.")
+]
 ScenarioOption = Annotated[
     str | None,
     typer.Option("--scenario", help="A name of docs/simulator.md, such as three_funds or strange, or a YAML file."),
@@ -139,13 +153,17 @@ def up(
     seed: SeedOption = None,
     data: DataOption = None,
     pacing: Annotated[float, typer.Option("--pacing", help="Scale of IBKR's pacing; 1 is its real one.")] = DEMO_PACING,
+    policy: PolicyOption = None,
 ) -> None:
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = settings_of(state)
-    read_policy(settings.policy_file)
+    read_policy(policy or settings.policy_file)
     simulated = Simulated(session_of(as_of), seed, pacing, data)
     ports = Ports(port, mcp_port, gateway_port)
-    with signals.until_stopped(), everything(settings.state_dir, ports, simulated, settings) as url:
+    with (
+        signals.until_stopped(),
+        everything(settings.state_dir, ports, simulated, settings, policy, command="up") as url,
+    ):
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
         processes.wait()
@@ -158,7 +176,7 @@ def demo(
     seed: SeedOption = None,
     data: DataOption = None,
     scenario: ScenarioOption = None,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Another policy file.")] = None,
+    policy: PolicyOption = None,
     first_contact: Annotated[
         bool, typer.Option("--first-contact", help="Today's run is the first to see the account.")
     ] = False,
@@ -179,7 +197,7 @@ def demo(
             tell(f"the account was taken over on {days.first}; now it is today")
             for path in days.go_on(lambda: ask_service(settings, url, Call("/ready", method="GET"), tell)):
                 report = ask_service(settings, url, Call(path), tell)
-        show(report, as_json)
+        finish(report, as_json)
 
 
 @cli.command()
@@ -199,14 +217,14 @@ def run(
     if url is not None:
         asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        show(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
+        finish(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 
     def job(desk: Desk, perform: PerformStages, told: Progress) -> Awaitable[RunResult]:
         return run_daily(desk, request, perform, told)
 
-    show(run_locally(settings, job, tell, patience, slot), as_json)
+    finish(run_locally(settings, job, tell, patience, slot), as_json)
 
 
 @cli.command()
@@ -260,7 +278,10 @@ def playground(
 
 @cli.command()
 def runs(
-    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many at most.")] = 20,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:
@@ -269,13 +290,14 @@ def runs(
 
 
 @cli.command("show")
-def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False) -> None:
-    """The report of one run."""
+def show_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or `last`.")] = LAST,
+    account: AccountOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The report of one run; without RUN of the newest."""
     with opened_ledger(settings_of(state)) as ledger:
-        record = ledger.run(run_id)
-    if record is None:
-        raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
-    if record.report is None:
-        print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
-        return
-    show(record.report, as_json)
+        record = run_meant(ledger, run_id, named(account))
+        told = record.report or standing_of(ledger, record)
+    show(told, as_json)

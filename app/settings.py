@@ -5,25 +5,25 @@ Every variable is in `.env.example`. Must never be imported below wiring: what a
 
 import ipaddress
 import os
-import re
 import secrets
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from app.allocation import REMEDY, missing
-from app.domain.errors import PolicyError, UsageError
+from app.domain.errors import PolicyError, SettingsError, UsageError
 from app.domain.policy import Policy
 from app.domain.policy.check import Finding, Level, check
 from app.domain.policy.problems import problems
+from app.domain.spelling import printable, shortened
+from app.environment import EXAMPLE, MODEL_KEYS, Found, gather
 from app.market.sectors import SECTORS
+from app.plain_yaml import LARGEST, NotPlain, read_yaml
 
 _API = "/v1/api"
 
@@ -45,13 +45,13 @@ def policy_path(named: Path) -> Path:
     return named if named.exists() else shipped_policies().get(str(named), named)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Where the real parts are and how far a run may go; everything has a default that works offline.
 
     A secret is given as itself or as a file that holds it; the file wins.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     project_id: str | None = None
     region: str = "us-central1"
@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     caller_token_file: Path | None = None
     calls_per_minute: int = Field(default=600, ge=1)
     body_seconds: float = Field(default=10, gt=0, le=600, allow_inf_nan=False)
+    # Of `.env`, by name: what the models' own clients read from the environment.
+    model_keys: Mapping[str, SecretStr] = {}
 
     @field_validator("caller_token", "mcp_token")
     @classmethod
@@ -124,7 +126,8 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the ledger, secret part included: never log it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.ledger_file}"
+        # In an address these two begin something else.
+        return "sqlite:///" + str(self.ledger_file).replace("%", "%25").replace("?", "%3F")
 
     @property
     def ledger_file(self) -> Path:
@@ -152,13 +155,64 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The environment's settings, with `overrides` by field name on top; UsageError with one line a problem."""
+    """What environment and `.env` set, with `overrides` by field name on top; SettingsError with one line a problem."""
+    found = gather(os.environ, _names())
+    if found.problems:
+        raise SettingsError("\n".join(map(str, found.problems)), f"Correct it; {EXAMPLE}")
     try:
-        # The keyword arguments are checked by the model itself.
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings.model_validate({**_fields(found), **overrides})
     except ValidationError as error:
         lines = (_setting_problem(dict(entry)) for entry in error.errors())
-        raise UsageError("\n".join(lines)) from None
+        raise SettingsError("\n".join(lines)) from None
+
+
+def load_for_safety(**overrides: object) -> tuple[Settings, tuple[str, ...]]:
+    """For what makes things safer: all that can be read, and what was left out, a line each.
+
+    Raises: SettingsError where it would be unclear which ledger is meant.
+    """
+    found = gather(os.environ, _names())
+    values, told = {**_fields(found), **overrides}, [str(problem) for problem in found.problems]
+    for problem in found.problems:
+        name = problem.name or ""
+        if name.lower() in _LEDGER - overrides.keys() and not (os.environ.get(name) or os.environ.get("DATABASE_URL")):
+            raise SettingsError(str(problem), "It says which ledger is meant: correct it, or set it in the environment")
+    while True:
+        try:
+            settings = Settings.model_validate(values)
+            settings.read_caller_token()
+        except ValidationError as error:
+            wrong = {str(entry["loc"][0]) if entry["loc"] else "host" for entry in error.errors()}
+            told += [_setting_problem(dict(entry)) for entry in error.errors()]
+        except UsageError as error:
+            wrong = {"caller_token_file"}
+            told.append(error.cause)
+        else:
+            return settings, tuple(told)
+        if wrong & _LEDGER or not wrong & values.keys():
+            raise SettingsError(told[-1])
+        values = {name: value for name, value in values.items() if name not in wrong}
+
+
+def strange_names() -> tuple[str, ...]:
+    """What `.env` sets that nothing here reads."""
+    return gather(os.environ, _names()).strangers
+
+
+# These two say which ledger is meant.
+_LEDGER = frozenset({"database_url", "state_dir"})
+
+
+def _names() -> frozenset[str]:
+    return frozenset(name.upper() for name in Settings.model_fields if name != "model_keys")
+
+
+def _fields(found: Found) -> dict[str, object]:
+    fields: dict[str, object] = {
+        name.lower(): value for name, value in found.values.items() if name.lower() in Settings.model_fields
+    }
+    fields["model_keys"] = {name: SecretStr(found.values[name]) for name in MODEL_KEYS if name in found.values}
+    return fields
 
 
 def _setting_problem(entry: dict[str, Any]) -> str:
@@ -263,9 +317,9 @@ def _not_installed(policy: Policy) -> tuple[Finding, ...]:
 def plain_value(text: str) -> object:
     """What that text says where a policy file has it. Raises: PolicyError."""
     try:
-        return yaml.load(text, _StrictLoader)  # noqa: S506 - a safe loader: it makes plain values only
-    except yaml.YAMLError:
-        raise PolicyError(f"{text} is no value of a policy", "Write it as the policy file does") from None
+        return read_yaml(text)
+    except NotPlain:
+        raise PolicyError(f"{shortened(text)} is no value of a policy", "Write it as the policy file does") from None
 
 
 def _policy_error(named: str, lines: tuple[str, ...]) -> PolicyError:
@@ -275,69 +329,32 @@ def _policy_error(named: str, lines: tuple[str, ...]) -> PolicyError:
 def policy_values(path: Path) -> dict[str, Any]:
     """What a policy file says, as it says it: plain values by section; PolicyError where it cannot be read."""
     path = policy_path(path)
+    named = printable(str(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        values = read_yaml(_policy_text(path))
     except FileNotFoundError:
         shipped = ", ".join(shipped_policies())
         raise PolicyError(
-            f"{path}: no such policy file",
+            f"{named}: no such policy file",
             f"Set POLICY_FILE or --policy to one that exists, or to a shipped one: {shipped}.",
         ) from None
     except UnicodeDecodeError:
-        raise PolicyError(f"{path}: not a text file", "A policy is written in YAML, UTF-8.") from None
+        raise PolicyError(f"{named}: not a text file", "A policy is written in YAML, UTF-8.") from None
     except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror})", "Name a readable policy file.") from None
-    try:
-        # A safe loader: it makes plain values only.
-        values = yaml.load(text, _StrictLoader)  # noqa: S506
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        hint = "; indent with spaces" if "\\t" in str(error.problem) else ""
-        raise PolicyError(f"{path}: line {line}: {error.problem}{hint}") from None
-    except yaml.YAMLError as error:
-        raise PolicyError(f"{path}: {' '.join(str(error).split())}") from None
+        raise PolicyError(f"{named}: cannot be read ({error.strerror})", "Name a readable policy file.") from None
+    except NotPlain as error:
+        raise PolicyError(f"{named}: {error}") from None
     if values is None:
-        raise PolicyError(f"{path}: the file is empty", "Start from one of the shipped policies.")
+        raise PolicyError(f"{named}: the file is empty", "Start from one of the shipped policies.")
     if not isinstance(values, dict):
-        raise PolicyError(f"{path}: not a policy: its top level must be sections with fields")
+        raise PolicyError(f"{named}: not a policy: its top level must be sections with fields")
     return values
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML 1.2's plain values and nothing else: in YAML 1.1 `on` is true, `NO` is false and 16:00 is 960."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuses what a policy has no use for and can hide things in: tags, anchors and aliases."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave the parser untyped
-        if getattr(event, "tag", None) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(
-                None,
-                None,
-                "tags, anchors and aliases (! & *) are not used in a policy; quote the text",
-                event.start_mark,
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuses a key that is there twice: the later one would silently win."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or not isinstance(key.value, str):
-                raise yaml.MarkedYAMLError(None, None, "a name must be plain text", key.start_mark)
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(None, None, f"{key.value} is there twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.yaml_implicit_resolvers = {}
-for _tag, _text, _starts in (
-    ("bool", r"true|false", "tf"),
-    ("null", r"~|null|", ["~", "n", ""]),
-    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
-):
-    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_text})$"), list(_starts))
+def _policy_text(path: Path) -> str:
+    with path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    return raw.decode("utf-8-sig")
 
 
 def child_environment(**variables: str) -> dict[str, str]:
@@ -346,11 +363,21 @@ def child_environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in environment.items() if value}
 
 
-def provide_google_project(settings: Settings) -> None:
-    """PROJECT_ID and REGION, for Google's client under the names that it reads; where those are set they win."""
+def provide_model_keys(settings: Settings) -> None:
+    """What `.env` has of models' keys, and PROJECT_ID and REGION under Google's names, where their clients read them.
+
+    What the environment has already wins.
+    """
+    keys = {name: key.get_secret_value() for name, key in settings.model_keys.items()}
     if settings.project_id is not None:
-        for name, value in (("GOOGLE_CLOUD_PROJECT", settings.project_id), ("GOOGLE_CLOUD_LOCATION", settings.region)):
-            os.environ[name] = os.environ.get(name) or value
+        keys = {"GOOGLE_CLOUD_PROJECT": settings.project_id, "GOOGLE_CLOUD_LOCATION": settings.region} | keys
+    for name, value in keys.items():
+        os.environ[name] = os.environ.get(name) or value
+
+
+def is_on(name: str) -> bool:
+    """Whether the environment switches that on, as Google's client reads it."""
+    return os.environ.get(name, "").lower() in ("true", "1")
 
 
 def is_set(name: str) -> bool:

@@ -28,7 +28,7 @@ from app.market.calendar import ExchangeCalendar
 from app.market.history import CachedMarketData
 from app.market.sectors import SECTORS, sector_of_industry
 from app.notifier import AppriseNotifier
-from app.settings import Settings, load_policy, load_settings, provide_google_project
+from app.settings import Settings, load_policy, load_settings, provide_model_keys
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def wire(settings: Settings) -> Wiring:
     if token is None:
         raise UsageError("no token for the IBKR MCP server", "Set MCP_TOKEN or MCP_TOKEN_FILE, or use `portfolio up`")
     load_policy(settings.policy_file)
-    provide_google_project(settings)
+    provide_model_keys(settings)
     if settings.database_url is None:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = McpConnection(settings.mcp_url, token.get_secret_value())

@@ -1,6 +1,5 @@
 """`portfolio adopt`: how an account is taken over, looked at before the first run or chosen before and after it."""
 
-import getpass
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 
 from app.commands.local_run import run_locally
-from app.commands.output import AccountOption, JsonOption, StateOption, UrlOption, print_json, settings_of, tell
+from app.commands.output import AccountOption, JsonOption, StateOption, UrlOption, print_json, settings_of, tell, user
 from app.commands.service_client import Call, ask_service
 from app.commands.terminal_adoption import show_modes
 from app.desk.desk import Desk
@@ -45,7 +44,7 @@ def command(
         raise UsageError("nothing was chosen", f"Look with --preview, or choose one with --mode: {MODES}")
     if not reason:
         raise UsageError("a mode goes on record with a reason", "Say why with --reason")
-    who = actor or getpass.getuser()
+    who = actor or user()
     body = {"mode": mode, "reason": reason, "actor": who, "account": account}
     shown = Call("/adoption", body, shown_by="`portfolio adopt --preview`")
     facts = _done(state, url, shown, lambda desk: choose_mode(desk, mode, reason, who, account))

@@ -1,6 +1,5 @@
 """Commands that only a person gives: kill levels, approvals, exits by hand, reconciling, explanations."""
 
-import getpass
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +16,14 @@ from app.commands.output import (
     TimeoutOption,
     UrlOption,
     WaitOption,
+    finish,
     opened_ledger,
     patience_of,
     print_json,
+    safety_settings_of,
     settings_of,
-    show,
     tell,
+    user,
 )
 from app.commands.service_client import Call, Report, ask_service
 from app.desk.accounts import Whose
@@ -79,7 +80,9 @@ def _level_command(name: str, kill_level: KillLevel) -> Callable[..., None]:
         actor: ActorOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        settings, who = settings_of(state), actor or getpass.getuser()
+        # What loosens is no matter of safety.
+        settings = settings_of(state) if kill_level is KillLevel.ACTIVE else safety_settings_of(state)
+        who = actor or user()
         body = {"reason": reason, "actor": who, "account": account, "all": everywhere}
         whose = Whose(account, settings.accounts, everywhere)
         facts = facts_by(
@@ -97,8 +100,8 @@ def level(
     account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
 ) -> None:
     """The kill level in force, and why; what keeps each account from buying, and what lifts it."""
-    settings = settings_of(state)
-    call = Call(_with_query("/level", account), method="GET")
+    settings = safety_settings_of(state)
+    call = Call(with_query("/level", account=account), method="GET")
     whose = Whose(account, settings.accounts)
     print_facts(facts_by(settings, url, call, lambda ledger: level_of(ledger, whose, outlook_of(settings))), as_json)
 
@@ -114,7 +117,7 @@ def approve_run(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a waiting run: everything is read and gated anew, sizes may only shrink."""
-    who = actor or getpass.getuser()
+    who = actor or user()
     body = {"actor": who, "account": account}
     call = Call(f"/runs/{quote(run_id, safe='')}/approve", body)
     _work(
@@ -135,12 +138,12 @@ def reject_run(
     as_json: JsonOption = False,
 ) -> None:
     """Never send the orders of a waiting run."""
-    who = actor or getpass.getuser()
+    who = actor or user()
     body = {"actor": who, "reason": reason, "account": account}
     call = Call(f"/runs/{quote(run_id, safe='')}/reject", body)
     _work(
         call, url, patience_of(wait, timeout, url), state, as_json,
-        lambda desk, _, progress: reject(desk, run_id, who, reason, progress, account),
+        lambda desk, _, progress: reject(desk, run_id, who, reason, progress, account), wanted="rejected",
     )  # fmt: skip
 
 
@@ -158,7 +161,7 @@ def exit_symbol(
     """Sell all that is held of one name, through the gate, under any kill level."""
     if not confirm:
         raise UsageError(f"leaving {symbol.upper()} sells all of it", "Say so with --confirm")
-    who = actor or getpass.getuser()
+    who = actor or user()
     body = {"actor": who, "confirm": True, "account": account}
     call = Call(f"/exit/{quote(symbol, safe='')}", body)
     _work(
@@ -176,7 +179,7 @@ def reconcile(
     as_json: JsonOption = False,
 ) -> None:
     """Settle what the broker's books tell of open orders."""
-    call, patience = Call(_with_query("/reconcile", account)), patience_of(wait, timeout, url)
+    call, patience = Call(with_query("/reconcile", account=account)), patience_of(wait, timeout, url)
     _work(call, url, patience, state, as_json, lambda desk, _, progress: reconcile_now(desk, account, progress))
 
 
@@ -190,7 +193,7 @@ def release_symbol(
     as_json: JsonOption = False,
 ) -> None:
     """Let automatic orders near a name again, after a person has looked."""
-    settings, who = settings_of(state), actor or getpass.getuser()
+    settings, who = settings_of(state), actor or user()
     call = Call(f"/release/{quote(symbol, safe='')}", {"reason": reason, "actor": who, "account": account})
     asked = Release(symbol, reason, who, Whose(account, settings.accounts))
     print_facts(facts_by(settings, url, call, lambda ledger: release(ledger, asked, datetime.now(UTC))), as_json)
@@ -228,13 +231,17 @@ def _lines(row: Report) -> Iterator[str]:
         yield f"seen by a person: {seen['metric']} at {seen['value']:.1%}; {again}"
 
 
-def _with_query(path: str, account: str | None) -> str:
-    return path if account is None else f"{path}?{urlencode({'account': account})}"
+def with_query(path: str, **asked: str | None) -> str:
+    """The path with what is asked for; what is None is left out."""
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    return f"{path}?{query}" if query else path
 
 
-def _work(call: Call, url: str | None, patience: Patience, state: Path | None, as_json: bool, job: Job) -> None:
+def _work(
+    call: Call, url: str | None, patience: Patience, state: Path | None, as_json: bool, job: Job, wanted: str = "done"
+) -> None:
     settings = settings_of(state)
     if url is not None:
-        show(ask_service(settings, url, call, tell, patience), as_json)
+        finish(ask_service(settings, url, call, tell, patience), as_json, wanted)
     else:
-        show(run_locally(settings, job, tell, patience), as_json)
+        finish(run_locally(settings, job, tell, patience), as_json, wanted)

@@ -65,5 +65,16 @@ def _show(console: Console, checks: tuple[Check, ...]) -> None:
         console.print(Text(f"{names}: {why}", style="dim"))
     counts = {status: sum(check.status is status for check in checks) for status in Status}
     console.print(", ".join(f"{count} {status.value}" for status, count in counts.items() if count))
+    console.print(Text(_verdict(checks), style="bold"))
+
+
+def _verdict(checks: tuple[Check, ...]) -> str:
+    """In one line, which no other line contradicts."""
+    failed = [check.name for check in checks if check.status is Status.FAILURE]
+    if failed:
+        return f"Not ready: {', '.join(failed)} failed. Correct the first one first, and look again."
     if all(check.status is Status.WARNING for check in checks if check.name in ("gateway", "mcp")):
-        console.print(NOBODY)
+        return NOBODY
+    if worst(checks) is Status.WARNING:
+        return "A run can start; weigh the warnings first."
+    return "Ready for a run."

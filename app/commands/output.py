@@ -1,5 +1,7 @@
 """What all commands share: their options, where they write, and the ledger that they read."""
 
+import getpass
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,18 +12,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.commands.exit_status import ExitStatus, status_of
 from app.commands.speech import print_json as print_json
 from app.commands.speech import say as say
 from app.commands.speech import tell as tell
-from app.commands.terminal import show_report
+from app.commands.terminal import show_report, show_standing
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
+from app.domain.spelling import printable, shortened
 from app.ledger.address import address, sqlite_file
 from app.ledger.database_file import EMPTY, refuse_remains, size
 from app.ledger.engine import open_ledger
 from app.ledger.faults import unavailable
 from app.ledger.sql_ledger import SqlLedger
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_for_safety, load_settings
 
 StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -51,6 +55,23 @@ def settings_of(state: Path | None) -> Settings:
     return load_settings(state_dir=state) if state is not None else load_settings()
 
 
+def safety_settings_of(state: Path | None) -> Settings:
+    """As `settings_of`, for what makes things safer: what cannot be read is told, and left out."""
+    settings, told = load_for_safety(state_dir=state) if state is not None else load_for_safety()
+    for line in told:
+        tell(f"left out: {line}")
+    return settings
+
+
+def user() -> str:
+    """Whom the record names where nobody is given; a container's user may have no name."""
+    try:
+        name = printable(getpass.getuser())
+    except (KeyError, OSError, ImportError):
+        name = ""
+    return shortened(name).strip() or f"user {os.getuid()}"
+
+
 def patience_of(wait: bool | None, timeout: int | None, url: str | None) -> Patience:
     """What --wait, --no-wait and --timeout mean; without them a program is told at once and a person waits."""
     # Either may be closed, as under a scheduler.
@@ -69,9 +90,22 @@ def session_of(text: str | None) -> date | None:
         raise UsageError(f"--as-of {text} is not a date", "Write it as YYYY-MM-DD") from None
 
 
-def show(report: Mapping[str, Any], as_json: bool) -> None:
-    """A report, for a person or a program."""
-    print_json(report) if as_json else show_report(Console(), report)
+def show(report: Mapping[str, Any], as_json: bool, before: str | None = None) -> None:
+    """A report, or how a run stands that left none, for a person or a program. `before` is said first to a person."""
+    if as_json:
+        print_json(report)
+    elif "run_id" in report and "timings_ms" not in report:
+        show_standing(Console(), report)
+    else:
+        show_report(Console(), report, before)
+
+
+def finish(report: Mapping[str, Any], as_json: bool, wanted: str = "done") -> None:
+    """Show the report of work that was asked for, and end with its status; `wanted` is the one that was asked for."""
+    show(report, as_json)
+    status = status_of(report)
+    if status is not ExitStatus.DONE and report["status"] != wanted:
+        raise typer.Exit(status)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 It sends nothing and never loosens the kill level. Exit status 1 while an order is left to decide about.
 """
 
-import getpass
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from app.commands.output import (
     print_json,
     settings_of,
     tell,
+    user,
 )
 from app.commands.service_client import Call, Report, ask_service
 from app.desk.desk import Desk
@@ -66,7 +66,7 @@ def command(
     Without --adopt and --abandon it asks at a terminal and only shows elsewhere. Status 1 while something is left.
     """
     where = _Where(settings_of(state), account, url, patience_of(wait, timeout, url))
-    wishes = Wishes(by or getpass.getuser(), reason or "", tuple(adopt or ()), tuple(abandon or ()))
+    wishes = Wishes(by or user(), reason or "", tuple(adopt or ()), tuple(abandon or ()))
     if adopt or abandon:
         if not reason:
             raise UsageError("what is recovered goes on record with a reason", "Say why with --reason")

@@ -18,7 +18,17 @@ from app.desk.clock import steady_seconds
 from app.desk.desk import Progress
 from app.desk.records import RunStatus
 from app.desk.run.wait import LONGEST_SECONDS, Patience, lease_words
-from app.domain.errors import Fenced, OutOfTime, PortfolioError, RunAtWork, UsageError
+from app.domain.errors import (
+    Fenced,
+    Halted,
+    NotAllowed,
+    OutOfTime,
+    PolicyError,
+    PortfolioError,
+    RunAtWork,
+    UsageError,
+)
+from app.domain.spelling import shortened
 from app.settings import Settings
 
 NDJSON: Final = "application/x-ndjson"
@@ -27,7 +37,9 @@ QUIET_SECONDS = 30.0
 POLL_SECONDS = 0.5
 _PROBE_SECONDS = 5.0
 # What was asked for cannot be had, however often it is asked.
-_OUR_MISTAKE = frozenset({400, 404, 413, 415, 422})
+_OUR_MISTAKE = frozenset({400, 404, 405, 413, 415, 422})
+# The guard of the service: who asks may not, or asks too often.
+_GUARDED = frozenset({401, 403, 429})
 # Nothing was sent.
 _NEVER_MADE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
 IN_PROGRESS: Final = "Wait for it with --wait, or look later: `portfolio runs`"
@@ -79,14 +91,21 @@ class Call:
 @contextmanager
 def client(url: str) -> Iterator[httpx2.Client]:
     """A connection for each call: one that is kept may have died with its service. ServiceFailed for no address."""
-    try:
-        made = httpx2.Client(base_url=url, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
-    except (httpx2.InvalidURL, ValueError) as error:
-        raise ServiceFailed(
-            f"no answer from the service at {url}: {error}", "Write --url as http://host:port"
-        ) from None
-    with made:
+    require_address(url)
+    with httpx2.Client(base_url=url, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0)) as made:
         yield made
+
+
+def require_address(url: str) -> None:
+    """Raises: UsageError where it is none of a service."""
+    try:
+        asked = httpx2.URL(url)
+        is_one = asked.scheme in ("http", "https") and bool(asked.host) and 0 < (asked.port or 80) < 65_536
+        is_one = is_one and not any(one.isspace() for one in url)
+    except (httpx2.InvalidURL, ValueError):
+        is_one = False
+    if not is_one:
+        raise UsageError(f"--url {shortened(url)} is not an address", "Write it as http://host:port")
 
 
 def ask_service(
@@ -217,7 +236,8 @@ class ServiceClient:
                     self._tell(f"{self._doing}; waiting for it")
                 said = str(found.get("lease_until"))
             elif answer.status != 429 and answer.status < 500:
-                raise _failure(answer)
+                # Who may not look does not know either that nothing was done.
+                raise ServiceFailed(*_words(answer))
             self._pause(answer.again)
 
     def _one_run(self, run_id: str) -> Answer:
@@ -303,7 +323,8 @@ def _answer(response: httpx2.Response) -> Answer:
         body = response.json()
     except ValueError:
         body = None
-    if not isinstance(body, dict):
+    # What refuses says why; whatever else is there has its own form.
+    if not isinstance(body, dict) or (response.is_error and not body.get("detail") and response.status_code < 500):
         raise ServiceFailed(
             f"no answer from the service at {response.url.host}: what it says is not the service's",
             "Does --url name the service?",
@@ -320,8 +341,24 @@ def _retry_after(headers: Mapping[str, str], status: int) -> float:
 
 
 def _failure(answer: Answer) -> PortfolioError:
-    failure = UsageError if answer.status in _OUR_MISTAKE else ServiceFailed
-    return failure(answer.body.get("detail") or str(answer.body), answer.body.get("remedy"))
+    detail, remedy = _words(answer)
+    if answer.status in _OUR_MISTAKE:
+        return UsageError(detail, remedy)
+    if answer.status in _GUARDED:
+        return NotAllowed(detail, remedy)
+    told = {each.__name__: each for each in (PolicyError, Halted)}.get(str(answer.body.get("title")), ServiceFailed)
+    return told(detail, remedy)
+
+
+def _words(answer: Answer) -> tuple[str, str | None]:
+    """Why not, and what to do, also where a program between or another version of the service says it otherwise."""
+    detail, remedy = answer.body.get("detail"), answer.body.get("remedy")
+    if isinstance(detail, list):
+        detail = "; ".join(str(each.get("msg", each)) if isinstance(each, dict) else str(each) for each in detail)
+    words = str(detail) if detail else f"the service answers {answer.status} and does not say why"
+    if "errors" in answer.body:
+        remedy = "Nothing was done; correct it and ask again"
+    return words, str(remedy) if remedy else None
 
 
 def _lease_words(running: Report, before: str) -> str:

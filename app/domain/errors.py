@@ -2,7 +2,9 @@
 
 PortfolioError
 ├── UsageError            the request itself is wrong: correct it
+│   └── SettingsError     of a setting: correct `.env` or the environment
 ├── PolicyError           do not start: correct the policy file
+├── NotAllowed            who was asked does not do it for this caller or not now; nothing was done
 ├── DataError             that symbol is untradable today
 │   ├── MissingQuote
 │   └── InsufficientHistory
@@ -40,6 +42,14 @@ class PortfolioError(Exception):
 
 class UsageError(PortfolioError):
     """The request cannot be served as it was made."""
+
+
+class SettingsError(UsageError):
+    """A setting is wrong, or a name that looks like one; one line a problem."""
+
+
+class NotAllowed(PortfolioError):
+    """A guard refused what was asked, and nothing was done."""
 
 
 class PolicyError(PortfolioError):

@@ -14,6 +14,7 @@ from app.domain.errors import (
     BrokerUnavailable,
     DataError,
     LedgerUnavailable,
+    NotAllowed,
     NotReady,
     OrderUncertain,
     PolicyError,
@@ -21,10 +22,12 @@ from app.domain.errors import (
     RunAtWork,
     UsageError,
 )
+from app.domain.spelling import printable, shortened
 
 # 503 asks the scheduler to come again; 5xx else asks for a person.
 STATUSES: tuple[tuple[type[PortfolioError], int], ...] = (
     (UsageError, 422),
+    (NotAllowed, 403),
     (PolicyError, 500),
     (NotReady, 503),
     (BrokerUnavailable, 503),
@@ -97,14 +100,21 @@ async def handle(_: Request, error: Exception) -> JSONResponse:
     return problem_of(error)
 
 
-async def handle_framework(_: Request, error: Exception) -> JSONResponse:
+async def handle_framework(request: Request, error: Exception) -> JSONResponse:
     """Exception handler for what the framework refuses by itself: no such path, another method."""
     if not isinstance(error, HTTPException):
         raise error
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = str(error.detail)
+    if detail == phrase:
+        detail = not_here(request.method, request.url.path)
     remedy = _REMEDIES.get(error.status_code, NOTHING_DONE)
-    return problem(
-        error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail), remedy, headers=error.headers
-    )
+    return problem(error.status_code, phrase, detail, remedy, headers=error.headers)
+
+
+def not_here(method: str, path: str) -> str:
+    """Of a call that the service does not have."""
+    return f"this service has no {printable(shortened(method))} {printable(shortened(path))}"
 
 
 async def handle_invalid(_: Request, error: Exception) -> JSONResponse:
@@ -122,6 +132,8 @@ async def handle_fault(_: Request, error: Exception) -> JSONResponse:
 def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     where = ".".join(str(part) for part in entry["loc"][1:]) or str(entry["loc"][0])
     words = str(entry["msg"]).removeprefix("Value error, ")
+    if entry["type"] == "string_too_short":
+        words = "it is empty"
     return {"type": entry["type"], "loc": list(entry["loc"]), "msg": f"{where}: {words[:1].lower()}{words[1:]}"}
 
 

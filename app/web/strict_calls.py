@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.domain.spelling import nearest, shortened
 from app.web.bodies import again
 from app.web.json_text import Unreadable, all_texts, read_json, text_problem
-from app.web.problems import problem, unprocessable
+from app.web.problems import not_here, problem, unprocessable
 
 Described = Mapping[str, Any]
 _LISTED = "GET /openapi.json lists the paths"
@@ -61,7 +61,7 @@ class StrictCalls:
             pairs, body = _sent(scope), (await receive())["body"]
             methods = self._methods(scope)
             if methods is None and (pairs or body):
-                raise Refused(problem(404, "Not Found", "no call with parameters or a body is described here", _LISTED))
+                raise Refused(problem(404, "Not Found", not_here(scope["method"], scope["path"]), _LISTED))
             if methods and scope["method"] in methods:
                 takes = methods[scope["method"]]
                 scope = {**scope, "query_string": urlencode(_parameters(takes, pairs)).encode()}

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.commands.service_client import Call, ServiceClient, ServiceFailed, client
 from app.desk.run.wait import Patience
-from app.domain.errors import OutOfTime, PortfolioError, UsageError
+from app.domain.errors import NotAllowed, OutOfTime, PortfolioError, UsageError
 from tests.e2e.command import portfolio
 from tests.support.serving import listening, served_beside
 
@@ -284,7 +284,7 @@ def test_who_may_not_look_is_told_so(ask: Ask, status: int) -> None:
 def test_what_is_waited_for_is_the_callers_to_say(ask: Ask, say: Say, patience: Patience, waits: bool) -> None:
     heard = ask([say, Say(200, DONE)], [Say(200, DONE)], patience=patience)
     assert (heard.report == DONE) == waits
-    assert isinstance(heard.error, ServiceFailed) != waits
+    assert isinstance(heard.error, ServiceFailed | NotAllowed) != waits
 
 
 def test_who_does_not_wait_is_told_until_when_the_lease_holds(ask: Ask) -> None:
@@ -318,12 +318,19 @@ def nobody() -> Iterator[str]:
     yield f"http://127.0.0.1:{number}"
 
 
-@pytest.mark.parametrize("wrong", ["", "ftp://127.0.0.1", "http://[::bad", "http://127.0.0.1:99999"])
-def test_a_service_that_was_never_there_is_not_waited_for(wrong: str) -> None:
+@pytest.mark.parametrize(
+    "wrong", ["", "nonsense", "ftp://127.0.0.1", "http://", "http://[::bad", "http://127.0.0.1:99999", "http://a b:1"]
+)
+def test_what_is_no_address_is_asked_nothing(wrong: str) -> None:
+    with pytest.raises(UsageError, match=r"^--url .*is not an address\. Write it as http://host:port$"), client(wrong):
+        pass
+
+
+def test_a_service_that_was_never_there_is_not_waited_for() -> None:
     with (
         nobody() as url,
         pytest.raises(PortfolioError, match="no answer from the service at") as caught,
-        client(wrong or url) as http,
+        client(url) as http,
     ):
         ServiceClient(http, None, lambda _: None, WAITING).work(DAILY)
     assert not isinstance(caught.value, OutOfTime | UsageError)

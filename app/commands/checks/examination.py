@@ -10,7 +10,7 @@ from app.components.choosers import OFFLINE
 from app.components.model_call import ask_once
 from app.desk.desk import Progress, silent
 from app.domain.errors import ModelError
-from app.settings import Settings, provide_google_project
+from app.settings import Settings, provide_model_keys
 
 
 async def examine(
@@ -18,7 +18,7 @@ async def examine(
 ) -> tuple[Check, ...]:
     """Every check in a fixed order, whatever is wrong."""
     policy, found = local.policy(settings)
-    provide_google_project(settings)
+    provide_model_keys(settings)
     async with asyncio.TaskGroup() as group:
         side = group.create_task(gateway.look())
         server = group.create_task(mcp.look(settings, side))
@@ -39,6 +39,7 @@ async def examine(
         service.result(),
         *stored.result(),
         ledger.disk(settings),
+        local.settings_file(),
         policy,
         universe,
         fitting.result(),

@@ -13,8 +13,9 @@ from app.commands.processes import LOOPBACK, Ports
 from app.components.choosers import OFFLINE
 from app.domain.errors import PolicyError, PortfolioError
 from app.domain.policy import Policy
+from app.domain.spelling import printable, shortened
 from app.market.calendar import NEW_YORK, ExchangeCalendar
-from app.settings import Settings, is_set, read_policy
+from app.settings import Settings, is_on, is_set, read_policy, strange_names
 
 REGULAR_HOURS = timedelta(hours=6, minutes=30)
 DAYS_AHEAD = 366
@@ -43,6 +44,14 @@ def policy(settings: Settings) -> tuple[Check, Policy | None]:
         lines = "; ".join(str(finding) for finding in findings)
         return warning("policy", f"{found.name} is valid: {lines}", "Weigh what the warnings say."), found
     return ok("policy", f"{found.name} version {found.version} is valid"), found
+
+
+def settings_file() -> Check:
+    """What `.env` sets that nothing here reads; what is nearly a setting was refused before."""
+    strangers = [printable(shortened(name)) for name in strange_names()]
+    if not strangers:
+        return ok("settings", "nothing is set that is not read")
+    return ok("settings", f".env has names that nothing here reads: {', '.join(strangers)}")
 
 
 def notifications(settings: Settings, found: Policy | None) -> Check:
@@ -98,7 +107,7 @@ def _google(name: str) -> Check:
     if not name.startswith("gemini"):
         finding = f"{name} is neither {OFFLINE}, nor gemini-…, nor provider/model"
         return failure("model", finding, "Correct MODEL_NAME.")
-    if is_set("GOOGLE_GENAI_USE_VERTEXAI"):
+    if is_on("GOOGLE_GENAI_USE_VERTEXAI"):
         if is_set("GOOGLE_CLOUD_PROJECT"):
             return ok("model", f"{name} through Vertex AI with the machine's own credentials")
         return _no_key(name, "GOOGLE_CLOUD_PROJECT")
@@ -193,7 +202,7 @@ async def _is_ours(http: httpx2.AsyncClient, port: int, path: str) -> bool:
 
 
 async def service(settings: Settings, url: str | None) -> Check:
-    """The service at `url`, and whether it is ready for a run."""
+    """The service at `url`, and whether it could work: what else a run needs, others look at."""
     if url is None:
         return skipped(("service",), "no --url was given")[0]
     caller_token = settings.read_caller_token()
@@ -211,4 +220,4 @@ async def service(settings: Settings, url: str | None) -> Check:
     if answer.status_code != 200:
         told = body.get("message") or body.get("detail") or f"status {answer.status_code}"
         return failure("service", f"it answers and is not ready: {told}", body.get("remedy"))
-    return ok("service", f"{url} is ready for a run")
+    return ok("service", f"{url} answers; it can write its ledger, and the broker's session is usable")

@@ -202,7 +202,7 @@ async def _judge_session(settings: Settings, side: GatewaySide, tools: set[str],
     simulated = session.simulator is not None
     kind = "the simulator" if simulated else "the gateway"
     if session.state is SessionState.READY:
-        found.append(ok("mcp_session", f"READY, in front of {kind}"))
+        found.append(ok("mcp_session", f"usable, in front of {kind}"))
     elif side.culprit is not None:
         found.extend(skipped(("mcp_session",), f"{session.state}: see {side.culprit}"))
     else:

@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel
 
 from api_gateway.settings import Settings as GatewaySettings
 from app.domain.errors import UsageError
-from app.settings import Settings, is_loopback, is_set, load_settings, provide_google_project, shipped_policy
+from app.environment import MODEL_KEYS, OTHERS_SETTINGS
+from app.settings import Settings, is_loopback, is_set, load_settings, provide_model_keys, shipped_policy
 
 ROOT = Path(__file__).resolve().parents[3]
+SETTINGS = [name for name in Settings.model_fields if name != "model_keys"]
 EXAMPLE, COMPOSE = ROOT / ".env.example", ROOT / "compose.yaml"
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the environment nor a `.env` of whoever runs the tests reaches them."""
-    for name in (*Settings.model_fields, *GatewaySettings.model_fields):
+    for name in (*SETTINGS, *OTHERS_SETTINGS, *MODEL_KEYS):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -33,7 +35,7 @@ def example_lines() -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def written_default(settings: type[BaseSettings], name: str) -> str:
+def written_default(settings: type[BaseModel], name: str) -> str:
     """The default as `.env.example` writes it; what is not set, and what depends on where it runs, is empty."""
     field = settings.model_fields[name]
     if field.default_factory is not None or field.default in (None, ()):
@@ -42,18 +44,20 @@ def written_default(settings: type[BaseSettings], name: str) -> str:
 
 
 @pytest.mark.parametrize("settings", [Settings, GatewaySettings])
-def test_the_example_lists_every_variable_with_its_default(settings: type[BaseSettings]) -> None:
+def test_the_example_lists_every_variable_with_its_default(settings: type[BaseModel]) -> None:
     example = dict(example_lines())
     for name in settings.model_fields:
-        assert example[name.upper()] == written_default(settings, name)
+        if name != "model_keys":
+            assert example[name.upper()] == written_default(settings, name)
 
 
 def test_the_example_lists_nothing_that_nobody_reads() -> None:
-    known = {name.upper() for name in (*Settings.model_fields, *GatewaySettings.model_fields)}
+    known = {name.upper() for name in (*SETTINGS, *GatewaySettings.model_fields)} | set(MODEL_KEYS)
     composed = re.findall(r"\$\{(\w+)", COMPOSE.read_text(encoding="utf-8"))
     names = [name for name, _ in example_lines()]
     assert set(names) == known | set(composed)
     assert len(names) == len(set(names))
+    assert set(names) == {name.upper() for name in SETTINGS} | set(OTHERS_SETTINGS) | set(MODEL_KEYS)
 
 
 def test_a_copy_of_the_example_changes_nothing(tmp_path: Path) -> None:
@@ -86,10 +90,10 @@ def test_google_finds_the_project_and_the_region_under_its_own_names_which_win(m
     for name in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"):
         # Set first, so that what the call sets is taken back.
         monkeypatch.setenv(name, "")
-    provide_google_project(load_settings(region="europe-west6"))
+    provide_model_keys(load_settings(region="europe-west6"))
     assert not is_set("GOOGLE_CLOUD_LOCATION")
-    provide_google_project(load_settings(project_id="mine", region="europe-west6"))
-    provide_google_project(load_settings(project_id="later", region="us-east1"))
+    provide_model_keys(load_settings(project_id="mine", region="europe-west6"))
+    provide_model_keys(load_settings(project_id="later", region="us-east1"))
     assert (os.environ["GOOGLE_CLOUD_PROJECT"], os.environ["GOOGLE_CLOUD_LOCATION"]) == ("mine", "europe-west6")
 
 

@@ -15,6 +15,7 @@ from app.domain.errors import (
     LedgerUnavailable,
     MissingQuote,
     ModelError,
+    NotAllowed,
     NotReady,
     OrderUncertain,
     OutOfTime,
@@ -22,12 +23,15 @@ from app.domain.errors import (
     PortfolioError,
     RecordError,
     RunAtWork,
+    SettingsError,
     UsageError,
 )
 from app.web.problems import problem_of
 
 CASES = [
     (UsageError("no such account", "Check it"), 422),
+    (SettingsError("MAX_ODER_VALUE is not a setting", "Correct it"), 422),
+    (NotAllowed("not by this caller", "Ask another"), 403),
     (PolicyError("percent out of range", "Correct it"), 500),
     (NotReady("LOGIN_REQUIRED", "log in", "At the gateway"), 503),
     (BrokerUnavailable("nobody there", "Start it"), 503),
