@@ -49,6 +49,6 @@ def _table(name: str) -> list[list[str]]:
     except (importlib.metadata.PackageNotFoundError, OSError) as error:
         raise UsageError(
             "the sample's prices are not installed",
-            "`portfolio docs data` shows how to; without them, --data synthetic:calm, or `portfolio history import` yours",
+            "`portfolio docs data` shows how to; else --data synthetic:sideways, or `portfolio history import` yours",
         ) from error
     return list(csv.reader(io.StringIO(gzip.decompress(packed).decode())))

@@ -267,7 +267,7 @@ def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, log: Path, 
     with httpx2.Client(timeout=5, trust_env=False) as http:
         while (waited := time.monotonic() - began) < START_SECONDS:
             if waited > SLOW_SECONDS and not told:
-                tell(f"the {name} is still starting: the first time, what it imports is compiled")
+                tell(f"the {name} is still starting: the first start compiles what it imports, and takes longer")
                 told = True
             code = process.poll()
             if code is not None:

@@ -1,4 +1,4 @@
-"""The wheel alone, in an environment without a checkout: it has all that the program needs, and says which prices are its own."""
+"""The wheel alone, without a checkout: it has all that the program needs, and says which prices are its own."""
 
 import json
 import os
