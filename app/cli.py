@@ -22,6 +22,7 @@ from app.commands import (
     controls,
     events,
     flows,
+    pages,
     policies,
     positions,
     processes,
@@ -119,6 +120,7 @@ flows.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
+cli.command("docs")(pages.show)
 cli.command("questions")(questions.show)
 cli.command("tax")(tax.tax)
 cli.command()(positions.positions)

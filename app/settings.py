@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,7 +32,7 @@ LARGEST_SECRET = 64_000
 
 def shipped_policy() -> Path:
     """The moderate policy that comes with the project."""
-    return Path(__file__).resolve().parent.parent / "investment_policy" / "default_policy.yaml"
+    return Path(str(files("investment_policy"))) / "default_policy.yaml"
 
 
 def shipped_policies() -> dict[str, Path]:

@@ -26,7 +26,9 @@ from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment, make_secret, policy_path
 
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 60.0
+# The first start on a machine compiles what it imports: a slow one takes minutes.
+START_SECONDS = 240.0
+SLOW_SECONDS = 10.0
 STOP_SECONDS = 20.0
 # What the server says last, after it has said why.
 _CLOSING_WORDS = frozenset({"", "Application startup failed. Exiting."})
@@ -273,9 +275,12 @@ def _log(path: Path) -> BufferedWriter:
 
 
 def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, log: Path, start: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    began, told = time.monotonic(), False
     with httpx2.Client(timeout=5, trust_env=False) as http:
-        while time.monotonic() < deadline:
+        while (waited := time.monotonic() - began) < START_SECONDS:
+            if waited > SLOW_SECONDS and not told:
+                tell(f"the {name} is still starting: the first start compiles what it imports, and takes longer")
+                told = True
             code = process.poll()
             if code is not None:
                 said = _last_line(log, start) or f"it ended with status {code}"
