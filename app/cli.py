@@ -16,6 +16,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from app.commands import (
+    about,
     adopt,
     audit,
     controls,
@@ -91,6 +92,11 @@ class _WithHistory(TyperGroup):
             self._complete()
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the framework's own
+        """A shell that completes asks before anything is looked up."""
+        about.prepare_completion()
+        return super().main(*args, **kwargs)
+
     def _complete(self) -> None:
         from app.commands import over_history
 
@@ -105,6 +111,7 @@ cli = typer.Typer(
 )
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit trail.")
 cli.add_typer(audit_cli, name="audit")
+about.register(cli)
 controls.register(cli)
 flows.register(cli)
 policies.register(cli)
@@ -123,6 +130,9 @@ cli.command()(verify.verify)
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Session to replay, YYYY-MM-DD.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the simulator.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="auto, or synthetic for generated prices.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="A policy file, or the name of a shipped one: `portfolio policy list`.")
+]
 ScenarioOption = Annotated[
     str | None,
     typer.Option("--scenario", help="A name of docs/simulator.md, such as three_funds or strange, or a YAML file."),
@@ -139,13 +149,17 @@ def up(
     seed: SeedOption = None,
     data: DataOption = None,
     pacing: Annotated[float, typer.Option("--pacing", help="Scale of IBKR's pacing; 1 is its real one.")] = DEMO_PACING,
+    policy: PolicyOption = None,
 ) -> None:
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = settings_of(state)
-    read_policy(settings.policy_file)
+    read_policy(policy or settings.policy_file)
     simulated = Simulated(session_of(as_of), seed, pacing, data)
     ports = Ports(port, mcp_port, gateway_port)
-    with signals.until_stopped(), everything(settings.state_dir, ports, simulated, settings) as url:
+    with (
+        signals.until_stopped(),
+        everything(settings.state_dir, ports, simulated, settings, policy, command="up") as url,
+    ):
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")
         processes.wait()
@@ -158,7 +172,7 @@ def demo(
     seed: SeedOption = None,
     data: DataOption = None,
     scenario: ScenarioOption = None,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Another policy file.")] = None,
+    policy: PolicyOption = None,
     first_contact: Annotated[
         bool, typer.Option("--first-contact", help="Today's run is the first to see the account.")
     ] = False,

@@ -1,12 +1,14 @@
 """Money that comes and goes: explained, announced, imported from a statement, and what more of it would change."""
 
+import getpass
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from app.commands.amounts import WithAmounts
 from app.commands.controls import ActorOption, facts_by, print_facts
 from app.commands.local_run import run_locally
 from app.commands.output import (
@@ -37,19 +39,16 @@ from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.statement import statement_rows
 
-# An amount that was paid out begins like an option.
-_AMOUNTS: Mapping[str, Any] = {"ignore_unknown_options": True}
-
 
 def register(cli: typer.Typer) -> None:
     """Add the commands to `portfolio`."""
     flow = typer.Typer(no_args_is_help=True, help="Deposits, withdrawals, income and costs.")
-    flow.command("add", context_settings={**_AMOUNTS})(flow_add)
+    flow.command("add", cls=WithAmounts)(flow_add)
     flow.command("import")(flow_import)
-    flow.command("plan", context_settings={**_AMOUNTS})(flow_plan)
+    flow.command("plan", cls=WithAmounts)(flow_plan)
     flow.command("list")(flow_list)
     flow.command("cancel")(flow_cancel)
-    flow.command("what-if", context_settings={**_AMOUNTS})(flow_what_if)
+    flow.command("what-if", cls=WithAmounts)(flow_what_if)
     cli.add_typer(flow, name="flow")
 
 

@@ -20,6 +20,7 @@ import httpx2
 
 from app.commands import child
 from app.commands.leftovers import LOGS, end_leftovers, holder
+from app.commands.one_state import taken
 from app.commands.output import tell
 from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment, make_secret, policy_path
@@ -163,14 +164,16 @@ def everything(
     settings: Settings,
     policy: Path | None = None,
     prepare: Callable[[str], None] = lambda _: None,
+    command: str = "demo",
 ) -> Iterator[str]:
     """All three, the simulator as the broker; yields the service's URL once all answer.
 
-    `prepare` is given the simulator's URL before anything asks it.
+    `prepare` is given the simulator's URL before anything asks it. Raises StateInUse where another has the directory.
     """
     state = private_directory(state)
-    end_leftovers(state, tell)
     with ExitStack() as stack:
+        stack.enter_context(taken(state, command, f"http://{LOOPBACK}:{ports.service}"))
+        end_leftovers(state, tell)
         gateway = stack.enter_context(simulator(state, ports.gateway, simulated))
         prepare(gateway)
         shared = stack.enter_context(mcp_server(state, ports.mcp, gateway, simulated_trading_mode(settings)))

@@ -26,6 +26,15 @@ def masked(account: str) -> str:
     return f"{account[:2]}…{account[-3:]}" if len(account) > 6 else "…"
 
 
+def stranger(account: str, accounts: Sequence[str]) -> UsageError:
+    """The account is none of the session's. Who names it wrongly is perhaps not who may know the others whole."""
+    theirs = ", ".join(map(masked, accounts)) or "none: log in again"
+    return UsageError(
+        f"account {masked(account)} is not one of this session's",
+        f"The session's: {theirs}. Name one whole, as the broker's own pages show it: {HOW}, or IBKR_ACCOUNT_ID",
+    )
+
+
 def named(account: str | None) -> str | None:
     """UsageError for the blank that an unset variable leaves: it names no account, which is not all of them."""
     if account is not None and not account.strip():

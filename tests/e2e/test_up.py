@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from app.commands.processes import Ports, free_ports, private_directory, simulator
-from app.settings import shipped_policy
+from app.settings import shipped_policies, shipped_policy
 from tests.e2e.command import PATIENCE_SECONDS, children, foreground, is_alive, portfolio
 from tests.support.stack import SIMULATED
 from tests.support.thinning import thin
@@ -83,7 +83,7 @@ def test_a_run_by_address_previews_then_trades_then_reports_what_was_done(up: Up
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--account", "DU0000000"), "account DU…000 is not one of this session's"),
+        (("--account", "DU0000000"), "account DU…000 is not one of this session's. The session's: DU…321. Name one"),
         (("--slot", "A slot"), "there is no slot 'A slot'"),
     ],
 )
@@ -139,11 +139,21 @@ def test_a_taken_port_is_named_before_anything_starts(up: Up, tmp_path: Path) ->
     assert said.status == 1
 
 
+def test_a_second_up_on_one_state_is_refused_in_a_line_that_names_the_first(up: Up, tmp_path: Path) -> None:
+    said = portfolio(tmp_path, *up_arguments(up.home, free_ports()))
+    (line,) = said.errors
+    assert f"`portfolio up` uses {up.home / 'state'} already: pid {up.process}, {up.url}" in line
+    assert (said.status, said.out) == (1, "")
+    assert is_alive(up.process)
+
+
 def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
     ports = free_ports()
-    with foreground(tmp_path, *up_arguments(tmp_path, ports)) as (process, _):
+    with foreground(tmp_path, *up_arguments(tmp_path, ports), "--policy", "conservative") as (process, _):
         started = children(process.pid)
         assert len(started) == 3
+        of_the_service = Path(f"/proc/{max(started)}/environ").read_text().split("\0")
+        assert f"POLICY_FILE={shipped_policies()['conservative']}" in of_the_service
         process.send_signal(signal.SIGHUP)
         assert process.wait(PATIENCE_SECONDS) == 0
     assert [each for each in started if is_alive(each)] == []
@@ -193,6 +203,6 @@ def test_a_run_here_previews_by_default_and_knows_a_strange_account(tmp_path: Pa
     assert {order["state"] for order in report["orders"]} == {"PREVIEWED"}
     assert (tmp_path / ".portfolio" / "portfolio.db").exists()
     assert stranger.status == 2
-    assert "account DU…000 is not one of this session's. Check IBKR_ACCOUNT_ID" in stranger.errors[0]
+    assert "account DU…000 is not one of this session's. The session's: DU…321. Name one whole" in stranger.errors[0]
     cause = "the policy is in EUR, the account's base currency is USD"
     assert foreign.errors == [f"portfolio: {cause}. Set `currency` in the policy to the account's"]

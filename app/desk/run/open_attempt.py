@@ -5,7 +5,7 @@ A session that needs a person is on record for the day that it holds up, so that
 
 from typing import NoReturn
 
-from app.desk.accounts import HOW, masked, named
+from app.desk.accounts import HOW, named, stranger
 from app.desk.clock import SystemClock, market_clock
 from app.desk.desk import Desk
 from app.desk.readiness import not_ready
@@ -86,5 +86,5 @@ def _account(desk: Desk, request: RunRequest, session: BrokerSession) -> str:
             f"Name one (--account, ?account= or IBKR_ACCOUNT_ID): {', '.join(session.accounts)}",
         )
     if wanted not in session.accounts:
-        raise UsageError(f"account {masked(wanted)} is not one of this session's", "Check IBKR_ACCOUNT_ID or ?account=")
+        raise stranger(wanted, session.accounts)
     return wanted

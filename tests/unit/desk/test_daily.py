@@ -78,9 +78,13 @@ async def test_a_dry_run_leaves_the_day_free_and_writes_no_value_and_no_intent(
 async def test_an_account_that_the_session_does_not_have_is_refused_before_anything_is_written(
     office: Office, ledger: SqlLedger
 ) -> None:
+    office.world.set_session(accounts=(ACCOUNT, "DU7654321"))
     with pytest.raises(UsageError, match=r"account DU…999 is not one of this session's") as caught:
         await run_daily(office.desk(), RunRequest(account="DU9999999"))
-    assert caught.value.remedy == "Check IBKR_ACCOUNT_ID or ?account="
+    assert caught.value.remedy is not None
+    assert caught.value.remedy.startswith("The session's: DU…567, DU…321. Name one whole")
+    for way in ("--account", "`account` over HTTP", "IBKR_ACCOUNT_ID"):
+        assert way in caught.value.remedy
     assert ledger.runs() == ()
 
 
