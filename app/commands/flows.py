@@ -1,7 +1,6 @@
 """Money that comes and goes: explained, announced, imported from a statement, and what more of it would change."""
 
-import getpass
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
