@@ -22,12 +22,14 @@ from app.commands import (
     controls,
     events,
     flows,
+    init,
     policies,
     processes,
     prove,
     questions,
     recover,
     replay,
+    serve,
     signals,
     tax,
     verify,
@@ -114,6 +116,8 @@ cli.add_typer(audit_cli, name="audit")
 about.register(cli)
 controls.register(cli)
 flows.register(cli)
+init.register(cli)
+serve.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
