@@ -1,6 +1,6 @@
 """`uvicorn app.main:app`: the service with the environment's settings; unusable ones end it in one line.
 
-`python -m app.main` only looks whether that service could start. A reloader waits for a change of code instead of ending.
+`python -m app.main` only looks whether that service could start: with --reload it would wait for a change of code.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import httpx2
 import typer
@@ -23,7 +24,9 @@ def register(cli: typer.Typer) -> None:
 def serve(
     state: StateOption = None,
     port: Annotated[int | None, typer.Option("--port", help="Of the service; else the setting PORT.")] = None,
-    mcp_port: Annotated[int, typer.Option("--mcp-port", help="Of the MCP server.")] = DEFAULT_PORTS.mcp,
+    mcp_port: Annotated[
+        int | None, typer.Option("--mcp-port", help="Of the MCP server; else that of the setting MCP_URL.")
+    ] = None,
 ) -> None:
     """MCP server and service in front of the gateway of IBKR_GATEWAY_URL, on loopback, until Ctrl-C.
 
@@ -32,6 +35,7 @@ def serve(
     settings = settings_of(state)
     read_policy(settings.policy_file)
     port = settings.port if port is None else port
+    mcp_port = (urlsplit(settings.mcp_url).port or DEFAULT_PORTS.mcp) if mcp_port is None else mcp_port
     with signals.until_stopped(), _both(settings, port, mcp_port) as url:
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   gateway {settings.ibkr_gateway_url}")
         typer.echo(f"TRADING_MODE {settings.trading_mode}   logs {settings.state_dir / 'logs'}")
