@@ -146,7 +146,7 @@ def _absent(settings: Settings, cause: str) -> Check:
         return warning(
             "mcp",
             finding,
-            "`portfolio serve` starts one (`portfolio up` on the simulator); `portfolio run` and `make demo` bring their own.",
+            "`portfolio serve` and `portfolio up` start one; `portfolio run` and `make demo` bring their own.",
         )
     here = is_loopback(urlsplit(settings.mcp_url).hostname or "")
     return failure("mcp", finding, "Start it, or correct MCP_URL." if here else "Start it, or correct MCP_URL, or DNS.")
