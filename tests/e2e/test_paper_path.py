@@ -47,6 +47,7 @@ class Machine:
     gateway: str
     ports: dict[str, str]
     variables: dict[str, str]
+    mcp: int
     said: list[tuple[Block, str, Said]] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
     standing: list["subprocess.Popen[str]"] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Machine:
             self.exports.append(command)
         said = self._done(command)
         self.said.append((block, command, said))
-        found = re.search(r"IBKR_CERT_SHA256=([0-9A-F:]+)", re.sub(r"\s+", "", said.out))
+        found = re.search(r"^IBKR_CERT_SHA256=([0-9A-F:]+)$", said.out, re.MULTILINE)
         self.pin = self.pin or (found[1] if found else "")
 
     def _done(self, command: str) -> Said:
@@ -73,6 +74,8 @@ class Machine:
             return self._answer(command, ("", "", ACCOUNT, self.gateway.rpartition(":")[2], "20000"))
         if command == SERVE:
             self.end()
+            # From now on: named before, a server that is not there would be a failure.
+            self.variables["MCP_URL"] = f"http://127.0.0.1:{self.mcp}/mcp"
             return self._stand([str(PROGRAM), "serve"])
         if command.startswith("portfolio ") and self.exports and "--version" not in command:
             return portfolio(self.desk, *shlex.split(command)[1:], **self.variables)
@@ -169,8 +172,8 @@ def machine(home: Path, gateway: str) -> Machine:
             "PATH": f"{home}/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "PORT": str(mine.service),
-            "MCP_URL": f"http://127.0.0.1:{mine.mcp}/mcp",
         },
+        mine.mcp,
     )
 
 
@@ -182,7 +185,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     certificate = identity("gateway", host=None).save(home, "gateway")
     with served_beside(create_gateway(world), certificate) as gateway:
         here = machine(home, gateway)
-        with httpx2.Client(base_url=gateway, verify=False, trust_env=False, timeout=60) as broker:  # noqa: S501
+        with httpx2.Client(base_url=gateway, verify=False, trust_env=False, timeout=60) as broker:
             broker.post("/simulator/session", json={"event": "sso_expired"}).raise_for_status()
             is_in = False
             for block in (each for each in blocks(PAGE) if each.info == "sh"):
@@ -292,7 +295,12 @@ def test_what_is_done_by_hand_is_there(followed: Machine) -> None:
     download = followed.desk / "clientportal.gw.zip"
     download.write_bytes(b"not the gateway")
     first = subprocess.run(
-        by_hand[0], shell=True, cwd=followed.desk, env=followed.variables, capture_output=True, text=True, check=False
+        ["bash", "-c", by_hand[0]],
+        cwd=followed.desk,
+        env=followed.variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "set GATEWAY_SHA256; the file that is there has " in first.stderr
     assert first.returncode == 2
