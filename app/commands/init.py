@@ -158,6 +158,8 @@ def _value(text: str) -> Decimal:
 
 def _write(answers: files.Answers, there: tuple[Path, ...]) -> None:
     shipped = shipped_policies()[answers.policy].read_text(encoding="utf-8")
+    for name in ("mcp.token", "ticket.key"):
+        make_secret(files.STATE / name)
     moved = files.set_aside(there)
     try:
         files.write_new(
@@ -166,8 +168,6 @@ def _write(answers: files.Answers, there: tuple[Path, ...]) -> None:
     except UsageError:
         files.put_back(moved)
         raise
-    for name in ("mcp.token", "ticket.key"):
-        make_secret(files.STATE / name)
     for before, aside in moved.items():
         typer.echo(f"{before} as it was: {aside}")
 
