@@ -24,6 +24,7 @@ from app.commands import (
     flows,
     init,
     policies,
+    positions,
     processes,
     prove,
     questions,
@@ -70,11 +71,11 @@ from app.commands.service_client import Call, ask_service
 from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
-from app.desk.report.build import overview
+from app.desk.report.standing import overview, standing_of
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
+from app.desk.run_names import LAST, run_meant
 from app.desk.stages.pipeline import PerformStages
-from app.domain.errors import UsageError
 from app.settings import read_policy
 
 DEMO_PACING = 0.1
@@ -123,6 +124,7 @@ audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
 cli.command("questions")(questions.show)
 cli.command("tax")(tax.tax)
+cli.command()(positions.positions)
 cli.command("events")(events.events)
 cli.command("adopt")(adopt.command)
 cli.command("recover")(recover.command)
@@ -278,7 +280,10 @@ def playground(
 
 @cli.command()
 def runs(
-    state: StateOption = None, limit: int = 20, account: AccountOption = None, as_json: JsonOption = False
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many at most.")] = 20,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest runs on record; of one account where it is named."""
     with opened_ledger(settings_of(state)) as ledger:
@@ -287,13 +292,14 @@ def runs(
 
 
 @cli.command("show")
-def show_run(run_id: str, state: StateOption = None, as_json: JsonOption = False) -> None:
-    """The report of one run."""
+def show_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or `last`.")] = LAST,
+    account: AccountOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The report of one run; without RUN of the newest."""
     with opened_ledger(settings_of(state)) as ledger:
-        record = ledger.run(run_id)
-    if record is None:
-        raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
-    if record.report is None:
-        print_json(overview(record)) if as_json else show_runs(Console(), [overview(record)])
-        return
-    show(record.report, as_json)
+        record = run_meant(ledger, run_id, named(account))
+        told = record.report or standing_of(ledger, record)
+    show(told, as_json)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,16 +15,16 @@ from app.agent import perform_with_agents
 from app.background import WATCH_SECONDS, watch_day
 from app.desk.accounts import named
 from app.desk.desk import Progress, silent
-from app.desk.report.build import overview
+from app.desk.report.standing import overview, standing_of
 from app.desk.run.attempt import RunRequest, RunResult
 from app.desk.run.daily import run_daily
-from app.domain.errors import PortfolioError
+from app.desk.run_names import run_meant
+from app.domain.errors import PortfolioError, UsageError
 from app.domain.session import SessionState
-from app.domain.spelling import shortened
 from app.market.calendar import ExchangeCalendar
 from app.settings import Settings, load_settings
 from app.web import controls as control
-from app.web import events
+from app.web import events, flows, front
 from app.web.call_limits import CallLimits
 from app.web.middleware import ANY_CALL, SERVED, add_middleware
 from app.web.problems import documented, fault, problem, problem_of
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, watch_seconds: float = WATCH_SE
         responses=ANY_CALL,
         swagger_ui_oauth2_redirect_url=None,
     )
-    for each in (open_router, router, events.router, control.router):
+    for each in (front.router, open_router, router, events.router, control.router, flows.router):
         app.include_router(each)
     add_middleware(app, token, CallLimits(settings.calls_per_minute), settings.body_seconds)
     return app
@@ -101,12 +101,17 @@ async def runs(
 
 @router.get("/runs/{run_id}", responses=documented(404))
 async def one_run(request: Request, run_id: str) -> Response:
-    """The report of a run that has ended, or how far one has come."""
-    wiring: Wiring = request.app.state.wiring
-    record = await asyncio.to_thread(wiring.ledger.run, run_id)
-    if record is None:
-        return problem(404, "Not Found", f"there is no run {shortened(run_id)}", "GET /runs lists them")
-    return JSONResponse(dict(record.report) if record.report else overview(record))
+    """The report of a run that has ended, or how far one has come. The beginning of an id is enough, and `last`."""
+    ledger = request.app.state.wiring.ledger
+
+    def told() -> Mapping[str, Any]:
+        record = run_meant(ledger, run_id)
+        return record.report or standing_of(ledger, record)
+
+    try:
+        return JSONResponse(dict(await asyncio.to_thread(told)))
+    except UsageError as error:
+        return problem(404, "Not Found", error.cause, "GET /runs lists them")
 
 
 @open_router.get("/health")

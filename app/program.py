@@ -3,6 +3,7 @@
 What needs nothing of this machine starts without the rest of the program.
 """
 
+import errno
 import sys
 import tempfile
 import traceback
@@ -14,7 +15,8 @@ import typer
 from app.commands import signals, speech, verify
 from app.commands.exit_status import ExitStatus, status_of_error
 from app.domain.errors import PolicyError, PortfolioError, SettingsError, UsageError
-from app.web.json_text import text_problem
+from app.domain.spelling import shortened
+from app.web.json_text import is_blank, text_problem
 
 # What the framework raises for an argument that it does not take; its own name for it is not public.
 _NOT_TAKEN: type[Any] = typer.BadParameter.__mro__[1]
@@ -29,6 +31,9 @@ def main() -> NoReturn:
 
 
 _JSON = "--json"
+# A path has 4096 at most, a reason 500.
+_LONGEST = 10_000
+_NO_PATH = frozenset({errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.EINVAL})
 
 
 def _ended(arguments: Sequence[str]) -> int:
@@ -47,7 +52,8 @@ def _ended(arguments: Sequence[str]) -> int:
     except _NOT_TAKEN as error:
         return _told(_not_taken(error), ExitStatus.WRONG_USAGE)
     except OSError as error:
-        return _told(_not_usable(error), ExitStatus.FAILED)
+        told = _not_usable(error)
+        return _told(told, status_of_error(told))
     except Exception as error:  # noqa: BLE001 - the process meets the world here
         return _told(_fault(error), ExitStatus.FAILED)
 
@@ -74,9 +80,10 @@ def _not_taken(error: Any) -> UsageError:  # noqa: ANN401 - the framework's own
 
 
 def _not_usable(error: OSError) -> PortfolioError:
+    """Of a path that can be none here the caller is told so; anything else is this machine's."""
     what = error.filename if isinstance(error.filename, str) else "a file or a connection"
-    why = error.strerror or type(error).__name__
-    return PortfolioError(f"{what} cannot be used: {why}", "Name another, or make this one usable")
+    kind = UsageError if error.errno in _NO_PATH else PortfolioError
+    return kind(f"{shortened(what)} cannot be used: {error.strerror or error}", "Name another, or make this one usable")
 
 
 def _fault(error: Exception) -> PortfolioError:
@@ -92,8 +99,15 @@ def _fault(error: Exception) -> PortfolioError:
 
 
 def _require_text(arguments: Sequence[str]) -> None:
-    """Bytes that are no UTF-8 arrive as halves of characters, which a ledger cannot keep."""
+    """Bytes that are no UTF-8 arrive as halves of characters, which no ledger can keep. A blank one is a slip, too."""
     for number, argument in enumerate(arguments, start=1):
         wrong = text_problem(argument)
         if wrong is not None:
             raise UsageError(f"argument {number}: {wrong}", "Write it as text, in UTF-8")
+        option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        if is_blank(value) and (equals or not option):
+            before = arguments[number - 2] if number > 1 else ""
+            named = option or (before if before.startswith("-") else f"argument {number}")
+            raise UsageError(f"{named} is blank", "Give it a value, or leave it out")
+        if len(argument) > _LONGEST:
+            raise UsageError(f"argument {number} is longer than {_LONGEST} characters", "Nothing here takes so much")

@@ -125,7 +125,8 @@ class Settings(BaseModel):
         """SQLAlchemy URL of the ledger, secret part included: never log it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.ledger_file}"
+        # In an address these two begin something else.
+        return "sqlite:///" + str(self.ledger_file).replace("%", "%25").replace("?", "%3F")
 
     @property
     def ledger_file(self) -> Path:

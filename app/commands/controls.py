@@ -101,7 +101,7 @@ def level(
 ) -> None:
     """The kill level in force, and why; what keeps each account from buying, and what lifts it."""
     settings = safety_settings_of(state)
-    call = Call(_with_query("/level", account), method="GET")
+    call = Call(with_query("/level", account=account), method="GET")
     whose = Whose(account, settings.accounts)
     print_facts(facts_by(settings, url, call, lambda ledger: level_of(ledger, whose, outlook_of(settings))), as_json)
 
@@ -179,7 +179,7 @@ def reconcile(
     as_json: JsonOption = False,
 ) -> None:
     """Settle what the broker's books tell of open orders."""
-    call, patience = Call(_with_query("/reconcile", account)), patience_of(wait, timeout, url)
+    call, patience = Call(with_query("/reconcile", account=account)), patience_of(wait, timeout, url)
     _work(call, url, patience, state, as_json, lambda desk, _, progress: reconcile_now(desk, account, progress))
 
 
@@ -231,8 +231,10 @@ def _lines(row: Report) -> Iterator[str]:
         yield f"seen by a person: {seen['metric']} at {seen['value']:.1%}; {again}"
 
 
-def _with_query(path: str, account: str | None) -> str:
-    return path if account is None else f"{path}?{urlencode({'account': account})}"
+def with_query(path: str, **asked: str | None) -> str:
+    """The path with what is asked for; what is None is left out."""
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    return f"{path}?{query}" if query else path
 
 
 def _work(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -139,12 +140,39 @@ def event_words(kind: str, payload: Mapping[str, Any]) -> str:
     """What an event says, in one line for a person."""
     if kind == "plan_committed":
         words = shown_as(payload["action"], len(payload["intents"]))
+    elif kind in _SENTENCES:
+        words = _SENTENCES[kind](payload)
     elif kind in _SAID:
         words = " ".join(str(payload[name]) for name in _SAID[kind] if payload.get(name) is not None)
     else:
         words = ", ".join(f"{name} {_plain(value)}" for name, value in payload.items() if value is not None)
     line = " ".join(words.split())
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+
+
+def _began(told: Mapping[str, Any]) -> str:
+    bound = f"purchases go up to {told['left']:.1%} invested"
+    return f"a fall of {told['drawdown']:.1%} from {_money(told, 'mark')} is acted upon, {bound}"
+
+
+def _rebased(told: Mapping[str, Any]) -> str:
+    return f"falls are counted from {_money(told, 'nav')} on {told['marked']}, before from {_money(told, 'mark')}"
+
+
+def _ended(told: Mapping[str, Any]) -> str:
+    return f"the way back from the fall of {told['began']} has ended at {_money(told, 'nav')}: it bounds no purchase"
+
+
+def _money(told: Mapping[str, Any], name: str) -> str:
+    value = told[name]
+    return "a value that is not known" if value is None else f"{Decimal(value):,.2f} {told['currency']}"
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "recovery_began": _began,
+    "mark_rebased": _rebased,
+    "recovery_ended": _ended,
+}
 
 
 def _plain(value: object) -> str:

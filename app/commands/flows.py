@@ -1,6 +1,6 @@
 """Money that comes and goes: explained, announced, imported from a statement, and what more of it would change."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from app.commands.amounts import WithAmounts
-from app.commands.controls import ActorOption, facts_by, print_facts
+from app.commands.controls import ActorOption, ReasonOption, facts_by, print_facts, with_query
 from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
     JsonOption,
     StateOption,
     UrlOption,
-    opened_ledger,
     print_json,
     safety_settings_of,
     settings_of,
@@ -23,10 +22,11 @@ from app.commands.output import (
     tell,
     user,
 )
-from app.commands.service_client import Call
+from app.commands.service_client import Call, Report, ask_service
 from app.desk.accounts import Whose
 from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.flow_plan import Announcement, cancel_plan, list_flows, plan_flow
+from app.desk.controls.flow_undo import take_back_flow
 from app.desk.controls.statement import Statement, import_statement
 from app.desk.desk import Desk, Progress
 from app.desk.records import RunStatus
@@ -38,6 +38,9 @@ from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.statement import statement_rows
 
+NumberArgument = Annotated[int, typer.Argument(help="As `portfolio flow list` shows it.")]
+_SHOWN = "`portfolio flow list`"
+
 
 def register(cli: typer.Typer) -> None:
     """Add the commands to `portfolio`."""
@@ -46,6 +49,7 @@ def register(cli: typer.Typer) -> None:
     flow.command("import")(flow_import)
     flow.command("plan", cls=WithAmounts)(flow_plan)
     flow.command("list")(flow_list)
+    flow.command("undo")(flow_undo)
     flow.command("cancel")(flow_cancel)
     flow.command("what-if", cls=WithAmounts)(flow_what_if)
     cli.add_typer(flow, name="flow")
@@ -79,6 +83,7 @@ def flow_add(
 def flow_import(
     file: Annotated[Path, typer.Argument(help="CSV of an activity statement or of a Flex query.")],
     account: AccountOption = None,
+    url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
@@ -89,9 +94,12 @@ def flow_import(
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "Give the statement as CSV") from error
-    statement = Statement(statement_rows(text), actor or user(), Whose(account, settings.accounts))
-    with opened_ledger(settings) as ledger:
-        print_facts(import_statement(ledger, statement, datetime.now(UTC)), as_json)
+    who = actor or user()
+    statement = Statement(statement_rows(text), who, Whose(account, settings.accounts))
+    call = Call("/flows/import", {"csv": text, "actor": who, "account": account}, shown_by=_SHOWN)
+    print_facts(
+        facts_by(settings, url, call, lambda ledger: import_statement(ledger, statement, datetime.now(UTC))), as_json
+    )
 
 
 def flow_plan(
@@ -99,36 +107,76 @@ def flow_plan(
     due: Annotated[str, typer.Option("--by", help="Day by which it leaves, YYYY-MM-DD.")],
     note: Annotated[str, typer.Option("--note", help="What it is for.")] = "announced",
     account: AccountOption = None,
+    url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Announce a withdrawal: its cash is raised from the most overweight names first."""
     settings = settings_of(state)
-    whose = Whose(account, settings.accounts)
-    asked = Announcement(amount_of(amount), day_of(due), note, actor or user(), whose)
-    with opened_ledger(settings) as ledger:
-        print_facts(plan_flow(ledger, asked, datetime.now(UTC)), as_json)
+    who = actor or user()
+    asked = Announcement(amount_of(amount), day_of(due), note, who, Whose(account, settings.accounts))
+    body = {"amount": amount, "by": f"{asked.due}", "note": note, "actor": who, "account": account}
+    call = Call("/flows/plans", body, shown_by=_SHOWN)
+    print_facts(facts_by(settings, url, call, lambda ledger: plan_flow(ledger, asked, datetime.now(UTC))), as_json)
 
 
-def flow_list(account: AccountOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
-    """What is announced, and what was paid in, paid out, earned and charged."""
+def flow_list(
+    account: AccountOption = None, url: UrlOption = None, state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """What is announced, and what was paid in, paid out, earned and charged, each under its number."""
     settings = settings_of(state)
-    with opened_ledger(settings) as ledger:
-        facts = list_flows(ledger, Whose(account, settings.accounts))
+    call = Call(with_query("/flows", account=account), method="GET")
+    whose = Whose(account, settings.accounts)
+    facts = facts_by(settings, url, call, lambda ledger: list_flows(ledger, whose))
     if as_json:
         print_json(facts)
         return
+    for line in _list_lines(facts):
+        typer.echo(line)
+
+
+def _list_lines(facts: Report) -> Iterator[str]:
+    if not (facts["planned"] or facts["flows"] or facts["taken_back"]):
+        yield f"account {facts['account']}: no money came or went that is on record, and none is announced"
     for plan in facts["planned"]:
-        typer.echo(f"{plan['number']:>6}  withdrawal of {plan['withdrawal']} by {plan['by']}   {plan['note']}")
+        yield f"{plan['number']:>6}  withdrawal of {plan['withdrawal']} by {plan['by']}   {plan['note']}"
     for flow in facts["flows"]:
-        typer.echo(f"{flow['session_date']}  {flow['amount']:>14}  {flow['kind']:<16} {flow['note']}")
+        yield _flow_line(flow)
+    for flow in facts["taken_back"]:
+        yield f"{_flow_line(flow)}   taken back: {flow['taken_back']}"
+
+
+def _flow_line(flow: Report) -> str:
+    return f"{flow['number']:>6}  {flow['session_date']}  {flow['amount']:>14}  {flow['kind']:<16} {flow['note']}"
+
+
+def flow_undo(
+    number: NumberArgument,
+    reason: ReasonOption,
+    account: AccountOption = None,
+    url: UrlOption = None,
+    state: StateOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back a flow that was told by mistake, while no run has reckoned with it."""
+    settings, who = settings_of(state), actor or user()
+    whose = Whose(account, settings.accounts)
+    call = Call(f"/flows/{number}/undo", {"reason": reason, "actor": who, "account": account}, shown_by=_SHOWN)
+    print_facts(
+        facts_by(
+            settings, url, call, lambda ledger: take_back_flow(ledger, number, reason, who, datetime.now(UTC), whose)
+        ),
+        as_json,
+    )
 
 
 def flow_cancel(
-    number: Annotated[int, typer.Argument(help="As `portfolio flow list` shows it.")],
+    number: NumberArgument,
     note: Annotated[str, typer.Option("--note", help="Why.")] = "cancelled",
     account: AccountOption = None,
+    url: UrlOption = None,
     state: StateOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
@@ -136,18 +184,26 @@ def flow_cancel(
     """Take an announced withdrawal back."""
     settings, who = safety_settings_of(state), actor or user()
     whose = Whose(account, settings.accounts)
-    with opened_ledger(settings) as ledger:
-        print_facts(cancel_plan(ledger, number, note, who, datetime.now(UTC), whose), as_json)
+    call = Call(f"/flows/plans/{number}/cancel", {"note": note, "actor": who, "account": account}, shown_by=_SHOWN)
+    print_facts(
+        facts_by(settings, url, call, lambda ledger: cancel_plan(ledger, number, note, who, datetime.now(UTC), whose)),
+        as_json,
+    )
 
 
 def flow_what_if(
     amount: Annotated[str, typer.Argument(help="Base currency; paid in, or out where negative.")],
     account: AccountOption = None,
+    url: UrlOption = None,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Today's decision if so much were paid in or out now; nothing is written or sent."""
     settings, added = settings_of(state), amount_of(amount)
+    if url is not None:
+        call = Call(with_query("/flows/what-if", amount=amount, account=account), method="GET")
+        show(ask_service(settings, url, call, tell), as_json)
+        return
 
     async def imagined(desk: Desk, progress: Progress) -> RunResult:
         report = await what_if(desk, added, account, progress)

@@ -16,7 +16,7 @@ from app.commands.exit_status import ExitStatus, status_of
 from app.commands.speech import print_json as print_json
 from app.commands.speech import say as say
 from app.commands.speech import tell as tell
-from app.commands.terminal import show_report
+from app.commands.terminal import show_report, show_standing
 from app.desk.run.wait import Patience
 from app.domain.errors import UsageError
 from app.domain.spelling import printable, shortened
@@ -90,9 +90,14 @@ def session_of(text: str | None) -> date | None:
         raise UsageError(f"--as-of {text} is not a date", "Write it as YYYY-MM-DD") from None
 
 
-def show(report: Mapping[str, Any], as_json: bool) -> None:
-    """A report, for a person or a program."""
-    print_json(report) if as_json else show_report(Console(), report)
+def show(report: Mapping[str, Any], as_json: bool, before: str | None = None) -> None:
+    """A report, or how a run stands that left none, for a person or a program. `before` is said first to a person."""
+    if as_json:
+        print_json(report)
+    elif "run_id" in report and "timings_ms" not in report:
+        show_standing(Console(), report)
+    else:
+        show_report(Console(), report, before)
 
 
 def finish(report: Mapping[str, Any], as_json: bool, wanted: str = "done") -> None:

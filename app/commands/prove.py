@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.commands.output import JsonOption, StateOption, opened_ledger, print_json, say, settings_of
+from app.desk.run_names import run_meant
 from app.domain.errors import RecordError, UsageError
 from app.ledger.sql_ledger import SqlLedger
 from app.record.bundle import LARGEST_FILE, Bundle, write_bundle
@@ -35,6 +36,7 @@ def prove(
         raise UsageError(f"{file} is not a file", "Name a new file")
     settings = settings_of(state)
     with opened_ledger(settings) as ledger:
+        run_id = run_meant(ledger, run_id).run_id
         bundle = _bundle(ledger, run_id, with_prices)
         _refuse_ids(bundle, settings, {book.account for book in ledger.books()})
     content = write_bundle(bundle)

@@ -8,6 +8,7 @@ import typer
 
 from app.commands.output import JsonOption, StateOption, opened_ledger, print_json, settings_of
 from app.desk.records import IntentRecord, RunKey
+from app.desk.run_names import run_meant
 from app.desk.stages.decide import intents_of
 from app.desk.stages.kept_inputs import code_version
 from app.domain.errors import RecordError, UsageError
@@ -37,6 +38,7 @@ def replay(
 ) -> None:
     """Decide a run's day again from what is kept of it alone; status 1 where anything comes out differently."""
     with opened_ledger(settings_of(state)) as ledger:
+        run_id = run_meant(ledger, run_id).run_id
         found = _replay(ledger, run_id)
     differs = found.difference
     if as_json:

@@ -9,11 +9,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from app.commands.terminal_adoption import adoption_parts
+from app.commands.terminal_orders import after_parts, choice_parts, lot_words, with_dates
 from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
+from app.commands.terminal_reasons import Said, grouped
+from app.commands.terminal_summary import is_told, summary_lines
 from app.commands.terminal_targets import earned_parts, target_parts
+from app.explain.source import source_words
 
 SEVERITY_STYLE = {"LOW": "green", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red", "UNKNOWN": "magenta"}
-SHORTFALLS_SHOWN = 3
 # Metrics that are not shares of the account, with the digits that they are shown with.
 NOT_SHARES = {"vix": 1, "beta": 2, "sharpe": 2, "sortino": 2}
 # Below one unit of the base currency the broker's figure and ours are the same to a person.
@@ -21,25 +24,26 @@ SHOWN_DIFFERENCE = Decimal(1)
 Row = Mapping[str, Any]
 
 
-def show_report(console: Console, report: Mapping[str, Any]) -> None:
-    """One run, from what was seen to what was done."""
-    parts: list[RenderableType] = [_header(report)]
+def show_report(console: Console, report: Mapping[str, Any], before: str | None = None) -> None:
+    """One run: four lines that tell it all, then from what was seen to what was done. `before` is said first."""
+    summary, said = report.get("summary"), Said()
+    parts: list[RenderableType] = [*summary_lines(summary, before), _header(report)]
+    said.add(*(told["text"] for told in (summary or {}).values()))
     if report["portfolio"]:
         parts += [heading("What was seen"), _portfolio(report["portfolio"], report["market"])]
     if report["evaluation"]:
-        parts += [heading("What was measured"), _metrics(report["evaluation"]), *_exits(report["evaluation"])]
+        exits = _exits(report["evaluation"])
+        said.add(*exits)
+        parts += [heading("What was measured"), _metrics(report["evaluation"]), *map(Text, exits)]
     parts += [*target_parts(report), *adoption_parts(report)]
-    if report["plans"]:
-        parts += [heading("What could be done"), _plans(report)]
-    if report["decision"]:
-        parts += [heading("What was chosen"), _decision(report["decision"])]
-    if report.get("explanations"):
-        parts += [heading("Why this and not the others"), *_explanations(report["explanations"])]
-    if report["orders"]:
-        parts += [heading("What was ordered"), _orders(report["orders"])]
-    if report["refusals"]:
-        parts += [heading("What the gate refused or made smaller"), _refusals(report["refusals"])]
-    console.print(Group(*parts, *earned_parts(report), *_gains(report), _footer(report)))
+    parts += choice_parts(report, said)
+    console.print(Group(*parts, *after_parts(report), *earned_parts(report), *_gains(report), _footer(report)))
+
+
+def show_standing(console: Console, told: Mapping[str, Any]) -> None:
+    """A run that left no report: the four lines, and its own."""
+    console.print(Group(*summary_lines(told["summary"]), Text("")))
+    show_runs(console, [told])
 
 
 def show_runs(console: Console, runs: Sequence[Row]) -> None:
@@ -54,28 +58,19 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
     console.print(table)
 
 
-def source_words(source: str) -> str:
-    """Where prices come from, in words that nobody can mistake."""
-    return {
-        "simulator:sample": "SIMULATED broker replaying real closing prices; intraday quotes are simulated",
-        "simulator:sample-close": "SIMULATED broker quoting real closing prices all day, which nobody could trade at",
-        "simulator:synthetic-close": "SYNTHETIC prices from a generator, quoted at their close all day; no market",
-        "simulator:synthetic": "SYNTHETIC prices from a generator, SIMULATED broker; not a real market",
-    }.get(source, source)
-
-
 def _header(report: Row) -> RenderableType:
+    told_mode = is_told(report.get("summary"), report["mode_reason"])
     lines = [
         Text(
             f"{report['slot']} run of {report['session_date']}, account {report['account']}: {report['status']}", "bold"
         ),
         Text(f"as of {report['as_of']}  ·  {source_words(report['source'])}"),
-        Text(f"mode {report['mode']}: {report['mode_reason']}"),
+        Text(f"mode {report['mode']}" + ("" if told_mode else f": {report['mode_reason']}")),
         Text(f"policy {report['policy']['name']} v{report['policy']['version']} ({report['policy']['hash'][:19]}…)"),
     ]
-    if report["note"]:
+    if report["note"] and not is_told(report.get("summary"), report["note"]):
         lines.append(Text(report["note"], style="bold yellow"))
-    return Group(*lines)
+    return Padding(Group(*lines), (1, 0, 0, 0))
 
 
 def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
@@ -109,11 +104,12 @@ def _portfolio(portfolio: Row, market: Row | None) -> RenderableType:
         )  # fmt: skip
     lines.append(table)
     lines += [
-        Text(f"lots of {row['symbol']}: {_lots(row['lots'])}", "dim") for row in _with_dates(portfolio["positions"])
+        Text(f"lots of {row['symbol']}: {lot_words(row['lots'])}", "dim") for row in with_dates(portfolio["positions"])
     ]
     lines += _beside(portfolio)
     if market and market["untradable"]:
-        lines += [Text(f"untradable today: {symbol}: {why}") for symbol, why in market["untradable"].items()]
+        blocked = grouped((symbol, (why,)) for symbol, why in market["untradable"].items())
+        lines += [Text(f"untradable today: {line}") for line in blocked]
     lines += [Text(_unsettled(row)) for row in (market or {}).get("unsettled", ())]
     return Group(*lines)
 
@@ -148,21 +144,6 @@ def _beside(portfolio: Row) -> list[RenderableType]:
     return lines + [Text(gap) for gap in portfolio.get("gaps", ())]
 
 
-def _with_dates(rows: Sequence[Row]) -> list[Row]:
-    """Those of which the record holds a purchase; reports of earlier versions name no lots."""
-    return [row for row in rows if any(lot["acquired"] for lot in row.get("lots", ()))]
-
-
-def _lots(lots: Sequence[Row]) -> str:
-    return ", ".join(
-        f"{float(lot['quantity']):,.0f} bought {lot['acquired']} at {money(lot['cost'])}"
-        f" ({money(lot['unrealized_pnl'])} in {lot['holding_days']} days)"
-        if lot["acquired"]
-        else f"{float(lot['quantity']):,.0f} bought before the record began or elsewhere"
-        for lot in lots
-    )
-
-
 def _metrics(evaluation: Row) -> RenderableType:
     table = plain_table("metric", "value", "limit", "severity", "", right=("value", "limit"))
     for metric in evaluation["metrics"]:
@@ -176,32 +157,12 @@ def _metrics(evaluation: Row) -> RenderableType:
     return table
 
 
-def _exits(evaluation: Row) -> list[RenderableType]:
+def _exits(evaluation: Row) -> list[str]:
     return [
-        Text(
-            f"exit due: {e['symbol']} {e['rule']} at {percent(e['value'])} against {percent(e['threshold'])}: "
-            f"sell {percent(e['fraction'], 0)} of it"
-        )
+        f"exit due: {e['symbol']} {e['rule']} at {percent(e['value'])} against {percent(e['threshold'])}: "
+        f"sell {percent(e['fraction'], 0)} of it"
         for e in evaluation["exits_due"]
     ]
-
-
-def _plans(report: Row) -> RenderableType:
-    table = plain_table(
-        "", "plan", "orders", "turnover", "cash after", "because", right=("orders", "turnover", "cash after")
-    )
-    chosen = report["decision"]["plan_id"] if report["decision"] else None
-    for plan in report["plans"]:
-        after = plan["post_trade"]
-        table.add_row(
-            "→" if plan["id"] == chosen else "",
-            plan["id"],
-            str(len(plan["orders"])),
-            percent(after["turnover"]) if after else "–",
-            percent(after["cash_weight"]) if after else "–",
-            plan["reason"],
-        )
-    return table
 
 
 def _planned_words(row: Row) -> str:
@@ -241,57 +202,6 @@ def _gains(report: Row) -> list[RenderableType]:
             f"`portfolio tax` shows each name, and {len(part['unknown'])} things that the record does not know", "dim"
         ),
     ]
-
-
-def _decision(decision: Row) -> RenderableType:
-    lines = [Text(f"{action_of(decision)}, chosen by {decision['chosen_by']}: {decision['rationale']}")]
-    if decision["fallback"]:
-        lines.append(Text(f"the rules chose because: {decision['fallback']}", style="yellow"))
-    return Group(*lines)
-
-
-def _explanations(explanations: Sequence[Row]) -> list[RenderableType]:
-    """One paragraph an action, in the order of precedence."""
-    lines: list[RenderableType] = []
-    for row in explanations:
-        lines.append(Text.assemble((f"{action_of(row)}  ", "bold"), row["because"]))
-        if row["changes"]:
-            lines.append(Text(f"    would need: {'; '.join(row['changes'])}", "dim"))
-        for short in row["shortfalls"][:SHORTFALLS_SHOWN]:
-            off = f"{short['name']} ends at {percent(short['after'])}, target {percent(short['target'])}"
-            lines.append(Text(f"    {off}: {'; '.join(short['reasons'])}", "dim"))
-    return lines
-
-
-def _orders(orders: Sequence[Row]) -> RenderableType:
-    table = plain_table("order", "limit", "state", "filled", "at", "because", right=("limit", "filled", "at"))
-    for order in orders:
-        table.add_row(
-            f"{order['side']} {float(order['quantity']):,.0f} {order['symbol']}",
-            money(order["limit_price"]),
-            order["state"],
-            f"{float(order['filled_quantity']):,.0f}",
-            money(order["average_price"]),
-            "; ".join(part for part in (order["trigger"], order["reason"]) if part),
-        )
-    sold = [Text(f"sold of {row['symbol']}: {_lots(row['lots'])}", "dim") for row in _with_dates(orders)]
-    # Reports of earlier versions name no questions.
-    asked = [
-        Text(f"the broker asked about {row['symbol']} ({', '.join(q['ids']) or 'no id'}): {q['text']} {q['advice']}")
-        for row in orders
-        for q in row.get("questions", ())
-        if not q["answered"]
-    ]
-    return Group(table, *sold, *asked)
-
-
-def _refusals(refusals: Sequence[Row]) -> RenderableType:
-    table = plain_table("rule", "symbol", "value", "limit", "would pass", right=("would pass",))
-    for refusal in refusals:
-        table.add_row(
-            refusal["rule"], refusal["symbol"], refusal["value"], refusal["limit"], f"{float(refusal['largest']):,.0f}"
-        )
-    return table
 
 
 def _footer(report: Row) -> RenderableType:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.commands.terminal_parts import heading, money, percent, plain_table
+from app.commands.terminal_reasons import grouped
 
 Row = Mapping[str, Any]
 NAMES_SHOWN = 20
@@ -24,7 +25,7 @@ def target_parts(report: Row) -> list[RenderableType]:
     if rows:
         parts.append(_table(rows))
     # Not a column: on a narrow screen it would break words.
-    parts += [Text(f"{row['name']}: {'; '.join(row['reasons'])}", "dim") for row in rows if row["reasons"]]
+    parts += [Text(line, "dim") for line in grouped((row["name"], row["reasons"]) for row in rows)]
     if len(told["names"]) > NAMES_SHOWN:
         parts.append(Text(f"and {len(told['names']) - NAMES_SHOWN} more names", "dim"))
     parts += [Text(tilt_words(row)) for row in told["tilts"]]

@@ -11,7 +11,7 @@ from app.domain.instrument import Instrument
 from app.domain.resting import resting
 from app.domain.sizing import ABOVE_RESERVE, HEADROOM, aimed_at
 from app.domain.tilts import rotation_lasts, stays_winner
-from app.domain.tolerance import TOLERANCE
+from app.domain.tolerance import TOLERANCE, by_size
 from app.domain.totals import total_of
 from app.domain.universe import blocked, obstacle, position_limit
 
@@ -72,7 +72,7 @@ def names(situation: Situation) -> tuple[Aimed, ...]:
         for conid, target in evaluation.targets.items()
         if target > 0 or evaluation.weights.get(conid, 0.0) > 0
     ]
-    return tuple(sorted(found, key=lambda one: (-one.attainable, one.name)))
+    return tuple(sorted(found, key=lambda one: (-by_size(one.attainable), one.name)))
 
 
 def tilts(situation: Situation) -> tuple[Tilt, ...]:

@@ -11,7 +11,7 @@ from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.plan import Memory
 from app.domain.policy import AdoptionMode
 from app.domain.taking_over import is_on_its_way, is_taking_over
-from app.domain.tolerance import TOLERANCE
+from app.domain.tolerance import TOLERANCE, by_size
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, is_legacy, position_limit
 
@@ -125,7 +125,7 @@ def _drifted(situation: Situation) -> tuple[Drift, ...]:
         return ()
     least = float(situation.least) / situation.nav
     beyond = [drift for drift in situation.evaluation.drifts if is_off(situation.policy, drift, least)]
-    return tuple(sorted(beyond, key=lambda drift: -abs(drift.difference)))
+    return tuple(sorted(beyond, key=lambda drift: (-by_size(abs(drift.difference)), drift.name)))
 
 
 def is_under_way(memory: Memory) -> bool:

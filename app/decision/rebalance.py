@@ -10,6 +10,7 @@ from app.domain.legs import alone
 from app.domain.order import Order, OrderRule
 from app.domain.plan import Action, Plan
 from app.domain.taking_over import PAIR, is_taking_over, sessions_left
+from app.domain.tolerance import by_size
 from app.domain.totals import total_of
 
 # While a book is taken over, a day trades at least this share of NAV of what is left.
@@ -75,7 +76,7 @@ def _orders(situation: Situation, now: Targets, targets: Targets, found: Cause, 
         return alone(sells, own, situation.portfolio, situation.least)
     desired = [
         DesiredBuy(i, on[i.conid], targets[i.conid], OrderRule.REBALANCE, _words(now, targets, i))
-        for i in sorted(situation.buyable, key=lambda i: (-on.get(i.conid, 0.0), i.symbol))
+        for i in sorted(situation.buyable, key=lambda i: (-by_size(on.get(i.conid, 0.0)), i.symbol))
         if i.conid in on
     ]
     return two_legged(situation, sells, desired, own)

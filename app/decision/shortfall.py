@@ -10,7 +10,7 @@ from app.domain.evaluation import Drift
 from app.domain.order import Order
 from app.domain.ruling import Refusal
 from app.domain.sizing import HEADROOM
-from app.domain.tolerance import TOLERANCE
+from app.domain.tolerance import TOLERANCE, by_size
 from app.domain.totals import total_of
 
 # A gap smaller than this comes of whole shares.
@@ -38,7 +38,7 @@ def shortfalls(situation: Situation, orders: Sequence[Order], refusals: Sequence
             traded[kind, label] += order.side.sign * situation.base_value(order) / situation.nav
     ends = [(drift, drift.weight + traded[drift.kind, drift.name]) for drift in situation.evaluation.drifts]
     off = [(drift, after) for drift, after in ends if abs(after - drift.target) > NEAR]
-    farthest = sorted(off, key=lambda pair: (-abs(pair[1] - pair[0].target), pair[0].name))[:MOST]
+    farthest = sorted(off, key=lambda pair: (-by_size(abs(pair[1] - pair[0].target)), pair[0].name))[:MOST]
     return tuple(
         Shortfall(
             drift.kind,

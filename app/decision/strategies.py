@@ -6,7 +6,7 @@ from app.domain.plan import Action, Plan
 from app.domain.portfolio import Position
 from app.domain.price_levels import cut_level, gain_bases_of
 from app.domain.sizing import ZERO
-from app.domain.tolerance import TOLERANCE
+from app.domain.tolerance import TOLERANCE, by_size
 
 
 def losers(situation: Situation) -> tuple[tuple[Position, float], ...]:
@@ -88,7 +88,7 @@ def winners(situation: Situation) -> tuple[tuple[Position, float], ...]:
         and gain >= rules.trigger_gain - TOLERANCE
         and kept_from_growing(situation, position) is None
     )
-    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0].instrument.symbol)))
+    return tuple(sorted(found, key=lambda pair: (-by_size(pair[1]), pair[0].instrument.symbol)))
 
 
 def reinforce(situation: Situation) -> Plan | None:

@@ -10,7 +10,7 @@ from app.domain.evaluation import position_key, sector_key
 from app.domain.instrument import UNKNOWN_SECTOR
 from app.domain.policy import Weighting
 from app.domain.sizing import HEADROOM
-from app.domain.tolerance import TOLERANCE
+from app.domain.tolerance import TOLERANCE, by_size
 from app.domain.totals import total_of
 from app.domain.universe import is_fund, position_limit
 
@@ -133,7 +133,7 @@ def _levelled(targets: Targets, free: Iterable[int], excess: float, least: float
 
     One level is found to which the largest come down; concentration falls with the exposure.
     """
-    ordered = sorted(free, key=lambda conid: (-targets[conid], conid))
+    ordered = sorted(free, key=lambda conid: (-by_size(targets[conid]), conid))
     few = ordered[: max(1, int(excess / (2 * least)))] if least > 0 else ordered
     if total_of(targets[conid] for conid in few) > excess:
         ordered = few
@@ -151,7 +151,7 @@ def largest_first(wanted: Targets, amount: float, least: float) -> Targets:
     """So much of what is wanted, the largest first and each whole as far as it goes; a rest below `least` is left."""
     found: Targets = {}
     left = amount
-    for conid, value in sorted(wanted.items(), key=lambda item: (-item[1], item[0])):
+    for conid, value in sorted(wanted.items(), key=lambda item: (-by_size(item[1]), item[0])):
         if left <= TOLERANCE or left < least:
             break
         found[conid] = min(value, left)

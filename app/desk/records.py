@@ -225,12 +225,14 @@ class Snapshot:
 class RunMemory:
     """What a run leaves for later ones to decide by, beside its orders; None where it did not come so far.
 
-    `asked_prices`: those that a person was asked about, by order id.
+    `asked_prices`: those that a person was asked about, by order id. `drawdown` is told, where the way back from a fall
+    takes a turn, and not kept.
     """
 
     evaluation: EvaluationRecord | None = None
     account: Snapshot | None = None
     asked_prices: Mapping[str, Decimal] | None = None
+    drawdown: float | None = None
 
 
 NOTHING_LEFT = RunMemory()
@@ -347,6 +349,19 @@ class Flow:
     def is_income(self) -> bool:
         """Earned by the account or paid by it, and so no flow."""
         return self.kind is not None and not self.kind.is_flow
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFlow:
+    """A flow under the number of its event. `counted`: a run has reckoned with it, or is at it now.
+
+    `taken_back`: why a person took it back, who told it by mistake.
+    """
+
+    number: int
+    flow: Flow
+    counted: bool
+    taken_back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,13 @@ def closes(navs: Sequence[NavPoint]) -> tuple[NavPoint, ...]:
 
 
 def since(navs: Sequence[NavPoint], first: date) -> tuple[NavPoint, ...]:
-    """Those of that day and later, their peak counted from there; oldest first."""
+    """Those of that day and later, oldest first, their peak counted from there: of closes, and of the first value."""
     if not navs or navs[0].session_date >= first:
         return tuple(navs)
-    peak, found = 0.0, []
+    peak, found = 0.0, list[NavPoint]()
     for point in navs:
         if point.session_date >= first:
-            peak = max(peak, point.index)
-            found.append(replace(point, peak=peak))
+            found.append(replace(point, peak=max(peak, point.index)))
+            if point.kind is not NavKind.RUN or len(found) == 1:
+                peak = found[-1].peak
     return tuple(found)

@@ -9,7 +9,7 @@ from sqlalchemy import Table
 
 from app.desk.records import RunStatus
 from app.domain.order import OrderState
-from app.ledger import former
+from app.ledger import former, way_back
 from app.ledger.audit_rows import Columns, Key
 from app.ledger.events import OwnKind
 from app.ledger.leases import NOBODY
@@ -246,6 +246,12 @@ def _found(account: Account, event: Told) -> None:
         account.put(notices, (row["key"],), values)
 
 
+def _turned(account: Account, event: Told) -> None:
+    """It stands in no row: what a run left for later ones is told by its seal."""
+    if event.payload.keys() != set(way_back.TOLD[event.kind]):
+        raise KeyError(event.kind)
+
+
 def _inputs_kept(account: Account, event: Told) -> None:
     account.roots.add((event.book, event.payload["root"]))
 
@@ -274,4 +280,5 @@ _NOTES: Mapping[str, Callable[[Account, Told], None]] = {
     OwnKind.NOTICE_ADDED: _noticed,
     OwnKind.INPUTS_KEPT: _inputs_kept,
     OwnKind.COLUMNS_FOUND: _found,
+    **dict.fromkeys(way_back.TOLD, _turned),
 }

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from app.desk.records import Flow, FlowPlan, PlanEnd
+from app.desk.records import Flow, FlowPlan, PlanEnd, ToldFlow
 from app.ledger import flow_plans, flows
 
 
@@ -19,9 +19,17 @@ class CashRecords:
     @abstractmethod
     def _read(self) -> AbstractContextManager[Connection]: ...
 
-    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
+    def add_flow(self, book: str, flow: Flow, at: datetime) -> int | None:
         with self._write() as connection:
-            flows.add(connection, book, flow, at)
+            return flows.add(connection, book, flow, at)
+
+    def told_flows(self, book: str) -> tuple[ToldFlow, ...]:
+        with self._read() as connection:
+            return flows.told(connection, book)
+
+    def take_back_flow(self, book: str, number: int, reason: str, actor: str, at: datetime) -> bool:
+        with self._write() as connection:
+            return flows.take_back(connection, book, number, reason, actor, at)
 
     def flows(self, book: str) -> tuple[Flow, ...]:
         with self._read() as connection:

@@ -97,6 +97,9 @@ class OwnKind(StrEnum):
     QUARANTINE_RELEASED = "quarantine_released"
     RECOVERY_ADOPTED = "recovery_adopted"
     RECOVERY_ABANDONED = "recovery_abandoned"
+    RECOVERY_BEGAN = "recovery_began"
+    MARK_REBASED = "mark_rebased"
+    RECOVERY_ENDED = "recovery_ended"
     NOTICE_ADDED = "notice_added"
     COLUMNS_FOUND = "columns_found"
 

@@ -19,6 +19,13 @@ def find(connection: Connection, run_id: str, leases: Leases) -> RunRecord | Non
     return None if row is None else _as_record(row, leases)
 
 
+def beginning_with(connection: Connection, prefix: str, limit: int) -> tuple[str, ...]:
+    """Ids of runs, newest first."""
+    start = func.substr(runs.c.run_id, 1, len(prefix))
+    query = select(runs.c.run_id).where(start == prefix).order_by(runs.c.number.desc()).limit(limit)
+    return tuple(connection.execute(query).scalars())
+
+
 def newest(
     connection: Connection, limit: int, book: str | None, account: str | None, leases: Leases
 ) -> tuple[RunRecord, ...]:

@@ -4,7 +4,7 @@ What keeps two writers apart is the fence: every write begins by asking whether 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, not_, or_, select, update
@@ -17,6 +17,7 @@ from app.ledger import events, navs, questions, run_memory
 from app.ledger.chunks import keep
 from app.ledger.events import OwnKind
 from app.ledger.schema import intents, runs
+from app.ledger.way_back import Value, turns
 from app.record.canonical import canonical, digest
 from app.record.chunks import KeptInputs
 
@@ -111,6 +112,7 @@ def close(
     events.refuse_own_kinds(batch)
     text = canonical(report)
     left = run_memory.texts(memory)
+    turned = _turns(connection, claim, memory) if status is RunStatus.DONE and not row.dry_run else ()
     run_memory.replace(connection, claim.run_id, left)
     seal: dict[str, Any] = {
         "status": status,
@@ -127,7 +129,7 @@ def close(
     # That of an earlier attempt is in the trail.
     error = report.get("note") if failed else None
     seal |= {"holds_key": held, **({} if error is None else {"error": error})}
-    batch = (*batch, *keep(connection, inputs), events.by_owner(claim, OwnKind.RUN_SEALED, seal))
+    batch = (*batch, *turned, *keep(connection, inputs), events.by_owner(claim, OwnKind.RUN_SEALED, seal))
     seq = events.append(connection, claim.key.book, claim.run_id, batch, at)
     ended = {
         "new_status": status,
@@ -139,6 +141,16 @@ def close(
         "new_sealed_seq": seq,
     }
     connection.execute(_CLOSE, {"of": claim.run_id, **ended})
+
+
+def _turns(connection: Connection, claim: Claim, memory: RunMemory) -> tuple[Event, ...]:
+    """What this run changed on the way back from a fall; of several runs of a session the first that did tells it."""
+    account, today = memory.account, claim.key.session_date
+    if memory.evaluation is None or account is None:
+        return ()
+    before = run_memory.last_evaluation(connection, claim.key.book, today + timedelta(days=1))
+    value = Value(today, account.nav, account.currency, memory.drawdown)
+    return tuple(turns(before[1] if before else None, memory.evaluation, value))
 
 
 def _check_settled(connection: Connection, claim: Claim, status: RunStatus) -> None:

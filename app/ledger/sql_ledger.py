@@ -292,6 +292,10 @@ class SqlLedger(CashRecords):
         with self._read() as connection:
             return run_records.find(connection, run_id, self._leases(connection))
 
+    def run_ids(self, prefix: str, limit: int) -> tuple[str, ...]:
+        with self._read() as connection:
+            return run_records.beginning_with(connection, prefix, limit)
+
     def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
         with self._read() as connection:
             return run_records.newest(connection, limit, book, account, self._leases(connection))

@@ -27,11 +27,8 @@ from app.risk.after import after
 from app.risk.arrays import Panel, PortfolioArrays, arrays_of, history
 from app.risk.bisection import largest_passing
 from app.risk.clusters import Groups
-from app.risk.limits import statistic_limits, statistics
+from app.risk.limits import STATISTIC_ROOM, statistic_limits, statistics
 from app.risk.today import Today
-
-# A purchase up to the limit itself would be sold again after a day's drift.
-STATISTIC_ROOM = 0.90
 
 
 @dataclass(frozen=True, slots=True)

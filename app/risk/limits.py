@@ -20,6 +20,8 @@ from app.risk.arrays import Panel, PortfolioArrays, previous_sessions
 from app.risk.clusters import Groups, heaviest_group
 from app.risk.inherited import Share, acting, known_sectors, positions
 
+# A purchase up to the limit itself would be sold again after a day's drift.
+STATISTIC_ROOM = 0.90
 STATISTICS = ("annual_volatility", "var_95_1d", "correlated_cluster")
 # Shown without a limit → why a portfolio may have none.
 UNLIMITED = {
@@ -205,14 +207,15 @@ def daily_loss(policy: Policy, market: Market, navs: Sequence[NavPoint], now: Na
     return limited("daily_loss", max(0.0, 1 - now.index / close.index), limit)
 
 
-def drawdown(policy: Policy, navs: Sequence[NavPoint], now: NavPoint | None) -> Metric:
-    """Fall of the time-weighted index from its peak, today's value included: `now`, as `value_now` tells it."""
-    limit = policy.risk_limits.max_drawdown
+def fall(name: str, navs: Sequence[NavPoint], now: NavPoint | None, limit: float | None) -> Metric:
+    """Of the time-weighted index from its peak, today's value included: `now`, as `value_now` tells it."""
     if not navs:
-        return unknown("drawdown", limit, "no history of the account's value")
+        return unknown(name, limit, "no history of the account's value")
     if now is None:
-        return unknown("drawdown", limit, WORTHLESS)
-    return limited("drawdown", now.drawdown, limit)
+        return unknown(name, limit, WORTHLESS)
+    if limit is None:
+        return Metric(name, now.drawdown, None, Severity.LOW)
+    return limited(name, now.drawdown, limit)
 
 
 def value_now(portfolio: Portfolio, market: Market, navs: Sequence[NavPoint]) -> NavPoint | None:

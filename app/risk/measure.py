@@ -14,9 +14,10 @@ from app.domain.tolerance import TOLERANCE
 from app.domain.universe import blocked_names, eligible, is_legacy
 from app.risk import limits
 from app.risk.aim import aim
+from app.risk.bearable import bearable_vector
 from app.risk.exits import Holdings, exits_due
 from app.risk.today import Today
-from app.risk.vector import Key, vector
+from app.risk.vector import Key
 
 
 def measure(today: Today) -> Evaluation:
@@ -28,7 +29,7 @@ def measure(today: Today) -> Evaluation:
     legacy = frozenset(name.conid for name in names if is_legacy(policy, name))
     # What the policy would not hold and leaves alone is held: it is no reason to sell what it would.
     left_alone = mode_of(policy, today.memory.adoption) is AdoptionMode.ADOPT
-    aimed = vector(aim(today, buyable, locked.union(legacy) if left_alone else locked, legacy))
+    aimed = bearable_vector(today, aim(today, buyable, locked.union(legacy) if left_alone else locked, legacy))
     return Evaluation(
         nav=found.nav,
         cash_weight=found.cash_weight,
@@ -60,7 +61,9 @@ def _settled(today: Today, off: Collection[Drift]) -> bool:
 
 
 def _shown(today: Today, vix: float | None) -> tuple[Metric, ...]:
-    return () if today.bare else (*today.unlimited, limits.winning_trades(today.memory), _vix(vix))
+    if today.bare:
+        return ()
+    return (*today.unlimited, limits.winning_trades(today.memory), today.lifetime_drawdown, _vix(vix))
 
 
 def _unknown(today: Today, groups: Collection[Key]) -> tuple[Metric, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.domain.policy.allocation import Selection
-from app.domain.tolerance import TOLERANCE
+from app.domain.tolerance import TOLERANCE, by_size
 from app.domain.totals import total_of
 
 Weights = Mapping[int, float]
@@ -70,7 +70,7 @@ def _ranked(names: Sequence[Member], selection: Selection, ranking: Ranking, siz
     """The best first; without scores the held ones, then those of which one share costs least."""
     if selection.scores:
         scores = ranking.scores([one.conid for one in names])
-        return sorted(names, key=lambda one: (-scores.get(one.conid, float("-inf")), not one.held, one.symbol))
+        return sorted(names, key=lambda one: (-by_size(scores.get(one.conid, float("-inf"))), not one.held, one.symbol))
     return sorted(names, key=lambda one: (not one.held, sizes.share(one.conid), one.symbol))
 
 

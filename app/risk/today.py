@@ -205,26 +205,40 @@ class Today:
         )
 
     @kept_property
-    def _past(self) -> Sequence[NavPoint]:
+    def _lived(self) -> Sequence[NavPoint]:
         """Values since the account was taken over: what it fell before counts for nothing."""
         if self.doubt is not None:
             return ()
-        adoption, marked = self.memory.adoption, self.memory.marked
+        adoption = self.memory.adoption
         if adoption is None:
-            return self.navs if marked is None else since(self.navs, marked)
-        found = since(self.navs, adoption.session_date if marked is None else max(marked, adoption.session_date))
+            return self.navs
+        found = since(self.navs, adoption.session_date)
         if found or self.memory.adopted > 0:
             return found
         return (follow(None, self.market.session.date, NavKind.RUN, self.portfolio.nav),)
 
     @kept_property
+    def _past(self) -> Sequence[NavPoint]:
+        """Those that falls are counted from."""
+        marked = self.memory.marked
+        return self._lived if marked is None else since(self._lived, marked)
+
+    @kept_property
     def _now(self) -> NavPoint | None:
         return limits.value_now(self.portfolio, self.market, self._past)
 
+    @property
+    def lifetime_drawdown(self) -> Metric:
+        """Wherever falls are counted from, and however far the account has come back."""
+        return self._fall("lifetime_drawdown", self._lived, limits.value_now(self.portfolio, self.market, self._lived))
+
     @kept_property
     def _drawdown(self) -> Metric:
-        found = limits.drawdown(self.policy, self._past, self._now)
-        return found if self.doubt is None else limits.unknown(found.name, found.limit, self.doubt)
+        return self._fall("drawdown", self._past, self._now, self.policy.risk_limits.max_drawdown)
+
+    def _fall(self, name: str, navs: Sequence[NavPoint], now: NavPoint | None, limit: float | None = None) -> Metric:
+        found = limits.fall(name, navs, now, limit)
+        return found if self.doubt is None else limits.unknown(name, limit, self.doubt)
 
     @kept_property
     def _sector_weights(self) -> list[float]:

@@ -2,29 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.agent import perform_with_agents
 from app.desk.accounts import Whose
-from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.level import Release, level_of, release, set_level
 from app.desk.controls.tax import EARLIEST, tax_of
 from app.desk.desk import Desk, silent
 from app.desk.run.approvals import approve, reject
 from app.desk.run.attempt import RunResult
 from app.desk.run.exit_by_hand import exit_position
+from app.desk.run.positions import recorded_positions, show_positions
 from app.desk.run.reconcile_now import cancel_buys_after_halt, reconcile_now
 from app.desk.run.recover import Wishes, recover, show_recovery
 from app.desk.run.taking_over import choose_mode, show_taking_over
-from app.domain.cash import CashKind
 from app.domain.errors import PortfolioError, UsageError
-from app.domain.flows import EXAMPLE, FIRST, amount_of, day_of, impossible
 from app.domain.policy import AdoptionMode
 from app.domain.ruling import KillLevel
 from app.settings import read_policy
@@ -33,17 +30,6 @@ from app.web.middleware import SERVED, WITH_BODY
 from app.web.runs import AT_THE_DESK, RUN, response_of, run_to_end
 from app.wiring import Wiring, outlook_of
 
-
-def _cash_flow(written: object) -> Decimal:
-    amount = amount_of(written)
-    problem = impossible(amount, FIRST)
-    if problem is not None:
-        raise UsageError(f"amount: {problem}", EXAMPLE)
-    return amount
-
-
-Amount = Annotated[Decimal, BeforeValidator(_cash_flow)]
-Day = Annotated[date, BeforeValidator(day_of)]
 # Spaces and invisible characters are no reason.
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(not_blank)]
 OrderId = Annotated[str, Field(pattern=r"^(all|PM[0-9A-Za-z]{1,62})$")]
@@ -90,27 +76,15 @@ class AdoptionCall(ReasonedCall):
     mode: AdoptionMode
 
 
-class FlowCall(PersonCall):
-    """A deposit, or a withdrawal where negative, in base currency; `note` says what it was.
-
-    With a `kind` of income or cost it is a return on the account.
-    """
-
-    amount: Amount
-    note: Words
-    session_date: Day | None = None
-    kind: CashKind | None = None
-
-
 @router.get("/level")
 async def level(request: Request, account: str | None = None) -> dict[str, Any]:
     """The kill level in force: of that account, or the strictest, with each account's beside it.
 
     `holds` is what keeps an account from buying, and what lifts it.
     """
-    wiring = _wiring(request)
+    wiring = wiring_of(request)
     outlook = await asyncio.to_thread(outlook_of, wiring.settings)
-    return await asyncio.to_thread(level_of, wiring.ledger, _whose(request, account), outlook)
+    return await asyncio.to_thread(level_of, wiring.ledger, whose_of(request, account), outlook)
 
 
 @router.get("/tax")
@@ -118,9 +92,20 @@ async def tax(
     request: Request, account: str | None = None, year: Annotated[int | None, Query(ge=EARLIEST, le=9999)] = None
 ) -> dict[str, Any]:
     """Realised gains of a year, else of the newest run's, and those not realised yet; by the ledger alone."""
-    wiring = _wiring(request)
+    wiring = wiring_of(request)
     policy, _ = await asyncio.to_thread(read_policy, wiring.settings.policy_file)
-    return await asyncio.to_thread(tax_of, wiring.ledger, _whose(request, account), policy.tax.lot_method, year)
+    return await asyncio.to_thread(tax_of, wiring.ledger, whose_of(request, account), policy.tax.lot_method, year)
+
+
+@router.get("/positions", responses=AT_THE_DESK)
+async def positions(request: Request, account: str | None = None, recorded: bool = False) -> dict[str, Any]:
+    """What is held: by the broker where it can be reached, else by the newest run on record; `from` says which.
+
+    `recorded`: by the record alone. Changes nothing.
+    """
+    if recorded:
+        return await asyncio.to_thread(recorded_positions, wiring_of(request).ledger, whose_of(request, account))
+    return await show_positions(await asyncio.to_thread(wiring_of(request).desk), account)
 
 
 @router.post("/halt", responses=WITH_BODY)
@@ -128,7 +113,7 @@ async def halt(request: Request, call: LevelCall) -> dict[str, Any]:
     """Nothing is sent any more, for any account where none is named; own open buys are asked to be cancelled."""
     facts = await _set(request, KillLevel.HALTED, call)
     try:
-        desk = await asyncio.to_thread(_wiring(request).desk)
+        desk = await asyncio.to_thread(wiring_of(request).desk)
     except PortfolioError as error:
         return {**facts, "open_buys": f"not cancelled: {error}"}
     return {**facts, "open_buys": await run_to_end(request.app, cancel_buys_after_halt(desk, call.account))}
@@ -177,21 +162,21 @@ async def reconcile(request: Request, account: str | None = None) -> Response:
 @router.get("/adoption", responses=AT_THE_DESK)
 async def adoption(request: Request, account: str | None = None) -> dict[str, Any]:
     """How the account would be taken over now, each mode beside the others. Changes nothing."""
-    desk = await asyncio.to_thread(_wiring(request).desk)
+    desk = await asyncio.to_thread(wiring_of(request).desk)
     return await show_taking_over(desk, account)
 
 
 @router.post("/adoption", responses=AT_THE_DESK | WITH_BODY)
 async def choose_adoption(request: Request, call: AdoptionCall) -> dict[str, Any]:
     """Choose how the account is taken over; from what day and prices gains count stays."""
-    desk = await asyncio.to_thread(_wiring(request).desk)
+    desk = await asyncio.to_thread(wiring_of(request).desk)
     return await choose_mode(desk, call.mode, call.reason, call.actor, call.account)
 
 
 @router.get("/recover", responses=AT_THE_DESK)
 async def recovery(request: Request, account: str | None = None) -> dict[str, Any]:
     """What the broker holds under our name and the ledger lacks, and what there is to decide. Changes nothing."""
-    desk = await asyncio.to_thread(_wiring(request).desk)
+    desk = await asyncio.to_thread(wiring_of(request).desk)
     return await show_recovery(desk, account)
 
 
@@ -202,32 +187,26 @@ async def recover_ledger(request: Request, call: RecoverCall) -> Response:
     return await _run(request, lambda desk: recover(desk, wishes, call.account))
 
 
-@router.post("/flows", responses=WITH_BODY)
-async def flow(request: Request, call: FlowCall) -> dict[str, Any]:
-    """Explain a deposit or a withdrawal."""
-    whose = _whose(request, call.account)
-    statement = FlowStatement(call.amount, call.note, call.actor, call.session_date, whose, call.kind)
-    return await asyncio.to_thread(explain_flow, _wiring(request).ledger, statement, datetime.now(UTC))
-
-
 @router.post("/release/{symbol}", responses=WITH_BODY)
 async def release_symbol(request: Request, symbol: str, call: ReasonedCall) -> dict[str, Any]:
     """Let automatic orders near a name again."""
-    looked_at = Release(symbol, call.reason, call.actor, _whose(request, call.account))
-    return await asyncio.to_thread(release, _wiring(request).ledger, looked_at, datetime.now(UTC))
+    looked_at = Release(symbol, call.reason, call.actor, whose_of(request, call.account))
+    return await asyncio.to_thread(release, wiring_of(request).ledger, looked_at, datetime.now(UTC))
 
 
-def _wiring(request: Request) -> Wiring:
+def wiring_of(request: Request) -> Wiring:
+    """The service's parts."""
     wiring: Wiring = request.app.state.wiring
     return wiring
 
 
-def _whose(request: Request, account: str | None, everywhere: bool = False) -> Whose:
-    return Whose(account, _wiring(request).settings.accounts, everywhere)
+def whose_of(request: Request, account: str | None, everywhere: bool = False) -> Whose:
+    """Which account a call means."""
+    return Whose(account, wiring_of(request).settings.accounts, everywhere)
 
 
 async def _set(request: Request, level: KillLevel, call: LevelCall) -> dict[str, Any]:
-    ledger, whose = _wiring(request).ledger, _whose(request, call.account, call.all)
+    ledger, whose = wiring_of(request).ledger, whose_of(request, call.account, call.all)
     return await asyncio.to_thread(set_level, ledger, level, call.reason, call.actor, datetime.now(UTC), whose)
 
 
@@ -236,4 +215,4 @@ async def _run(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -
 
 
 async def _job(request: Request, work: Callable[[Desk], Awaitable[RunResult]]) -> RunResult:
-    return await work(await asyncio.to_thread(_wiring(request).desk))
+    return await work(await asyncio.to_thread(wiring_of(request).desk))

@@ -11,10 +11,14 @@ from collections.abc import Mapping, Sequence
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.web.accepted import names_html
 from app.web.call_limits import CallLimits
-from app.web.problems import problem
+from app.web.front_page import as_page
+from app.web.problems import ProblemResponse, problem
 
 OPEN_PATHS = frozenset({"/health"})
+# Where a person with a browser comes in: a refusal is told in words there.
+FRONT_PATH = "/"
 _PLACE = r"(?P<host>[a-z0-9_.-]*|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"
 _HOST = re.compile(_PLACE, re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{_PLACE}", re.IGNORECASE | re.ASCII)
@@ -35,9 +39,9 @@ class CallerGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 400, 401, 403 or 429."""
         refusal = self._refusal(scope) if scope["type"] in {"http", "websocket"} else None
-        await (refusal or self._app)(scope, receive, send)
+        await (self._app if refusal is None else _in_form(refusal, scope))(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _refusal(self, scope: Scope) -> ProblemResponse | None:
         headers = list(scope["headers"])
         malformed = _malformed(headers)
         if malformed is not None:
@@ -53,7 +57,7 @@ class CallerGuard:
             return problem(429, "Too Many Requests", limit, "Call more slowly; see Retry-After", headers=retry)
         return refusal
 
-    def _unwelcome(self, scope: Scope, headers: Sequence[tuple[bytes, bytes]]) -> Response | None:
+    def _unwelcome(self, scope: Scope, headers: Sequence[tuple[bytes, bytes]]) -> ProblemResponse | None:
         if self._token is not None:
             return None if _bears(headers, self._token) else _unknown_caller()
         if not _arrived_on_loopback(scope):
@@ -63,12 +67,12 @@ class CallerGuard:
         return None
 
 
-def _unknown_caller() -> Response:
+def _unknown_caller() -> ProblemResponse:
     remedy = "Send Authorization: Bearer with CALLER_TOKEN"
     return problem(401, "Unauthorized", "the caller is not known", remedy, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _forbidden(detail: str, remedy: str) -> Response:
+def _forbidden(detail: str, remedy: str) -> ProblemResponse:
     return problem(403, "Forbidden", detail, remedy)
 
 
@@ -103,6 +107,16 @@ def _is_utf8(value: bytes) -> bool:
 
 def _header(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> str | None:
     return next((value.decode() for name, value in headers if name == wanted), None)
+
+
+def _in_form(refusal: ProblemResponse, scope: Scope) -> Response:
+    is_page = scope["type"] == "http" and scope["path"] == FRONT_PATH and names_html(_accepted(scope))
+    return as_page(refusal) if is_page else refusal
+
+
+def _accepted(scope: Scope) -> str:
+    """What several headers say counts as if one did; what is no text was refused for that, and asks for nothing."""
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")
 
 
 def _bears(headers: Sequence[tuple[bytes, bytes]], token: str) -> bool:

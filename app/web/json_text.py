@@ -45,9 +45,14 @@ def text_problem(text: str) -> str | None:
 
 def not_blank(text: str) -> str:
     """The text, where it says something. Raises: ValueError."""
-    if not any(one.isprintable() and not one.isspace() for one in text):
+    if is_blank(text):
         raise ValueError("it is blank")
     return text
+
+
+def is_blank(text: str) -> bool:
+    """Whether it says nothing that a person could see."""
+    return not any(one.isprintable() and not one.isspace() for one in text)
 
 
 def all_texts(value: object, where: Where = ()) -> Iterator[tuple[Where, str]]:

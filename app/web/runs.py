@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from app.desk.records import RunStatus
-from app.desk.report.build import lease_facts
+from app.desk.report.standing import lease_facts
 from app.desk.run.attempt import RunResult
 from app.domain.errors import PortfolioError
 from app.web.problems import documented

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from app.commands.processes import free_ports, mcp_server, private_directory, service, simulator
-from app.desk.report.build import overview
+from app.desk.report.standing import overview
 from app.ledger.engine import open_ledger
 from app.settings import shipped_policy
 from tests.e2e.command import PATIENCE_SECONDS, PROGRAM, children, environment, portfolio, wait_for_an_order

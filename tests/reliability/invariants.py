@@ -11,7 +11,7 @@ I6  a read that failed is never taken for an empty account: it would show as I7,
 I7  nothing is sent that could not be, such as more than is held
 I8  what is sent is part of one committed plan
 I9  the day's counters hold, orders in flight included
-I10 after a halt nothing begins to be sent
+I10 after a halt nothing begins to be sent, and what a person or an alarm set nothing lowers by itself
 I11 every change is in a chain that verifies
 I12 in the end ledger and broker agree
 I13 nothing is sent outside the session
@@ -201,9 +201,12 @@ def _counters(end: End, told: Sequence[Told], exits: set[str]) -> Iterator[str]:
 
 
 def _levels(end: End, told: Sequence[Told]) -> Iterator[str]:
-    halted = False
+    halted, measured = False, False
     for event in told:
         if event.kind in {"level_raised", "level_lowered", "level_set"}:
+            if event.kind == "level_lowered" and not measured:
+                yield f"I10: lowered by itself, and no metric had raised it: {event.payload['reason']}"
+            measured = event.kind == "level_raised" and bool(event.payload.get("causes"))
             halted = event.payload["level"] == "HALTED"
             if halted and event.kind == "level_raised" and not end.may_halt:
                 yield f"I3: halted without a cause: {event.payload['reason']}"

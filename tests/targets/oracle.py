@@ -4,54 +4,16 @@ Shares nothing with the engine: what it is told is what the account held at each
 action. Days are rows of the sample.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tests.adoption.oracle import SECTORS, index, prices, raw_prices
+from tests.targets.told import Filled, Told, Way, aimed_at, filled
 
 SECTOR = {symbol: sector for sector, names in SECTORS.items() for symbol in names}
-
-
-class Filled(NamedTuple):
-    """So many shares, fewer than none where sold, decided on one row and paid on the next."""
-
-    decided: int
-    symbol: str
-    shares: float
-    paid: float
-    action: str
-
-
-@dataclass
-class Way:
-    """The state of the way back after a day."""
-
-    began: int = -1
-    acted: int = -1
-    acted_at: float = 0.0
-    left: float = 0.0
-    gap: float = 0.0
-    rebased: int | None = None
-
-
-@dataclass
-class Told:
-    """One day."""
-
-    nav: float = 0.0
-    drawdown: float = 0.0
-    max_exposure: float = 0.0
-    sold_for: float = 0.0
-    reducing: bool = False
-    way: Way | None = None
-    marked: int | None = None
-    targets: dict[str, float] = field(default_factory=dict)
-    stopped: dict[str, float] = field(default_factory=dict)
-    cut: dict[str, float] = field(default_factory=dict)
 
 
 class Reckoning:
@@ -78,7 +40,7 @@ class Reckoning:
         weights = pd.Series({symbol: quantity * float(now[symbol]) / nav for symbol, quantity in held.items()})
         limits = self.policy["risk_limits"]
         since = (self.marked if self.marked is not None else self.first) - self.first
-        told = Told(nav=nav, drawdown=1 - nav / max(self.navs[since:]))
+        told = Told(nav, drawdown=1 - nav / max(self.navs[since:]), lifetime_drawdown=1 - nav / max(self.navs))
         told.reducing = self._reducing(row, weights)
         self._band(row)
         closes = index().iloc[row - 200 : row]
@@ -108,11 +70,7 @@ class Reckoning:
         limits = self.policy["risk_limits"]
         lost = 0.0 if len(self.navs) < 2 else 1 - self.navs[-1] / self.navs[-2]
         over = lost > limits["max_daily_loss_pct"] / 100 + 1e-9
-        if weights.empty:
-            return bool(over)
-        returns = raw_prices().iloc[row - 253 : row].pct_change().dropna()[weights.index] @ weights
-        var = 1.6448536269514722 * float(np.sqrt((returns**2).ewm(alpha=0.06, adjust=True).mean().iloc[-1]))
-        return bool(over or var > limits["max_var_95_1d_pct"] / 100 + 1e-9)
+        return bool(over or self._risks(row, weights)[1] > limits["max_var_95_1d_pct"] / 100 + 1e-9)
 
     def _band(self, row: int) -> None:
         market = self.policy["market"]
@@ -165,37 +123,75 @@ class Reckoning:
         room = max(bought_for, min(told.sold_for - 0.01, reserve, float(weights.sum())), 0.0)
         volatility = raw_prices().iloc[row - 31 : row].pct_change().dropna().std(ddof=1) * np.sqrt(252)
         rests = self._resting(row)
-        single = _aimed_at(limits["max_position_pct"] / 100)
+        single = aimed_at(limits["max_position_pct"] / 100)
         rooms = {}
         for symbol in policy["universe"]["symbols"]:
             buyable = volatility[symbol] <= policy["universe"]["max_volatility_30d_pct"] / 100 and symbol not in rests
+            told.buyable |= {symbol} if buyable else set()
             if buyable or symbol in weights.index:
                 rooms[symbol] = single if buyable else min(single, float(weights[symbol]))
-        tilts = self._tilts(row, nav, bear)
+        told.tilts = tilts = self._tilts(row, nav, bear)
         fixed = {name: target / 100 for name, target in allocation.get("symbols_pct", {}).items()}
         classes = {name: target / 100 for name, target in allocation["asset_classes_pct"].items() if name != "CASH"}
         sectors = {name: target / 100 for name, target in allocation["sectors_pct"].items()}
-        scale = min(1.0, room / sum(classes.values()))
         part = (classes["STK"] - sum(fixed.values())) / sum(sectors.values())
-        found = {str(symbol): float(weight) for symbol, weight in weights.items()}
         groups: dict[str, tuple[float, list[str], float]] = {}
         for symbol in rooms:
             key = symbol if symbol in fixed else SECTOR[symbol]
             wanted = fixed[symbol] if symbol in fixed else sectors.get(key, 0.0) * part
-            most = np.inf if symbol in fixed else _aimed_at(limits["max_sector_pct"] / 100)
+            most = np.inf if symbol in fixed else aimed_at(limits["max_sector_pct"] / 100)
             groups.setdefault(key, (wanted, [], most))[1].append(symbol)
-        for key, (wanted, members, most) in groups.items():
+
+        def reached(key: str, room: float) -> float:
+            wanted, members, most = groups[key]
             tilt = sum(tilts.get(one, 0.0) for one in members)
-            goal = min(max(0.0, wanted * scale + tilt), sum(rooms[one] for one in members), most)
-            found |= self._shared(row, nav, key in fixed, members, rooms, weights, goal, tilts)
-        more = {one: target - float(weights.get(one, 0.0)) for one, target in found.items()}
-        over, bought = sum(found.values()) - room, sum(value for value in more.values() if value > 0)
-        if over > 0 and bought > 0:
-            found = {
-                one: float(weights.get(one, 0.0)) + (value * max(0.0, 1 - over / bought) if value > 0 else value)
-                for one, value in more.items()
+            scaled = wanted * min(1.0, room / sum(classes.values()))
+            return float(min(max(0.0, scaled + tilt), sum(rooms[one] for one in members), most))
+
+        def vector(room_to_buy: float) -> dict[str, float]:
+            found = {str(symbol): float(weight) for symbol, weight in weights.items()}
+            for key, (_, members, _) in groups.items():
+                now = sum(float(weights.get(one, 0.0)) for one in members)
+                goal = min(max(now, reached(key, room_to_buy)), reached(key, room))
+                found |= self._shared(row, nav, key in fixed, members, rooms, weights, goal, tilts)
+            more = {one: target - float(weights.get(one, 0.0)) for one, target in found.items()}
+            over, bought = sum(found.values()) - room_to_buy, sum(value for value in more.values() if value > 0)
+            if over <= 0 or bought <= 0:
+                return found
+            fits = max(0.0, 1 - over / bought)
+            return {
+                one: float(weights.get(one, 0.0)) + value * (fits if value > 0 else 1) for one, value in more.items()
             }
-        return found
+
+        return self._bearable(row, weights, lambda step: vector(room * step / 100))
+
+    def _bearable(
+        self, row: int, weights: "pd.Series[float]", vector: Callable[[int], dict[str, float]]
+    ) -> dict[str, float]:
+        """Of the vectors of 0 to 100 hundredths the last that keeps both risks within nine tenths, or no worse."""
+        limits, now = self.policy["risk_limits"], self._risks(row, weights)
+        most = [0.9 * limits["max_annual_volatility_pct"] / 100, 0.9 * limits["max_var_95_1d_pct"] / 100]
+
+        def borne(targets: Mapping[str, float]) -> bool:
+            buys = any(target > float(weights.get(one, 0.0)) for one, target in targets.items())
+            at = self._risks(row, pd.Series(targets))
+            return not buys or all(a <= max(b, c) + 1e-9 for a, b, c in zip(at, most, now, strict=True))
+
+        low, high = 0, 101
+        if borne(vector(100)):
+            return vector(100)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if borne(vector(middle)) else (low, middle)
+        return vector(low)
+
+    def _risks(self, row: int, weights: "pd.Series[float]") -> tuple[float, float]:
+        """(yearly volatility of 63 sessions, value at risk of a day)."""
+        if weights.empty:
+            return 0.0, 0.0
+        returns = raw_prices().iloc[row - 253 : row].pct_change().dropna()[list(weights.index)] @ weights
+        var = 1.6448536269514722 * float(np.sqrt((returns**2).ewm(alpha=0.06, adjust=True).mean().iloc[-1]))
+        return float(returns.tail(63).std(ddof=1) * np.sqrt(252)), var
 
     def _losses(self, row: int) -> tuple[dict[str, float], dict[str, float]]:
         """(shares that the stop sells, shares that losers are cut by) of each name that has lost enough for it."""
@@ -302,7 +298,7 @@ class Reckoning:
             return gone | self._as_held(picked, held, rooms, weights, goal, least, share)
         parts = self._parts(row, weighting, picked)
         beside = {one: tilts.get(one, 0.0) for one in picked}
-        even = _filled({one: rooms[one] for one in picked}, parts, max(0.0, goal - sum(beside.values())))
+        even = filled({one: rooms[one] for one in picked}, parts, max(0.0, goal - sum(beside.values())))
         return gone | {one: min(max(0.0, even[one] + beside[one]), rooms[one]) for one in picked}
 
     def _as_held(
@@ -327,7 +323,7 @@ class Reckoning:
             fits = [one for one in some if share[one] <= difference]
             some = sorted(fits, key=lambda one: (one not in held, share[one], one))[:count] or some
         spare = {one: max(0.0, rooms[one] - now[one]) for one in some}
-        more = _filled(spare, dict.fromkeys(some, 1.0), difference)
+        more = filled(spare, dict.fromkeys(some, 1.0), difference)
         return now | {one: now[one] + more[one] for one in some}
 
     def _parts(self, row: int, weighting: str, names: list[str]) -> dict[str, float]:
@@ -350,19 +346,3 @@ class Reckoning:
         total = sum(wanted.values())
         ranks = sum(each[name].rank(method="average") / len(names) * weight / total for name, weight in wanted.items())
         return {one: float(ranks[one]) for one in names}
-
-
-def _filled(rooms: Mapping[str, float], shares: Mapping[str, float], amount: float) -> dict[str, float]:
-    """By bisection of the level: none above its room."""
-    amount = min(amount, sum(rooms.values()))
-    low, high = 0.0, sum(rooms.values()) / min(shares.values(), default=1.0) + 1
-    for _ in range(200):
-        level = (low + high) / 2
-        enough = sum(min(rooms[one], shares[one] * level) for one in rooms) >= amount
-        low, high = (low, level) if enough else (level, high)
-    return {one: min(rooms[one], shares[one] * high) for one in rooms}
-
-
-def _aimed_at(limit: float) -> float:
-    """A point inside a limit, or at 0.92 of it where that is less."""
-    return min(limit - 0.01, 0.92 * limit)

@@ -71,8 +71,9 @@ def explain_flow(ledger: AccountMemory, statement: FlowStatement, at: datetime) 
             f"Leave the date out, or give one whose report shows it: {days}",
         )
     left = _left(ledger, book.name, shown, flow.amount)
-    ledger.add_flow(book.name, flow, at)
+    number = ledger.add_flow(book.name, flow, at)
     return {
+        "number": number,
         "session_date": flow.session_date.isoformat(),
         "amount": f"{flow.amount:f}",
         "note": flow.note,

@@ -8,7 +8,7 @@ from typing import Any
 from app.desk.accounts import Whose, masked, meant
 from app.desk.controls.level import ANYBODY, require_text
 from app.desk.ports import AccountMemory
-from app.desk.records import FlowPlan, PlanEnd
+from app.desk.records import FlowPlan, PlanEnd, ToldFlow
 from app.domain.errors import UsageError
 from app.domain.flows import EXAMPLE, impossible
 
@@ -65,22 +65,30 @@ def cancel_plan(
 def list_flows(ledger: AccountMemory, whose: Whose = ANYBODY) -> dict[str, Any]:
     """What is announced, and what was paid in, paid out, earned and charged so far."""
     book = meant(ledger.books(), whose)
-    told = sorted((*ledger.flows(book.name), *ledger.income(book.name)), key=lambda flow: flow.session_date)
+    told = ledger.told_flows(book.name)
     return {
         "account": masked(book.account),
         "planned": [facts_of(plan) for plan in ledger.flow_plans(book.name)],
-        "flows": [
-            {
-                "session_date": flow.session_date.isoformat(),
-                "amount": f"{flow.amount:f}",
-                "kind": flow.kind.value if flow.kind else ("deposit" if flow.amount > 0 else "withdrawal"),
-                "performance": flow.is_income,
-                "note": flow.note,
-                "actor": flow.actor,
-                "id": flow.external_id,
-            }
-            for flow in told
+        "flows": [_flow_facts(one) for one in told if one.taken_back is None],
+        "taken_back": [
+            {**_flow_facts(one), "taken_back": one.taken_back} for one in told if one.taken_back is not None
         ],
+    }
+
+
+def _flow_facts(one: ToldFlow) -> dict[str, Any]:
+    """`counted`: a run has reckoned with it, so that it cannot be taken back any more."""
+    flow = one.flow
+    return {
+        "number": one.number,
+        "session_date": flow.session_date.isoformat(),
+        "amount": f"{flow.amount:f}",
+        "kind": flow.kind.value if flow.kind else ("deposit" if flow.amount > 0 else "withdrawal"),
+        "performance": flow.is_income,
+        "note": flow.note,
+        "actor": flow.actor,
+        "id": flow.external_id,
+        "counted": one.counted,
     }
 
 

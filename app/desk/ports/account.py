@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.desk.account_record import AccountRecord
 from app.desk.ports.books import Books
-from app.desk.records import Flow, FlowPlan, PlanEnd, Snapshot
+from app.desk.records import Flow, FlowPlan, PlanEnd, Snapshot, ToldFlow
 from app.domain.navs import NavPoint
 from app.domain.policy.adoption import AdoptionMode
 
@@ -23,8 +23,16 @@ class AccountMemory(Books, Protocol):
         """Oldest first."""
         ...
 
-    def add_flow(self, book: str, flow: Flow, at: datetime) -> None:
-        """Record a cash flow."""
+    def add_flow(self, book: str, flow: Flow, at: datetime) -> int | None:
+        """Record a cash flow; its number, None for a row that is on record already."""
+        ...
+
+    def told_flows(self, book: str) -> tuple[ToldFlow, ...]:
+        """Flows and income with their numbers, those that were taken back, too."""
+        ...
+
+    def take_back_flow(self, book: str, number: int, reason: str, actor: str, at: datetime) -> bool:
+        """Record that a flow was told by mistake; False, and nothing is written, where a run has reckoned with it."""
         ...
 
     def flows(self, book: str) -> tuple[Flow, ...]:

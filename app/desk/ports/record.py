@@ -23,6 +23,10 @@ class Record(Protocol):
         """One run."""
         ...
 
+    def run_ids(self, prefix: str, limit: int) -> tuple[str, ...]:
+        """Ids that begin so, newest first."""
+        ...
+
     def runs(self, limit: int = 20, book: str | None = None, account: str | None = None) -> tuple[RunRecord, ...]:
         """Newest first."""
         ...

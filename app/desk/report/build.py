@@ -1,31 +1,40 @@
 """Makes the report from what the run knows. Nothing is computed here that the run did not act on."""
 
-from typing import Any
-
 from app.desk.desk import Desk
-from app.desk.records import Lease, RunRecord, RunStatus
+from app.desk.records import RunStatus
 from app.desk.report.account import continuity_part, portfolio_part, trade_part
 from app.desk.report.adoption import adoption_part, levels_part
+from app.desk.report.after import after_part
 from app.desk.report.earned import earned_part
 from app.desk.report.evaluation import evaluation_part, memory_part
+from app.desk.report.exempt import exempt
 from app.desk.report.market import market_part
+from app.desk.report.needs import needs_of
 from app.desk.report.order import order_parts, refusal_part
 from app.desk.report.plan import decision_part, plan_part
 from app.desk.report.schema import BrokerPart, LevelPart, ModelPart, PolicyPart, Report
+from app.desk.report.summary import LastKnown, Told, summary_part
 from app.desk.report.targets import targets_part
 from app.desk.report.tax import tax_part
 from app.desk.states import NO_MODEL, AccountRead, Decided, MarketRead, Run, evaluation_of
 from app.desk.tax import view_of_run, with_results
 
 
-def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) -> Report:
-    """Of a run in whatever state it ended; later parts of one that ended early are null."""
+def report_of(
+    desk: Desk, run: Run, status: RunStatus, note: str | None = None, last: LastKnown | None = None
+) -> Report:
+    """Of a run in whatever state it ended; later parts of one that ended early are null.
+
+    `last`: the account as the newest run before it left it, for one that did not read it itself.
+    """
     account = run if isinstance(run, AccountRead) else None
     seen = run if isinstance(run, MarketRead) else None
     decided = run if isinstance(run, Decided) else None
     evaluation = evaluation_of(run)
     model = decided.model if decided else NO_MODEL
     view = view_of_run(account, desk.policy.tax.lot_method) if account else None
+    after = after_part(account) if account else None
+    targets = targets_part(desk, seen, evaluation) if seen and evaluation else None
     return Report(
         run_id=run.run_id,
         account=run.key.account,
@@ -45,7 +54,9 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         memory=memory_part(seen) if seen else None,
         adoption=adoption_part(desk, seen, decided.modes if decided else ()) if seen else None,
         price_levels=levels_part(desk, seen) if seen else (),
-        plans=tuple(plan_part(plan, view) for plan in decided.plans) if decided and view else (),
+        plans=tuple(plan_part(plan, view, exempt(desk.policy, decided.portfolio, plan)) for plan in decided.plans)
+        if decided and view
+        else (),
         decision=decision_part(decided) if decided else None,
         explanations=decided.explanations if decided else (),
         orders=order_parts(run),
@@ -61,33 +72,35 @@ def report_of(desk: Desk, run: Run, status: RunStatus, note: str | None = None) 
         timings_ms={stage: round(ms, 1) for stage, ms in run.timings.items()},
         note=note,
         tax=tax_part(with_results(view, run)) if view else None,
-        targets=targets_part(desk, seen, evaluation) if seen and evaluation else None,
+        targets=targets,
         earned=earned_part(seen) if seen else None,
+        summary=summary_part(
+            Told(
+                session_date=run.key.session_date,
+                status=status,
+                # Of a close and a reconciliation: others had ordered them.
+                results=() if run.at_close or status is RunStatus.RECONCILED else run.results,
+                note=note,
+                mode=run.mode,
+                opening=_opening(run, status),
+                after=after,
+                last=last,
+                model_calls=model.calls,
+                model_cost=model.cost,
+                needs=needs_of(desk, run, status, targets.recovery if targets else None),
+            )
+        ),
+        after=after,
     )
 
 
-def overview(record: RunRecord) -> dict[str, Any]:
-    """A run in one line. `lapsed`: nobody is at work on it any more, and the next caller goes on with it."""
-    decision = record.report.get("decision") if record.report else None
-    return {
-        "run_id": record.run_id,
-        "account": record.key.account,
-        "session_date": record.key.session_date.isoformat(),
-        "slot": record.key.slot,
-        "status": record.status.value,
-        "action": decision["action"] if decision else None,
-        "shown_as": decision.get("shown_as") if decision else None,
-        "started_at": record.started_at.isoformat(),
-        "finished_at": record.finished_at.isoformat() if record.finished_at else None,
-        "error": record.error,
-        **lease_facts(record.lease),
-    }
-
-
-def lease_facts(lease: Lease | None) -> dict[str, Any]:
-    """As the JSON of a run has them; a run that has ended has no lease."""
-    return {
-        "lease_until": lease.until.isoformat() if lease else None,
-        "lease_seconds": round(lease.seconds, 1) if lease else None,
-        "lapsed": lease.lapsed if lease else False,
-    }
+def _opening(run: Run, status: RunStatus) -> str | None:
+    """What was done beside orders."""
+    if status is RunStatus.RECONCILED:
+        return "orders were compared with the broker's"
+    if run.at_close and isinstance(run, AccountRead):
+        settled = f", what became of {len(run.results)} orders with it" if run.results else ""
+        return f"the day's close was put on record{settled}"
+    if isinstance(run, MarketRead) and run.first_contact and status is not RunStatus.DRY_RUN:
+        return "the account was taken over"
+    return None

@@ -28,6 +28,19 @@ class PostTradePart(Part):
     metrics: dict[str, float | None]
 
 
+class ExemptPart(Part):
+    """A limit of the policy that the plan's numbers are over, or under, because exits are exempt from it.
+
+    `value` with the exits and `exits` alone, in the limit's unit: fractions of NAV, orders, or base currency.
+    """
+
+    rule: str
+    value: float
+    exits: float
+    limit: float
+    text: str
+
+
 class PlanPart(Part):
     """One thing that could have been done. `tax`: what its orders would bring, by name.
 
@@ -41,6 +54,7 @@ class PlanPart(Part):
     post_trade: PostTradePart | None
     tax: tuple[PlannedTaxPart, ...] = ()
     shown_as: str | None = None
+    exempt: tuple[ExemptPart, ...] = ()
 
 
 class DecisionPart(Part):
@@ -65,7 +79,7 @@ def planned_order(order: Order) -> PlannedOrder:
     )
 
 
-def plan_part(plan: Plan, view: TaxView) -> PlanPart:
+def plan_part(plan: Plan, view: TaxView, exempt: tuple[ExemptPart, ...] = ()) -> PlanPart:
     after = plan.post_trade
     return PlanPart(
         id=plan.id,
@@ -79,6 +93,7 @@ def plan_part(plan: Plan, view: TaxView) -> PlanPart:
         else None,
         tax=planned_tax(view, plan.orders),
         shown_as=plan.shown_as,
+        exempt=exempt,
     )
 
 

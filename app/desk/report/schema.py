@@ -9,6 +9,7 @@ from typing import Any
 from app.desk.records import RunStatus
 from app.desk.report.account import ContinuityPart, PortfolioPart, TradePart
 from app.desk.report.adoption import AdoptionPart, PriceLevelsPart
+from app.desk.report.after import AfterPart
 from app.desk.report.earned import EarnedPart
 from app.desk.report.evaluation import EvaluationPart, MemoryPart
 from app.desk.report.explanation import ExplanationPart
@@ -16,6 +17,7 @@ from app.desk.report.market import MarketPart
 from app.desk.report.order import OrderPart, RefusalPart
 from app.desk.report.part import Amount, Part
 from app.desk.report.plan import DecisionPart, PlanPart
+from app.desk.report.summary import SummaryPart
 from app.desk.report.targets import TargetsPart
 from app.desk.report.tax import TaxPart
 
@@ -58,7 +60,8 @@ class BrokerPart(Part):
 class Report(Part):
     """One run, complete. The parts that a run did not come to are null.
 
-    `schema_version` counts the changes that a reader must follow; a field that is only added is none.
+    `schema_version` counts the changes that a reader must follow; a field that is only added is none. `summary` and
+    `after` are null in reports of earlier versions, `after` also where the run did not read the account.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -93,6 +96,8 @@ class Report(Part):
     tax: TaxPart | None = None
     targets: TargetsPart | None = None
     earned: EarnedPart | None = None
+    summary: SummaryPart | None = None
+    after: AfterPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""

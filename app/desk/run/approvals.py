@@ -16,6 +16,7 @@ from app.desk.run.end import End, end_of
 from app.desk.run.notify import tell
 from app.desk.run.open_attempt import open_attempt
 from app.desk.run.unfinished import reconcile_books
+from app.desk.run_names import run_to_act_on
 from app.desk.stages.pipeline import PerformStages, perform_stages
 from app.desk.states import Run
 from app.domain.errors import UsageError
@@ -34,6 +35,7 @@ async def approve(
     """Everything is read and gated anew; sizes may only shrink, and a price that moved too far asks again."""
     require_text(actor, "actor")
     record, attempt = await _waiting_run(desk, run_id, account)
+    run_id = record.run_id
     if _expired(desk, record, attempt):
         return await _expire(desk, record, attempt, f"the approval expired before {actor} gave it", progress)
     asked_prices = await desk.in_thread(desk.ledger.asked_prices, run_id)
@@ -62,9 +64,8 @@ async def reject(
 
 
 async def _waiting_run(desk: Desk, run_id: str, account: str | None) -> tuple[RunRecord, Attempt]:
-    record = await desk.in_thread(desk.ledger.run, run_id)
-    if record is None:
-        raise UsageError(f"there is no run {run_id}", "`portfolio runs` lists them")
+    record = await desk.in_thread(run_to_act_on, desk.ledger, run_id)
+    run_id = record.run_id
     book = meant(await desk.in_thread(desk.ledger.books), Whose(account, desk.configured))
     if book.account != record.key.account:
         raise UsageError(f"run {run_id} is not of account {masked(book.account)}", f"Its own is {record.key.account}")

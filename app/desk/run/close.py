@@ -7,6 +7,8 @@ from typing import Any
 from app.desk.desk import Desk
 from app.desk.records import Event, RunStatus
 from app.desk.report.build import report_of
+from app.desk.report.standing import RUNS_LOOKED_AT, newest_known
+from app.desk.report.summary import LastKnown
 from app.desk.run.anchor import anchor_run
 from app.desk.run.attempt import RunResult
 from app.desk.run.end import End
@@ -14,7 +16,7 @@ from app.desk.run.give_up import give_up, recordable
 from app.desk.run.notify import tell_end, tell_failure
 from app.desk.stages.memory import run_memory
 from app.desk.stages.nav_history import nav_point
-from app.desk.states import Decided, Run
+from app.desk.states import AccountRead, Decided, Run
 from app.domain.errors import Fenced, LedgerUnavailable, PortfolioError
 from app.domain.navs import NavPoint
 
@@ -43,12 +45,19 @@ async def close_and_tell(desk: Desk, end: End) -> RunResult:
 
 async def _seal(desk: Desk, end: End, waiting: Sequence[Event], nav: NavPoint | None = None) -> Mapping[str, Any]:
     run, status = end.run, end.status
-    report = report_of(desk, run, status, end.note).as_json()
+    report = report_of(desk, run, status, end.note, await last_known(desk, run)).as_json()
     events = (*waiting, Event("run_closed", {"status": status.value, "note": end.note}))
     memory = run_memory(run, status)
     kept = run.kept if isinstance(run, Decided) else None
     await desk.in_thread(desk.ledger.close, run.own_claim, status, report, events, run.clock.now(), nav, memory, kept)
     return report
+
+
+async def last_known(desk: Desk, run: Run) -> LastKnown | None:
+    """The account by the runs before, for one that has not read it."""
+    if isinstance(run, AccountRead):
+        return None
+    return newest_known(await desk.in_thread(desk.ledger.runs, RUNS_LOOKED_AT, run.key.book))
 
 
 async def _close_as_failed(desk: Desk, run: Run, error: PortfolioError, waiting: Sequence[Event]) -> None:

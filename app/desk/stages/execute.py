@@ -15,7 +15,7 @@ from app.desk.desk import Desk
 from app.desk.records import Claim, Event, Intent, SendBudget
 from app.desk.stages.broker_questions import left_unanswered, name_refusal, note_of, tell_questions
 from app.desk.stages.decide import intents_of, waiting
-from app.desk.stages.order_results import committed_intent
+from app.desk.stages.order_results import committed_intent, what_if_of
 from app.desk.states import Decided, Executed, OrderResult
 from app.domain.answering import answers_to
 from app.domain.errors import (
@@ -109,6 +109,7 @@ async def _trade(
             record.state.value,
             record.filled_quantity,
             record.average_price,
+            what_if=what_if_of(record),
             reason=record.reason,
             questions=record.questions,
         )
@@ -129,7 +130,7 @@ async def _trade(
     result = await _to_the_end(_send(desk, run, claim, intent.coid, prepared, portfolio))
     if result.state in {OrderState.ACKED, OrderState.PARTIAL}:
         result = await _follow(desk, run, claim, result)
-    run.progress(f"{result.state.lower()}: {_words(result.order)}" + (f" ({result.reason})" if result.reason else ""))
+    run.progress(f"{result.state.lower()}: {_became(result)}" + (f" ({result.reason})" if result.reason else ""))
     return _with(run, result, prepared.refusals), _filled(portfolio, result)
 
 
@@ -375,6 +376,15 @@ def _with(run: Executed, result: OrderResult, refusals: tuple[Refusal, ...]) -> 
 
 def _words(order: Order) -> str:
     return f"{order.side} {order.quantity:f} {order.instrument.symbol} at {order.limit_price or Decimal(0):f}"
+
+
+def _became(result: OrderResult) -> str:
+    """With the price that it was filled at, which is not its limit."""
+    order, filled, price = result.order, result.filled_quantity, result.average_price
+    if filled <= 0 or price is None:
+        return f"{_words(order)} or better"
+    of = "" if filled == order.quantity else f", {filled:f} of it"
+    return f"{order.side} {order.quantity:f} {order.instrument.symbol} at {price:f}{of}"
 
 
 def _what_if_record(what_if: WhatIf) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def run_memory(run: Run, status: RunStatus) -> RunMemory:
         if account
         else None,
         asked_prices={result.coid: result.order.reference_price for result in run.results} if asked else None,
+        drawdown=found.drawdown if found else None,
     )
 
 

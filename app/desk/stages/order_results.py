@@ -1,11 +1,13 @@
 """What became of an order, from the ledger's record of it."""
 
+from decimal import Decimal
+
 from app.desk.desk import Desk
 from app.desk.records import IntentRecord
 from app.desk.states import OrderResult, Run
 from app.domain.errors import LedgerError
 from app.domain.instrument import Instrument
-from app.domain.order import Order
+from app.domain.order import Order, WhatIf
 
 
 async def committed_intent(desk: Desk, run: Run, coid: str) -> IntentRecord:
@@ -36,6 +38,19 @@ def result_of(intent: IntentRecord) -> OrderResult:
         intent.state.value,
         intent.filled_quantity,
         intent.average_price,
+        what_if=what_if_of(intent),
         reason=intent.reason,
         questions=intent.questions,
     )
+
+
+def what_if_of(intent: IntentRecord) -> WhatIf | None:
+    """The broker's preview as it was put on record before the order was sent; None where it was not."""
+    told = intent.what_if
+    if told is None:
+        return None
+    amounts = {
+        name: None if told.get(name) is None else Decimal(told[name])
+        for name in ("amount", "commission", "equity_after", "initial_margin_after", "maintenance_margin_after")
+    }
+    return WhatIf(**amounts, warnings=tuple(told.get("warnings") or ()), error=told.get("error"))

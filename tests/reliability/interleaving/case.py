@@ -22,7 +22,8 @@ from app.domain.errors import PortfolioError, UsageError
 from app.domain.order import Side, Ticket
 from app.domain.plan import Action
 from app.domain.policy import Mode, Policy
-from app.domain.ruling import KillLevel
+from app.domain.ruling import Cause, KillLevel
+from app.engine.levels import OF_ONE_SESSION
 from app.market.sectors import SECTORS
 from tests.reliability.interleaving.parts import BOOK, InlineDesk, LedgerFault, Parts, Store
 from tests.reliability.interleaving.scheduler import Killed, Scheduler
@@ -39,6 +40,7 @@ PAST_EVERYTHING = 400.0
 FATES = (*[Fate.FILLS] * 4, *Fate)
 CHOICES = (None, Action.CUT_LOSERS, Action.REINFORCE, Action.REBALANCE)
 ONCE_A_DAY = frozenset({"daily", "extra", "approve", "close"})
+_LEVELS = "SELECT kind FROM events WHERE kind LIKE 'level_%' ORDER BY number"
 ENDED = frozenset(RunStatus) - {RunStatus.RUNNING}
 
 
@@ -79,6 +81,8 @@ class Result:
     arrivals: int = 0
     not_placed: int = 0
     kind: str = ""
+    # How the level was set, one event after the other.
+    levels: tuple[str, ...] = ()
 
 
 @dataclass
@@ -169,6 +173,7 @@ class Case:
             len(self.model.arrivals),
             planned - len(self.model.arrivals),
             self.kind,
+            tuple(kind for (kind,) in self.store.rows(_LEVELS)),
         )
 
     def progress(self, words: str) -> None:
@@ -228,7 +233,21 @@ class Case:
 async def run_case(seed: int, parts: Parts | None = None) -> Result:
     """Interleaved, recovered, closed, judged."""
     case = Case(seed, parts or Parts())
-    first, second = await _requests(case)
+    return await _run(case, *await _requests(case))
+
+
+async def run_eased(seed: int, parts: Parts | None = None) -> Result:
+    """Two slots find yesterday's loss gone and lower the level that it raised, while a person may set another."""
+    case = Case(seed, parts or Parts())
+    case.kind = "eased"
+    case.odds = replace(case.odds, halt=0.03)
+    yesterday = case.world.performance[-1][0]
+    loss = Cause(OF_ONE_SESSION, yesterday, 0.06, 0.05)
+    case.ledger.tighten(BOOK, KillLevel.REDUCING, "a loss", case.world.now(), [loss])
+    return await _run(case, (_daily(case, "daily"), "daily"), (_daily(case, "extra"), "extra"))
+
+
+async def _run(case: Case, first: tuple[Request, str], second: tuple[Request, str]) -> Result:
     await case.scheduler.run({"A": case.work("A", *first), "B": case.work("B", *second)})
     case.calm()
     for request, slot in (first, second):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
-from tests.reliability.interleaving.case import Result, run_case
+from tests.reliability.interleaving.case import Result, run_case, run_eased
 from tests.reliability.interleaving.variants import VARIANTS
 
 AS_IT_IS = "as it is"
@@ -55,6 +55,11 @@ def measure(seeds: Iterable[int], variant: str = AS_IT_IS, start: int = 0) -> Fi
 def one(seed: int, variant: str = AS_IT_IS) -> Result:
     """One case in an event loop of its own."""
     return asyncio.run(run_case(seed, VARIANTS[variant]))
+
+
+def eased(seed: int, variant: str = AS_IT_IS) -> Result:
+    """As `one`, of a level that comes down."""
+    return asyncio.run(run_eased(seed, VARIANTS[variant]))
 
 
 def each(seeds: range, variant: str, workers: int) -> Iterator[Result]:

@@ -15,6 +15,7 @@ from app.desk.records import (
     NOTHING_LEFT,
     Busy,
     Claim,
+    Control,
     Done,
     Event,
     Intent,
@@ -28,7 +29,9 @@ from app.desk.records import (
 from app.domain.navs import NavPoint
 from app.domain.order import OrderState
 from app.domain.questions import Question
-from app.domain.ruling import Refusal
+from app.domain.ruling import KillLevel, Refusal
+from app.ledger import controls
+from app.ledger.events import OwnKind
 from app.ledger.leases import Life, life_of
 from app.ledger.schema import intents, runs
 from app.ledger.sql_ledger import SqlLedger
@@ -175,6 +178,17 @@ class SlotsBesideOneAnother(SqlLedger):
         return claimed
 
 
+class WithoutLookAtTheLevel(SqlLedger):
+    """Who lowers a level does not look whether it is still the one that he saw."""
+
+    def ease(self, book: str, seen: Control, reason: str, at: datetime) -> Control:
+        wanted = Control(KillLevel.ACTIVE, reason, controls.AUTOMATIC, at)
+        with writing(self._engine) as connection:
+            controls._store(connection, book, wanted)
+            controls._tell(connection, book, OwnKind.LEVEL_LOWERED, wanted)
+        return self.level(book)
+
+
 def with_ledger(kind: type[SqlLedger], life: Callable[[str], Life] = life_of) -> Parts:
     """Everything else as the product has it."""
 
@@ -193,4 +207,5 @@ VARIANTS: Mapping[str, Parts] = {
     "whoever runs is taken for dead": with_ledger(SqlLedger, lambda _: Life.ENDED),
     "no lease, no fence, no guard": with_ledger(WithoutLeaseFenceAndGuard),
     "slots beside one another": with_ledger(SlotsBesideOneAnother),
+    "no look at the level": with_ledger(WithoutLookAtTheLevel),
 }

@@ -266,7 +266,7 @@ def test_drift_beyond_the_threshold_is_corrected_towards_the_targets() -> None:
         "JJ": ("BUY", 61),
     }
     assert plan.reason.startswith(
-        "Drift beyond the threshold: Health Care 10.0%, attainable target 20.0%; Energy 40.0%"
+        "Drift beyond the threshold: Energy 40.0%, attainable target 30.0%; Health Care 10.0%, attainable target 20.0%"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from app.desk.records import Flow
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily
-from app.domain.navs import NavKind, NavPoint
+from app.domain.navs import NavKind, NavPoint, since
 from app.domain.policy import Policy
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.fakes import Office, policy
@@ -98,3 +98,12 @@ async def test_a_flow_on_a_day_of_losses_hides_none_and_adds_none(
     lost = float(INVESTED * 3 / 100 / (INVESTED + CASH))
     assert await day(office, second) == pytest.approx((lost, lost))
     assert closing(ledger).drawdown == pytest.approx(lost)
+
+
+def test_a_fall_since_a_day_counts_from_closes_and_not_from_what_an_account_was_worth_at_noon() -> None:
+    told = [(0, NavKind.CLOSE, 1.5), (1, NavKind.RUN, 1.0), (1, NavKind.CLOSE, 0.9), (2, NavKind.RUN, 1.2)]
+    told += [(2, NavKind.CLOSE, 0.95), (3, NavKind.RUN, 0.8)]
+    points = [NavPoint(TODAY + timedelta(days=days), kind, Decimal(100), index, peak=2.0) for days, kind, index in told]
+    # The first value counts before any close.
+    assert [point.peak for point in since(points, TODAY + timedelta(days=1))] == [1.0, 1.0, 1.2, 1.0, 1.0]
+    assert since(points, TODAY) == tuple(points)

@@ -14,16 +14,19 @@ from app.desk.run.approvals import approve
 from app.desk.run.attempt import RunRequest
 from app.desk.run.catch_up import login_missing
 from app.desk.run.daily import run_daily
+from app.desk.run.exit_by_hand import exit_position
 from app.desk.run.notify import deliver, is_time_to_remind
 from app.domain.errors import BrokerUnavailable, NotReady, OrderUncertain
 from app.domain.order import Side
+from app.domain.plan import Action
 from app.domain.policy import ApprovalScope, Mode, Notifications, Occasion
+from app.domain.ruling import KillLevel
 from app.domain.session import SessionState
 from app.domain.slots import CLOSE_SLOT
 from app.ledger.sql_ledger import SqlLedger
 from tests.support.broker_model import Fate
 from tests.support.fakes import Office, policy
-from tests.support.world import ACCOUNT
+from tests.support.world import ACCOUNT, HELD, TODAY
 from tests.unit.ledger.builders import ManualTime, rows
 
 DAY = RunRequest()
@@ -254,3 +257,30 @@ async def test_a_ledger_that_takes_no_notice_fails_no_run(office: Office, post: 
         connection.exec_driver_sql("DROP TABLE notices")
     assert (await run_daily(office.desk(), DAY)).status is RunStatus.DONE
     assert await told(office, post) == []
+
+
+async def test_that_a_look_is_due_is_told_once_a_count_and_counted_anew_once_a_person_has_looked(
+    office: Office, post: Post, ledger: SqlLedger
+) -> None:
+    telling(office, (Occasion.REVIEW_DUE,), review_after_runs=2)
+    office.chooser.action = Action.HOLD
+    # Nothing is due of itself: an exit by hand is the only order of a day.
+    office.world.positions = {n: replace(p, average_cost=p.price) for n, p in office.world.positions.items()}
+
+    async def day(number: int, symbol: str) -> int:
+        """How many messages there were after it."""
+        if number:
+            office.world.next_day(TODAY + timedelta(days=number))
+        await exit_position(office.desk(), symbol, "owner", ACCOUNT)
+        await run_daily(office.desk(), DAY)
+        await run_daily(office.desk(), RunRequest(slot="afternoon"))
+        office.broker.end_day()
+        return len(await told(office, post))
+
+    assert [await day(number, HELD[number]) for number in range(4)] == [0, 1, 1, 2]
+    (book,) = ledger.books()
+    ledger.set_level(book.name, KillLevel.ACTIVE, "looked at it", "owner", office.world.now())
+    # A Friday and the Monday after it.
+    assert [await day(number, HELD[number]) for number in (4, 7)] == [2, 3]
+    assert [text.split(" ", 1)[0] for _, text in post.sent] == ["2", "4", "2"]
+    assert set(await told(office, post)) == {"nobody has looked for long"}

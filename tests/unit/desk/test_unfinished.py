@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from app.desk.records import Claim, RunRecord, RunStatus
-from app.desk.report.build import overview
+from app.desk.report.standing import overview
 from app.desk.run.approvals import approve
 from app.desk.run.attempt import RunRequest
 from app.desk.run.daily import run_daily

@@ -17,8 +17,7 @@ from app.domain.ruling import KillLevel
 from app.domain.sizing import is_margin, spendable
 from app.domain.universe import eligible
 from app.risk import after, measure, post_trade
-from app.risk.budget import STATISTIC_ROOM
-from app.risk.limits import STATISTICS
+from app.risk.limits import STATISTIC_ROOM, STATISTICS
 from tests.support.worlds import NAMES, SESSION, conid, instrument, market, sell
 from tests.unit.risk.drawn import HOSTILE, MOMENTS, WANTED, World, at, calm_worlds, gated, hostile_worlds, worlds
 

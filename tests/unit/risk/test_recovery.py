@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
-from app.domain.evaluation import ExposureCap
+from app.domain.adoption import Adoption
+from app.domain.evaluation import ExposureCap, Severity
 from app.domain.market import Trend
+from app.domain.navs import NavKind, NavPoint
 from app.domain.plan import NO_MEMORY, Memory
 from app.domain.policy import DrawdownAction, Policy, RecoveryMode
 from app.domain.recovery import Recovery
+from app.risk import Today, measure
 from app.risk.recovery import acts, cap_rose, course
-from tests.support.worlds import TODAY, buy, conid, evaluate, even, navs, policy, rule_on, sessions
+from tests.support.worlds import TODAY, buy, conid, evaluate, even, market, navs, policy, rule_on, sessions
 
 RULES = policy(exits__drawdown_action=DrawdownAction.HOLD)
 FELL = date(2026, 9, 1)
@@ -128,7 +132,35 @@ def test_falls_are_counted_from_the_rebased_mark() -> None:
     marked = replace(NO_MEMORY, marked=sessions()[-1])
     assert evaluate(RULES, even(), history=navs(100_000, 0.2)).drawdown == pytest.approx(0.2)
     past = (replace(navs(100_000, 0.0)[0], session_date=sessions()[-9]), *navs(100_000, 0.2))
-    assert evaluate(RULES, even(), memory=marked, history=past).drawdown == pytest.approx(0.0)
+    found = evaluate(RULES, even(), memory=marked, history=past)
+    assert found.drawdown == pytest.approx(0.0)
+    shown = found.metric("lifetime_drawdown")
+    assert shown.value == pytest.approx(0.2)
+    assert (shown.limit, shown.severity) == (None, Severity.LOW)
+
+
+def test_what_an_account_fell_before_it_was_taken_over_is_no_fall_of_its_lifetime() -> None:
+    first, second = sessions()[-9], sessions()[-5]
+    values = ((first, 1.0), (second, 0.5), (sessions()[-3], 0.6), (sessions()[-1], 0.45))
+    past = tuple(NavPoint(day, NavKind.CLOSE, Decimal(100_000), index, 1.0) for day, index in values)
+    adopted = Adoption(second, Decimal(100_000), {}, Decimal(0))
+    memory = replace(NO_MEMORY, adoption=adopted, adopted=5, marked=sessions()[-1])
+    found = evaluate(RULES, even(), memory=memory, history=past)
+    assert found.drawdown == pytest.approx(0.0)
+    assert found.metric("lifetime_drawdown").value == pytest.approx(0.25)
+
+
+def test_the_fall_of_a_lifetime_is_unknown_while_the_accounts_value_is_in_doubt_or_nothing_is_on_record() -> None:
+    account = even()
+    doubted = measure(
+        Today(RULES, account, market(), navs(account.nav, 0.2), doubt="money from outside is unexplained")
+    )
+    for found, why in (
+        (doubted, "money from outside is unexplained"),
+        (evaluate(RULES, account, history=()), "no history of the account's value"),
+    ):
+        shown = found.metric("lifetime_drawdown")
+        assert (shown.value, shown.severity, shown.note) == (None, Severity.UNKNOWN, why)
 
 
 def test_a_rise_of_the_cap_is_remembered_until_a_rebalance_has_been() -> None:

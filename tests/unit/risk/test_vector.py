@@ -152,3 +152,20 @@ def test_a_small_account_aims_at_so_few_names_that_each_is_worth_an_order() -> N
     rules = policy(allocation__sectors={"Energy": 0.2}, execution__min_order_nav=None)
     assert targets(rules, portfolio({}, 5_000)) == {"AA": 0.1, "BB": 0.1}
     assert len(targets(rules, portfolio({}, 10_000))) == 4
+
+
+def test_what_the_statistics_admit_is_shared_by_all_names_and_sells_nothing() -> None:
+    sectors = {"Energy": 0.3, "Financials": 0.2}
+    free = targets(policy(allocation__sectors=sectors))
+    few = evaluate(policy(allocation__sectors=sectors), portfolio(dict.fromkeys(free, 20), 80_000))
+    volatility = few.metric("annual_volatility").value
+    assert volatility is not None
+    tight = policy(allocation__sectors=sectors, risk_limits__max_annual_volatility=volatility)
+    bound = targets(tight)
+    assert bound.keys() == free.keys()
+    parts = {name: bound[name] / free[name] for name in free}
+    assert max(parts.values()) == pytest.approx(min(parts.values()))
+    assert 0.1 < min(parts.values()) < 0.9
+    full = evaluate(tight, portfolio(dict.fromkeys(free, 40), 80_000))
+    assert full.metric("annual_volatility").breached
+    assert all(full.targets[conid(name)] == pytest.approx(full.weights[conid(name)]) for name in free)

@@ -30,7 +30,7 @@ from app.domain.unmanaged import UnmanagedHolding
 from app.ledger.engine import open_ledger
 from tests.support.broker_model import Fate
 from tests.support.fakes import Office, policy
-from tests.support.world import ACCOUNT, OPENING, TODAY, World, conid, steady
+from tests.support.world import ACCOUNT, HELD, OPENING, TODAY, World, conid
 from tests.unit.ledger.builders import ManualTime
 
 DAY = RunRequest()
@@ -121,22 +121,37 @@ async def rotated(office: Office) -> None:
 
 
 async def profit_taken(office: Office) -> None:
-    """The first level of one name."""
-    held = office.world.positions[conid("KO")]
-    office.world.positions[conid("KO")] = replace(held, average_cost=Decimal(60))
+    """The first level of one name, the day after the account was taken over."""
+    exits = office.policy.exits.model_copy(update={"take_profit_sell": 0.25})
+    office.policy = office.policy.model_copy(update={"exits": exits})
     await run_daily(office.desk(), DAY)
+    await _at_prices(office, TOMORROW, {"KO": 160})
 
 
 async def cooling_down(office: Office) -> None:
     """One name was stopped out and one cut."""
-    office.chooser.action = Action.CUT_LOSERS
     await run_daily(office.desk(), DAY)
+    office.chooser.action = Action.CUT_LOSERS
+    await _at_prices(office, TOMORROW, {"AAPL": 80, "XOM": 88})
 
 
 async def drawn_down(office: Office) -> None:
-    """The drawdown action has acted."""
-    office.world.performance = tuple((day, value * Decimal("1.25")) for day, value in steady(TODAY))
+    """Everything rose and then fell: the drawdown action has acted, and the day's loss has raised the level."""
     await run_daily(office.desk(), DAY)
+    await _at_prices(office, TOMORROW, dict.fromkeys(HELD, 125))
+    await _at_prices(office, TOMORROW + timedelta(days=1), dict.fromkeys(HELD, 91))
+
+
+async def _at_prices(office: Office, day: date, prices: Mapping[str, int]) -> None:
+    """A whole day on which what is held of these names is worth so much."""
+    office.world.next_day(day)
+    for symbol, price in prices.items():
+        held = office.world.positions.get(conid(symbol))
+        office.world.moved[symbol] = Decimal(price)
+        if held is not None:
+            office.world.positions[conid(symbol)] = replace(held, price=Decimal(price))
+    await run_daily(office.desk(), DAY)
+    office.broker.end_day()
 
 
 async def waiting(office: Office) -> None:
@@ -184,7 +199,7 @@ async def _killed(office: Office, at: str) -> None:
 
 async def next_day(office: Office) -> Told:
     """The next session, by the rules; nobody tells any more what is worth what no rule manages."""
-    office.world.next_day(TOMORROW)
+    office.world.next_day(office.world.now().date() + timedelta(days=1))
     office.world.unmanaged = tuple(replace(line, value=None, exposure=None) for line in office.world.unmanaged)
     return await _seen(office, DAY)
 
@@ -206,9 +221,10 @@ async def same_day(office: Office) -> Told:
 async def approved(office: Office) -> Told:
     """At a price that has moved by more than the person agreed to, and then at that price."""
     office.policy = policy({"mode": Mode.APPROVE, "price_tolerance": 0.02})
-    office.world.moved["MSFT"] = Decimal(97)
-    office.world.set_session(now=OPENING + timedelta(minutes=20))
     run_id = office.ledger.runs()[0].run_id
+    ordered = [intent.symbol for intent in office.ledger.intents(run_id)]
+    office.world.moved["MSFT" if "MSFT" in ordered else ordered[-1]] = Decimal(97)
+    office.world.set_session(now=OPENING + timedelta(minutes=20))
     first = await approve(office.desk("two"), run_id, "owner")
     asked_again = [order["reason"] for order in (first.report or {})["orders"]]
     second = await approve(office.desk("two"), run_id, "owner")

@@ -11,14 +11,16 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import make_url
 
+from app.domain.ruling import KillLevel
 from app.ledger.engine import open_ledger
+from tests.support.fakes import Office
 from tests.support.ledgers import Databases
 from tests.support.world import conid
 from tests.unit.ledger.builders import execute
 from tests.unit.upgrades.stored import LEDGERS, loaded
-from tests.unit.upgrades.stories import STORIES, TOMORROW, gone_on
+from tests.unit.upgrades.stories import STORIES, TOMORROW, Told, gone_on, next_day
 
-REVISIONS = ("0004", "0005", "0006")
+REVISIONS = ("0004", "0005", "0006", "0008")
 THEN = [
     (revision, name, then)
     for revision in REVISIONS
@@ -36,9 +38,10 @@ FIRST_SEEN = {
     "drawn_down": [(DAY_BEFORE, "170", "100")],
     "waiting": [(DAY_BEFORE, "170", "100")],
     "two_accounts": [(DAY_BEFORE, "170", "100"), (TOMORROW, "175", "102")],
-    # Killed before it left anything: the next run takes it over.
+    # Killed before it left anything: the next run takes it over. From 0007 on the plan's commit does.
     "interrupted": [],
 }
+PLAN_TAKES_OVER = ("0008",)
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ async def test_an_upgraded_ledger_is_intact_and_remembers_what_the_version_befor
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("revision", "name"),
-    [(revision, name) for revision, name, _ in THEN if name in FIRST_SEEN and revision != "0005"],
+    sorted({(revision, name) for revision, name, _ in THEN if name in FIRST_SEEN and revision != "0005"}),
 )
 def test_an_account_is_taken_over_as_of_its_first_run_and_never_as_of_the_upgrade(
     revision: str, name: str, empty: str
@@ -95,7 +98,7 @@ def test_an_account_is_taken_over_as_of_its_first_run_and_never_as_of_the_upgrad
             found.append((adoption.session_date, f"{held.quantity}", f"{held.price}"))
             assert adoption.mode is None
             assert adoption.nav > adoption.invested > 0
-    assert found == FIRST_SEEN[name]
+    assert found == (FIRST_SEEN[name] or [(DAY_BEFORE, "170", "100")] * (revision in PLAN_TAKES_OVER))
     assert upgraded.verify().problems == ()
     upgraded.dispose()
 
@@ -112,3 +115,35 @@ def test_where_only_a_value_is_known_of_the_first_day_what_is_held_counts_at_the
     assert not adoption.holdings
     assert adoption.nav > Decimal(200_000)
     upgraded.dispose()
+
+
+@pytest.mark.slow
+async def test_a_level_of_a_version_that_kept_no_causes_stays_until_a_person_resumes_and_the_way_back_goes_on(
+    empty: str,
+) -> None:
+    kind = make_url(empty).get_backend_name()
+    loaded(empty, (LEDGERS / "0008" / f"drawn_down.{kind}.sql.gz").read_bytes())
+    stored = json.loads((LEDGERS / "0008" / "drawn_down.json").read_text(encoding="utf-8"))
+    fell = date(2022, 3, 16)
+    days: list[Told] = []
+
+    async def two_days(office: Office) -> Told:
+        # The broker tells of no closes, so that no day loses anything.
+        office.world.performance = ()
+        days.append(await next_day(office))
+        (book,) = office.ledger.books()
+        days.append({"level": office.ledger.level(book.name).level})
+        office.ledger.set_level(book.name, KillLevel.ACTIVE, "looked at", "owner", office.world.now())
+        days.append(await next_day(office))
+        days.append({"level": office.ledger.level(book.name).level})
+        return {}
+
+    await gone_on(empty, stored["broker"][kind], two_days)
+    first, held_down, second, resumed = days
+    assert (held_down["level"], resumed["level"]) == (KillLevel.REDUCING, KillLevel.ACTIVE)
+    for day in (first, second):
+        assert day["memory"]["recovery"]["began"] == fell.isoformat()
+    assert (first["memory"]["since_acted"], second["memory"]["since_acted"]) == (1, 2)
+    gone_on_with = open_ledger(empty)
+    assert gone_on_with.verify().problems == ()
+    gone_on_with.dispose()
