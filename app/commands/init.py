@@ -67,15 +67,16 @@ def init(
             f"{names} {'is' if len(there) == 1 else 'are'} here already; nothing was written",
             "Change what is there, or have it kept aside and written anew by --force",
         )
-    answers = _answers(given, asks=not yes and sys.stdin is not None and sys.stdin.isatty())
+    asks = not yes and sys.stdin is not None and sys.stdin.isatty()
+    answers = _answers(given, asks)
+    if not asks and None in given:
+        tell("nobody is asked; what no option says is the default")
     _write(answers, there)
     _tell_next(answers)
 
 
 def _answers(given: tuple[str | None, ...], asks: bool) -> files.Answers:
     """Of the options, else of the person where there is one to ask, else the defaults."""
-    if not asks and not all(given):
-        tell("nobody is asked; what no option says is the default")
     policy, account, port, mode, value = given
     which = "".join(f"\n  {name}: {purpose(path.read_text(encoding='utf-8'))}" for name, path in _shipped())
     modes = "".join(f"\n  {name}: {meaning}" for name, meaning in MODES.items())
@@ -97,8 +98,10 @@ def _answers(given: tuple[str | None, ...], asks: bool) -> files.Answers:
 
 
 def _one(given: str | None, asks: bool, question: str, default: str, read: Callable[[str], Value]) -> Value:
+    if given is not None and not given.strip():
+        raise UsageError("an answer is given and blank", "Give one, or leave its option out")
     if given is not None or not asks:
-        return read((given if given is not None else default).strip())
+        return read((default if given is None else given).strip())
     while True:
         answer = typer.prompt(question, default=default, err=True, show_default=bool(default))
         try:
