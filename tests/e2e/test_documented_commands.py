@@ -153,7 +153,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with served_beside(create_gateway(_world(SIMULATED))) as gateway:
         variables = {"IBKR_GATEWAY_URL": gateway, "TRADING_MODE": "paper", "ANCHOR_TO": str(home / "anchor.txt")}
         serve = ("serve", "--port", str(ports.service), "--mcp-port", str(ports.mcp))
-        with foreground(home, *serve, **variables):
+        with foreground(home, *serve, errors=None, **variables):
             done = portfolio(home, "run", "--url", url, "--json", **variables)
             assert done.status == 0, done.err
             (run,) = re.findall(r'"run_id": "(run_\w+)"', done.out)[:1]

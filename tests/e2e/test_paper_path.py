@@ -37,6 +37,8 @@ RECORDED = ("uv", "systemctl", "loginctl", "journalctl")
 BY_HAND = "sh by hand"
 NOT_COPIED = shutil.ignore_patterns(".[!e]*", "__pycache__", "tests", "notebooks", "*.egg-info")
 ACCOUNT = "DU7654321"
+LOOKS = 10
+LATE = re.compile(r"no\s+answer|did\s+not\s+(end|answer)")
 
 
 @dataclass
@@ -78,7 +80,13 @@ class Machine:
             self.variables["MCP_URL"] = f"http://127.0.0.1:{self.mcp}/mcp"
             return self._stand([str(PROGRAM), "serve"])
         if command.startswith("portfolio ") and self.exports and "--version" not in command:
-            return portfolio(self.desk, *shlex.split(command)[1:], **self.variables)
+            said = portfolio(self.desk, *shlex.split(command)[1:], **self.variables)
+            # The doctor gives each of its questions some seconds, which a loaded machine may take for itself.
+            looks = LOOKS
+            while "doctor" in command and LATE.search(said.out) and looks > 0:
+                looks -= 1
+                said = portfolio(self.desk, *shlex.split(command)[1:], **self.variables)
+            return said
         return self._shell(command)
 
     def _shell(self, command: str) -> Said:

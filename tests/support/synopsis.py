@@ -27,7 +27,7 @@ class Call:
 
 def tree() -> Any:  # noqa: ANN401 - the framework's own
     """Every command, those over history, too."""
-    root = typer.main.get_command(cli)
+    root: Any = typer.main.get_command(cli)
     root.list_commands(typer.Context(root))
     return root
 
@@ -49,7 +49,7 @@ def calls(line: str) -> Iterator[Call]:
         if not other.startswith(("[", "--")):
             break
         said.append(other)
-    root, before = tree(), ()
+    root, before = tree(), tuple[str, ...]()
     for alternative in _alternatives(" ".join(said).removeprefix("portfolio ")):
         words = _words(re.sub(r"\[[^\]]*\]\.*", " ", alternative))
         path = _path(root, words, before)
