@@ -22,6 +22,7 @@ from app.commands import (
     controls,
     events,
     flows,
+    init,
     pages,
     policies,
     positions,
@@ -30,6 +31,7 @@ from app.commands import (
     questions,
     recover,
     replay,
+    serve,
     signals,
     tax,
     verify,
@@ -117,6 +119,8 @@ cli.add_typer(audit_cli, name="audit")
 about.register(cli)
 controls.register(cli)
 flows.register(cli)
+init.register(cli)
+serve.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)

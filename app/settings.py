@@ -381,3 +381,9 @@ def is_on(name: str) -> bool:
 def is_set(name: str) -> bool:
     """Whether the environment has that variable, for what others read from it; its value stays there."""
     return bool(os.environ.get(name))
+
+
+def user_config() -> Path:
+    """Where this user's programs keep what they are configured by."""
+    given = Path(os.environ.get("XDG_CONFIG_HOME") or "")
+    return given if given.is_absolute() else Path.home() / ".config"

@@ -34,8 +34,9 @@ NO_STATE: Final = ("missing", "empty", "%00", "x" * 9000, "binary/below")
 NO_WORD: Final = ("x", "-1", "HOLD!", "9" * 5000)
 WRONG: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("limit", "after", "timeout", "lag", "trials", "random", "workers", "number"), NO_NUMBER),
+    "gateway_port": NO_NUMBER,
     **dict.fromkeys(("as_of", "day", "due", "first_day", "last", "in_sample_until"), NO_DATE),
-    **dict.fromkeys(("amount", "slippage", "cash_rate"), NO_AMOUNT),
+    **dict.fromkeys(("amount", "slippage", "cash_rate", "max_order_value"), NO_AMOUNT),
     **dict.fromkeys(("policy", "file", "second", "events", "index", "vix"), NO_FILE),
     **dict.fromkeys(("kind_of_flow", "fill", "adjustment", "objective", "resume", "mode"), NO_WORD),
     "nav": ("nan", "inf", "1e999999", "-5", "ten"),
@@ -59,7 +60,7 @@ RIGHT: Final = {
 # Nobody listens there: what asks a service fails, and what is refused before is refused.
 NOBODY: Final = "http://127.0.0.1:9"
 # They start processes or walk through history before they look at the rest; what they take is tried elsewhere.
-SLOW: Final = frozenset({"up", "demo", "simulate", "playground", "flow what-if", "doctor", "backtest", "sweep",
+SLOW: Final = frozenset({"up", "serve", "demo", "simulate", "playground", "flow what-if", "doctor", "backtest", "sweep",
                          "policy diff", "drift"})  # fmt: skip
 
 
