@@ -17,6 +17,7 @@ RUN uv sync --locked --no-default-groups ${GROUPS} --no-install-project
 COPY app app
 COPY api_gateway api_gateway
 COPY investment_policy investment_policy
+COPY docs docs
 RUN uv sync --locked --no-default-groups ${GROUPS} --no-editable
 
 FROM ${BASE}

@@ -18,22 +18,29 @@ export UV_PYTHON_DOWNLOADS := never
 # The tests start Python many times: a machine that forbids to keep what was compiled has every one of them compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up quick test test-long check types rules suite lint format bench bench-risk bench-backtest bench-gateway adoption policies crash-suite fault-days restore-drills mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install runtime demo up quick test test-long check types rules suite lint format bench bench-risk bench-backtest bench-gateway adoption policies way-back crash-suite fault-days restore-drills mutants gateway real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(TOOLS)/bin/uv:
-	@echo "uv is missing: installing it into $(TOOLS)"
-	@python3 -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "uv is missing: installing it into $(TOOLS), 60 MB"
+	@python3 -m venv $(TOOLS) && $(TOOLS)/bin/pip install --disable-pip-version-check uv==$(UV_VERSION)
+
+# Silent where nothing is missing, uv's own progress where something is.
+SYNC = $(UV) sync --locked $(2) --check --quiet 2>/dev/null || { echo "installing into .venv $(1)"; $(UV) sync --locked $(2); }
 
 install: $(filter $(TOOLS)/%,$(UV)) ## Install everything that the lock file names into .venv
-	@$(UV) sync --locked --quiet $(COMPILED) $(GROUPS)
+	@$(call SYNC,what runs and what its tests and checks need: up to a gigabyte,$(COMPILED) $(GROUPS))
 
-demo: install ## Run the daily job for real: simulator, MCP server, agents, fills, ledger, report
+# What is there besides stays, and what a run imports is compiled when it is imported.
+runtime: $(filter $(TOOLS)/%,$(UV)) ## Install what runs, and the sample prices, into .venv
+	@$(call SYNC,what a run needs and the sample prices: 210 MB,--no-default-groups --group data --inexact --no-compile-bytecode)
+
+demo: runtime ## Run the daily job for real: simulator, MCP server, agents, fills, ledger, report
 	@$(RUN) portfolio demo $(ARGS)
 
-up: install ## Simulator, MCP server and service on loopback until Ctrl-C
+up: runtime ## Simulator, MCP server and service on loopback until Ctrl-C
 	@$(RUN) portfolio up $(ARGS)
 
 # Only the tests and the measurements need the libraries that the statistics are held against.
@@ -121,6 +128,13 @@ crash-suite: install ## Hours, for the whole proof that orders cannot double: cr
 	@$(RUN) pytest -q tests/reliability/stateful --hypothesis-profile=full
 	@$(RUN) python -m tests.reliability.mutants
 
+gateway: ## Start the broker's gateway program, ZIP=your download GATEWAY_SHA256=its checksum; needs Java, unzip, openssl
+	@test -n "$(ZIP)" || { echo "name your download: make gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
+	@umask 077; mkdir -p .gateway/data .gateway/public .gateway/run
+	@GATEWAY_ZIP="$(abspath $(ZIP))" GATEWAY_DATA="$(CURDIR)/.gateway/data" GATEWAY_PUBLIC="$(CURDIR)/.gateway/public" \
+		GATEWAY_RUN="$(CURDIR)/.gateway/run" GATEWAY_NAMES=localhost GATEWAY_SHA256="$(GATEWAY_SHA256)" \
+		bash api_gateway/gateway/entrypoint.sh
+
 real-gateway: install ## Drive the broker's own gateway program, ZIP=your download of it; needs Java
 	@test -n "$(ZIP)" || { echo "name your download: make real-gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
 	@$(RUN) python -m tests.gateway_program $(ZIP) $(ARGS)
@@ -147,10 +161,11 @@ field-mcp: install ## An MCP server of others in front of the simulator; needs t
 	@$(UV) pip install -q --python $(TOOLS)/field/bin/python "$(FIELD_MCP)"
 	@FIELD_MCP_PYTHON=$(CURDIR)/$(TOOLS)/field/bin/python $(RUN) pytest -q tests/integration/field_mcp.py
 
-playground: install ## The five agents in the ADK playground on the simulator; they preview
+playground: runtime ## The five agents in the ADK playground on the simulator; they preview
 	@$(RUN) portfolio playground $(ARGS)
 
-local-backend: install ## The service alone, with reload, against the settings of .env
+local-backend: runtime ## The service alone, with reload, against the settings of .env
+	@$(RUN) python -m app.main
 	@$(RUN) uvicorn app.main:app --reload --port $(PORT)
 
 backend: local-backend ## The same as local-backend

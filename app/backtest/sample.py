@@ -48,6 +48,7 @@ def _table(name: str) -> list[list[str]]:
         packed = Path(str(wheel.locate_file(f"skfolio/datasets/data/{name}"))).read_bytes()
     except (importlib.metadata.PackageNotFoundError, OSError) as error:
         raise UsageError(
-            "the sample's prices are not installed", "`make install` installs them, or `portfolio history import` yours"
+            "the sample's prices are not installed",
+            "`portfolio docs data` shows how to; else --data synthetic:sideways, or `portfolio history import` yours",
         ) from error
     return list(csv.reader(io.StringIO(gzip.decompress(packed).decode())))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import BufferedWriter
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx2
 
@@ -26,7 +26,9 @@ from app.domain.errors import PortfolioError, UsageError
 from app.settings import Settings, child_environment, make_secret, policy_path
 
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 60.0
+# The first start on a machine compiles what it imports: a slow one takes minutes.
+START_SECONDS = 240.0
+SLOW_SECONDS = 10.0
 STOP_SECONDS = 20.0
 # What the server says last, after it has said why.
 _CLOSING_WORDS = frozenset({"", "Application startup failed. Exiting."})
@@ -53,6 +55,7 @@ class Simulated:
     instruments: int | None = None
     faults: Path | None = None
     pricing: str | None = None
+    book: Path | None = None
 
     def arguments(self) -> list[str]:
         """For the simulator's command line."""
@@ -66,6 +69,7 @@ class Simulated:
             "--instruments": self.instruments,
             "--faults": self.faults,
             "--pricing": self.pricing,
+            "--book": self.book,
         }
         return [part for name, value in named.items() if value is not None for part in (name, str(value))]
 
@@ -115,8 +119,18 @@ def simulator(state: Path, port: int, simulated: Simulated) -> Iterator[str]:
 
 def simulated_accounts(url: str) -> list[str]:
     """Of a simulator that runs."""
+    return [str(account) for account in _simulated(url)["accounts"]]
+
+
+def how_its_book_began(url: str) -> str:
+    """Of a simulator that keeps one: whether it goes on or begins anew."""
+    return str(_simulated(url)["book"])
+
+
+def _simulated(url: str) -> dict[str, Any]:
     with httpx2.Client(timeout=5, trust_env=False) as http:
-        return [str(account) for account in http.get(f"{url}/simulator/state").json()["accounts"]]
+        told: dict[str, Any] = http.get(f"{url}/simulator/state").json()
+        return told
 
 
 @contextmanager
@@ -261,9 +275,12 @@ def _log(path: Path) -> BufferedWriter:
 
 
 def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, log: Path, start: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    began, told = time.monotonic(), False
     with httpx2.Client(timeout=5, trust_env=False) as http:
-        while time.monotonic() < deadline:
+        while (waited := time.monotonic() - began) < START_SECONDS:
+            if waited > SLOW_SECONDS and not told:
+                tell(f"the {name} is still starting: the first start compiles what it imports, and takes longer")
+                told = True
             code = process.poll()
             if code is not None:
                 said = _last_line(log, start) or f"it ended with status {code}"
