@@ -115,6 +115,13 @@ def test_every_option_that_is_shown_is_one_of_its_command() -> None:
         assert wrong == [], call.line
 
 
+def test_every_option_that_a_command_cannot_do_without_is_shown() -> None:
+    root = tree()
+    for call in of_portfolio():
+        needed = [each for each in found(root, call.path).params if each.required and each.param_type_name == "option"]
+        assert [each.opts[0] for each in needed if not set(each.opts) & set(call.options)] == [], call.line
+
+
 def test_every_target_module_and_file_that_is_shown_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for block, line in documented():
