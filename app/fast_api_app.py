@@ -28,7 +28,7 @@ from app.web import events, flows, front
 from app.web.call_limits import CallLimits
 from app.web.middleware import ANY_CALL, SERVED, add_middleware
 from app.web.problems import documented, fault, problem, problem_of
-from app.web.runs import AT_THE_DESK, RUN, response_of, run_to_end
+from app.web.runs import AT_THE_DESK, MADE_BEFORE, RUN, response_of, run_to_end
 from app.wiring import Wiring, wire
 
 _logger = logging.getLogger(__name__)
@@ -147,7 +147,10 @@ async def _run(request: Request, asked: RunRequest, progress: Progress) -> RunRe
 
 
 async def _progress_lines(request: Request, asked: RunRequest) -> AsyncIterator[str]:
-    """Lines of JSON: `progress` while it works, then one with `status` and the `body` that a plain call would get."""
+    """Lines of JSON: `progress` while it works, then one with `status` and the `body` that a plain call would get.
+
+    `made_before` is in it where the report is of a run that an earlier call made.
+    """
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def work() -> RunResult:
@@ -170,4 +173,5 @@ async def _progress_lines(request: Request, asked: RunRequest) -> AsyncIterator[
     finally:
         # Where the caller has hung up nobody awaits it any more; the work itself goes on.
         running.cancel()
-    yield json.dumps({"status": last.status_code, "body": json.loads(bytes(last.body))}) + "\n"
+    told = {"status": last.status_code, "body": json.loads(bytes(last.body))}
+    yield json.dumps(told | ({"made_before": True} if MADE_BEFORE in last.headers else {})) + "\n"

@@ -207,7 +207,7 @@ def flow_what_if(
 
     async def imagined(desk: Desk, progress: Progress) -> RunResult:
         report = await what_if(desk, added, account, progress)
-        return RunResult(report["run_id"], RunStatus.DRY_RUN, report)
+        return RunResult(report["run_id"], RunStatus.DRY_RUN, report, fresh=True)
 
     def job(desk: Desk, _: PerformStages, progress: Progress) -> Awaitable[RunResult]:
         return imagined(desk, progress)

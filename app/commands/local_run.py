@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.commands.leftovers import end_leftovers
 from app.commands.processes import free_ports, mcp_server, private_directory
-from app.commands.service_client import IN_PROGRESS, Report, ServiceFailed
+from app.commands.service_client import IN_PROGRESS, MadeBefore, Report, ServiceFailed
 from app.commands.signals import run_cancellable
 from app.desk.desk import Desk, Progress
 from app.desk.run.attempt import RunResult
@@ -55,4 +55,4 @@ def run_locally(
     if result.report is None:
         seconds = result.lease.seconds if result.lease else 0.0
         raise ServiceFailed(f"run {result.run_id} is in progress elsewhere; {lease_words(seconds)}", IN_PROGRESS)
-    return result.report
+    return result.report if result.fresh else MadeBefore(result.report)

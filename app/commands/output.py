@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from app.commands.exit_status import ExitStatus, status_of
+from app.commands.service_client import MadeBefore
 from app.commands.speech import print_json as print_json
 from app.commands.speech import say as say
 from app.commands.speech import tell as tell
@@ -27,6 +28,7 @@ from app.ledger.faults import unavailable
 from app.ledger.sql_ledger import SqlLedger
 from app.settings import Settings, load_for_safety, load_settings
 
+NOTHING_NOW = "nothing was sent now: the run was made before this call"
 StateOption = Annotated[Path | None, typer.Option("--state", help="Directory of everything a run leaves.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 UrlOption = Annotated[str | None, typer.Option("--url", help="Service to ask; without it the work happens here.")]
@@ -90,9 +92,15 @@ def session_of(text: str | None) -> date | None:
         raise UsageError(f"--as-of {text} is not a date", "Write it as YYYY-MM-DD") from None
 
 
-def show(report: Mapping[str, Any], as_json: bool, before: str | None = None) -> None:
-    """A report, or how a run stands that left none, for a person or a program. `before` is said first to a person."""
+def show(report: Mapping[str, Any], as_json: bool) -> None:
+    """A report, or how a run stands that left none, for a person or a program.
+
+    That nothing was sent by this call is said first to a person, and to a program beside the report.
+    """
+    before = f"{NOTHING_NOW}, at {report['as_of'][11:16]} UTC" if isinstance(report, MadeBefore) else None
     if as_json:
+        if before:
+            tell(before)
         print_json(report)
     elif "run_id" in report and "timings_ms" not in report:
         show_standing(Console(), report)

@@ -48,6 +48,12 @@ _OF_A_PROXY = frozenset({502, 504})
 _ONE_RUN = re.compile(r"/runs/([^/]+)/(?:approve|reject)")
 WHILE_ANOTHER_RUNS: Final = Patience(turn=True)
 Report = Mapping[str, Any]
+# As the service has it.
+_MADE_BEFORE = "Made-Before"
+
+
+class MadeBefore(dict[str, Any]):
+    """The report of a run that an earlier call made: the one that was answered with it did nothing."""
 
 
 class ServiceFailed(PortfolioError):
@@ -287,7 +293,8 @@ class ServiceClient:
             except ValueError:
                 break
             if "body" in said:
-                return Answer(said["status"], said["body"], _retry_after(response.headers, said["status"]))
+                body = MadeBefore(said["body"]) if said.get("made_before") else said["body"]
+                return Answer(said["status"], body, _retry_after(response.headers, said["status"]))
             self._tell(str(said["progress"]))
             self._left()
         raise Lost("it ended in the middle")
@@ -329,6 +336,8 @@ def _answer(response: httpx2.Response) -> Answer:
             f"no answer from the service at {response.url.host}: what it says is not the service's",
             "Does --url name the service?",
         )
+    if _MADE_BEFORE in response.headers:
+        body = MadeBefore(body)
     return Answer(response.status_code, body, _retry_after(response.headers, response.status_code))
 
 

@@ -100,7 +100,7 @@ def _explanations(report: Row, said: Said) -> list[RenderableType]:
                 because = now + because.removeprefix(before)
         if said.whole(because.removeprefix("Chosen: ")):
             because = "Chosen."
-        because = said.less(because)
+        because = said.shorter(said.less(because))
         said.add(because)
         lines.append(Text.assemble((f"{action_of(row)}  ", "bold"), because))
         if row["changes"]:

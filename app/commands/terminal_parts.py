@@ -41,6 +41,7 @@ class WholeWords(Table):
         gaps = sum(self.padding[1] for _ in self.columns[1:])
         left = options.max_width - gaps - sum(size.minimum for size in sizes)
         if left < 0:
+            yield _names(self.columns)
             yield from (_paragraph(self.columns, row) for row in range(self.row_count))
             return
         for column, size in zip(self.columns, sizes, strict=True):
@@ -54,6 +55,12 @@ def _size(console: Console, options: ConsoleOptions, column: Column) -> Measurem
     wide = options.update(max_width=_ANY_WIDTH)
     found = [Measurement.get(console, wide, cell) for cell in (column.header, *column.cells)]
     return Measurement(max(one.minimum for one in found), max(one.maximum for one in found))
+
+
+def _names(columns: Sequence[Column]) -> Text:
+    """What each paragraph tells, once: the first name stands over what begins it."""
+    first, *others = [str(column.header) for column in columns if column.header]
+    return Text(f"{first}: {', '.join(others)}" if others else first, "dim")
 
 
 def _paragraph(columns: Sequence[Column], row: int) -> Text:

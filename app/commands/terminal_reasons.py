@@ -37,6 +37,11 @@ class Said:
         """Without the numbers in brackets that were said of a name."""
         return _ASIDE.sub(self._shorter, words)
 
+    def shorter(self, words: str) -> str:
+        """Without what follows a colon where that was said of another before."""
+        first, colon, rest = words.rpartition(": ")
+        return f"{first}, for the same reasons as above." if colon and self.whole(rest) else words
+
     def _shorter(self, found: re.Match[str]) -> str:
         told = self.numbers(found["symbol"], found["why"])
         return f"{found['symbol']} {found['rule']}" if told else found[0]

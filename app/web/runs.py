@@ -18,6 +18,8 @@ _logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 # What a call that works at the desk can be answered with besides 200; what another caller has begun is not waited for.
 AT_THE_DESK = documented(500)
+# With the report of a run that an earlier call made: this one did nothing.
+MADE_BEFORE = "Made-Before"
 RUN = {202: {"description": "in progress; see its address"}, **AT_THE_DESK}
 
 
@@ -52,4 +54,4 @@ def response_of(result: RunResult) -> Response:
             **lease_facts(result.lease),
         }
         return JSONResponse(body, 202, {"Location": address})
-    return JSONResponse(dict(result.report))
+    return JSONResponse(dict(result.report), headers={} if result.fresh else {MADE_BEFORE: "true"})

@@ -14,7 +14,9 @@ WHY = "exits are exempt from it"
 
 
 def exempt(policy: Policy, portfolio: Portfolio, plan: Plan) -> tuple[ExemptPart, ...]:
-    """One for each limit that the plan's exits go beyond."""
+    """One for each limit that the plan's exits go beyond; without a value above zero none is a share of it."""
+    if not portfolio.nav > 0:
+        return ()
     return (*_of_the_day(policy, portfolio, plan), *_of_an_order(policy, portfolio, plan))
 
 

@@ -30,6 +30,6 @@ async def test_memory_plans_and_choice_are_the_same_without_any_report(name: str
     await STORIES[name].until(office)
     ledger.dispose()
     broker, unread = broker_of(office), databases.copy(url)
-    assert execute(unread, "UPDATE runs SET report = '{\"renamed\": 1}' WHERE report IS NOT NULL") == 1
+    assert execute(unread, "UPDATE runs SET report = '{\"renamed\": 1}' WHERE report IS NOT NULL") > 0
     go_on = STORIES[name].then[then]
     assert await gone_on(unread, broker, go_on) == await gone_on(url, broker, go_on)

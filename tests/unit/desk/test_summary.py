@@ -74,7 +74,9 @@ async def test_of_a_crash_day_with_exits(office: Office) -> None:
     for symbol in ("BAC", "GE", "HD"):
         office.world.moved[symbol] = Decimal(60)
         held = office.world.positions[conid(symbol)]
-        office.world.positions[conid(symbol)] = type(held)(held.instrument, held.quantity, Decimal(60), held.average_cost)
+        office.world.positions[conid(symbol)] = type(held)(
+            held.instrument, held.quantity, Decimal(60), held.average_cost
+        )
     report = await day(office)
     told = first_four(report)
     sold = [order for order in report["orders"] if order["side"] == "SELL"]

@@ -33,7 +33,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return SqliteDatabases(tmp_path_factory.mktemp("ledger")).empty()
 
 
-@pytest.mark.parametrize("name", ["rotated", "drawn_down", "waiting", "lapsed"])
+# A way back from a fall is in no report: who goes back with one brings back the copy.
+@pytest.mark.parametrize("name", ["rotated", "cooling_down", "waiting", "lapsed"])
 async def test_an_older_version_may_be_gone_back_to_and_come_back_from(name: str, url: str) -> None:
     ledger = open_ledger(url)
     office = Office(ledger, world=TwoCurrencies())
