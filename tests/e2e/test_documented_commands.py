@@ -27,7 +27,7 @@ PROGRAMS = (
     "umask", "export", "echo", "sed", "unzip", "cd", "systemctl", "journalctl", "loginctl", "@reboot", "30", "GET",
     "uvx", "pipx", "uv", "pip",
 )  # fmt: skip
-DRAWINGS = ("Cloud Scheduler", "daily run of ")
+DRAWINGS = ("Cloud Scheduler", "Done: on ")
 # Why such a line is not run here, by what it begins with.
 NOT_RUN = {
     "docker": "no container engine here; tests/integration/gateway reads the files",
@@ -115,6 +115,13 @@ def test_every_option_that_is_shown_is_one_of_its_command() -> None:
         assert wrong == [], call.line
 
 
+def test_every_option_that_a_command_cannot_do_without_is_shown() -> None:
+    root = tree()
+    for call in of_portfolio():
+        needed = [each for each in found(root, call.path).params if each.required and each.param_type_name == "option"]
+        assert [each.opts[0] for each in needed if not set(each.opts) & set(call.options)] == [], call.line
+
+
 def test_every_target_module_and_file_that_is_shown_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for block, line in documented():
@@ -167,7 +174,7 @@ def words_of(call: Call, desk: Desk) -> list[str]:
     given = {
         "RUN": desk.run, "SYMBOL": "KO", "AMOUNT": "500", "DATE": "2022-03-21", "NUMBER": "1", "MODE": "now",
         "FILE": str(desk.home / ("rows.csv" if call.path == ("flow", "import") else "day.json")), "URL": desk.url,
-        "DU1234567": "DU7654321",
+        "DU1234567": "DU7654321", "1200": "12",
     }  # fmt: skip
     words = [given.get(word, word) for word in (*call.path, *call.words)]
     if call.path == ("audit", "verify") and "--anchor" in words:
@@ -177,15 +184,16 @@ def words_of(call: Call, desk: Desk) -> list[str]:
 
 
 def test_every_line_of_portfolio_is_taken_as_it_is_written(desk: Desk) -> None:
-    ran = 0
+    wrong, ran = [], 0
     for call in sorted(of_portfolio(), key=lambda call: call.path == ("verify",)):
         if call.path in RUN_ELSEWHERE or FOLLOWS in call.words:
             continue
         said = portfolio(desk.home, *words_of(call, desk), **desk.variables)
-        assert not any(words in said.err.lower() for words in NOT_UNDERSTOOD), (call.line, said.err)
-        assert "Traceback" not in said.err, call.line
-        assert said.status == 0 or call.path in REFUSED, (call.typed, said)
+        misread = any(words in said.err.lower() for words in (*NOT_UNDERSTOOD, "fault of the program"))
+        if misread or (said.status != 0 and call.path not in REFUSED):
+            wrong.append((call.typed, said.status, said.err[-300:]))
         ran += 1
+    assert wrong == []
     assert ran > 25
 
 
