@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The tests start Python many times: a machine that forbids to keep what was compiled has every one of them compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install runtime demo up quick test test-long check types rules suite lint format bench bench-risk bench-backtest bench-gateway adoption policies crash-suite fault-days restore-drills mutants real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
+.PHONY: help install runtime demo up quick test test-long check types rules suite lint format bench bench-risk bench-backtest bench-gateway adoption policies way-back crash-suite fault-days restore-drills mutants gateway real-gateway replay-numpy inspect field-mcp playground local-backend backend secrets docs clean
 
 help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,6 +128,13 @@ crash-suite: install ## Hours, for the whole proof that orders cannot double: cr
 	@$(RUN) pytest -q tests/reliability/stateful --hypothesis-profile=full
 	@$(RUN) python -m tests.reliability.mutants
 
+gateway: ## Start the broker's gateway program, ZIP=your download GATEWAY_SHA256=its checksum; needs Java, unzip, openssl
+	@test -n "$(ZIP)" || { echo "name your download: make gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
+	@umask 077; mkdir -p .gateway/data .gateway/public .gateway/run
+	@GATEWAY_ZIP="$(abspath $(ZIP))" GATEWAY_DATA="$(CURDIR)/.gateway/data" GATEWAY_PUBLIC="$(CURDIR)/.gateway/public" \
+		GATEWAY_RUN="$(CURDIR)/.gateway/run" GATEWAY_NAMES=localhost GATEWAY_SHA256="$(GATEWAY_SHA256)" \
+		bash api_gateway/gateway/entrypoint.sh
+
 real-gateway: install ## Drive the broker's own gateway program, ZIP=your download of it; needs Java
 	@test -n "$(ZIP)" || { echo "name your download: make real-gateway ZIP=clientportal.gw.zip" >&2; exit 2; }
 	@$(RUN) python -m tests.gateway_program $(ZIP) $(ARGS)
@@ -158,6 +165,7 @@ playground: runtime ## The five agents in the ADK playground on the simulator; t
 	@$(RUN) portfolio playground $(ARGS)
 
 local-backend: runtime ## The service alone, with reload, against the settings of .env
+	@$(RUN) python -m app.main
 	@$(RUN) uvicorn app.main:app --reload --port $(PORT)
 
 backend: local-backend ## The same as local-backend

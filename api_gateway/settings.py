@@ -3,7 +3,9 @@
 Never prints a value: a setting can be a secret.
 """
 
+import os
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,6 +19,8 @@ from api_gateway.clientportal.tls import address_refusal, normal_fingerprint
 
 TradingMode = Literal["off", "paper", "live"]
 _Words = Annotated[tuple[str, ...], NoDecode]
+# Nine letters in ten; NPM_TOKEN is no MCP_TOKEN.
+_A_SLIP: Final = 0.9
 DEFAULT_GATEWAY_URL: Final = "https://localhost:5000/v1/api"
 
 
@@ -155,13 +159,27 @@ def read_gateway_settings() -> GatewaySettings:
 
 
 def _read(settings: type[_Kind]) -> _Kind:
+    _require_no_slip(settings)
     try:
         return settings()
+    except UnicodeDecodeError:
+        raise InvalidSettings(".env: it is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
+        raise InvalidSettings(f".env: it cannot be read ({error.strerror})") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "".join(str(part) for part in first["loc"][:1]).upper()
         problem = first["msg"].removeprefix("Value error, ")
         raise InvalidSettings(f"{name}: {problem}" if name else problem) from None
+
+
+def _require_no_slip(settings: type[_Kind]) -> None:
+    """A limit that is misspelt would be the default's. Who has set the right name, too, means another by it."""
+    unset = {name.upper() for name in settings.model_fields} - {name.upper() for name in os.environ}
+    for name in os.environ:
+        near = get_close_matches(name.upper(), unset, 1, _A_SLIP) if "_" in name else []
+        if near and name.upper() not in {field.upper() for field in settings.model_fields}:
+            raise InvalidSettings(f"{name} is not a setting; did you mean {near[0]}? Else set {near[0]}, too")
 
 
 def _words(value: object) -> object:

@@ -29,7 +29,11 @@ def anchor_place(to: str, notifier: Notifier, addresses: Callable[[], Sequence[s
         return NotifiedPlace(notifier, addresses)
     if "://" not in to:
         return FilePlace(Path(to))
-    scheme, host = urlsplit(to).scheme, urlsplit(to).hostname or ""
+    try:
+        parts = urlsplit(to)
+        scheme, host, _ = parts.scheme, parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError("heads of the ledger go to no such address", "Write it as https://host:port/path") from None
     if scheme != "https" and not (scheme == "http" and host in _THIS_MACHINE):
         raise UsageError(f"heads of the ledger go to no {scheme} address", "Give an https address that may be PUT to")
     return StorePlace(to)

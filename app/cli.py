@@ -22,6 +22,7 @@ from app.commands import (
     controls,
     events,
     flows,
+    init,
     pages,
     policies,
     positions,
@@ -30,6 +31,7 @@ from app.commands import (
     questions,
     recover,
     replay,
+    serve,
     signals,
     tax,
     verify,
@@ -61,6 +63,7 @@ from app.commands.processes import (
     Simulated,
     everything,
     free_ports,
+    how_its_book_began,
     mcp_server,
     private_directory,
     simulated_accounts,
@@ -116,6 +119,8 @@ cli.add_typer(audit_cli, name="audit")
 about.register(cli)
 controls.register(cli)
 flows.register(cli)
+init.register(cli)
+serve.register(cli)
 policies.register(cli)
 audit_cli.command()(audit.verify)
 audit_cli.command()(audit.anchor)
@@ -158,11 +163,13 @@ def up(
     """Simulator, MCP server and service on loopback, until Ctrl-C."""
     settings = settings_of(state)
     read_policy(policy or settings.policy_file)
-    simulated = Simulated(session_of(as_of), seed, pacing, data)
+    simulated = Simulated(session_of(as_of), seed, pacing, data, book=settings.state_dir / "simulator")
     ports = Ports(port, mcp_port, gateway_port)
     with (
         signals.until_stopped(),
-        everything(settings.state_dir, ports, simulated, settings, policy, command="up") as url,
+        everything(
+            settings.state_dir, ports, simulated, settings, policy, lambda url: tell(how_its_book_began(url)), "up"
+        ) as url,
     ):
         typer.echo(f"service {url}   MCP http://{LOOPBACK}:{mcp_port}/mcp   simulator http://{LOOPBACK}:{gateway_port}")
         typer.echo("READY")

@@ -69,7 +69,7 @@ def _commands(arguments: Sequence[str]) -> typer.Typer:
 def _told(error: PortfolioError, status: int) -> int:
     # A policy and the settings are told one line a problem; nothing else has more than one.
     lines = error.cause.splitlines() if isinstance(error, PolicyError | SettingsError) else [error.cause]
-    speech.say_problem(type(error).__name__, status, lines, error.remedy)
+    speech.say_problem(type(error).__name__, status, lines, error.remedy, error.problems)
     return status
 
 

@@ -24,8 +24,10 @@ from app.domain.spelling import printable, shortened
 from app.environment import EXAMPLE, MODEL_KEYS, Found, gather
 from app.market.sectors import SECTORS
 from app.plain_yaml import LARGEST, NotPlain, read_yaml
+from app.text_files import text_of
 
 _API = "/v1/api"
+LARGEST_SECRET = 64_000
 
 
 def shipped_policy() -> Path:
@@ -252,7 +254,7 @@ def _secret(variable: str, value: SecretStr | None, file: Path | None) -> Secret
 
 def _of_file(variable: str, file: Path) -> SecretStr:
     try:
-        text = file.read_text(encoding="utf-8").strip()
+        text = text_of(file, LARGEST_SECRET).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{variable}: cannot read {file}", "Name a readable text file that holds the secret."
@@ -331,13 +333,15 @@ def policy_values(path: Path) -> dict[str, Any]:
     path = policy_path(path)
     named = printable(str(path))
     try:
-        values = read_yaml(_policy_text(path))
+        values = read_yaml(text_of(path, LARGEST))
     except FileNotFoundError:
         shipped = ", ".join(shipped_policies())
         raise PolicyError(
             f"{named}: no such policy file",
             f"Set POLICY_FILE or --policy to one that exists, or to a shipped one: {shipped}.",
         ) from None
+    except UsageError as error:
+        raise PolicyError(f"{named}: {error.cause}", "A policy is a few hundred lines of YAML.") from None
     except UnicodeDecodeError:
         raise PolicyError(f"{named}: not a text file", "A policy is written in YAML, UTF-8.") from None
     except OSError as error:
@@ -349,12 +353,6 @@ def policy_values(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise PolicyError(f"{named}: not a policy: its top level must be sections with fields")
     return values
-
-
-def _policy_text(path: Path) -> str:
-    with path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
-    return raw.decode("utf-8-sig")
 
 
 def child_environment(**variables: str) -> dict[str, str]:
@@ -383,3 +381,9 @@ def is_on(name: str) -> bool:
 def is_set(name: str) -> bool:
     """Whether the environment has that variable, for what others read from it; its value stays there."""
     return bool(os.environ.get(name))
+
+
+def user_config() -> Path:
+    """Where this user's programs keep what they are configured by."""
+    given = Path(os.environ.get("XDG_CONFIG_HOME") or "")
+    return given if given.is_absolute() else Path.home() / ".config"

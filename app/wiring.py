@@ -92,7 +92,10 @@ def wire(settings: Settings) -> Wiring:
     """Opens the ledger, migrated where due; connects to nothing else yet. UsageError where a secret is missing."""
     token = settings.read_mcp_token()
     if token is None:
-        raise UsageError("no token for the IBKR MCP server", "Set MCP_TOKEN or MCP_TOKEN_FILE, or use `portfolio up`")
+        raise UsageError(
+            "no token for the IBKR MCP server",
+            "`portfolio init` makes one, `portfolio serve` and `up` bring their own; or set MCP_TOKEN_FILE",
+        )
     load_policy(settings.policy_file)
     provide_model_keys(settings)
     if settings.database_url is None:

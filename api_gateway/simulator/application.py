@@ -4,12 +4,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.simulator.errors import AccessDenied, GatewayRefusal
 from api_gateway.simulator.front.loopback_only import LoopbackOnly
 from api_gateway.simulator.front.middleware import GatewayMiddleware
 from api_gateway.simulator.front.pages import access_denied
+from api_gateway.simulator.kept_book import KeptBook
 from api_gateway.simulator.routes import (
     account,
     admin,
@@ -78,10 +79,12 @@ def gateway_routes() -> frozenset[tuple[str, str]]:
     )
 
 
-def create_app(world: World, socket: ASGIApp | None = None) -> ASGIApp:
+def create_app(world: World, socket: ASGIApp | None = None, book: KeptBook | None = None) -> ASGIApp:
+    """`book` keeps what changes in the world."""
     app = FastAPI(title="gateway simulator", openapi_url=None, redirect_slashes=False)
     running = RunningWorld(world)
     app.state.running = running
+    app.state.book = book
     for family in (*_GATEWAY, admin, events, login):
         app.include_router(family.router)
     app.add_exception_handler(GatewayRefusal, _refusal)
@@ -90,6 +93,14 @@ def create_app(world: World, socket: ASGIApp | None = None) -> ASGIApp:
     socket = socket or Socket()
 
     async def playing(scope: Scope, receive: Receive, send: Send) -> None:
-        await (socket if scope["type"] == "websocket" else app)(scope, receive, send)
+        async def keep_and_send(message: Message) -> None:
+            if book is not None and message["type"] == "http.response.start":
+                book.keep(running.world)
+            await send(message)
+
+        if scope["type"] == "websocket":
+            await socket(scope, receive, send)
+        else:
+            await app(scope, receive, keep_and_send)
 
     return LoopbackOnly(GatewayMiddleware(playing, running))

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +23,7 @@ from api_gateway.simulator.exchange.universe import FEWEST
 from api_gateway.simulator.faults.fault_box import RULES
 from api_gateway.simulator.faults.order_faults import Rule
 from api_gateway.simulator.front.pacing import PENALTY_SECONDS
+from api_gateway.simulator.kept_book import KeptBook
 from api_gateway.simulator.scenario import DEFAULT_SCENARIO, SCENARIOS, scenario_file
 from api_gateway.simulator.world import Options, World, build_world
 
@@ -69,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--reset-hour", type=int, default=0, help="New York hour of the daily reset, 0 or 1")
     parser.add_argument("--tls", type=Path, help="PEM file with a certificate and its key: serve https and wss")
+    parser.add_argument(
+        "--book", type=Path, help="directory in which accounts, orders and market time are kept over a restart"
+    )
     parser.add_argument("--data", choices=("auto", "synthetic"), default="auto", help="prices (default: the sample)")
     parser.add_argument(
         "--pricing",
@@ -131,9 +135,21 @@ def check_identity(path: Path) -> None:
         raise StartError(f"--tls {path}: no PEM file with a certificate and its key ({error.strerror})") from error
 
 
-def serve(world: World, listener: socket.socket, identity: Path | None = None) -> None:
+class _Server(uvicorn.Server):
+    """Keeps the book when all requests have ended: the signal that ends the process comes right after that."""
+
+    def __init__(self, config: uvicorn.Config, at_the_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._at_the_end = at_the_end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._at_the_end()
+
+
+def serve(world: World, listener: socket.socket, identity: Path | None = None, book: KeptBook | None = None) -> None:
     config = uvicorn.Config(
-        create_app(world),
+        create_app(world, book=book),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -152,7 +168,7 @@ def serve(world: World, listener: socket.socket, identity: Path | None = None) -
         f"accounts {', '.join(world.accounts)}; log in at {address}/ or by POST /simulator/login\n"
     )
     sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, book.close if book is not None else lambda: None).run(sockets=[listener])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,7 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_identity(given.tls)
         listener = listen(host, given.port)
         try:
-            serve(build_world(options), listener, given.tls)
+            book = KeptBook(given.book) if given.book is not None else None
+            serve(book.begin(options) if book is not None else build_world(options), listener, given.tls, book)
         finally:
             listener.close()
     except StartError as error:

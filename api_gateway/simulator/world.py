@@ -87,6 +87,7 @@ class World:
     session: BrokerageSession
     calls: Counter[str] = field(default_factory=Counter)
     splits: list[Split] = field(default_factory=list)
+    carried_out: list[Split] = field(default_factory=list)
     sockets: Sockets = field(default_factory=Sockets)
     user_data: UserData = field(default_factory=UserData)
 
@@ -151,6 +152,7 @@ class World:
 
     def _carry_out(self, split: Split) -> None:
         self.splits.remove(split)
+        self.carried_out.append(split)
         before = self.market.calendar.closing(split.session - 1)
         # Orders of the day before end at old prices.
         self.desk.advance(self.market.calendar.moment(before))

@@ -22,6 +22,7 @@ from app.broker.paper.book import Holding, PaperBook
 from app.domain.errors import UsageError
 from app.domain.spelling import nearest
 from app.settings import Settings
+from app.text_files import text_of
 
 ACCOUNT = "account"
 FORMS = "cash:AMOUNT, even:AMOUNT, account, or a .csv, .yaml or .json with symbol, quantity and cash"
@@ -236,7 +237,7 @@ def _text(file: Path) -> str:
     try:
         if file.stat().st_size > _LARGEST_FILE:
             raise UsageError(f"{file.name} is too large for a book", f"Write {FORMS}")
-        return file.read_text(encoding="utf-8-sig")
+        return text_of(file)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}", f"Write {FORMS}") from None
     except UnicodeDecodeError:

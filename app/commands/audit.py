@@ -15,6 +15,7 @@ from app.domain.errors import UsageError
 from app.notifier import AppriseNotifier
 from app.record.anchors import Anchor, anchors_of
 from app.settings import Settings, load_policy
+from app.text_files import text_of
 
 AnchorOption = Annotated[
     str | None, typer.Option("--anchor", help="File with heads that were put down before, or - for standard input.")
@@ -65,7 +66,7 @@ def _setting(settings: Settings) -> str | None:
 
 def _anchors(where: str) -> tuple[Anchor, ...]:
     try:
-        text = sys.stdin.read() if where == OUTPUT else Path(where).read_text(encoding="utf-8")
+        text = sys.stdin.read() if where == OUTPUT else text_of(Path(where))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(f"{where} cannot be read: {why}", "Name a file of anchors with --anchor") from None

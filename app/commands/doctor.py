@@ -1,6 +1,8 @@
 """`portfolio doctor`: what is wrong, and what to do. It looks and changes nothing."""
 
 import asyncio
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,6 +15,8 @@ from app.commands.checks.records import Check, Status
 from app.commands.output import JsonOption, StateOption, print_json, settings_of
 
 FORM = 1
+# A setting with a value that no column is wide enough for.
+_LONG_LINE = re.compile(r"\b([A-Z][A-Z0-9_]+)=[\w:/+-]{40,}")
 STYLE = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILURE: "bold red", Status.SKIPPED: "dim"}
 NOBODY = "Nothing runs here yet, which is fine: `make demo` shows a whole day, `portfolio up` starts all of it."
 
@@ -52,20 +56,30 @@ _ORDER = (Status.OK, Status.WARNING, Status.FAILURE)
 def _show(console: Console, checks: tuple[Check, ...]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for column in ("check", "status", "finding"):
-        table.add_column(column, no_wrap=column != "finding")
+        table.add_column(column, no_wrap=column != "finding", overflow="fold")
     looked_at = [check for check in checks if check.status is not Status.SKIPPED]
     for check in looked_at:
         finding = Text(check.finding)
         if check.remedy and check.status is not Status.OK:
-            finding.append(f"\n→ {check.remedy}", style="bold")
+            remedy = _LONG_LINE.sub(lambda found: f"{found[1]}=… (whole below)", check.remedy)
+            finding.append(f"\n→ {remedy}", style="bold")
         table.add_row(check.name, Text(check.status.value, style=STYLE[check.status]), finding)
     console.print(table)
     for why in dict.fromkeys(check.finding for check in checks if check.status is Status.SKIPPED):
         names = ", ".join(check.name for check in checks if check.finding == why and check not in looked_at)
         console.print(Text(f"{names}: {why}", style="dim"))
+    for line in _lines_for_env(looked_at):
+        # Whole, however narrow the terminal is: it is there to be copied.
+        console.print(Text(line), soft_wrap=True)
     counts = {status: sum(check.status is status for check in checks) for status in Status}
     console.print(", ".join(f"{count} {status.value}" for status, count in counts.items() if count))
     console.print(Text(_verdict(checks), style="bold"))
+
+
+def _lines_for_env(checks: Sequence[Check]) -> Iterator[str]:
+    for check in checks:
+        if check.remedy and check.status is not Status.OK:
+            yield from (found[0] for found in _LONG_LINE.finditer(check.remedy))
 
 
 def _verdict(checks: tuple[Check, ...]) -> str:

@@ -37,6 +37,7 @@ from app.domain.cash import CashKind
 from app.domain.errors import UsageError
 from app.domain.flows import amount_of, day_of
 from app.domain.statement import statement_rows
+from app.text_files import text_of
 
 NumberArgument = Annotated[int, typer.Argument(help="As `portfolio flow list` shows it.")]
 _SHOWN = "`portfolio flow list`"
@@ -91,7 +92,7 @@ def flow_import(
     """Explain cash by a statement, where the broker's program does not tell of it."""
     settings = settings_of(state)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = text_of(file)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "Give the statement as CSV") from error
     who = actor or user()

@@ -51,7 +51,7 @@ def import_file(
     try:
         found = read_history(Wanted(file, name, adjustment, currency, events, index, vix))
     except FileRefused as refused:
-        if refused.count > 1:
+        if refused.count > 1 and not as_json:
             for problem in refused.problems:
                 say(problem)
         raise

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from app.domain.errors import PortfolioError, UsageError
+from app.domain.errors import NotAllowed, UsageError
 
 FILE = "running.json"
 
 
-class StateInUse(PortfolioError):
+class StateInUse(NotAllowed):
     """Another command has that state directory; nothing was started."""
 
 

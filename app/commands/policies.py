@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from app.commands.policy_comments import comments, purpose
 from app.commands.processes import Simulated, everything, free_ports
 from app.commands.service_client import Call, ask_service
 from app.domain.account_size import Account, does_not_fit
-from app.domain.errors import LedgerError
+from app.domain.errors import LedgerError, UsageError
 from app.domain.policy import Policy
 from app.domain.policy.check import Finding
 from app.explain.account_size import account_of, listings_of
@@ -108,6 +109,8 @@ def _sizes(
         tell(f"no account's value is known: {error.cause}")
         reports = {}
     if nav is not None:
+        if not isfinite(nav):
+            raise UsageError("--nav is not an amount", "Write an amount like 5000")
         prices = next((listings_of(report) for report in reports.values()), {})
         worth = Decimal(str(nav))
         return {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import BufferedWriter
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx2
 
@@ -55,6 +55,7 @@ class Simulated:
     instruments: int | None = None
     faults: Path | None = None
     pricing: str | None = None
+    book: Path | None = None
 
     def arguments(self) -> list[str]:
         """For the simulator's command line."""
@@ -68,6 +69,7 @@ class Simulated:
             "--instruments": self.instruments,
             "--faults": self.faults,
             "--pricing": self.pricing,
+            "--book": self.book,
         }
         return [part for name, value in named.items() if value is not None for part in (name, str(value))]
 
@@ -117,8 +119,18 @@ def simulator(state: Path, port: int, simulated: Simulated) -> Iterator[str]:
 
 def simulated_accounts(url: str) -> list[str]:
     """Of a simulator that runs."""
+    return [str(account) for account in _simulated(url)["accounts"]]
+
+
+def how_its_book_began(url: str) -> str:
+    """Of a simulator that keeps one: whether it goes on or begins anew."""
+    return str(_simulated(url)["book"])
+
+
+def _simulated(url: str) -> dict[str, Any]:
     with httpx2.Client(timeout=5, trust_env=False) as http:
-        return [str(account) for account in http.get(f"{url}/simulator/state").json()["accounts"]]
+        told: dict[str, Any] = http.get(f"{url}/simulator/state").json()
+        return told
 
 
 @contextmanager

@@ -163,7 +163,10 @@ class ServiceClient:
     def _unheard(self, why: str) -> None:
         """A service that was there may be starting again; one that never was is named wrongly, or not up."""
         if not self._reached:
-            raise ServiceFailed(f"no answer from the service at {self._url}: {why}", "Is it up? Try `portfolio up`")
+            raise ServiceFailed(
+                f"no answer from the service at {self._url}: {why}",
+                "Is it up? Try `portfolio serve`, or `portfolio up` on the simulator",
+            )
         self._until_it_answers(why)
 
     def _read(self, call: Call, answer: Answer) -> Report | None:

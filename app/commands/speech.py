@@ -1,7 +1,6 @@
 """What a command says, to a person and to a program."""
 
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ _manner = _Manner()
 
 
 def speak_json(wanted: bool) -> None:
-    """From now on an error is one JSON object, and nothing else is on standard error but where a person watches it."""
+    """From now on an error is one JSON object on a line of its own."""
     _manner.json = wanted
 
 
@@ -36,8 +35,7 @@ def print_json(value: object) -> None:
 
 def tell(progress: str) -> None:
     """Progress goes to standard error, so that standard output stays the result."""
-    if not _manner.json or _is_watched():
-        say(f"· {progress}")
+    say(f"· {progress}")
 
 
 def say(line: str) -> None:
@@ -46,13 +44,19 @@ def say(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def say_problem(title: str, status: int, causes: Sequence[str], remedy: str | None) -> None:
+def say_problem(
+    title: str, status: int, causes: Sequence[str], remedy: str | None, problems: Sequence[str] = ()
+) -> None:
     """What ended the command: a line for each cause, or all as problem details whose status is the exit status."""
     causes = [_short(printable(cause)) for cause in causes]
     remedy = None if remedy is None else _short(printable(remedy))
     if _manner.json:
         detail = "\n".join(causes)
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy}
+        problem: dict[str, object] = {
+            "type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy,
+        }  # fmt: skip
+        if problems:
+            problem["errors"] = [{"msg": _short(printable(one))} for one in problems]
         say(json.dumps(problem, ensure_ascii=False))
         return
     *before, last = causes
@@ -62,7 +66,3 @@ def say_problem(title: str, status: int, causes: Sequence[str], remedy: str | No
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _is_watched() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()

@@ -28,6 +28,9 @@ A refusal by the gate is a value (`app.domain.ruling.Refusal`), never an error.
 class PortfolioError(Exception):
     """Base of every error that the portfolio manager raises on purpose."""
 
+    # Where there are several, each in a line of its own; `cause` then tells the first.
+    problems: tuple[str, ...] = ()
+
     def __init__(self, cause: str, remedy: str | None = None) -> None:
         """`cause` says what is wrong; `remedy` says what a person can do about it."""
         super().__init__(cause)

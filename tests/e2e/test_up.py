@@ -143,7 +143,7 @@ def test_a_second_up_on_one_state_is_refused_in_a_line_that_names_the_first(up: 
     said = portfolio(tmp_path, *up_arguments(up.home, free_ports()))
     (line,) = said.errors
     assert f"`portfolio up` uses {up.home / 'state'} already: pid {up.process}, {up.url}" in line
-    assert (said.status, said.out) == (1, "")
+    assert (said.status, said.out) == (6, "")
     assert is_alive(up.process)
 
 
@@ -160,6 +160,31 @@ def test_up_stops_on_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
     for port in (ports.service, ports.mcp, ports.gateway):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.long
+def test_after_a_restart_on_its_state_the_account_is_as_the_run_left_it(tmp_path: Path) -> None:
+    state = ("--state", tmp_path / "state")
+    ports, errors = free_ports(), tmp_path / "errors"
+    url = f"http://127.0.0.1:{ports.service}"
+    with foreground(tmp_path, *up_arguments(tmp_path, ports)):
+        first = portfolio(tmp_path, "run", "--url", url, "--json")
+        assert first.status == 0, first.err
+        sold = [order["symbol"] for order in json.loads(first.out)["orders"] if order["state"] == "FILLED"]
+        held = json.loads(portfolio(tmp_path, "positions", "--url", url, "--json").out)
+        assert held["from"] == "broker"
+    without_a_day = [each for each in up_arguments(tmp_path, ports) if each not in {"--as-of", "2022-03-14"}]
+    with errors.open("w") as file, foreground(tmp_path, *without_a_day, errors=file):
+        assert "· the simulator goes on with the book of 2022-03-14" in errors.read_text()
+        again = json.loads(portfolio(tmp_path, "positions", "--url", url, "--json").out)
+        looked = json.loads(portfolio(tmp_path, "run", "--url", url, "--dry-run", "--json").out)
+    assert sold
+    quantities = [{row["symbol"]: row["quantity"] for row in facts["positions"]} for facts in (held, again)]
+    assert quantities[0] == quantities[1]
+    assert looked["continuity"]["quarantine"] == []
+    assert looked["continuity"]["detected_flows"] == "0"
+    recorded = json.loads(portfolio(tmp_path, "positions", *state, "--recorded", "--json").out)
+    assert recorded["from"] == "record"
 
 
 def test_up_ends_with_one_line_when_a_process_that_it_started_ends_and_ends_the_others(tmp_path: Path) -> None:

@@ -16,17 +16,30 @@ NO_TEXT: Final = ("", "   ", "\u200b", "a\0b", "\udcff", "\x1b[2J", "x" * 20_000
 NO_NUMBER: Final = ("x", "1.5", "nan", "inf", "9" * 5000, "9" * 20, "-7", "1e3", "\N{ARABIC-INDIC DIGIT THREE} ")
 NO_DATE: Final = ("0000-01-01", "10000-01-01", "2022-02-30", "9999-99-99", "yesterday", "20220101x", "-1")
 NO_AMOUNT: Final = ("nan", "inf", "1e999999", "9" * 5000, "ten", "1,000", "0x10", "5 USD", "-")
-NO_FILE: Final = ("missing.yaml", "folder", "binary", "nested", "nested_map", "empty", "list.json", "text", "x" * 9000)
+NO_FILE: Final = (
+    "missing.yaml",
+    "folder",
+    "binary",
+    "nested",
+    "nested_map",
+    "empty",
+    "list.json",
+    "text",
+    "/dev/zero",
+    "x" * 9000,
+)
 NO_RUN: Final = ("RUN", "../../etc/passwd", "run_'; DROP TABLE runs; --", "\N{PILE OF POO}", "%00", "9" * 5000)
 NO_ADDRESS: Final = ("nonsense", "ftp://x", "http://", "http://[::1", "http://127.0.0.1:99999", "file:///etc/passwd")
 NO_STATE: Final = ("missing", "empty", "%00", "x" * 9000, "binary/below")
 NO_WORD: Final = ("x", "-1", "HOLD!", "9" * 5000)
 WRONG: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("limit", "after", "timeout", "lag", "trials", "random", "workers", "number"), NO_NUMBER),
+    "gateway_port": NO_NUMBER,
     **dict.fromkeys(("as_of", "day", "due", "first_day", "last", "in_sample_until"), NO_DATE),
-    **dict.fromkeys(("amount", "nav", "slippage", "cash_rate"), NO_AMOUNT),
+    **dict.fromkeys(("amount", "slippage", "cash_rate", "max_order_value"), NO_AMOUNT),
     **dict.fromkeys(("policy", "file", "second", "events", "index", "vix"), NO_FILE),
     **dict.fromkeys(("kind_of_flow", "fill", "adjustment", "objective", "resume", "mode"), NO_WORD),
+    "nav": ("nan", "inf", "1e999999", "-5", "ten"),
     "seed": ("x", "1.5", "nan", "9" * 5000),
     "run_id": NO_RUN,
     "url": NO_ADDRESS,
@@ -37,17 +50,18 @@ WRONG: Final[Mapping[str, tuple[str, ...]]] = {
     "vary": ("x", "a=b=c", "risk_limits=1,2", "exits.stop_loss_pct=1..2/0", "exits.stop_loss_pct=nan"),
     "walk_forward": ("x", "1", "0,0", "-1,5", "9,9,9"),
     "slot": (),
+    "page": ("nowhere", "../../LICENSE", "runbook.txt", "\0"),
 }  # fmt: skip
 # What makes a call of the command right, but for what is wrong.
 RIGHT: Final = {
-    "reason": "x", "run_id": "run_1", "symbol": "KO", "file": "good.yaml", "amount": "5", "note": "x", "due": "2022-03-14",
-    "number": "1", "first": "moderate", "second": "good.yaml", "name": "x", "policy": "good.yaml",
+    "reason": "x", "run_id": "run_1", "symbol": "KO", "file": "good.yaml", "amount": "5", "note": "x",
+    "due": "2022-03-14", "number": "1", "first": "moderate", "second": "good.yaml", "name": "x", "policy": "good.yaml",
     "vary": "exits.stop_loss_pct=10,12",
 }  # fmt: skip
 # Nobody listens there: what asks a service fails, and what is refused before is refused.
 NOBODY: Final = "http://127.0.0.1:9"
 # They start processes or walk through history before they look at the rest; what they take is tried elsewhere.
-SLOW: Final = frozenset({"up", "demo", "simulate", "playground", "flow what-if", "doctor", "backtest", "sweep",
+SLOW: Final = frozenset({"up", "serve", "demo", "simulate", "playground", "flow what-if", "doctor", "backtest", "sweep",
                          "policy diff", "drift"})  # fmt: skip
 
 
@@ -94,7 +108,10 @@ def wrong_calls() -> tuple[Wrong, ...]:
 
 def _wrong(command: str, parameter: str) -> tuple[str, ...]:
     named = {("flow add", "kind"): "kind_of_flow"}.get((command, parameter), parameter)
-    if (command, parameter) in {("prove", "file"), ("audit anchor", "to"), ("history import", "name")}:
+    if (command, parameter) == ("audit anchor", "to"):
+        return ("http://[::1", "https://x:99999", "ftp://x", "http://example.com/x")
+    # What is not there yet is made, or gives nothing.
+    if (command, parameter) in {("prove", "file"), ("history import", "name"), ("events", "book")}:
         return ()
     return WRONG.get(named, ())
 

@@ -80,6 +80,21 @@ class _Change:
     quantity: float
 
 
+@dataclass(frozen=True)
+class BookRecord:
+    """All that a book knows."""
+
+    opening_cash: dict[str, Decimal]
+    opening_positions: tuple[Position, ...]
+    positions: tuple[Position, ...]
+    changes: tuple[_Change, ...]
+    executions: tuple[Execution, ...]
+    gains: dict[str, Decimal]
+    movements: tuple[CashMovement, ...]
+    announced: tuple[CashMovement, ...]
+    since: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Balance:
     """What the account has in one currency; `carried` are the parts that nothing here trades, by the ledger's field."""
@@ -174,6 +189,31 @@ class AccountBook:
         self._movements: list[CashMovement] = []
         self._announced: list[CashMovement] = []
         self.since = since
+
+    def record(self) -> BookRecord:
+        return BookRecord(
+            self._opening_cash,
+            self.opening_positions,
+            self.positions(),
+            tuple(self._changes),
+            self.executions,
+            self._gains,
+            tuple(self._movements),
+            tuple(self._announced),
+            self.since,
+        )
+
+    def restore(self, record: BookRecord) -> None:
+        """As it was when the record was made."""
+        self._opening_cash = dict(record.opening_cash)
+        self.opening_positions = record.opening_positions
+        self._positions = {position.contract.conid: position for position in record.positions}
+        self._changes = list(record.changes)
+        self._executions = list(record.executions)
+        self._gains = dict(record.gains)
+        self._movements = list(record.movements)
+        self._announced = list(record.announced)
+        self.since = record.since
 
     @property
     def executions(self) -> tuple[Execution, ...]:

@@ -26,15 +26,15 @@ class Dividends:
         self._payers = [(one, _listed(market, one.symbol)) for one in payers]
         self._books = books
         self._market = market
-        self._since = self._paid = since
+        self._since = self.paid = since
 
     def pay(self, session: int) -> None:
         """Everything due up to row `session` and not yet paid."""
-        for row in range(self._paid + 1, session + 1):
+        for row in range(self.paid + 1, session + 1):
             for payer, contract in self._payers:
                 if (row - self._since) % payer.every_sessions == 0:
                     self._pay(payer, contract, row)
-        self._paid = max(self._paid, session)
+        self.paid = max(self.paid, session)
 
     def _pay(self, payer: Payer, contract: Contract, row: int) -> None:
         before = to_decimal(float(self._market.closes(contract.conid)[row - 1]))

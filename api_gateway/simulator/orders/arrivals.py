@@ -34,6 +34,14 @@ class Arrivals:
         self._rows: dict[str, Arrival] = {}
         self._total = 0
 
+    def record(self) -> dict[str, Arrival]:
+        """By key, in the order of their first arrival."""
+        return dict(self._rows)
+
+    def restore(self, rows: dict[str, Arrival]) -> None:
+        self._rows = dict(rows)
+        self._total = sum(len(row.stamps) for row in rows.values())
+
     def rows(self) -> tuple[Arrival, ...]:
         return tuple(self._rows.values())
 

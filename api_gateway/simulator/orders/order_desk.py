@@ -25,7 +25,7 @@ from api_gateway.simulator.faults.order_faults import (
     LiveLater,
     Refusal,
 )
-from api_gateway.simulator.orders.arrivals import LIVE_LATER, Arrivals
+from api_gateway.simulator.orders.arrivals import LIVE_LATER, Arrival, Arrivals
 from api_gateway.simulator.orders.matching import Fill, commission, match
 from api_gateway.simulator.orders.order import Execution, Hold, Order, OrderRequest, Status
 from api_gateway.simulator.orders.order_outcomes import (
@@ -70,6 +70,18 @@ class _Delayed:
     hold: Hold
 
 
+@dataclass(frozen=True)
+class DeskRecord:
+    """All that the desk knows but open questions, which a restart of the gateway loses."""
+
+    orders: tuple[Order, ...]
+    external: tuple[int, ...]
+    delayed: tuple[_Delayed, ...]
+    replies: int
+    looks: int
+    arrivals: dict[str, Arrival]
+
+
 class OrderDesk:
     def __init__(self, rules: BrokerRules, accounting: Accounting, market: Market, faults: FaultBox, seed: int) -> None:
         """Order ids and client order ids are the login's, cash and positions the account's."""
@@ -85,6 +97,24 @@ class OrderDesk:
         self._replies = 0
         self._looks = 0
         self.arrivals = Arrivals()
+
+    def record(self) -> DeskRecord:
+        return DeskRecord(
+            self.orders(),
+            tuple(self._external),
+            tuple(self._delayed),
+            self._replies,
+            self._looks,
+            self.arrivals.record(),
+        )
+
+    def restore(self, record: DeskRecord) -> None:
+        """As it was when the record was made."""
+        self._orders = {order.order_id: order for order in record.orders}
+        self._external = list(record.external)
+        self._delayed = list(record.delayed)
+        self._replies, self._looks = record.replies, record.looks
+        self.arrivals.restore(record.arrivals)
 
     def orders(self) -> tuple[Order, ...]:
         return tuple(self._orders.values())

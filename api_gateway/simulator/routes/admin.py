@@ -117,6 +117,7 @@ async def state(request: Request, world: Here) -> JSONResponse:
             "account": account,
             "accounts": list(world.accounts),
             "scenario": world.scenario.name,
+            "book": book.text if (book := request.app.state.book) is not None else None,
             "market_open": moment.is_open,
             "cash": str(valuation.cash),
             "net_liquidation": str(valuation.net_liquidation),

@@ -214,7 +214,11 @@ async def service(settings: Settings, url: str | None) -> Check:
             body = answer.json()
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         cause = str(error) or type(error).__name__
-        return failure("service", f"no answer from {url}: {cause}", "Start it (`portfolio up`), or correct --url.")
+        return failure(
+            "service",
+            f"no answer from {url}: {cause}",
+            "Start it (`portfolio serve`, or `portfolio up` on the simulator), or correct --url.",
+        )
     if answer.status_code in (401, 403):
         return failure("service", "the service refuses this caller", "Set CALLER_TOKEN to the service's.")
     if answer.status_code != 200:

@@ -143,7 +143,11 @@ async def _knock(settings: Settings, http: httpx2.AsyncClient, found: list[Check
 def _absent(settings: Settings, cause: str) -> Check:
     finding = f"no answer at {settings.mcp_url}: {cause}"
     if settings.mcp_url == type(settings).model_fields["mcp_url"].default:
-        return warning("mcp", finding, "`portfolio up` starts one; `portfolio run` and `make demo` bring their own.")
+        return warning(
+            "mcp",
+            finding,
+            "`portfolio serve` and `portfolio up` start one; `portfolio run` and `make demo` bring their own.",
+        )
     here = is_loopback(urlsplit(settings.mcp_url).hostname or "")
     return failure("mcp", finding, "Start it, or correct MCP_URL." if here else "Start it, or correct MCP_URL, or DNS.")
 

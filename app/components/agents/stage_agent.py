@@ -12,6 +12,9 @@ from app.components.board import Board
 from app.components.summaries import summary
 from app.desk.stages.pipeline import STAGES, Stage, perform_stage
 
+# The playground shows Markdown, in which the end of a line alone is a space.
+_LINE_END = "  \n"
+
 
 class StageAgent(BaseAgent):
     """One of the five. Its name is the stage's."""
@@ -37,6 +40,6 @@ class StageAgent(BaseAgent):
         yield Event(
             author=self.name,
             invocation_id=ctx.invocation_id,
-            content=types.Content(role="model", parts=[types.Part(text=text)]),
+            content=types.Content(role="model", parts=[types.Part(text=_LINE_END.join(text.splitlines()))]),
             actions=EventActions(state_delta={"run_id": run.run_id, self.name: state}),
         )

@@ -4,6 +4,7 @@ Every line on stderr and every JSON answer must be one of these sentences, and i
 compared with the database, the broker's list and what was really down. A sentence that is not listed fails its day.
 """
 
+import json
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -150,7 +151,19 @@ def untrue(heard: Sequence[Heard]) -> Iterator[str]:
 
 
 def _lines(err: str) -> list[str]:
-    return [line for line in err.splitlines() if line.strip()]
+    """An error is told to a program as a problem: the same words as to a person."""
+    return [_said(line) for line in err.splitlines() if line.strip()]
+
+
+def _said(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    problem = json.loads(line)
+    return (
+        f"portfolio: {problem['detail']}. {problem['remedy']}"
+        if problem["remedy"]
+        else f"portfolio: {problem['detail']}"
+    )
 
 
 def _wrong(said: Heard, line: str) -> str | None:
@@ -172,5 +185,5 @@ def _answer(said: Heard) -> Iterator[str]:
             yield f"ended well and reported nothing that is on record: {said.out[:80]!r}"
         elif run.status != answer["status"]:
             yield f"reported {run.run_id} as {answer['status']}, on record it is {run.status}"
-    elif not any(line.startswith("portfolio: ") for line in said.err.splitlines()):
+    elif answer is None and not any(line.startswith("portfolio: ") for line in _lines(said.err)):
         yield f"ended with status {said.status} and said nothing"

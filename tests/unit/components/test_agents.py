@@ -11,6 +11,7 @@ from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
 from google.adk.workflow import START, Workflow
 from google.genai import types
+from markdown_it import MarkdownIt
 
 from app.agent import app as daily_app
 from app.agent import perform_with_agents, root_agent
@@ -186,6 +187,18 @@ async def test_session_state_carries_summaries_and_no_money_objects(office: Offi
         {"orders"},
     ]
     assert states[0]["nav"] == "250000.00"
+
+
+async def test_the_playground_shows_each_line_as_a_line(office: Office) -> None:
+    """It shows Markdown, which makes one paragraph of lines that only end."""
+    events = await Playground(office).say("hello")
+    texts = {
+        event.author: event.content.parts[0].text or "" for event in events if event.content and event.content.parts
+    }
+    lines = {author: text.splitlines() for author, text in texts.items()}
+    assert len(lines["portfolio_evaluator_agent"]) > 5
+    for author, text in texts.items():
+        assert MarkdownIt().render(text).count("<br") == len(lines[author]) - 1
 
 
 async def test_a_chat_while_the_broker_is_not_ready_says_who_must_act(office: Office) -> None:

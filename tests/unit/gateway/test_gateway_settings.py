@@ -91,3 +91,34 @@ def test_the_server_says_in_one_line_why_it_does_not_start() -> None:
     assert ended.stderr.splitlines() == [
         "mcp_server: MCP_TOKEN or MCP_TOKEN_FILE must hold the token that callers present"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("MAX_ODER_VALUE", "MAX_ORDER_VALUE"), ("TRADNG_MODE", "TRADING_MODE"), ("IBKR_ACOUNT_ID", "IBKR_ACCOUNT_ID")],
+)
+def test_a_misspelt_name_is_refused_by_the_name_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv("MCP_TOKEN", "token")
+    monkeypatch.delenv(meant, raising=False)
+    monkeypatch.setenv(name, "paper")
+    with pytest.raises(InvalidSettings, match=f"^{name} is not a setting; did you mean {meant}"):
+        read_settings()
+    monkeypatch.setenv(meant, "")
+    assert read_settings().trading_mode == "off"
+
+
+@pytest.mark.parametrize("name", ["NPM_TOKEN", "GCP_TOKEN", "DATABASE_URI", "MCP_PORT", "HOSTS"])
+def test_a_name_of_another_program_is_none_of_ours(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("TICKET_KEY", "key")
+    monkeypatch.setenv("MCP_TOKEN", "token")
+    monkeypatch.setenv(name, "x")
+    assert read_settings().mcp_tools == "all"
+
+
+def test_a_file_of_settings_that_is_no_text_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"MCP_TOKEN=\xff\n")
+    with pytest.raises(InvalidSettings, match=r"^\.env: it is not UTF-8"):
+        read_settings()

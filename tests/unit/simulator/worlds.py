@@ -19,6 +19,7 @@ from api_gateway.simulator.exchange.contracts import STOCKS
 from api_gateway.simulator.exchange.hours import calendar_of
 from api_gateway.simulator.exchange.market import Market
 from api_gateway.simulator.exchange.prices import DataChoice, Floats, PriceHistory
+from api_gateway.simulator.kept_book import KeptBook
 from api_gateway.simulator.scenario import load_scenario
 from api_gateway.simulator.world import renewed
 
@@ -99,10 +100,10 @@ def require_sample() -> None:
 class Gateway:
     """A client of an in-process gateway; every request comes a little later than the one before."""
 
-    def __init__(self, world: World, time: FakeTime) -> None:
+    def __init__(self, world: World, time: FakeTime, book: KeptBook | None = None) -> None:
         self.world = world
         self.time = time
-        transport = httpx2.ASGITransport(app=create_app(world))
+        transport = httpx2.ASGITransport(app=create_app(world, book=book))
         self._client = httpx2.AsyncClient(transport=transport, base_url="http://gateway")
 
     async def send(self, method: str, path: str, body: object = None) -> httpx2.Response:
