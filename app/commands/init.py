@@ -98,8 +98,6 @@ def _answers(given: tuple[str | None, ...], asks: bool) -> files.Answers:
 
 
 def _one(given: str | None, asks: bool, question: str, default: str, read: Callable[[str], Value]) -> Value:
-    if given is not None and not given.strip():
-        raise UsageError("an answer is given and blank", "Give one, or leave its option out")
     if given is not None or not asks:
         return read((default if given is None else given).strip())
     while True:

@@ -95,7 +95,8 @@ def session_of(text: str | None) -> date | None:
 def show(report: Mapping[str, Any], as_json: bool) -> None:
     """A report, or how a run stands that left none, for a person or a program.
 
-    That nothing was sent by this call is said first to a person, and to a program beside the report.
+    That nothing was sent by this call is said first; beside a program's report, which is as it was, only who watches
+    is told.
     """
     before = f"{NOTHING_NOW}, at {report['as_of'][11:16]} UTC" if isinstance(report, MadeBefore) else None
     if as_json:

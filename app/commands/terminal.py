@@ -12,7 +12,7 @@ from app.commands.terminal_adoption import adoption_parts
 from app.commands.terminal_orders import after_parts, choice_parts, lot_words, with_dates
 from app.commands.terminal_parts import action_of, heading, money, percent, plain_table
 from app.commands.terminal_reasons import Said, grouped
-from app.commands.terminal_summary import is_told, summary_lines
+from app.commands.terminal_summary import NOTHING_NEEDED, is_told, summary_lines
 from app.commands.terminal_targets import earned_parts, target_parts
 from app.explain.source import source_words
 
@@ -47,7 +47,7 @@ def show_standing(console: Console, told: Mapping[str, Any]) -> None:
 
 
 def show_runs(console: Console, runs: Sequence[Row]) -> None:
-    """One line a run."""
+    """One line a run, newest first, and what the newest needs of a person."""
     if not runs:
         console.print("No runs yet. `portfolio demo` makes one.")
         return
@@ -56,6 +56,9 @@ def show_runs(console: Console, runs: Sequence[Row]) -> None:
         status = run["status"] + (", nobody at work" if run["lapsed"] else "")
         table.add_row(run["session_date"], run["slot"], status, action_of(run), run["account"], run["run_id"])
     console.print(table)
+    needs = runs[0].get("needs")
+    if len(runs) > 1 and needs and needs != NOTHING_NEEDED:
+        console.print(Text(f"The newest needs you: {needs}"))
 
 
 def _header(report: Row) -> RenderableType:
@@ -175,11 +178,18 @@ def _planned_words(row: Row) -> str:
         words = [f"would realise {money(sales['counted'])} {row['currency']}", *named, *cost]
     if Decimal(sales["deferred"]):
         words.append(f"a loss of {money(sales['deferred'])} is put off, bought within 30 days ({row['bought_until']})")
-    if row["loss_until"]:
-        words.append(f"buying it again up to {row['loss_until']} would put off the loss")
     if Decimal(row["late"]):
         words.append(f"buying puts off an earlier loss of {money(row['late'])}")
-    return f"{row['side']} {row['symbol']}: {', '.join(words)}"
+    return f"{row['side']} {row['symbol']}: {', '.join(words)}" if words else ""
+
+
+def _losses_at_risk(rows: Sequence[Row]) -> list[str]:
+    """Names by the day up to which buying one again would put its loss off."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if row["loss_until"]:
+            names.setdefault(row["loss_until"], []).append(row["symbol"])
+    return [f"buying {', '.join(of)} again up to {day} would put off the loss" for day, of in names.items()]
 
 
 def _gains(report: Row) -> list[RenderableType]:
@@ -192,7 +202,8 @@ def _gains(report: Row) -> list[RenderableType]:
     rows = [row for plan in report["plans"] if plan["id"] == chosen for row in plan.get("tax", ())]
     return [
         heading(f"Gains of {part['year']}, not advice"),
-        *(Text(_planned_words(row)) for row in rows),
+        *(Text(words) for row in rows if (words := _planned_words(row))),
+        *(Text(words) for words in _losses_at_risk(rows)),
         Text(
             f"realised {money(year['counted'])} {total['currency']} (short term {money(year['short_term'])}, long term "
             f"{money(year['long_term'])}, unknown {money(year['unknown_term'])}; put off {money(year['deferred'])}), "

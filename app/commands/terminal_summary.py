@@ -8,6 +8,8 @@ from rich.text import Text
 Row = Mapping[str, Any]
 LEADS = (("Done", "done"), ("Cost", "cost"), ("Now", "now"), ("Needs you", "needs"))
 
+NOTHING_NEEDED = "nothing"
+
 
 def summary_lines(summary: Row | None, before: str | None = None) -> list[Text]:
     """One a question; none of a report that an earlier version made. `before` is said first of what was done."""

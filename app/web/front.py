@@ -30,7 +30,7 @@ PACKAGE: Final = "portfolio-manager"
 # More are at /runs.
 MOST_ACCOUNTS: Final = 5
 _LEVEL: Final = ("level", "reason", "actor", "at")
-_SUMMARY: Final = ("done", "cost", "now", "needs")
+_SUMMARY: Final = (("done", "Done"), ("cost", "Cost"), ("now", "Now"), ("needs", "Needs you"))
 _MODES: Final = {
     "off": "TRADING_MODE is off: every run is a preview, and nothing is sent.",
     "paper": "Orders go to a paper account or to the simulator: no real money.",
@@ -111,7 +111,7 @@ def _lines(record: RunRecord) -> Iterator[str]:
         yield source_words(report["source"])
     summary = report.get("summary")
     if summary:
-        yield from (summary[name]["text"] for name in _SUMMARY if summary.get(name))
+        yield from (f"{label}: {summary[name]['text']}" for name, label in _SUMMARY if summary.get(name))
         return
     decision = report.get("decision")
     if decision:

@@ -26,7 +26,7 @@ def test_without_answers_nothing_can_be_sent_and_what_was_written_is_taken(tmp_p
     ("arguments", "said"),
     [
         (("--mode", "live"), "live is not where one begins"),
-        (("--mode", ""), "'' is not a mode"),
+        (("--mode", ""), "--mode is blank"),
         (("--policy", "../moderate"), "'../moderate' is not a shipped policy"),
         (("--account", "DU12\nTRADING_MODE=live"), "that is not an account's id"),
         (("--account", "U7654321", "--mode", "paper"), "U7…321 is not a paper account"),

@@ -116,7 +116,7 @@ def _wrong(command: str, parameter: str) -> tuple[str, ...]:
     return WRONG.get(named, ())
 
 
-def _call(name: str, valued: list[Any], wrong: Any, value: str, takes_json: bool) -> Wrong:  # noqa: ANN401 - the framework's
+def _call(name: str, valued: list[Any], wrong: Any, value: str, takes_json: bool) -> Wrong:  # noqa: ANN401
     options: list[str] = []
     positions: list[str] = []
     for each in valued:

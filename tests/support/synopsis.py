@@ -55,7 +55,7 @@ def calls(line: str) -> Iterator[Call]:
         path = _path(root, words, before)
         given = words[len(path) :] if words[: len(path)] == list(path) else words[_shared(path, words) :]
         options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", alternative)
-        yield Call(line, path, tuple(given), tuple(dict.fromkeys(options)))
+        yield Call(line, path, tuple(_first(word) for word in given), tuple(dict.fromkeys(options)))
         before = path
 
 
@@ -69,6 +69,11 @@ def _alternatives(text: str) -> list[str]:
         else:
             parts[-1] += f"{word} "
     return [part.strip() for part in parts]
+
+
+def _first(word: str) -> str:
+    """Of the choices that a word lists."""
+    return word.partition("|")[0]
 
 
 def _words(text: str) -> list[str]:
@@ -85,7 +90,7 @@ def _path(root: Any, words: list[str], before: tuple[str, ...]) -> tuple[str, ..
             path = (*path, word)
         if len(path) > len(prefix):
             return path
-    is_more = bool(before) and bool(words) and words[0].startswith("--")
+    is_more = bool(words) and words[0].startswith("--")
     assert is_more, f"there is no command {' '.join(words)!r}"
     return before
 

@@ -179,11 +179,11 @@ def _traded(told: Told, filled: Sequence[OrderResult]) -> list[str]:
         return ["nothing was bought or sold"] if sent else ["nothing was sent"]
     words = []
     for side, verb in ((Side.SELL, "sold"), (Side.BUY, "bought")):
-        own = [one for one in filled if one.order.side is side]
+        own = _by_name(one for one in filled if one.order.side is side)
         worth = (told.after.proceeds if side is Side.SELL else told.after.spent) if told.after else None
         if own:
             total = f" for {_amount(worth)} {told.after.currency}" if told.after and worth is not None else ""
-            words.append(f"{verb} {_count(len(own), 'name')}{total}: {_listed([_fill(one) for one in own])}")
+            words.append(f"{verb} {_count(len(own), 'name')}{total}: {_listed([_fill(legs) for legs in own])}")
     return words
 
 
@@ -202,10 +202,22 @@ def _previewed(told: Told) -> list[str]:
     return words
 
 
-def _fill(one: OrderResult) -> str:
-    of = f" of {_shares(one.order.quantity)}" if one.filled_quantity < one.order.quantity else ""
-    at = f" at {_amount(one.average_price)}" if one.average_price is not None else ""
-    return f"{_shares(one.filled_quantity)}{of} {one.order.instrument.symbol}{at}"
+def _by_name(results: Iterable[OrderResult]) -> list[list[OrderResult]]:
+    """Large orders of one name go in several legs."""
+    found: dict[int, list[OrderResult]] = {}
+    for one in results:
+        found.setdefault(one.order.instrument.conid, []).append(one)
+    return list(found.values())
+
+
+def _fill(legs: Sequence[OrderResult]) -> str:
+    """At the average price, where that of every leg is known."""
+    rows = [(one.filled_quantity, one.order.quantity) for one in legs]
+    filled, wanted = (sum(found, Decimal(0)) for found in zip(*rows, strict=True))
+    paid = [one.filled_quantity * one.average_price for one in legs if one.average_price is not None]
+    of = f" of {_shares(wanted)}" if filled < wanted else ""
+    at = f" at {_amount(sum(paid, Decimal(0)) / filled)}" if len(paid) == len(legs) else ""
+    return f"{_shares(filled)}{of} {legs[0].order.instrument.symbol}{at}"
 
 
 def _wanted(one: OrderResult) -> str:

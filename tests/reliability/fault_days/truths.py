@@ -97,6 +97,7 @@ _ORDER: Final = r"(?P<side>BUY|SELL) (?P<quantity>[\d.]+) (?P<symbol>[A-Z.]+) at
 _BROKER: Final = down("gateway", "mcp", "parent")
 SENTENCES: Final[Sequence[tuple[str, Fact]]] = (
     (r"· starting the MCP server", always),
+    (r"· nothing was sent now: the run was made before this call, at \d\d:\d\d UTC", always),
     (r"· (account read|market read|measured|decision|decision kept from the interrupted attempt): .*", always),
     (r"· reconciled \d+ open orders; uncertain: .*", always),
     (rf"· filled: {_ORDER}.*", any_of(at_broker, down("book"))),

@@ -31,7 +31,7 @@ async def test_it_is_the_first_thing_that_a_person_reads(office: Office, capsys:
     assert said.startswith(f"Done: {NOTHING_NOW}, at 15:00 UTC; on {report['session_date']}: sold 2 names")
 
 
-async def test_a_program_gets_the_report_as_it_was_and_the_words_beside_it(
+async def test_a_program_gets_the_report_as_it_was_and_who_watches_hears_it_beside(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = (await run_daily(office.desk(), DAY)).report

@@ -246,6 +246,14 @@ async def test_a_report_of_an_earlier_version_is_shown_without_a_summary(office:
     assert line["needs"] == report["summary"]["needs"]["text"]
 
 
+async def test_the_legs_of_one_name_are_told_as_one_sale(office: Office) -> None:
+    office.policy = policy(max_order_value=Decimal(5_000))
+    report = await day(office)
+    legs = [order for order in report["orders"] if order["symbol"] == "AAPL"]
+    assert len(legs) > 1
+    assert "sold 2 names for 33,983.00 USD: 170 AAPL at 99.95, 170 MSFT at 99.95" in first_four(report)["Done"]
+
+
 async def test_the_numbers_are_in_it_for_programs(office: Office) -> None:
     summary = (await day(office))["summary"]
     assert (summary["done"]["filled"], summary["done"]["in_doubt"], summary["cost"]["commissions"]) == (2, 0, "2.00")

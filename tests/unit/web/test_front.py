@@ -85,7 +85,12 @@ async def test_a_browser_on_this_machine_sees_how_it_stands_without_a_login(tmp_
     assert KEY.account not in answer.text
     assert [row["run_id"] for row in told["last_runs"]] == [run]
     assert told["level"]["level"] == "ACTIVE"
-    assert told["last_runs"][0]["lines"][1:] == ["the done of it", "the cost of it", "the now of it", "it needs you"]
+    assert told["last_runs"][0]["lines"][1:] == [
+        "Done: the done of it",
+        "Cost: the cost of it",
+        "Now: the now of it",
+        "Needs you: it needs you",
+    ]
     assert told["next_steps"] == ["Look at `portfolio level`."]
     assert told["links"]["docs"] == "/docs"
 

@@ -189,7 +189,7 @@ BLANK = ("", " ", "\n\t", "\u200b", "\u00a0\u2003", "\ufeff", "x" * 501)
 )
 async def test_a_text_that_says_nothing_or_too_much_is_refused(call: tuple[str, str], name: str, text: str) -> None:
     said = problem(await ask(*call, json={**meant(call), name: text}))
-    assert said["errors"][0]["loc"] == ["body", name]
+    assert ["body", name] in [error["loc"] for error in said["errors"]]
 
 
 AMOUNTS = (
@@ -281,7 +281,7 @@ async def test_a_path_that_is_no_text_is_refused(path: str) -> None:
     problem(await ask("GET", path), 400)
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/run", "/runs/x/approve/y", "/run/daily;dry_run=true"])
+@pytest.mark.parametrize("path", ["/nowhere", "/run", "/runs/x/approve/y", "/run/daily;dry_run=true"])
 async def test_what_is_not_there_is_a_problem_too(path: str) -> None:
     problem(await ask("GET", path), 404)
     problem(await ask("GET", path, "dry_run=true"), 404)
