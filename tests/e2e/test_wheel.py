@@ -81,7 +81,8 @@ def test_it_runs_a_day_in_an_empty_directory_and_says_that_its_prices_are_genera
 
 
 def test_the_policies_are_its_own(installed: Installed) -> None:
-    listed = {policy["name"]: Path(policy["file"]) for policy in json.loads(installed.said("policy", "list", "--json"))}
+    rows = json.loads(installed.said("policy", "list", "--json"))["policies"]
+    listed = {row["name"]: Path(row["file"]) for row in rows}
     assert set(listed) == {
         "moderate",
         "conservative",

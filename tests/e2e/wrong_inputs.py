@@ -50,6 +50,7 @@ WRONG: Final[Mapping[str, tuple[str, ...]]] = {
     "vary": ("x", "a=b=c", "risk_limits=1,2", "exits.stop_loss_pct=1..2/0", "exits.stop_loss_pct=nan"),
     "walk_forward": ("x", "1", "0,0", "-1,5", "9,9,9"),
     "slot": (),
+    "page": ("nowhere", "../../LICENSE", "runbook.txt", "\0"),
 }  # fmt: skip
 # What makes a call of the command right, but for what is wrong.
 RIGHT: Final = {

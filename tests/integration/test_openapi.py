@@ -61,8 +61,9 @@ class House:
 
     def ask(self, http: httpx2.Client, method: str, path: str, status: int, **more: Any) -> Any:  # noqa: ANN401 - JSON
         """One call, which must be answered with that status."""
-        filled = more.pop("at", path.replace("{run_id}", "x").replace("{symbol}", "KO"))
-        answer = http.request(method, filled, **more)
+        # At `/` a page is what is not asked for.
+        headers = {"accept": "application/json", **more.pop("headers", {})}
+        answer = http.request(method, more.pop("at", None) or at(path), headers=headers, **more)
         assert answer.status_code == status, (method, path, answer.text)
         self.seen.add((method, path, status))
         return answer.json()
@@ -93,6 +94,12 @@ def _generating(http: httpx2.Client) -> Any:  # noqa: ANN401 - untyped in schema
     schema = schemathesis.openapi.from_url(f"{http.base_url}/openapi.json")
     schema.config.update(base_url=str(http.base_url))
     return schema
+
+
+def at(path: str, run_id: str = "x", symbol: str = "KO", number: int = 1) -> str:
+    """The address of a call that could be meant."""
+    filled = path.format(run_id=run_id, symbol=symbol, number=number)
+    return f"{filled}?amount=500" if path == "/flows/what-if" else filled
 
 
 def operation(method: str, path: str) -> dict[str, Any]:
@@ -146,6 +153,9 @@ ANYWHERE: dict[int, dict[str, Any]] = {
     413: {"content": b"x" * 1_000_001},
     422: {"params": {"nonsense": "1"}},
 }
+STATEMENT = """Deposits & Withdrawals,Header,Currency,Settle Date,Description,Amount
+Deposits & Withdrawals,Data,USD,{day},Electronic Fund Transfer,20000
+"""
 SAID = {
     "actor": "owner",
     "reason": "a test",
@@ -154,6 +164,8 @@ SAID = {
     "confirm": True,
     "adopt": ["all"],
     "mode": "now",
+    "by": "2199-12-31",
+    "csv": STATEMENT.format(day="2022-03-14"),
 }
 
 
@@ -211,8 +223,7 @@ def refused_anywhere(house: House) -> None:
 def unfinished(http: httpx2.Client, method: str, path: str) -> int:
     """The status of a call whose body never comes."""
     with socket.create_connection((http.base_url.host, http.base_url.port or 0)) as line:
-        at = path.replace("{run_id}", "x").replace("{symbol}", "KO")
-        line.sendall(f"{method} {at} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n".encode())
+        line.sendall(f"{method} {at(path)} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n".encode())
         return int(line.makefile("rb").readline().split()[1])
 
 
@@ -225,7 +236,9 @@ def out_of_order(house: House, asks: Path) -> None:
     alone = house.service("alone", policy_file=asks, mcp_url=DEAD)
     for method, path in calls_with(500):
         house.ask(broken, method, path, 500, **body_of(method, path))
-        house.ask(alone, method, path, 503, at=path.format(run_id=waits, symbol="KO"), **body_of(method, path))
+        # What is held is then told by the record.
+        if path != "/positions":
+            house.ask(alone, method, path, 503, at=at(path, waits), **body_of(method, path))
     lost = house.service("lost")
     (house.state / "lost" / "portfolio.db").unlink()
     for method, path in calls_with(503):
@@ -235,15 +248,17 @@ def out_of_order(house: House, asks: Path) -> None:
 def a_day_and_a_half(house: House, asks: Path) -> None:
     """Calls that are served: a day in which everything is asked for that may be, and the morning after."""
     http = house.service("served", policy_file=asks)
-    for path in ("/health", "/ready", "/runs", "/events", "/recover"):
+    for path in ("/health", "/ready", "/runs", "/events", "/recover", "/", "/positions", "/flows/what-if"):
         house.ask(http, "GET", path, 200)
     house.ask(http, "GET", "/runs/{run_id}", 404)
     first = house.ask(http, "POST", "/run/daily", 200)
     second = house.ask(http, "POST", "/run/daily", 200, at="/run/daily?slot=second")
     posted(house, http, "/runs/{run_id}/reject", run_id=second["run_id"])
     posted(house, http, "/runs/{run_id}/approve", run_id=first["run_id"])
-    for path in ("/runs/{run_id}", "/level", "/adoption", "/tax"):
-        house.ask(http, "GET", path, 200, at=path.format(run_id=first["run_id"]))
+    for path in ("/runs/{run_id}", "/level", "/adoption", "/tax", "/flows"):
+        house.ask(http, "GET", path, 200, at=at(path, first["run_id"]))
+    plan = posted(house, http, "/flows/plans")["number"]
+    posted(house, http, "/flows/plans/{number}/cancel", number=plan)
     ordered = {row["symbol"] for row in first["orders"]}
     left, split, *_ = sorted({row["symbol"] for row in first["portfolio"]["positions"]} - ordered)
     for path in ("/exit/{symbol}", "/reconcile", "/recover", "/reduce", "/halt", "/resume", "/adoption"):
@@ -254,13 +269,15 @@ def a_day_and_a_half(house: House, asks: Path) -> None:
     house.stack.post("cash", {"amount": SAID["amount"], "row": {"late": None}})
     assert http.post("/run/daily").status_code == 200
     posted(house, http, "/release/{symbol}", symbol=split)
-    posted(house, http, "/flows")
+    told = posted(house, http, "/flows")
+    posted(house, http, "/flows/{number}/undo", number=told["number"])
+    house.ask(http, "POST", "/flows/import", 200, json={"csv": STATEMENT.format(day=told["session_date"])})
     in_progress(house, http)
 
 
-def posted(house: House, http: httpx2.Client, path: str, **names: str) -> None:
+def posted(house: House, http: httpx2.Client, path: str, **names: Any) -> Any:  # noqa: ANN401 - JSON
     """A call that is served."""
-    house.ask(http, "POST", path, 200, at=path.format(**names), **body_of("POST", path))
+    return house.ask(http, "POST", path, 200, at=at(path, **names), **body_of("POST", path))
 
 
 def in_progress(house: House, http: httpx2.Client) -> None:

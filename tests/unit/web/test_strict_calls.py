@@ -54,8 +54,8 @@ def fields(method: str, path: str) -> dict[str, Any]:
 
 
 async def ask(method: str, path: str, query: str = "", **more: Any) -> httpx2.Response:  # noqa: ANN401 - a request's
-    """One call by loopback; path parameters are `x`."""
-    at = path.replace("{run_id}", "x").replace("{symbol}", "x")
+    """One call by loopback; path parameters are `x`, or 1."""
+    at = path.format(run_id="x", symbol="x", number=1)
     transport = httpx2.ASGITransport(SERVICE, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8085") as http:
         return await http.request(method, f"{at}?{query}" if query else at, **more)
@@ -170,7 +170,7 @@ async def test_a_body_that_cannot_be_taken_is_refused_on_every_route(method: str
 
 def meant(call: tuple[str, str]) -> dict[str, object]:
     """A body with nothing wrong in it."""
-    said = {"reason": "a test", "note": "a test", "amount": 5}
+    said = {"reason": "a test", "note": "a test", "amount": 5, "by": "2199-12-31", "csv": "a,b"}
     return {name: value for name, value in said.items() if name in fields(*call)["properties"]}
 
 
