@@ -74,7 +74,7 @@ def test_a_run_that_cannot_be_replayed_ends_in_one_line(home: Path, ledger: SqlL
     without = claimed(ledger, replace(KEY, book="DU200", account="DU200"))
     ledger.commit_plan(without, PLAN, [], AT)
     for run_id, status, words in (
-        ("run_0", 2, "there is no run run_0"),
+        ("run_none", 2, "there is no run run_none"),
         (without.run_id, 2, "nothing is kept of what run"),
     ):
         said = portfolio(home, "replay", run_id)

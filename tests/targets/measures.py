@@ -68,11 +68,6 @@ def tied(row: int, held: tuple[int, ...], limit: float) -> list[set[int]]:
     return found
 
 
-def by_size(value: float) -> float:
-    """To sort by: nine digits, so that the last bits of a sum decide nothing."""
-    return float(f"{value:.9g}")
-
-
 def severity(value: float, limit: float, floor: bool = False) -> int:
     """0 inside the limit, 1 over it, 2 over one and a quarter of it."""
     ratio = (limit / value if value > 0 else np.inf) if floor else value / limit

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tests.adoption.oracle import SECTORS, index, prices, raw_prices
-from tests.targets.told import Filled, Told, Way, aimed_at, filled
+from tests.targets.told import Filled, Told, Way, aimed_at, by_size, filled
 
 SECTOR = {symbol: sector for sector, names in SECTORS.items() for symbol in names}
 
@@ -287,7 +287,7 @@ class Reckoning:
             picked = held if sum(rooms[one] for one in held) >= goal - 1e-9 else fits[: max(count, len(held))]
         else:
             score = self._scores(row, members, selection["scores"])
-            order = sorted(members, key=lambda one: (-score[one], one not in held, one))
+            order = sorted(members, key=lambda one: (-by_size(score[one]), one not in held, one))
             order = [one for one in order if one in held or share[one] <= goal]
             most = min(selection["names"], count)
             stays = [one for one in order[: most + selection["keep_ranks"]] if one in held][:most]

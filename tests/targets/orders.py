@@ -13,9 +13,9 @@ import numpy as np
 
 from tests.adoption.oracle import prices, raw_prices
 from tests.targets.gate import Gate, Plan, Wish, paired
-from tests.targets.measures import NAMES, SLACK, STATISTICS, Day, Measures, by_size, statistics, tied, vector
+from tests.targets.measures import NAMES, SLACK, STATISTICS, Day, Measures, statistics, tied, vector
 from tests.targets.oracle import SECTOR
-from tests.targets.told import aimed_at
+from tests.targets.told import aimed_at, by_size
 
 UNIT = 10_000
 
