@@ -9,7 +9,6 @@ from collections.abc import Awaitable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
@@ -69,7 +68,7 @@ from app.commands.processes import (
     simulated_accounts,
     simulator,
 )
-from app.commands.service_client import Call, ask_service
+from app.commands.service_client import Call, ask_service, with_query
 from app.commands.terminal import show_runs
 from app.desk.accounts import named
 from app.desk.desk import Desk, Progress
@@ -222,9 +221,8 @@ def run(
     patience = patience_of(wait, timeout, url)
     settings = settings_of(state)
     if url is not None:
-        asked = {"account": account, "slot": slot, "dry_run": "true" if dry_run else None}
-        query = urlencode({name: value for name, value in asked.items() if value is not None})
-        finish(ask_service(settings, url, Call(f"/run/daily?{query}"), tell, patience), as_json)
+        path = with_query("/run/daily", account=account, slot=slot, dry_run="true" if dry_run else None)
+        finish(ask_service(settings, url, Call(path), tell, patience), as_json)
         return
     request = RunRequest(account, slot, dry_run)
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
 
 from app.commands.local_run import run_locally
 from app.commands.output import AccountOption, JsonOption, StateOption, UrlOption, print_json, settings_of, tell, user
-from app.commands.service_client import Call, ask_service
+from app.commands.service_client import Call, ask_service, with_query
 from app.commands.terminal_adoption import show_modes
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
@@ -35,8 +34,7 @@ def command(
 ) -> None:
     """How an account is taken over: --preview compares the modes, --mode chooses one for it."""
     if preview:
-        query = f"?{urlencode({'account': account})}" if account else ""
-        call = Call(f"/adoption{query}", method="GET")
+        call = Call(with_query("/adoption", account=account or None), method="GET")
         found = _done(state, url, call, lambda desk: show_taking_over(desk, account, tell))
         print_json(found) if as_json else show_modes(Console(), found)
         return

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import typer
 
@@ -25,7 +25,7 @@ from app.commands.output import (
     tell,
     user,
 )
-from app.commands.service_client import Call, Report, ask_service
+from app.commands.service_client import Call, Report, ask_service, with_query
 from app.desk.accounts import Whose
 from app.desk.controls.level import EVERYBODY, Release, level_of, release, set_level
 from app.desk.ports import Ledger
@@ -229,12 +229,6 @@ def _lines(row: Report) -> Iterator[str]:
     for seen in row.get("acknowledged", ()):
         again = f"raises the level from {seen['raises_from']:.1%}"
         yield f"seen by a person: {seen['metric']} at {seen['value']:.1%}; {again}"
-
-
-def with_query(path: str, **asked: str | None) -> str:
-    """The path with what is asked for; what is None is left out."""
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
-    return f"{path}?{query}" if query else path
 
 
 def _work(

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from app.commands.output import JsonOption, StateOption, UrlOption, opened_ledger, settings_of, tell
-from app.commands.service_client import Call, ask_service
+from app.commands.service_client import Call, ask_service, with_query
 from app.commands.signals import until_stopped
 from app.desk.event_pages import Wanted, page_of
 from app.domain.errors import LedgerUnavailable
@@ -110,15 +109,15 @@ def _of_ledger(ledger: SqlLedger, wanted: Wanted, seconds: float) -> Page:
 def _of_service(settings: Settings, url: str, wanted: Wanted, seconds: float) -> Page:
     if seconds:
         time.sleep(_PAUSE_SECONDS)
-    asked = {
-        "after": wanted.after,
-        "book": wanted.book,
-        "kind": ",".join(wanted.kinds) or None,
-        "limit": wanted.limit,
-        "wait": seconds or None,
-    }
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
-    return ask_service(settings, url, Call(f"/events?{query}", method="GET"), tell)
+    path = with_query(
+        "/events",
+        after=wanted.after,
+        book=wanted.book,
+        kind=",".join(wanted.kinds) or None,
+        limit=wanted.limit,
+        wait=seconds or None,
+    )
+    return ask_service(settings, url, Call(path, method="GET"), tell)
 
 
 def _show_all(page: Page, show: Callable[[Row], None]) -> None:

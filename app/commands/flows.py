@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.amounts import WithAmounts
-from app.commands.controls import ActorOption, ReasonOption, facts_by, print_facts, with_query
+from app.commands.controls import ActorOption, ReasonOption, facts_by, print_facts
 from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
@@ -22,7 +22,7 @@ from app.commands.output import (
     tell,
     user,
 )
-from app.commands.service_client import Call, Report, ask_service
+from app.commands.service_client import Call, Report, ask_service, with_query
 from app.desk.accounts import Whose
 from app.desk.controls.cash_flow import FlowStatement, explain_flow
 from app.desk.controls.flow_plan import Announcement, cancel_plan, list_flows, plan_flow

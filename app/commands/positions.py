@@ -8,7 +8,6 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from app.commands.controls import with_query
 from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
@@ -20,7 +19,7 @@ from app.commands.output import (
     settings_of,
     tell,
 )
-from app.commands.service_client import Call, Report, ask_service
+from app.commands.service_client import Call, Report, ask_service, with_query
 from app.commands.terminal_parts import heading, money, percent, plain_table
 from app.desk.accounts import Whose
 from app.desk.desk import Desk

@@ -6,7 +6,6 @@ It sends nothing and never loosens the kill level. Exit status 1 while an order 
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
@@ -27,7 +26,7 @@ from app.commands.output import (
     tell,
     user,
 )
-from app.commands.service_client import Call, Report, ask_service
+from app.commands.service_client import Call, Report, ask_service, with_query
 from app.desk.desk import Desk
 from app.desk.records import RunStatus
 from app.desk.run.attempt import RunResult
@@ -90,8 +89,7 @@ class _Where:
 
     def seen(self) -> Report:
         """Changes nothing."""
-        query = f"?{urlencode({'account': self._account})}" if self._account else ""
-        return self._done(Call(f"/recover{query}", method="GET"), self._show)
+        return self._done(Call(with_query("/recover", account=self._account or None), method="GET"), self._show)
 
     def recovered(self, wishes: Wishes) -> Report:
         """What was wished."""

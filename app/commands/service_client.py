@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -92,6 +93,12 @@ class Call:
         """The run that it is about, where it names one."""
         found = _ONE_RUN.fullmatch(self.path)
         return found[1] if found else None
+
+
+def with_query(path: str, **asked: object) -> str:
+    """The path with what is asked for; what is None is left out."""
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    return f"{path}?{query}" if query else path
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -19,7 +18,7 @@ from app.commands.output import (
     settings_of,
     tell,
 )
-from app.commands.service_client import Call, ask_service
+from app.commands.service_client import Call, ask_service, with_query
 from app.commands.terminal_parts import heading, money, plain_table
 from app.desk.accounts import Whose
 from app.desk.controls.tax import tax_of
@@ -42,8 +41,7 @@ def tax(
     """Gains of a year and of what is held, by lot: numbers of this record, not advice."""
     settings = settings_of(state)
     if url is not None:
-        asked = {name: value for name, value in (("year", year), ("account", account)) if value is not None}
-        path = f"/tax?{urlencode(asked)}" if asked else "/tax"
+        path = with_query("/tax", year=year, account=account)
         facts: Row = ask_service(settings, url, Call(path, method="GET"), tell)
     else:
         policy, _ = read_policy(settings.policy_file)
