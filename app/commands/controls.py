@@ -103,7 +103,7 @@ def level(
     settings = safety_settings_of(state)
     call = Call(with_query("/level", account=account), method="GET")
     whose = Whose(account, settings.accounts)
-    print_facts(facts_by(settings, url, call, lambda ledger: level_of(ledger, whose, outlook_of(settings))), as_json)
+    print_facts_by(settings, url, call, lambda ledger: level_of(ledger, whose, outlook_of(settings)), as_json)
 
 
 def approve_run(
@@ -196,7 +196,7 @@ def release_symbol(
     settings, who = settings_of(state), actor or user()
     call = Call(f"/release/{quote(symbol, safe='')}", {"reason": reason, "actor": who, "account": account})
     asked = Release(symbol, reason, who, Whose(account, settings.accounts))
-    print_facts(facts_by(settings, url, call, lambda ledger: release(ledger, asked, datetime.now(UTC))), as_json)
+    print_facts_by(settings, url, call, lambda ledger: release(ledger, asked, datetime.now(UTC)), as_json)
 
 
 def facts_by(settings: Settings, url: str | None, call: Call, change: Callable[[Ledger], Report]) -> Report:
@@ -205,6 +205,13 @@ def facts_by(settings: Settings, url: str | None, call: Call, change: Callable[[
         return ask_service(settings, url, call, tell, SOON)
     with opened_ledger(settings) as ledger:
         return change(ledger)
+
+
+def print_facts_by(
+    settings: Settings, url: str | None, call: Call, change: Callable[[Ledger], Report], as_json: bool
+) -> None:
+    """What `facts_by` answers, for a person or a program."""
+    print_facts(facts_by(settings, url, call, change), as_json)
 
 
 def print_facts(facts: Report, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.amounts import WithAmounts
-from app.commands.controls import ActorOption, ReasonOption, facts_by, print_facts
+from app.commands.controls import ActorOption, ReasonOption, facts_by, print_facts_by
 from app.commands.local_run import run_locally
 from app.commands.output import (
     AccountOption,
@@ -78,7 +78,7 @@ def flow_add(
     }  # fmt: skip
     asked = FlowStatement(amount_of(amount), note, who, session, Whose(account, settings.accounts), kind)
     call = Call("/flows", {name: value for name, value in body.items() if value is not None})
-    print_facts(facts_by(settings, url, call, lambda ledger: explain_flow(ledger, asked, datetime.now(UTC))), as_json)
+    print_facts_by(settings, url, call, lambda ledger: explain_flow(ledger, asked, datetime.now(UTC)), as_json)
 
 
 def flow_import(
@@ -98,9 +98,7 @@ def flow_import(
     who = actor or user()
     statement = Statement(statement_rows(text), who, Whose(account, settings.accounts))
     call = Call("/flows/import", {"csv": text, "actor": who, "account": account}, shown_by=_SHOWN)
-    print_facts(
-        facts_by(settings, url, call, lambda ledger: import_statement(ledger, statement, datetime.now(UTC))), as_json
-    )
+    print_facts_by(settings, url, call, lambda ledger: import_statement(ledger, statement, datetime.now(UTC)), as_json)
 
 
 def flow_plan(
@@ -119,7 +117,7 @@ def flow_plan(
     asked = Announcement(amount_of(amount), day_of(due), note, who, Whose(account, settings.accounts))
     body = {"amount": amount, "by": f"{asked.due}", "note": note, "actor": who, "account": account}
     call = Call("/flows/plans", body, shown_by=_SHOWN)
-    print_facts(facts_by(settings, url, call, lambda ledger: plan_flow(ledger, asked, datetime.now(UTC))), as_json)
+    print_facts_by(settings, url, call, lambda ledger: plan_flow(ledger, asked, datetime.now(UTC)), as_json)
 
 
 def flow_list(
@@ -165,12 +163,10 @@ def flow_undo(
     settings, who = settings_of(state), actor or user()
     whose = Whose(account, settings.accounts)
     call = Call(f"/flows/{number}/undo", {"reason": reason, "actor": who, "account": account}, shown_by=_SHOWN)
-    print_facts(
-        facts_by(
-            settings, url, call, lambda ledger: take_back_flow(ledger, number, reason, who, datetime.now(UTC), whose)
-        ),
-        as_json,
-    )
+    print_facts_by(
+        settings, url, call,
+        lambda ledger: take_back_flow(ledger, number, reason, who, datetime.now(UTC), whose), as_json,
+    )  # fmt: skip
 
 
 def flow_cancel(
@@ -186,10 +182,10 @@ def flow_cancel(
     settings, who = safety_settings_of(state), actor or user()
     whose = Whose(account, settings.accounts)
     call = Call(f"/flows/plans/{number}/cancel", {"note": note, "actor": who, "account": account}, shown_by=_SHOWN)
-    print_facts(
-        facts_by(settings, url, call, lambda ledger: cancel_plan(ledger, number, note, who, datetime.now(UTC), whose)),
-        as_json,
-    )
+    print_facts_by(
+        settings, url, call,
+        lambda ledger: cancel_plan(ledger, number, note, who, datetime.now(UTC), whose), as_json,
+    )  # fmt: skip
 
 
 def flow_what_if(
